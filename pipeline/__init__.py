@@ -1,0 +1,1 @@
+"""Live recognition of human activity from phones' motion sensors over MQTT."""

@@ -1,0 +1,1 @@
+"""The wire formats, one module each: bytes of a message to `Readings`."""

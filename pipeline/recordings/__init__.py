@@ -1,0 +1,1 @@
+"""Recorded or made streams of samples, read for replay and for training."""
