@@ -61,7 +61,7 @@ class Recognizer:
         filter_start: FilterStart = "steady",
         max_devices: int = 10_000,
     ) -> None:
-        """Begin without phones; at most ``max_devices`` are served at once.
+        """Begin without phones; there is room for ``max_devices`` at once.
 
         Raises:
             ValueError: ``hop`` is not 1 to 128 samples.
@@ -87,21 +87,28 @@ class Recognizer:
         """Names of the phones that have a state."""
         return list(self._slots)
 
+    def admit(self, device: str) -> None:
+        """Give a phone a slot unless it has one.
+
+        Raises:
+            MessageError: all slots are taken.
+        """
+        if device in self._slots:
+            return
+        if not self._free:
+            raise MessageError("devices", f"there are {len(self._slots)} phones already")
+        slot = self._slots[device] = self._free.pop()
+        self._names[slot] = device
+        self._width[slot] = 0
+
     def push(self, readings: Iterable[Readings]) -> Recognised:
         """Return the predictions that a tick's readings complete, and what they change.
 
-        Raises:
-            MessageError: there are more phones than slots; nothing was taken.
+        Every phone must have been admitted.
         """
         by_device: defaultdict[str, list[Readings]] = defaultdict(list)
         for reading in readings:
             by_device[reading.device].append(reading)
-        new_devices = by_device.keys() - self._slots.keys()
-        if len(new_devices) > len(self._free):
-            raise MessageError(
-                "devices", f"more than {len(self._slots) + len(self._free)} phones at once"
-            )
-
         pieces = [piece for batch in by_device.values() for piece in self._resample(batch)]
         windows: list[NDArray[np.float32]] = []
         slots: list[int] = []
@@ -150,19 +157,14 @@ class Recognizer:
 
     def _slot_for(self, reading: Readings) -> int | None:
         """Return the phone's slot, begun anew for a new recording; None for a past recording."""
-        device, width = reading.device, reading.values.shape[1]
-        slot = self._slots.get(device)
-        if slot is None:
-            slot = self._slots[device] = self._free.pop()
-            self._names[slot] = device
-        elif reading.recording == self._recording[slot] and width == self._width[slot]:
+        slot, width = self._slots[reading.device], reading.values.shape[1]
+        if reading.recording == self._recording[slot] and width == self._width[slot]:
             return slot
-        elif reading.recording == self._past_recording[slot]:
+        if reading.recording == self._past_recording[slot]:
             return None  # a message of before, delivered again
-        else:
-            if reading.recording != self._recording[slot]:
-                self._past_recording[slot] = self._recording[slot]
-            self._reset([slot])
+        if self._width[slot] and reading.recording != self._recording[slot]:
+            self._past_recording[slot] = self._recording[slot]
+        self._reset([slot])
         self._recording[slot] = reading.recording
         self._width[slot] = width
         return slot

@@ -8,7 +8,7 @@ about eight minutes. Where the files are found is decided by `datasets`.
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,9 @@ BREAK: Final = 500
 """Samples that `recordings` leaves out between two experiments: 10 s. The truth is not known."""
 
 _LABEL_FILE: Final = "RawData/labels.txt"
-_ACC_FILE: Final = re.compile(r"RawData/acc_exp(\d+)_user(\d+)\.txt")
+_SIGNAL_FILE: Final = re.compile(
+    r"RawData/(?P<sensor>acc|gyro)_exp(?P<experiment>\d+)_user(?P<subject>\d+)\.txt"
+)
 _CACHE_VERSION: Final = 1  # to be raised with any change of what is cached
 
 
@@ -73,7 +75,7 @@ def recordings(
                 Stretch(
                     _next_start(stretches[subject]),
                     arrays["samples"][end - n_samples : end],
-                    _labels(arrays["segments"], experiment, n_samples),
+                    _labels(arrays["segments"], experiment, subject, n_samples),
                 )
             )
     return [Recording(f"subject-{subject:02d}", tuple(stretches[subject])) for subject in wanted]
@@ -93,12 +95,84 @@ def label_segments(
     return _load(data, download=download, cache=cache)["segments"]
 
 
-def _load(data: Path | None, *, download: bool, cache: Path | None) -> dict[str, NDArray[...]]:
-    """Return ``samples`` ``(n_samples, 6)`` of all experiments, ``experiments`` and ``segments``.
-
-    ``experiments`` has the columns experiment, subject, number of samples.
-    """
+def _load(data: Path | None, *, download: bool, cache: Path | None) -> dict[str, NDArray[Any]]:
+    """Return the arrays that `_read` makes, from the cache if they are there."""
     cache = datasets.cache_folder() if cache is None else cache
     with datasets.opened(datasets.HAPT, data, download=download, cache=cache) as files:
-        acc_files = {name: match for name in files.names() if (match := _ACC_FILE.fullmatch(name))}
-        ...
+        data_hash = datasets.data_hash(files, _members(files))
+        return datasets.cached_arrays(
+            cache / f"hapt-{data_hash}-v{_CACHE_VERSION}.npz", lambda: _read(files)
+        )
+
+
+def _members(files: datasets.Files) -> list[str]:
+    signal_files = [name for name in files.names() if _SIGNAL_FILE.fullmatch(name)]
+    return [_LABEL_FILE, *sorted(signal_files)]
+
+
+def _read(files: datasets.Files) -> dict[str, NDArray[Any]]:
+    """Return all there is in three arrays.
+
+    ``samples`` is ``(n_samples, 6)``, one experiment after the other; ``experiments`` has the
+    columns experiment, subject, number of samples; ``segments`` is as `label_segments` returns it.
+    """
+    samples, experiments = [], []
+    for name in _members(files):
+        match = _SIGNAL_FILE.fullmatch(name)
+        if match is None or match["sensor"] == "gyro":
+            continue
+        acc = datasets.read_table(files, name, columns=3)  # g
+        gyro_file = name.replace("acc", "gyro")
+        gyro = datasets.read_table(files, gyro_file, columns=3)  # rad/s
+        if len(acc) != len(gyro):
+            raise DataError(
+                f"{files.source}: {gyro_file}: has {len(gyro)} rows, but {name} has {len(acc)}"
+            )
+        samples.append(np.hstack([acc * STANDARD_GRAVITY, gyro]))  # (n_samples, 6)
+        experiments.append((int(match["experiment"]), int(match["subject"]), len(acc)))
+    if not samples:
+        raise DataError(f"{files.source}: lacks the files RawData/acc_exp*_user*.txt")
+    segments = datasets.read_table(files, _LABEL_FILE, columns=5)
+    _check_segments(f"{files.source}: {_LABEL_FILE}", segments, experiments)
+    return {
+        "samples": np.concatenate(samples),
+        "experiments": np.array(experiments),
+        "segments": segments.astype(np.int64),
+    }
+
+
+def _check_segments(
+    where: str, segments: NDArray[np.float64], experiments: list[tuple[int, int, int]]
+) -> None:
+    length = {(experiment, subject): n_samples for experiment, subject, n_samples in experiments}
+    highest = len(ACTIVITIES) + len(TRANSITIONS)
+    for row, (experiment, subject, label, first, last) in enumerate(segments.tolist(), start=1):
+        if (experiment, subject) not in length:
+            raise DataError(
+                f"{where}: row {row}: there is no experiment {experiment:g} of subject {subject:g}"
+            )
+        if label not in range(1, highest + 1):
+            raise DataError(f"{where}: row {row}: the label is {label:g}, not 1 to {highest}")
+        n_samples = length[experiment, subject]
+        if not (first.is_integer() and last.is_integer() and 1 <= first <= last <= n_samples):
+            raise DataError(
+                f"{where}: row {row}: {first:g} to {last:g} are no samples of an experiment "
+                f"of {n_samples}"
+            )
+
+
+def _labels(
+    segments: NDArray[np.int64], experiment: int, subject: int, n_samples: int
+) -> NDArray[np.int8]:
+    labels = np.full(n_samples, -1, np.int8)
+    of_this = (segments[:, :2] == (experiment, subject)).all(axis=1)
+    for _, _, label, first, last in segments[of_this].tolist():
+        if label <= len(ACTIVITIES):
+            labels[first - 1 : last] = label - 1
+    return labels
+
+
+def _next_start(stretches: list[Stretch]) -> float:
+    """Return the start, in seconds, of the stretch that comes after these."""
+    n_samples = sum(len(stretch.samples) + BREAK for stretch in stretches)
+    return n_samples / SAMPLING_RATE_HZ

@@ -1,0 +1,246 @@
+"""The connection to the broker: bytes in and out. The only file that knows paho.
+
+Nothing happens on the network thread but putting a message on a queue; the caller takes them.
+"""
+
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+from paho.mqtt.client import (
+    Client,
+    ConnectFlags,
+    DisconnectFlags,
+    MQTTMessage,
+)
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from pipeline.settings import BrokerSettings
+
+logger = logging.getLogger(__name__)
+
+KEEPALIVE_S: Final = 30
+LONGEST_BACKOFF_S: Final = 30.0
+AT_LEAST_ONCE: Final = 1
+"""Quality of service of every subscription and publication; repeats are harmless here."""
+
+STATUS_TOPIC: Final = "har/status"
+"""Retained ``online`` or ``offline``: whether har-stream is there."""
+
+_PROTOCOLS: Final = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQTTv5}
+
+
+@dataclass(frozen=True)
+class Message:
+    """What the broker delivered."""
+
+    topic: str
+    payload: bytes
+    received: float
+    """Seconds on the monotonic clock"""
+
+
+class Connection:
+    """A client of the broker that stays connected."""
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        *,
+        name: str,
+        subscriptions: Sequence[str],
+        status_topic: str | None = None,
+    ) -> None:
+        """Prepare the connection; `start` makes it.
+
+        Args:
+            settings: the broker and how to log in.
+            name: what the client id begins with.
+            subscriptions: topic filters, subscribed again whenever the connection is made.
+            status_topic: retained ``online`` while connected, ``offline`` after (the last will).
+        """
+        self._settings = settings
+        self._subscriptions = subscriptions
+        self._status_topic = status_topic
+        self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._attempt = 0
+        self._confirmation = threading.Condition()
+        self._n_published = 0
+        self._n_confirmed = 0
+        self.ready = threading.Event()
+        """Set while connected and subscribed"""
+        self.failure: str | None = None
+        """Why the last attempt to connect failed"""
+        self._failed = threading.Event()
+
+        client_id = f"{name}-{uuid4().hex[:8]}"
+        self._client = Client(
+            CallbackAPIVersion.VERSION2, client_id, protocol=_PROTOCOLS[settings.protocol]
+        )
+        self._client.max_inflight_messages_set(1000)
+        if settings.username is not None:
+            password = settings.password.get_secret_value() if settings.password else None
+            self._client.username_pw_set(settings.username, password)
+        if status_topic is not None:
+            self._client.will_set(status_topic, "offline", AT_LEAST_ONCE, retain=True)
+        self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_publish = self._on_publish
+        self._client.on_message = self._on_message
+
+    @property
+    def address(self) -> str:
+        """Host and port, for people."""
+        return f"{self._settings.broker}:{self._settings.port}"
+
+    def start(self, *, retry: bool) -> None:
+        """Connect, and stay connected; return at the first success, or at once with ``retry``.
+
+        Raises:
+            ConnectionError: the first attempt failed and ``retry`` is not wanted.
+        """
+        self._client.connect_async(self._settings.broker, self._settings.port, KEEPALIVE_S)
+        self._client.loop_start()
+        if retry:
+            return
+        while not self.ready.wait(0.02):
+            if self._failed.is_set():
+                self._client.loop_stop()
+                raise ConnectionError(f"no connection to {self.address}: {self.failure}")
+
+    def take(self, *, timeout_s: float, gather_s: float) -> list[Message]:
+        """Return what has arrived, at least one message unless ``timeout_s`` passes or `wake`.
+
+        After the first message others may arrive for ``gather_s`` seconds.
+        """
+        try:
+            messages = [self._messages.get(timeout=timeout_s)]
+        except queue.Empty:
+            return []
+        if gather_s:
+            time.sleep(gather_s)
+        messages += [self._messages.get() for _ in range(self._messages.qsize())]
+        return [message for message in messages if message is not None]
+
+    def wake(self) -> None:
+        """Let a waiting `take` return; may be called from a signal handler."""
+        self._messages.put(None)
+
+    def publish(self, topic: str, payload: bytes | str, *, retain: bool = False) -> None:
+        """Send a message; while the connection is down it waits in memory."""
+        with self._confirmation:
+            self._n_published += 1
+        self._client.publish(topic, payload, AT_LEAST_ONCE, retain)
+
+    def await_confirmations(self, most: int, *, timeout_s: float | None = None) -> bool:
+        """Wait until at most ``most`` messages are unconfirmed; return whether it came to that."""
+        with self._confirmation:
+            return self._confirmation.wait_for(
+                lambda: self._n_published - self._n_confirmed <= most, timeout_s
+            )
+
+    def stop_receiving(self) -> None:
+        """Unsubscribe, so that nothing more arrives than is on its way."""
+        if self.ready.is_set():
+            for subscription in self._subscriptions:
+                self._client.unsubscribe(subscription)
+
+    def close(self, *, timeout_s: float) -> bool:
+        """Say ``offline``, disconnect, and return whether everything was delivered in time."""
+        delivered = True
+        if self.ready.is_set():
+            if self._status_topic is not None:
+                self.publish(self._status_topic, "offline", retain=True)
+            delivered = self.await_confirmations(0, timeout_s=timeout_s)
+        self._client.disconnect()
+        self._client.loop_stop()
+        return delivered
+
+    def _on_connect(
+        self,
+        client: Client,
+        userdata: object,
+        flags: ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._fail(f"the broker refuses: {reason}")
+            return
+        self._attempt = 0
+        logger.info("connected to %s", self.address)
+        if self._subscriptions:
+            filters = [(topic, AT_LEAST_ONCE) for topic in self._subscriptions]
+            client.subscribe(filters)
+        else:
+            self._become_ready()
+
+    def _on_subscribe(
+        self,
+        client: Client,
+        userdata: object,
+        message_id: int,
+        reasons: list[ReasonCode],
+        properties: Properties | None,
+    ) -> None:
+        for topic, reason in zip(self._subscriptions, reasons, strict=False):
+            if reason.is_failure:
+                logger.error("the broker refuses the subscription to %s: %s", topic, reason)
+        self._become_ready()
+
+    def _become_ready(self) -> None:
+        if self._status_topic is not None:
+            self.publish(self._status_topic, "online", retain=True)
+        self.ready.set()
+
+    def _on_publish(
+        self,
+        client: Client,
+        userdata: object,
+        message_id: int,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        with self._confirmation:
+            self._n_confirmed += 1
+            self._confirmation.notify_all()
+
+    def _on_connect_fail(self, client: Client, userdata: object) -> None:
+        self._fail("nobody answers there")
+
+    def _on_disconnect(
+        self,
+        client: Client,
+        userdata: object,
+        flags: DisconnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if self.ready.is_set():
+            self.ready.clear()
+            if reason.is_failure:
+                self._fail(f"connection lost: {reason}")
+
+    def _fail(self, why: str) -> None:
+        """Keep and log the reason, and draw the time until the next attempt."""
+        self.failure = why
+        self._failed.set()
+        # Jitter, so that the clients of a broker that restarts do not all come at once.
+        longest = min(LONGEST_BACKOFF_S, 2.0**self._attempt)
+        delay = random.uniform(0.5, 1.0) * longest
+        self._attempt = min(self._attempt + 1, 10)
+        self._client.reconnect_delay_set(delay, delay)  # type: ignore[arg-type]
+        logger.warning("no connection to %s: %s; next try in %.1f s", self.address, why, delay)
+
+    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
+        self._messages.put(Message(message.topic, bytes(message.payload), time.monotonic()))

@@ -1,0 +1,421 @@
+"""The command har-replay: recordings played as phones, and how well they were recognised."""
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pipeline.mqtt import STATUS_TOPIC, Connection, Message
+from pipeline.recordings import hapt, simulated, uci_har
+from pipeline.recordings.recording import DataError, Recording, Stretch
+from pipeline.settings import ReplaySettings, from_command_line
+from pipeline.signals import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
+
+MAX_OUTSTANDING_WINDOWS: Final = 256
+"""Windows sent and not answered at ``--speed max``. At hop 64 they are about 650 messages of 25
+rows, within the 1,000 that Mosquitto queues for a client by default."""
+
+MAX_UNCONFIRMED_MESSAGES: Final = 100
+
+TOLERANCE_SAMPLES: Final = 0.25
+"""A prediction belongs to the window whose start is this near."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One message to send."""
+
+    device: str
+    due: float
+    """Seconds after the start of the replay, at real time, when its last sample was measured"""
+    start: float
+    """Seconds after the start of the recording of its first sample"""
+    rows: NDArray[np.floating]
+    """``(n_rows, 9)`` prepared or ``(n_rows, 6)`` raw"""
+    completes: list[tuple[float, int]]
+    """Windows whose last needed sample it holds: start in seconds, and label or -1"""
+
+
+@dataclass(eq=False)
+class ExpectedWindow:
+    """A window that was sent, and what came back."""
+
+    device: str
+    start: float
+    label: int
+    published: float
+    """Monotonic seconds when its last sample was handed to the connection"""
+    activity: str | None = None
+    """What was recognised"""
+    latency_s: float | None = None
+
+
+def read_recordings(settings: ReplaySettings) -> list[Recording]:
+    """Return the recordings that the settings name.
+
+    Raises:
+        DataError: the data is missing or damaged, or has no such subject.
+    """
+    if settings.recording == "uci-har":
+        data = uci_har.load(settings.data)
+        recordings = uci_har.recordings(getattr(data, settings.split))
+    elif settings.recording == "hapt":
+        recordings = hapt.recordings(settings.data)
+    else:
+        recordings = simulated.recordings()
+    if settings.subjects:
+        names = {recording.device: recording for recording in recordings}
+        wanted = [f"subject-{subject:02d}" for subject in settings.subjects]
+        missing = [name for name in wanted if name not in names]
+        if missing:
+            raise DataError(
+                f"{settings.recording} has no {', '.join(missing)}; it has {', '.join(names)}"
+            )
+        recordings = [names[name] for name in wanted]
+    if settings.duration is not None:
+        recordings = [_shortened(recording, settings.duration) for recording in recordings]
+    return recordings
+
+
+def _shortened(recording: Recording, seconds: float) -> Recording:
+    stretches = []
+    for stretch in recording.stretches:
+        n = round((seconds - stretch.start) * SAMPLING_RATE_HZ)
+        if n > 0:
+            stretches.append(Stretch(stretch.start, stretch.samples[:n], stretch.labels[:n]))
+    return Recording(recording.device, tuple(stretches))
+
+
+def batches(recording: Recording, *, rows: int, hop: int) -> Iterable[Batch]:
+    """Yield a recording as messages of up to ``rows`` rows, with the windows each completes.
+
+    A message ends at a break of the recording. A raw window is complete one sample later than a
+    prepared one: the median filter looks one sample ahead.
+    """
+    for stretch in recording.stretches:
+        n_samples = len(stretch.samples)
+        look_ahead = 1 if stretch.samples.shape[1] != len(CHANNELS) else 0
+        needed = np.arange(0, n_samples - WINDOW_LENGTH - look_ahead + 1, hop)
+        ends = needed + WINDOW_LENGTH + look_ahead
+        for first in range(0, n_samples, rows):
+            last = min(first + rows, n_samples)
+            yield Batch(
+                recording.device,
+                due=stretch.start + (last - 1) / SAMPLING_RATE_HZ,
+                start=stretch.start + first / SAMPLING_RATE_HZ,
+                rows=stretch.samples[first:last],
+                completes=[
+                    (stretch.start + k / SAMPLING_RATE_HZ, _window_label(stretch, int(k)))
+                    for k in needed[(ends > first) & (ends <= last)]
+                ],
+            )
+
+
+def _window_label(stretch: Stretch, first: int) -> int:
+    """Return the label that all samples of a window share, else -1."""
+    labels = stretch.labels[first : first + WINDOW_LENGTH]
+    return int(labels[0]) if (labels == labels[0]).all() else -1
+
+
+def payload(batch: Batch, *, epoch: float, recording: str) -> bytes:
+    """Return the native message for a batch of a recording that began at ``epoch``."""
+    # To a microsecond: 16 digits of epoch seconds say no more.
+    message: dict[str, object] = {
+        "v": 1,
+        "start": round(epoch + batch.start, 6),
+        "rate": SAMPLING_RATE_HZ,
+        "recording": recording,
+    }
+    if batch.rows.shape[1] == len(CHANNELS):
+        message |= {"channels": CHANNELS, "samples": batch.rows.tolist()}
+    else:
+        message |= {
+            "acc": batch.rows[:, :3].tolist(),
+            "acc_unit": "m/s2",
+            "gyro": batch.rows[:, 3:].tolist(),
+            "gyro_unit": "rad/s",
+        }
+    return msgspec.json.encode(message)
+
+
+class Replay:
+    """One replay: what is sent, and what comes back."""
+
+    def __init__(
+        self, settings: ReplaySettings, recordings: Sequence[Recording], connection: Connection
+    ) -> None:
+        """Prepare all messages in the order in which they are due."""
+        self._settings = settings
+        self._connection = connection
+        self._batches = sorted(
+            (
+                batch
+                for recording in recordings
+                for batch in batches(recording, rows=settings.rows, hop=settings.hop)
+            ),
+            key=lambda batch: batch.due,
+        )
+        self.n_samples = sum(len(batch.rows) for batch in self._batches)
+        self.n_sent = 0
+        self.windows: dict[tuple[str, int], ExpectedWindow] = {}
+        self.n_unexpected = 0
+        self.seconds = 0.0
+        """What sending took"""
+        self.stream_online = threading.Event()
+        """har-stream says that it is there"""
+
+        self._recording = uuid4().hex[:8]
+        self._arrival = threading.Condition()
+        self._n_outstanding = 0
+        self._last_arrival = 0.0
+        self._done = False
+        duration = self._batches[-1].due if self._batches else 0.0
+        speed = float("inf") if settings.speed == "max" else settings.speed
+        # The last sample is of now, the first as long ago as the replay is ahead of real time.
+        self._epoch = round(time.time() + duration / speed - duration, 3)
+        self._receiver = threading.Thread(target=self._receive, daemon=True)
+
+    def start_receiving(self) -> None:
+        """Begin to note predictions as they arrive."""
+        self._receiver.start()
+
+    def send(self) -> Iterator[Batch]:
+        """Publish message after message, each when it is due, and yield it.
+
+        At ``--speed max`` a message is due when not too many windows await their prediction.
+
+        Raises:
+            TimeoutError: predictions stopped coming.
+        """
+        begun = time.monotonic()
+        for batch in self._batches:
+            if self._settings.speed != "max":
+                time.sleep(max(0.0, begun + batch.due / self._settings.speed - time.monotonic()))
+            elif self.stream_online.is_set():
+                self._await_predictions(MAX_OUTSTANDING_WINDOWS)
+            else:
+                self._connection.await_confirmations(MAX_UNCONFIRMED_MESSAGES)
+            body = payload(batch, epoch=self._epoch, recording=self._recording)
+            self._expect(batch)
+            self._connection.publish(f"har/{batch.device}/samples", body)
+            self.n_sent += len(batch.rows)
+            self.seconds = time.monotonic() - begun
+            yield batch
+
+    def finish(self, *, wait: bool) -> None:
+        """End the replay, with ``wait`` when all predictions have come.
+
+        Raises:
+            TimeoutError: predictions stopped coming.
+        """
+        try:
+            if wait:
+                self._await_predictions(0)
+        finally:
+            self._done = True
+
+    def _expect(self, batch: Batch) -> None:
+        now = time.monotonic()
+        with self._arrival:
+            self._last_arrival = self._last_arrival if self._n_outstanding else now
+            for start, label in batch.completes:
+                key = batch.device, round(start * SAMPLING_RATE_HZ)
+                self.windows[key] = ExpectedWindow(batch.device, start, label, now)
+            self._n_outstanding += len(batch.completes)
+
+    def _await_predictions(self, most: int) -> None:
+        with self._arrival:
+            while self._n_outstanding > most:
+                if not self._arrival.wait(timeout=1.0) and (
+                    time.monotonic() - self._last_arrival > self._settings.timeout
+                ):
+                    raise TimeoutError(
+                        f"no prediction came for {self._settings.timeout:g} s; "
+                        f"{self._n_outstanding} are missing: is har-stream still running?"
+                    )
+
+    def _receive(self) -> None:
+        while not self._done:
+            for message in self._connection.take(timeout_s=0.2, gather_s=0.0):
+                if message.topic == STATUS_TOPIC:
+                    if message.payload == b"online":
+                        self.stream_online.set()
+                    else:
+                        self.stream_online.clear()
+                else:
+                    self._note(message)
+
+    def _note(self, message: Message) -> None:
+        """Enter a prediction at its window."""
+        prediction = msgspec.json.decode(message.payload, type=_Prediction)
+        index = (prediction.start - self._epoch) * SAMPLING_RATE_HZ
+        window = self.windows.get((prediction.device, round(index)))
+        with self._arrival:
+            if window is None or abs(index - round(index)) > TOLERANCE_SAMPLES:
+                self.n_unexpected += 1
+            elif window.activity is None:  # not a repeat
+                window.activity = prediction.activity
+                window.latency_s = message.received - window.published
+                self._n_outstanding -= 1
+                self._last_arrival = message.received
+                self._arrival.notify_all()
+
+
+class _Prediction(msgspec.Struct):
+    device: str
+    start: float
+    activity: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The closing table."""
+
+    windows_expected: int
+    windows_received: int
+    windows_labelled: int
+    """Received windows within one activity; the others are not judged"""
+    accuracy: float | None
+    """Share of the labelled windows that were recognised, 0 to 1"""
+    recall: dict[str, float | None]
+    confusion: dict[str, dict[str, int]]
+    """Labelled windows by activity and by what was recognised"""
+    latency_ms: dict[str, float | None]
+    """From handing over a window's last sample to receiving its prediction"""
+    samples: int
+    seconds: float
+    """What sending took"""
+
+
+def report(replay: Replay) -> Report:
+    """Return how a replay went."""
+    received = [window for window in replay.windows.values() if window.activity is not None]
+    labelled = [window for window in received if window.label >= 0]
+    confusion: dict[str, dict[str, int]] = {
+        activity: dict.fromkeys(ACTIVITIES, 0) for activity in ACTIVITIES
+    }
+    for window in labelled:
+        row = confusion[ACTIVITIES[window.label]]
+        assert window.activity is not None
+        row[window.activity] = row.get(window.activity, 0) + 1
+    totals = {activity: sum(row.values()) for activity, row in confusion.items()}
+    right = {activity: confusion[activity][activity] for activity in ACTIVITIES}
+    latencies_ms = [w.latency_s * 1000 for w in received if w.latency_s is not None]
+    percentiles = np.percentile(latencies_ms, [50, 95, 99]) if latencies_ms else [None] * 3
+    return Report(
+        windows_expected=len(replay.windows),
+        windows_received=len(received),
+        windows_labelled=len(labelled),
+        accuracy=sum(right.values()) / len(labelled) if labelled else None,
+        recall={a: right[a] / totals[a] if totals[a] else None for a in ACTIVITIES},
+        confusion=confusion,
+        latency_ms={
+            name: None if value is None else round(float(value), 3)
+            for name, value in zip(("p50", "p95", "p99"), percentiles, strict=True)
+        },
+        samples=replay.n_sent,
+        seconds=replay.seconds,
+    )
+
+
+def print_report(result: Report, console: Console) -> None:
+    """Show the closing table to people."""
+    table = Table(title="Windows by activity (rows) and what was recognised (columns)")
+    table.add_column("", no_wrap=True)
+    for activity in ACTIVITIES:
+        table.add_column(activity.removeprefix("WALKING_")[:7], justify="right", no_wrap=True)
+    table.add_column("recall", justify="right", no_wrap=True)
+    for activity in ACTIVITIES:
+        recall = result.recall[activity]
+        table.add_row(
+            activity,
+            *(str(result.confusion[activity][other]) for other in ACTIVITIES),
+            "-" if recall is None else f"{recall:.4f}",
+        )
+    console.print(table)
+    console.print(
+        f"windows   {result.windows_received} received of {result.windows_expected} expected"
+    )
+    if result.accuracy is not None:
+        console.print(
+            f"accuracy  {result.accuracy:.4f} over {result.windows_labelled} labelled windows"
+        )
+    p50, p95, p99 = result.latency_ms.values()
+    if p50 is not None:
+        console.print(f"latency   p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms")
+    if result.seconds:
+        console.print(
+            f"rate      {result.samples / result.seconds:,.0f} samples/s, "
+            f"{result.windows_received / result.seconds:,.0f} windows/s"
+        )
+
+
+def main() -> None:
+    """Run the command."""
+    settings = from_command_line(ReplaySettings)
+    logging.basicConfig(level=logging.WARNING, format="har-replay: %(message)s")
+    console = Console()
+    try:
+        recordings = read_recordings(settings)
+    except DataError as error:
+        sys.exit(f"har-replay: {error}")
+    listens = settings.wait or settings.speed == "max"
+    connection = Connection(
+        settings,
+        name="har-replay",
+        subscriptions=["har/+/prediction", STATUS_TOPIC] if listens else [],
+    )
+    try:
+        connection.start(retry=False)
+    except ConnectionError as error:
+        sys.exit(f"har-replay: {error}")
+    replay = Replay(settings, recordings, connection)
+    replay.start_receiving()
+    if (
+        listens
+        and not replay.stream_online.wait(settings.timeout if settings.wait else 1.0)
+        and settings.wait
+    ):
+        connection.close(timeout_s=1.0)
+        sys.exit(f"har-replay: no har-stream on {connection.address}; start it before replaying")
+
+    console.print(
+        f"{settings.recording}: {len(recordings)} phones, {replay.n_samples} samples, "
+        f"speed {settings.speed}"
+    )
+    failure = None
+    try:
+        with Progress(
+            TextColumn("replaying"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        ) as progress:
+            task = progress.add_task("", total=replay.n_samples)
+            for batch in replay.send():
+                progress.advance(task, len(batch.rows))
+        replay.finish(wait=settings.wait)
+    except TimeoutError as error:
+        failure = str(error)
+    except KeyboardInterrupt:
+        failure = "interrupted"
+    connection.close(timeout_s=settings.timeout)
+    if settings.wait:
+        result = report(replay)
+        print_report(result, console)
+        if settings.report is not None:
+            settings.report.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+    if failure:
+        sys.exit(f"har-replay: {failure}")

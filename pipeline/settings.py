@@ -1,0 +1,132 @@
+"""Settings of the commands: flags before ``HAR_*`` variables before ``.env`` before defaults."""
+
+import sys
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict, SettingsError
+
+from pipeline.preprocessing import FilterStart
+from pipeline.signals import WINDOW_LENGTH
+
+
+class CommandSettings(BaseSettings):
+    """What all commands share: how settings are read."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HAR_",
+        env_file=".env",
+        extra="ignore",  # one .env serves all commands
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
+        cli_enforce_required=True,
+    )
+
+
+S = TypeVar("S", bound=CommandSettings)
+
+
+def from_command_line(kind: type[S]) -> S:
+    """Return the settings of a command, or end it with a line for each that does not fit."""
+    try:
+        return CliApp.run(kind)
+    except ValidationError as error:
+        problems = [
+            f"{str(e['loc'][0]).replace('_', '-')} = {e['input']!r}: {e['msg']}"
+            for e in error.errors()
+        ]
+    except SettingsError as error:
+        problems = [str(error)]
+    sys.exit("\n".join(f"{Path(sys.argv[0]).name}: {problem}" for problem in problems))
+
+
+class BrokerSettings(CommandSettings):
+    """How to reach the broker."""
+
+    broker: str = Field(description="host name or address of the MQTT broker")
+    port: int = Field(1883, ge=1, le=65535, description="TCP port of the broker")
+    protocol: Literal["3.1.1", "5"] = Field("3.1.1", description="MQTT version")
+    username: str | None = Field(None, description="name to log in with")
+    password: SecretStr | None = Field(
+        None, description="password to log in with; better in HAR_PASSWORD than as a flag"
+    )
+
+
+class StreamSettings(BrokerSettings):
+    """Classify phones live: samples in, predictions out, over MQTT."""
+
+    model: str = Field(
+        "cnn-lstm", description="lstm, cnn-lstm, conv-lstm or the path of an .onnx file"
+    )
+    hop: int = Field(
+        64, ge=1, le=WINDOW_LENGTH, description="samples (20 ms) from one window to the next"
+    )
+    filter_start: FilterStart = Field(
+        "steady",
+        description="filters at a phone's first sample: steady as if it had always been, or zero",
+    )
+    retry: bool = Field(True, description="keep trying while the broker cannot be reached")
+    tick: PositiveFloat = Field(
+        0.02, description="seconds between two passes over what has arrived"
+    )
+    batch_size: PositiveInt = Field(64, description="most windows in one call of the model")
+    threads: PositiveInt = Field(1, description="threads within one call of the model")
+    max_devices: PositiveInt = Field(10_000, description="most phones at once")
+    offline_after: PositiveFloat = Field(
+        10.0, description="seconds of silence after which a phone is offline"
+    )
+    forget_after: PositiveFloat = Field(
+        3600.0, description="seconds of silence after which a phone's state is dropped"
+    )
+    heartbeat: PositiveFloat = Field(
+        10.0, description="seconds after which an unchanged activity is published again"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe messages to log"
+    )
+
+
+class ReplaySettings(BrokerSettings):
+    """Play recordings as phones that send their samples over MQTT."""
+
+    recording: Literal["uci-har", "hapt", "simulated"] = Field(
+        "uci-har",
+        description="UCI HAR test set, HAPT raw recordings, or motion made up by a small model",
+    )
+    data: Path | None = Field(
+        None, description="data set's zip or folder; else HAR_DATA_DIR, cache, download"
+    )
+    subjects: list[int] = Field([], description="subjects to play, such as 2,4; all if not given")
+    split: Literal["test", "train"] = Field("test", description="split of uci-har to play")
+    speed: PositiveFloat | Literal["max"] = Field(
+        1.0, description="times real time, or max: as fast as predictions come back"
+    )
+    duration: PositiveFloat | None = Field(
+        None, description="seconds of each recording to play; all if not given"
+    )
+    rows: int = Field(25, ge=1, le=1000, description="samples (20 ms) a message")
+    wait: bool = Field(False, description="await the predictions and print a closing table")
+    hop: int = Field(64, ge=1, le=WINDOW_LENGTH, description="hop of the har-stream that answers")
+    timeout: PositiveFloat = Field(
+        10.0, description="seconds without a prediction after which waiting ends"
+    )
+    report: Path | None = Field(None, description="file for the closing table as JSON")
+
+
+class DemoSettings(CommandSettings):
+    """Show all of it on this machine: a broker, har-stream and simulated phones."""
+
+    model: str = Field(
+        "cnn-lstm", description="lstm, cnn-lstm, conv-lstm or the path of an .onnx file"
+    )
+    recording: Literal["uci-har", "hapt", "simulated"] | None = Field(
+        None, description="what to play; uci-har where it is at hand, else simulated"
+    )
+    data: Path | None = Field(
+        None, description="data set's zip or folder; else HAR_DATA_DIR, cache, download"
+    )
+    duration: PositiveFloat = Field(60.0, description="seconds that the demo takes")
+    speed: PositiveFloat = Field(4.0, description="times real time")
