@@ -1,0 +1,64 @@
+# The project's commands. `make demo` and `make test` need nothing but Python >= 3.11.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+REQUIREMENTS := deploy/requirements
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --group build pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format mosquitto bench lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/dev.installed ## make .venv with everything a developer needs
+
+demo: $(VENV)/demo.installed ## run the demo for about a minute
+	$(BIN)/har-demo
+
+test: setup mosquitto check ## check style and types, then run all tests
+	$(BIN)/python -m pytest
+
+check: setup ## check style and types only
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: setup ## bring the code into its style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: setup mosquitto ## print the figures that the README quotes
+	$(BIN)/python tests/benchmarks/run.py
+
+lock: $(BIN)/python ## renew the locked dependencies
+	$(BIN)/python -m pip install --quiet uv
+	$(LOCK) --upgrade --extra demo -o $(REQUIREMENTS)/demo.txt
+	$(LOCK) --upgrade --extra demo --extra train --group dev -o $(REQUIREMENTS)/dev.txt
+
+mosquitto: # the broker tests fall back to the embedded broker where it cannot be had
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; command -v mosquitto >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends mosquitto; \
+	} || echo "note: no mosquitto, the broker tests use the embedded broker"
+
+clean: ## remove what the commands made
+	rm -rf $(VENV) out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Debian keeps what venv needs in a package of its own.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "har-stream needs Python 3.11 or newer: make PYTHON=python3.x ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv \
+		&& $(PYTHON) -m venv --clear $(VENV); \
+	} || { echo "cannot make $(VENV): install Python's venv module"; exit 1; }
+
+$(VENV)/%.installed: $(REQUIREMENTS)/%.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --editable .
+	@touch $@
