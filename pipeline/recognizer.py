@@ -48,6 +48,8 @@ class Recognised:
 
     predictions: list[Prediction]
     changes: list[ActivityChange]
+    dropped: Counter[str]
+    """Samples of each device that were repeated or late"""
 
 
 class Recognizer:
@@ -80,7 +82,7 @@ class Recognizer:
         self._recording = [""] * n
         self._past_recording: list[str | None] = [None] * n
         self.counts: Counter[str] = Counter()
-        """Since the start: ``samples``, ``samples_dropped`` (repeated or late), ``gaps``"""
+        """Since the start: ``samples`` taken and ``gaps``"""
 
     @property
     def devices(self) -> list[str]:
@@ -109,7 +111,8 @@ class Recognizer:
         by_device: defaultdict[str, list[Readings]] = defaultdict(list)
         for reading in readings:
             by_device[reading.device].append(reading)
-        pieces = [piece for batch in by_device.values() for piece in self._resample(batch)]
+        dropped: Counter[str] = Counter()
+        pieces = [piece for batch in by_device.values() for piece in self._resample(batch, dropped)]
         windows: list[NDArray[np.float32]] = []
         slots: list[int] = []
         starts: list[float] = []
@@ -130,7 +133,8 @@ class Recognizer:
                     self._origin[group_slots[cut.phones]] + cut.first_samples / SAMPLING_RATE_HZ
                 ).tolist()
                 settling += (raw & (cut.first_samples < SETTLING_ROWS)).tolist()
-        return self._recognise(windows, slots, starts, settling)
+        predictions, changes = self._recognise(windows, slots, starts, settling)
+        return Recognised(predictions, changes, dropped)
 
     def forget(self, devices: Iterable[str]) -> None:
         """Drop the state of these phones; their slots serve others."""
@@ -140,18 +144,19 @@ class Recognizer:
             self._past_recording[slot] = None
         self._free += slots
 
-    def _resample(self, batch: Sequence[Readings]) -> list[Piece]:
-        """Return the grid rows that one phone's readings complete."""
+    def _resample(self, batch: Sequence[Readings], dropped: Counter[str]) -> list[Piece]:
+        """Return the grid rows that one phone's readings complete; count what is dropped."""
         pieces: list[Piece] = []
         for reading in batch:
             slot = self._slot_for(reading)
             if slot is None:
-                self.counts["samples_dropped"] += len(reading.times)
+                dropped[reading.device] += len(reading.times)
                 continue
             grid = self._grids[reading.values.shape[1]]
             new, n_dropped = grid.push(slot, reading.times, reading.values)
             self.counts["samples"] += len(reading.times) - n_dropped
-            self.counts["samples_dropped"] += n_dropped
+            if n_dropped:
+                dropped[reading.device] += n_dropped
             pieces += new
         return pieces
 
@@ -200,10 +205,10 @@ class Recognizer:
         slots: Sequence[int],
         starts: Sequence[float],
         settling: Sequence[bool],
-    ) -> Recognised:
+    ) -> tuple[list[Prediction], list[ActivityChange]]:
         """Classify the windows of a tick and decide what they change."""
         if not slots:
-            return Recognised([], [])
+            return [], []
         probabilities = self._classifier.classify(np.concatenate(windows))
         labels = probabilities.argmax(axis=1)
         predictions: list[Prediction] = []
@@ -219,7 +224,7 @@ class Recognizer:
                 changes.append(
                     ActivityChange(device, activity, starts[i], float(probabilities[i, label]))
                 )
-        return Recognised(predictions, changes)
+        return predictions, changes
 
 
 def _stages(pieces: Iterable[Piece]) -> Iterable[list[Piece]]:

@@ -20,7 +20,8 @@ from pipeline.settings import StreamSettings, from_command_line
 
 logger = logging.getLogger(__name__)
 
-REJECTION_LOG_INTERVAL_S: Final = 10.0
+LOG_INTERVAL_S: Final = 10.0
+"""Trouble of one kind is logged at most this often."""
 DELIVERY_TIMEOUT_S: Final = 5.0
 HOUSEKEEPING_S: Final = 1.0
 
@@ -45,6 +46,9 @@ class Stream:
         self._online: set[str] = set()
         self._activities: dict[str, tuple[float, bytes]] = {}  # when and what was published last
         self._rejections = RejectionLog()
+        self._dropped: Counter[str] = Counter()
+        self._dropped_logged: Counter[str] = Counter()
+        self._next_dropped_log = 0.0
         self._n_predictions = 0
         self._stopping = False
 
@@ -73,12 +77,13 @@ class Stream:
         counts = self._recognizer.counts
         return (
             f"{self._n_predictions} predictions from {counts['samples']} samples; "
-            f"{counts['samples_dropped']} repeated or late samples, {counts['gaps']} gaps, "
+            f"{self._dropped.total()} repeated or late samples, {counts['gaps']} gaps, "
             f"{self._rejections}"
         )
 
     def _tick(self, messages: Iterable[Message]) -> None:
         recognised = self._recognizer.push(list(self._readings(messages)))
+        self._dropped += recognised.dropped
         for prediction in recognised.predictions:
             self._connection.publish(
                 f"har/{prediction.device}/prediction", self._prediction_payload(prediction)
@@ -134,7 +139,16 @@ class Stream:
         self._activities[device] = time.monotonic(), payload
 
     def _keep_house(self, now: float) -> None:
-        """Publish heartbeats, mark silent phones offline, forget those long silent."""
+        """Publish heartbeats, log drops, mark silent phones offline, forget those long silent."""
+        if self._dropped != self._dropped_logged and now >= self._next_dropped_log:
+            news = self._dropped - self._dropped_logged
+            logger.warning(
+                "dropped samples not newer than their phone's newest (repeated, or its clock was "
+                "set back): %s",
+                ", ".join(f"{device} {n}" for device, n in news.most_common(5)),
+            )
+            self._dropped_logged = self._dropped.copy()
+            self._next_dropped_log = now + LOG_INTERVAL_S
         for device, (published, payload) in list(self._activities.items()):
             if device in self._online and now - published >= self._settings.heartbeat:
                 self._publish_activity(device, payload)
@@ -160,9 +174,7 @@ class RejectionLog:
     def add(self, message: Message, error: MessageError) -> None:
         """Count a message; log it unless one for the same reason was logged just before."""
         self._counts[error.reason] += 1
-        if message.received - self._logged.get(error.reason, -float("inf")) < (
-            REJECTION_LOG_INTERVAL_S
-        ):
+        if message.received - self._logged.get(error.reason, -float("inf")) < (LOG_INTERVAL_S):
             return
         self._logged[error.reason] = message.received
         logger.warning(
