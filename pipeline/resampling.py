@@ -86,7 +86,9 @@ class Resampler:
         return pieces, len(times) - len(fresh)
 
     def _continues_on_grid(self, slot: int, times: NDArray[np.float64]) -> bool:
-        """Return whether the samples are just the next grid points, one for each."""
+        """Return whether the samples are just the next grid points, one for each, and not late."""
+        if self.tail_count[slot] and times[0] <= self.tail_times[slot, -1]:
+            return False
         grid = self.next_index[slot] + np.arange(len(times))
         offset_s = times - (self.origin[slot] + grid / SAMPLING_RATE_HZ)
         return bool(np.all(np.abs(offset_s) <= ON_GRID_S))  # never without a grid: origin is nan

@@ -53,6 +53,9 @@ class Windower:
         by phone.
         """
         n_samples = samples.shape[1]
+        if n_samples == 0:  # a phone's first raw sample: the median awaits the second
+            no_windows = np.empty((0, WINDOW_LENGTH, len(CHANNELS)), np.float32)
+            return Cut(np.empty(0, np.intp), np.empty(0, np.int64), no_windows)
         held = np.concatenate([self.recent[slots], samples], axis=1)
         before = self.count[slots]
         first_window = -(-np.maximum(before - _KEPT, 0) // self._hop)  # first one not complete yet

@@ -63,8 +63,10 @@ def decode(topic: str, payload: bytes) -> Readings:
         raise MessageError("field", str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MessageError("json", f"not JSON: {error}") from error
-    values = _prepared(message) if message.samples is not None else _raw(message)
-    return Readings(device, _times(message, len(values)), values, message.recording)
+    with np.errstate(over="ignore", invalid="ignore"):  # the checks refuse what overflows
+        values = _prepared(message) if message.samples is not None else _raw(message)
+        times = _times(message, len(values))
+    return Readings(device, times, values, message.recording)
 
 
 def device_of(topic: str) -> str:

@@ -185,11 +185,14 @@ def cached_arrays(
     A cache that cannot be written costs time, not the arrays.
     """
     try:
-        with np.load(path) as kept:  # checks the CRC-32 of each array
-            return dict(kept)
+        with zipfile.ZipFile(path) as kept:  # whole arrays are read so that their CRC-32 is checked
+            return {
+                name.removesuffix(".npy"): np.load(io.BytesIO(kept.read(name)))
+                for name in kept.namelist()
+            }
     except FileNotFoundError:
         pass
-    except (*_ZIP_ERRORS, TypeError) as error:
+    except _ZIP_ERRORS as error:
         _log.warning("%s: damaged, is made anew: %s", path, error)
     arrays = make()
     try:
@@ -211,7 +214,7 @@ class _ZipFiles:
         self._members = {
             member.filename.removeprefix(root): member
             for member in archive.infolist()
-            if member.filename.startswith(root) and not member.is_dir()
+            if member.filename.startswith(root) and not member.filename.endswith("/")
         }
 
     def names(self) -> Iterable[str]:
@@ -265,19 +268,22 @@ class _FolderFiles:
 def _look_around(published: Published, cache: Path) -> Files | None:
     """Look in the folder of the environment variable and in the cache folder."""
     named = os.environ.get(FOLDER_VARIABLE)
-    for place in ([Path(named).expanduser()] if named else []) + [cache]:
-        if not place.is_dir():
-            continue
+    if named:
         try:
-            files = _look_in(place, published)
+            files = _look_in(Path(named).expanduser(), published)
         except DataError as error:
-            _log.warning("%s", error)
-            continue
-        if files is not None:
-            return files
-        if place != cache:
-            _log.warning("%s (%s): holds no %s data set", place, FOLDER_VARIABLE, published.name)
-    return None
+            _log.warning("%s: %s", FOLDER_VARIABLE, error)
+        else:
+            if files is not None:
+                return files
+            _log.warning("%s: %s holds no %s data set", FOLDER_VARIABLE, named, published.name)
+    if not cache.is_dir():
+        return None
+    try:
+        return _look_in(cache, published)
+    except DataError as error:
+        _log.warning("%s", error)
+        return None
 
 
 def _look_in(place: Path, published: Published) -> Files | None:
@@ -293,7 +299,7 @@ def _look_in(place: Path, published: Published) -> Files | None:
     except OSError as error:
         raise DataError(f"{place}: no such zip or folder: {error}") from error
     for folder in [place, *entries]:
-        if (folder / published.marker).is_file():
+        if os.path.isfile(folder / published.marker):  # unlike Path's, False if not permitted
             return _FolderFiles(folder)
     damaged: DataError | None = None
     for path in entries:
@@ -326,7 +332,7 @@ def _find_in_zip(path: Path, published: Published) -> tuple[zipfile.ZipFile, str
         return archive, root
     with archive:
         for name in archive.namelist():
-            if not name.lower().endswith(".zip"):
+            if not name.lower().endswith(".zip") or name.startswith("__MACOSX/"):
                 continue
             try:
                 nested = zipfile.ZipFile(io.BytesIO(archive.read(name)))
