@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict, SettingsError
 
 from pipeline.preprocessing import FilterStart
@@ -22,7 +23,6 @@ class CommandSettings(BaseSettings):
         cli_implicit_flags=True,
         cli_hide_none_type=True,
         cli_avoid_json=True,
-        cli_enforce_required=True,
     )
 
 
@@ -34,19 +34,24 @@ def from_command_line(kind: type[S]) -> S:
     try:
         return CliApp.run(kind)
     except ValidationError as error:
-        problems = [
-            f"{str(e['loc'][0]).replace('_', '-')} = {e['input']!r}: {e['msg']}"
-            for e in error.errors()
-        ]
+        problems = [_problem(details) for details in error.errors()]
     except SettingsError as error:
         problems = [str(error)]
     sys.exit("\n".join(f"{Path(sys.argv[0]).name}: {problem}" for problem in problems))
 
 
+def _problem(details: ErrorDetails) -> str:
+    """Return in a line what is wrong with a setting."""
+    name = str(details["loc"][0])
+    if details["type"] == "missing":
+        return f"--{name.replace('_', '-')} or HAR_{name.upper()} is needed"
+    return f"{name.replace('_', '-')} = {details['input']!r}: {details['msg']}"
+
+
 class BrokerSettings(CommandSettings):
     """How to reach the broker."""
 
-    broker: str = Field(description="host name or address of the MQTT broker")
+    broker: str = Field(min_length=1, description="host name or address of the MQTT broker")
     port: int = Field(1883, ge=1, le=65535, description="TCP port of the broker")
     protocol: Literal["3.1.1", "5"] = Field("3.1.1", description="MQTT version")
     username: str | None = Field(None, description="name to log in with")

@@ -1,0 +1,174 @@
+"""From a Keras model to the ONNX file that the pipeline runs.
+
+The file is there only if it keeps the contract: the pipeline's own classifier gives the
+probabilities that Keras gave, and the graph is one that onnxruntime runs fast.
+"""
+
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import keras
+import msgspec
+import numpy as np
+import onnx
+import tensorflow as tf
+import tf2onnx
+from numpy.typing import NDArray
+
+from pipeline.classifier import (
+    CARD_KEY,
+    INPUT_NAME,
+    OUTPUT_NAME,
+    Classifier,
+    ModelCard,
+    ModelError,
+)
+from pipeline.signals import CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
+
+OPSET: Final = 18
+"""The newest that tf2onnx 1.17 writes."""
+
+TOLERANCE: Final = 1e-5
+"""Most that a probability may differ from Keras' one."""
+
+LICENCE: Final = (
+    "Weights trained on the UCI HAR data set, whose licence prohibits commercial use; any use "
+    "must cite: D. Anguita, A. Ghio, L. Oneto, X. Parra, J. L. Reyes-Ortiz, Human Activity "
+    "Recognition on Smartphones using a Multiclass Hardware-Friendly Support Vector Machine, "
+    "IWAAL 2012."
+)
+
+_SPARE_BYTES: Final = 256 * 1024
+"""What a file may hold beside its weights: the graph's nodes, the card."""
+
+_VERSION_DIGITS: Final = 8
+
+
+class ExportError(Exception):
+    """The model does not keep the contract between trainer and pipeline; no file was written."""
+
+
+def make_card(
+    model: keras.Model,
+    *,
+    name: str,
+    activities: tuple[str, ...],
+    data_hash: str,
+    seed: int,
+    test_accuracy: float,
+    selection: str,
+) -> ModelCard:
+    """Return the card of a model trained on UCI HAR; the arguments are the card's own fields."""
+    return ModelCard(
+        name=name,
+        version=version(model),
+        activities=activities,
+        channels=CHANNELS,
+        units=UNITS,
+        sampling_rate_hz=SAMPLING_RATE_HZ,
+        window_length=WINDOW_LENGTH,
+        training_data_hash=data_hash,
+        seed=seed,
+        test_accuracy=test_accuracy,
+        selection=selection,
+        licence=LICENCE,
+    )
+
+
+def version(model: keras.Model) -> str:
+    """Return the first eight hexadecimal digits of the SHA-256 of the weights."""
+    digest = sha256()
+    for weights in model.get_weights():
+        digest.update(np.ascontiguousarray(weights, "<f4").tobytes())
+    return digest.hexdigest()[:_VERSION_DIGITS]
+
+
+def export(
+    model: keras.Model,
+    path: Path,
+    *,
+    card: ModelCard,
+    windows: NDArray[np.float32],
+    reference: NDArray[np.float32],
+) -> None:
+    """Write the model with its card as the ONNX file ``path``.
+
+    Args:
+        model: takes windows, gives probabilities.
+        path: the file; replaced only by one that keeps the contract.
+        card: goes into the file's metadata.
+        windows: ``(n_windows, 128, 9)``, what the file is tried with: the whole test split.
+        reference: ``(n_windows, n_activities)``, the probabilities that Keras gives for them.
+
+    Raises:
+        ExportError: the file would not keep the contract.
+    """
+    onnx_model = _convert(model, card)
+    _check_nodes(onnx_model, card.name)
+    _check_size(onnx_model, model.count_params())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+        unfinished = Path(folder) / path.name
+        onnx.save_model(onnx_model, unfinished)
+        try:
+            classifier = Classifier(unfinished)
+        except ModelError as error:
+            raise ExportError(f"the pipeline refuses the exported model: {error}") from error
+        _check_same(classifier.classify(windows), reference)
+        unfinished.replace(path)
+
+
+def _convert(model: keras.Model, card: ModelCard) -> onnx.ModelProto:
+    shape = (None, card.window_length, len(card.channels))
+    signature = [tf.TensorSpec(shape, tf.float32, name=INPUT_NAME)]
+
+    function = tf.function(
+        lambda window: {OUTPUT_NAME: model(window, training=False)}, input_signature=signature
+    )
+    # Keras' own model.export and tf2onnx's from_keras fail on models of Keras 3.
+    onnx_model: onnx.ModelProto
+    onnx_model, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    for node in (*onnx_model.graph.input, *onnx_model.graph.output):
+        batch = node.type.tensor_type.shape.dim[0]
+        if batch.HasField("dim_value"):
+            raise ExportError(f"{node.name}: the graph fixes the batch to {batch.dim_value}")
+        batch.dim_param = "batch"
+    # The names that the converter gives count its calls within the process.
+    onnx_model.graph.name = card.name
+    onnx_model.graph.doc_string = ""
+    entry = onnx_model.metadata_props.add()
+    entry.key, entry.value = CARD_KEY, msgspec.json.encode(card).decode()
+    return onnx_model
+
+
+def _check_nodes(onnx_model: onnx.ModelProto, name: str) -> None:
+    """Refuse a graph that onnxruntime would run several times slower than it could."""
+    types = {node.op_type for node in onnx_model.graph.node}
+    if name in ("lstm", "cnn-lstm") and "LSTM" not in types:
+        raise ExportError(f"the graph of {name} holds no fused LSTM node, but {sorted(types)}")
+    loops = types & {"Loop", "Scan"}
+    if loops:
+        raise ExportError(f"the graph of {name} holds {' and '.join(sorted(loops))}")
+
+
+def _check_size(onnx_model: onnx.ModelProto, n_parameters: int) -> None:
+    """Refuse a graph that holds its weights more than once."""
+    size, expected = onnx_model.ByteSize(), 4 * n_parameters  # bytes
+    if not expected <= size <= expected + _SPARE_BYTES:
+        raise ExportError(f"the file would have {size} bytes for weights of {expected} bytes")
+
+
+def _check_same(found: NDArray[np.float32], reference: NDArray[np.float32]) -> None:
+    if found.shape != reference.shape:
+        raise ExportError(f"probabilities of shape {found.shape}, from Keras {reference.shape}")
+    difference = np.abs(found - reference).max()
+    if not difference <= TOLERANCE:  # NaN is refused too
+        raise ExportError(
+            f"the exported model's probabilities differ from Keras' by {difference:.2g}, "
+            f"more than {TOLERANCE:g}"
+        )
+    n_other = np.count_nonzero(found.argmax(axis=1) != reference.argmax(axis=1))
+    if n_other:
+        raise ExportError(f"the exported model labels {n_other} windows otherwise than Keras")

@@ -1,0 +1,112 @@
+"""The three networks, as functions of their sizes.
+
+Each takes raw windows ``(batch, 128, 9)`` in g and rad/s, named ``window``, and gives
+probabilities ``(batch, n_activities)``: normalisation and reshaping are layers of the model, so
+that whoever runs it needs to know neither. How they are fitted is decided in `training`.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from pipeline.classifier import INPUT_NAME
+from pipeline.signals import CHANNELS, WINDOW_LENGTH
+from trainer.settings import Sizes
+
+Builder = Callable[[NDArray[np.float32], int, Sizes], keras.Model]
+"""Makes an untrained model from training windows, the number of activities, and sizes."""
+
+
+def lstm(windows: NDArray[np.float32], n_activities: int, sizes: Sizes) -> keras.Model:
+    """Return an untrained LSTM over the 128 samples.
+
+    ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
+    """
+    window, x = _normalized_window(windows)  # (batch, 128, 9)
+    x = layers.LSTM(sizes.units)(x)  # (batch, units)
+    x = layers.Dropout(sizes.dropout)(x)
+    return _classified(window, x, n_activities, sizes)
+
+
+def cnn_lstm(windows: NDArray[np.float32], n_activities: int, sizes: Sizes) -> keras.Model:
+    """Return an untrained LSTM over the parts of the window, each seen through convolutions.
+
+    ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
+
+    Raises:
+        ValueError: the kernel is too long for the parts.
+    """
+    # Two convolutions, and a pooling by two, must leave at least one sample.
+    _check_kernel(sizes, longest=sizes.n_length // 2)
+    window, x = _normalized_window(windows)
+    x = layers.Reshape((sizes.n_steps, sizes.n_length, len(CHANNELS)))(x)
+    for _ in range(2):
+        convolution = layers.Conv1D(sizes.filters, sizes.kernel_size, activation="relu")
+        x = layers.TimeDistributed(convolution)(x)
+    x = layers.TimeDistributed(layers.Dropout(sizes.dropout))(x)
+    x = layers.TimeDistributed(layers.MaxPooling1D(2))(x)
+    x = layers.TimeDistributed(layers.Flatten())(x)  # (batch, n_steps, pooled * filters)
+    x = layers.LSTM(sizes.units)(x)  # (batch, units)
+    x = layers.Dropout(sizes.dropout)(x)
+    return _classified(window, x, n_activities, sizes)
+
+
+def conv_lstm(windows: NDArray[np.float32], n_activities: int, sizes: Sizes) -> keras.Model:
+    """Return an untrained LSTM over the parts of the window, with convolutions for its products.
+
+    ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
+
+    Raises:
+        ValueError: the kernel is longer than the parts.
+    """
+    _check_kernel(sizes, longest=sizes.n_length)
+    window, x = _normalized_window(windows)
+    x = layers.Reshape((sizes.n_steps, 1, sizes.n_length, len(CHANNELS)))(x)
+    x = layers.ConvLSTM2D(
+        sizes.filters,
+        (1, sizes.kernel_size),
+        activation="relu",
+        unroll=True,  # else the ONNX graph gets a Loop, which runs at a fifth of the speed
+    )(x)  # (batch, 1, convolved, filters)
+    x = layers.Dropout(sizes.dropout)(x)
+    x = layers.Flatten()(x)
+    return _classified(window, x, n_activities, sizes)
+
+
+BUILDERS: Final[dict[str, Builder]] = {
+    "lstm": lstm,
+    "cnn-lstm": cnn_lstm,
+    "conv-lstm": conv_lstm,
+}
+"""The three models by name."""
+
+
+def _normalized_window(windows: NDArray[np.float32]) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Return the input, and it less the mean of its channel, in its standard deviations."""
+    window = keras.Input((WINDOW_LENGTH, len(CHANNELS)), name=INPUT_NAME)
+    # A float32 sum over a million samples would be inexact.
+    mean = windows.mean(axis=(0, 1), dtype=np.float64)  # (9,)
+    sd = windows.std(axis=(0, 1), dtype=np.float64)  # (9,)
+    sd[sd == 0] = 1.0  # a channel that never changes is 0 then, not 0 / 0
+    # Not the layer Normalization: tf2onnx takes its eager tensors for inputs of the graph.
+    normalization = layers.Rescaling((1 / sd).tolist(), (-mean / sd).tolist(), name="normalization")
+    return window, normalization(window)
+
+
+def _classified(
+    window: keras.KerasTensor, x: keras.KerasTensor, n_activities: int, sizes: Sizes
+) -> keras.Model:
+    x = layers.Dense(sizes.dense_units, activation="relu")(x)
+    return keras.Model(window, layers.Dense(n_activities, activation="softmax")(x))
+
+
+def _check_kernel(sizes: Sizes, *, longest: int) -> None:
+    if sizes.kernel_size > longest:
+        raise ValueError(
+            f"kernel_size must be at most {longest} for parts of n_length {sizes.n_length} "
+            f"samples, but is {sizes.kernel_size}"
+        )

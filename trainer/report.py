@@ -1,0 +1,166 @@
+"""What a training leaves on disk beside the models: one record a seed, and one report a model.
+
+The records let a run that was stopped go on where it was; the report is for people and programs
+that ask how a model came about.
+"""
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import msgspec
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from pipeline.recordings.uci_har import DataSet, Split
+from trainer.evaluation import Scores, mean_and_sd
+from trainer.settings import Fitting, Sizes, TrainSettings
+
+_EXPORT_PACKAGES: Final = ("onnx", "onnxruntime", "tf2onnx")
+
+Recipe = dict[str, Any]
+"""All that decides the weights, besides model and seed."""
+
+
+class SeedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One finished training: a model, a seed."""
+
+    recipe: Recipe
+    seed: int
+    epochs: int
+    """Number of epochs that was chosen"""
+    held_out_subjects: tuple[int, ...]
+    """Training subjects whose loss chose it"""
+    selection: dict[str, list[float]]
+    """`Fitted.selection`"""
+    refit: dict[str, list[float]] | None
+    """`Fitted.refit`"""
+    parameters: int
+    """Number of weights that are trained"""
+    confusion_matrix: list[list[int]]
+    """`Scores.confusion` on the test split"""
+    seconds: float
+    """Wall time of the training"""
+
+    @property
+    def scores(self) -> Scores:
+        """The scores on the test split."""
+        return Scores(np.array(self.confusion_matrix, np.int64))
+
+
+def recipe_of(settings: TrainSettings, data: DataSet) -> Recipe:
+    """Return all that decides the weights, besides model and seed."""
+    fields = [*Fitting.model_fields, *Sizes.model_fields]
+    return {
+        "settings": {name: getattr(settings, name) for name in fields},
+        "data_hash": data.data_hash,
+        "versions": training_versions(),
+    }
+
+
+def training_versions() -> dict[str, str]:
+    """Return the versions of the packages that have a part in the weights."""
+    return {"keras": keras.__version__, "numpy": np.__version__, "tensorflow": tf.__version__}
+
+
+def read_record(path: Path, *, recipe: Recipe) -> SeedRecord | None:
+    """Return a finished training's record, None if there is none made by the same recipe."""
+    try:
+        record = msgspec.json.decode(path.read_bytes(), type=SeedRecord)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None
+    return record if record.recipe == recipe else None
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write a JSON file for people, whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(content)) + b"\n")
+    os.replace(unfinished, path)
+
+
+def report(
+    records: Sequence[SeedRecord],
+    *,
+    model: str,
+    identity: str,
+    activities: Sequence[str],
+    selection: str,
+    data: DataSet,
+    wall_seconds: float,
+) -> dict[str, Any]:
+    """Return the report of one model; the first record is that of the exported weights."""
+    exported = records[0]
+    scores = exported.scores
+    accuracies = [record.scores.accuracy for record in records]
+    mean, sd = mean_and_sd(accuracies)
+    per_class = zip(
+        activities,
+        scores.precision.tolist(),
+        scores.recall.tolist(),
+        scores.f1.tolist(),
+        scores.support.tolist(),
+        strict=True,
+    )
+    return {
+        "model": model,
+        "identity": identity,
+        "seed": exported.seed,
+        "accuracy": scores.accuracy,
+        "classes": {
+            activity: {"precision": precision, "recall": recall, "f1": f1, "windows": windows}
+            for activity, precision, recall, f1, windows in per_class
+        },
+        "confusion_matrix": {
+            "activities": list(activities),
+            "rows_true_columns_predicted": exported.confusion_matrix,
+        },
+        "parameters": exported.parameters,
+        "epochs": exported.epochs,
+        "selection": selection,
+        "seeds": {
+            "seeds": [record.seed for record in records],
+            "accuracies": accuracies,
+            "mean": mean,
+            "sd": sd,
+        },
+        "runs": [
+            {
+                "seed": record.seed,
+                "accuracy": record.scores.accuracy,
+                "epochs": record.epochs,
+                "held_out_subjects": record.held_out_subjects,
+                "history": {"selection": record.selection, "refit": record.refit},
+                "confusion_matrix": record.confusion_matrix,
+                "seconds": round(record.seconds, 1),
+            }
+            for record in records
+        ],
+        "settings": exported.recipe["settings"],
+        "versions": {"python": platform.python_version()}
+        | exported.recipe["versions"]
+        | {name: version(name) for name in _EXPORT_PACKAGES},
+        "data": {
+            "hash": data.data_hash,
+            "published": data.published,
+            "train": _described(data.train),
+            "test": _described(data.test),
+        },
+        "training_seconds": round(sum(record.seconds for record in records), 1),
+        "wall_seconds": round(wall_seconds, 1),
+    }
+
+
+def _described(split: Split) -> dict[str, Any]:
+    return {"windows": len(split.labels), "subjects": different(split.subjects)}
+
+
+def different(subjects: NDArray[np.int8]) -> list[int]:
+    """Return the subjects that there are, in ascending order."""
+    found: list[int] = np.unique(subjects).tolist()
+    return found

@@ -1,0 +1,162 @@
+"""Fitting one model with one seed.
+
+The number of epochs is chosen by the loss on held-out training subjects, whole subjects at a
+time, since windows of one subject resemble each other. The test split plays no part here.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from pipeline.recordings.uci_har import Split
+from trainer.settings import Fitting
+
+History = dict[str, list[float]]
+"""What Keras recorded, one number an epoch: ``loss``, ``accuracy``, ``val_loss``, ..."""
+
+_PREDICTION_BATCH: Final = 256
+"""Windows"""
+
+
+class TrainingError(Exception):
+    """The training did not converge; whoever chose the settings can mend it."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model and how it came about."""
+
+    model: keras.Model
+    epochs: int
+    """Number of epochs that was chosen"""
+    held_out: tuple[int, ...]
+    """Training subjects whose loss chose it"""
+    selection: History
+    """While choosing: on the other training subjects, and as ``val_...`` on those held out"""
+    refit: History | None
+    """While fitting again on all training subjects, None without refit"""
+    seconds: float
+    """Wall time"""
+
+
+def fit(
+    build: Callable[[NDArray[np.float32]], keras.Model],
+    train: Split,
+    *,
+    fitting: Fitting,
+    seed: int,
+    verbose: int = 0,
+) -> Fitted:
+    """Return the model that ``build`` makes of training windows, trained.
+
+    The same seed gives the same weights on the same machine.
+
+    Args:
+        build: makes an untrained model, normalised by the windows it is given.
+        train: the training split.
+        fitting: how long, how fast, and with how many subjects held out.
+        seed: draws the held-out subjects, the initial weights, the dropout and the batches.
+        verbose: Keras' way of showing progress: 0 none, 1 a bar an epoch, 2 a line an epoch.
+
+    Raises:
+        TrainingError: the loss became infinite or not a number.
+        ValueError: there are not more training subjects than are to be held out.
+    """
+    started = time.perf_counter()
+    tf.config.experimental.enable_op_determinism()
+    held_out = draw_subjects(train.subjects, fitting.validation_subjects, seed=seed)
+    is_held_out = np.isin(train.subjects, held_out)
+    kept, validation = _select(train, ~is_held_out), _select(train, is_held_out)
+
+    model = _new_model(build, kept, fitting=fitting, seed=seed)
+    stopping = keras.callbacks.EarlyStopping(
+        monitor="val_loss", patience=fitting.patience, restore_best_weights=True
+    )
+    selection = _fit(
+        model,
+        kept,
+        epochs=fitting.epochs,
+        fitting=fitting,
+        verbose=verbose,
+        validation_data=(validation.windows, validation.labels),
+        callbacks=[stopping],
+    )
+    epochs = int(np.argmin(selection["val_loss"])) + 1
+
+    refit = None
+    if fitting.refit:
+        model = _new_model(build, train, fitting=fitting, seed=seed)
+        refit = _fit(model, train, epochs=epochs, fitting=fitting, verbose=verbose)
+    seconds = time.perf_counter() - started
+    return Fitted(model, epochs, held_out, selection, refit, seconds)
+
+
+def draw_subjects(subjects: NDArray[np.int8], count: int, *, seed: int) -> tuple[int, ...]:
+    """Return ``count`` different subjects of those in ``subjects``, in ascending order.
+
+    Raises:
+        ValueError: that would leave none.
+    """
+    different = np.unique(subjects)
+    if count >= len(different):
+        raise ValueError(
+            f"validation_subjects must be less than the {len(different)} training subjects, "
+            f"but is {count}"
+        )
+    drawn = np.random.default_rng(seed).choice(different, count, replace=False)
+    return tuple(sorted(drawn.tolist()))
+
+
+def probabilities(model: keras.Model, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what Keras makes of windows ``(n_windows, 128, 9)``: ``(n_windows, n_activities)``."""
+    found: NDArray[np.float32] = model.predict(windows, batch_size=_PREDICTION_BATCH, verbose=0)
+    return found
+
+
+def count_parameters(model: keras.Model) -> int:
+    """Return the number of weights that are trained."""
+    return int(sum(weights.size for weights in map(np.asarray, model.trainable_weights)))
+
+
+def _new_model(
+    build: Callable[[NDArray[np.float32]], keras.Model],
+    split: Split,
+    *,
+    fitting: Fitting,
+    seed: int,
+) -> keras.Model:
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = build(split.windows)
+    # Fastest as it is: XLA is ruled out by determinism, and neither an unrolled LSTM nor more
+    # steps an execution saved any time on two cores.
+    model.compile(
+        optimizer=keras.optimizers.Adam(fitting.learning_rate),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def _fit(
+    model: keras.Model, split: Split, *, epochs: int, fitting: Fitting, **options: object
+) -> History:
+    history: History = model.fit(
+        split.windows, split.labels, epochs=epochs, batch_size=fitting.batch_size, **options
+    ).history
+    if not np.isfinite([*history.values()]).all():
+        raise TrainingError(
+            "the loss became infinite or not a number; "
+            f"try a learning rate below {fitting.learning_rate:g}"
+        )
+    return history
+
+
+def _select(split: Split, chosen: NDArray[np.bool_]) -> Split:
+    return Split(split.windows[chosen], split.labels[chosen], split.subjects[chosen])
