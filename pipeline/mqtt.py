@@ -6,6 +6,7 @@ Nothing happens on the network thread but putting a message on a queue; the call
 import logging
 import queue
 import random
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -91,6 +92,7 @@ class Connection:
             self._client.username_pw_set(settings.username, password)
         if status_topic is not None:
             self._client.will_set(status_topic, "offline", AT_LEAST_ONCE, retain=True)
+        self._client.on_socket_open = self._on_socket_open
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
@@ -165,6 +167,11 @@ class Connection:
         self._client.disconnect()
         self._client.loop_stop()
         return delivered
+
+    def _on_socket_open(self, client: Client, userdata: object, link: object) -> None:
+        # Else small packets wait for the acknowledgement of the one before, up to 40 ms.
+        if isinstance(link, socket.socket):
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _on_connect(
         self,

@@ -1,0 +1,111 @@
+"""The project's commands as processes: started, watched through /proc, stopped."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from figures import FOLDER_VARIABLE, NotMeasuredError
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+STOP_TIMEOUT_S: Final = 10.0
+_MODULES: Final = {
+    "har-replay": "pipeline.replay",
+    "har-stream": "pipeline.stream",
+    "har-train": "trainer.train",
+}
+
+
+def command(name: str) -> list[str]:
+    """Return how to call a command: the installed script, else its module's ``main``."""
+    script = Path(sys.executable).with_name(name)
+    if script.exists():
+        return [str(script)]
+    return [sys.executable, "-c", f"from {_MODULES[name]} import main; main()"]
+
+
+def start(arguments: list[str], folder: Path, *, log: str) -> subprocess.Popen[bytes]:
+    """Return a process started in a folder, with what it prints in the file ``log`` there."""
+    # No setting of the user's may reach it: the folder holds no .env.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("HAR_") or name == FOLDER_VARIABLE
+    }
+    paths = [str(ROOT), *filter(None, [environment.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(paths)  # a checkout that is not installed
+    with (folder / log).open("wb") as file:
+        return subprocess.Popen(
+            arguments, cwd=folder, env=environment, stdout=file, stderr=subprocess.STDOUT
+        )
+
+
+def stop(process: subprocess.Popen[bytes]) -> int:
+    """End a process, at first politely, and return its exit code."""
+    process.terminate()
+    try:
+        return process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def last_lines(log: Path, n: int = 5) -> str:
+    """Return the end of what a process printed."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-n:])
+
+
+def memory_mib(pid: int) -> tuple[float, float]:
+    """Return a process's resident memory now and at its highest."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    kib = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith("Vm")}
+    return kib["VmRSS"] / 1024, kib["VmHWM"] / 1024
+
+
+def cpu_s(pid: int) -> float:
+    """Return the seconds of processor time, user and system, that a process has taken."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def mosquitto(folder: Path) -> Iterator[int]:
+    """Run a Mosquitto of our own in its default configuration, and give its port.
+
+    Raises:
+        NotMeasuredError: there is no Mosquitto, or it does not start.
+    """
+    program = shutil.which(
+        "mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+    )
+    if program is None:
+        raise NotMeasuredError("Mosquitto is not installed (apt-get install mosquitto)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    configuration = folder / "mosquitto.conf"
+    configuration.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+    process = start([program, "-c", str(configuration)], folder, log="mosquitto.log")
+    try:
+        _await_port(port, process, folder / "mosquitto.log")
+        yield port
+    finally:
+        stop(process)
+
+
+def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    give_up = time.monotonic() + STOP_TIMEOUT_S
+    while process.poll() is None and time.monotonic() < give_up:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+        else:
+            return
+    raise NotMeasuredError(f"Mosquitto does not start: {last_lines(log)}")

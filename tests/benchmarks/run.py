@@ -1,0 +1,73 @@
+"""Runs all benchmarks, holds each figure against its limit, and sums up (``make bench``).
+
+Timings never fail the run; a benchmark that could not be measured makes the exit code 1.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Final
+
+import data_set
+import end_to_end
+import inference
+import training
+from figures import (
+    Figure,
+    NotMeasuredError,
+    Options,
+    conditions,
+    parse_options,
+    print_conditions,
+    show,
+)
+
+BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
+    "data_set": data_set.measure,
+    "inference": inference.measure,
+    "end_to_end": end_to_end.measure,
+    "training": training.measure,
+}
+
+
+def main() -> None:
+    """Run the command."""
+    options = parse_options("All benchmarks, each figure with its limit")
+    found = conditions()
+    print_conditions(found)
+    figures: list[Figure] = []
+    failures: dict[str, str] = {}
+    for name, measure in BENCHMARKS.items():
+        print(f"{name}.py", flush=True)
+        if name == "training" and not options.training:
+            print("  skipped: takes minutes; measure it with --training")
+            continue
+        try:
+            measured = measure(options)
+        except NotMeasuredError as error:
+            failures[name] = str(error)
+            print(f"  not measured: {error}", flush=True)
+            continue
+        show(measured)
+        figures += measured
+    _print_summary(figures)
+    if options.json is not None:
+        everything = {
+            "conditions": found,
+            "figures": [figure.as_json() for figure in figures],
+            "not_measured": failures,
+        }
+        options.json.write_text(json.dumps(everything, indent=2) + "\n")
+    sys.exit(1 if failures else 0)
+
+
+def _print_summary(figures: list[Figure]) -> None:
+    limited = [figure for figure in figures if figure.met is not None]
+    exceeded = [figure.name for figure in limited if not figure.met]
+    print(f"summary: {len(limited) - len(exceeded)} of {len(limited)} limits are met")
+    for name in exceeded:
+        print(f"  over its limit: {name}")
+
+
+if __name__ == "__main__":
+    main()
