@@ -75,14 +75,14 @@ def read_recordings(settings: ReplaySettings) -> list[Recording]:
     else:
         recordings = simulated.recordings()
     if settings.subjects:
-        names = {recording.device: recording for recording in recordings}
-        wanted = [f"subject-{subject:02d}" for subject in settings.subjects]
-        missing = [name for name in wanted if name not in names]
+        by_number = {int(one.device.rpartition("-")[2]): one for one in recordings}
+        missing = [str(number) for number in settings.subjects if number not in by_number]
         if missing:
             raise DataError(
-                f"{settings.recording} has no {', '.join(missing)}; it has {', '.join(names)}"
+                f"{settings.recording} has no subject {', '.join(missing)}; "
+                f"it has {', '.join(map(str, by_number))}"
             )
-        recordings = [names[name] for name in wanted]
+        recordings = [by_number[number] for number in dict.fromkeys(settings.subjects)]
     if settings.duration is not None:
         recordings = [_shortened(recording, settings.duration) for recording in recordings]
     return recordings
@@ -172,6 +172,8 @@ class Replay:
         self.n_unexpected = 0
         self.seconds = 0.0
         """What sending took"""
+        self.answered_seconds = 0.0
+        """From the first message to the last prediction"""
         self.stream_online = threading.Event()
         """har-stream says that it is there"""
 
@@ -179,6 +181,7 @@ class Replay:
         self._arrival = threading.Condition()
         self._n_outstanding = 0
         self._last_arrival = 0.0
+        self._begun = 0.0
         self._done = False
         duration = self._batches[-1].due if self._batches else 0.0
         speed = float("inf") if settings.speed == "max" else settings.speed
@@ -198,7 +201,7 @@ class Replay:
         Raises:
             TimeoutError: predictions stopped coming.
         """
-        begun = time.monotonic()
+        self._begun = begun = time.monotonic()
         for batch in self._batches:
             if self._settings.speed != "max":
                 time.sleep(max(0.0, begun + batch.due / self._settings.speed - time.monotonic()))
@@ -269,6 +272,7 @@ class Replay:
                 window.latency_s = message.received - window.published
                 self._n_outstanding -= 1
                 self._last_arrival = message.received
+                self.answered_seconds = message.received - self._begun
                 self._arrival.notify_all()
 
 
@@ -295,7 +299,7 @@ class Report:
     """From handing over a window's last sample to receiving its prediction"""
     samples: int
     seconds: float
-    """What sending took"""
+    """From the first message sent to the last prediction received, or the last message sent"""
 
 
 def report(replay: Replay) -> Report:
@@ -325,7 +329,7 @@ def report(replay: Replay) -> Report:
             for name, value in zip(("p50", "p95", "p99"), percentiles, strict=True)
         },
         samples=replay.n_sent,
-        seconds=replay.seconds,
+        seconds=max(replay.seconds, replay.answered_seconds),
     )
 
 
@@ -333,13 +337,13 @@ def print_report(result: Report, console: Console) -> None:
     """Show the closing table to people."""
     table = Table(title="Windows by activity (rows) and what was recognised (columns)")
     table.add_column("", no_wrap=True)
-    for activity in ACTIVITIES:
-        table.add_column(activity.removeprefix("WALKING_")[:7], justify="right", no_wrap=True)
+    for number in range(1, len(ACTIVITIES) + 1):
+        table.add_column(str(number), justify="right", no_wrap=True)
     table.add_column("recall", justify="right", no_wrap=True)
-    for activity in ACTIVITIES:
+    for number, activity in enumerate(ACTIVITIES, 1):
         recall = result.recall[activity]
         table.add_row(
-            activity,
+            f"{number} {activity}",
             *(str(result.confusion[activity][other]) for other in ACTIVITIES),
             "-" if recall is None else f"{recall:.4f}",
         )
