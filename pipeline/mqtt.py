@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 KEEPALIVE_S: Final = 30
 LONGEST_BACKOFF_S: Final = 30.0
+UNSUBSCRIBE_TIMEOUT_S: Final = 2.0
 AT_LEAST_ONCE: Final = 1
 """Quality of service of every subscription and publication; repeats are harmless here."""
 
@@ -81,6 +82,7 @@ class Connection:
         self.failure: str | None = None
         """Why the last attempt to connect failed"""
         self._failed = threading.Event()
+        self._unsubscribed = threading.Event()
 
         client_id = f"{name}-{uuid4().hex[:8]}"
         self._client = Client(
@@ -97,6 +99,7 @@ class Connection:
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
+        self._client.on_unsubscribe = self._on_unsubscribe
         self._client.on_publish = self._on_publish
         self._client.on_message = self._on_message
 
@@ -152,10 +155,10 @@ class Connection:
             )
 
     def stop_receiving(self) -> None:
-        """Unsubscribe, so that nothing more arrives than is on its way."""
-        if self.ready.is_set():
-            for subscription in self._subscriptions:
-                self._client.unsubscribe(subscription)
+        """Unsubscribe; what the broker sent before has arrived when this returns."""
+        if self.ready.is_set() and self._subscriptions:
+            self._client.unsubscribe(list(self._subscriptions))
+            self._unsubscribed.wait(UNSUBSCRIBE_TIMEOUT_S)
 
     def close(self, *, timeout_s: float) -> bool:
         """Say ``offline``, disconnect, and return whether everything was delivered in time."""
@@ -204,6 +207,16 @@ class Connection:
             if reason.is_failure:
                 logger.error("the broker refuses the subscription to %s: %s", topic, reason)
         self._become_ready()
+
+    def _on_unsubscribe(
+        self,
+        client: Client,
+        userdata: object,
+        message_id: int,
+        reasons: list[ReasonCode],
+        properties: Properties | None,
+    ) -> None:
+        self._unsubscribed.set()
 
     def _become_ready(self) -> None:
         if self._status_topic is not None:

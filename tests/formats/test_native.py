@@ -1,0 +1,399 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.formats import native
+from pipeline.readings import MessageError, Readings
+from pipeline.signals import CHANNELS, STANDARD_GRAVITY
+
+TOPIC = "har/phone-7/samples"
+REASONS = {"topic", "device", "size", "json", "field", "length", "time", "magnitude"}
+
+
+def raw(**changes: object) -> dict[str, Any]:
+    """Return the design's example of raw samples, with some entries changed."""
+    example = {
+        "v": 1,
+        "start": 1698501144.400,
+        "rate": 50.0,
+        "acc": [[0.12, 9.71, 1.05], [0.13, 9.7, 1.0]],
+        "acc_unit": "m/s2",
+        "gyro": [[0.01, -0.02, 0.003], [0.02, -0.01, 0.004]],
+        "gyro_unit": "rad/s",
+    }
+    return example | changes
+
+
+def prepared(**changes: object) -> dict[str, Any]:
+    """Return a message of prepared samples, with some entries changed."""
+    example = {
+        "v": 1,
+        "start": 1698501144.400,
+        "rate": 50.0,
+        "channels": list(CHANNELS),
+        "samples": [[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]],
+    }
+    return example | changes
+
+
+def without(message: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """Return a message that lacks some keys."""
+    return {key: value for key, value in message.items() if key not in keys}
+
+
+def decode(message: object, *, topic: str = TOPIC) -> Readings:
+    """Return what a message made of JSON data holds."""
+    return native.decode(topic, json.dumps(message).encode())
+
+
+def reason_of(message: object) -> str:
+    """Return the reason for which a message is rejected."""
+    payload = message if isinstance(message, bytes) else json.dumps(message).encode()
+    with pytest.raises(MessageError) as rejected:
+        native.decode(TOPIC, payload)
+    assert str(rejected.value)
+    return rejected.value.reason
+
+
+def test_raw_samples() -> None:
+    """A raw message gives device, times and six columns in SI units."""
+    readings = decode(raw())
+
+    assert readings.device == "phone-7"
+    assert readings.recording == ""
+    np.testing.assert_allclose(readings.times, [1698501144.4, 1698501144.42], rtol=0, atol=1e-6)
+    expected = [[0.12, 9.71, 1.05, 0.01, -0.02, 0.003], [0.13, 9.7, 1.0, 0.02, -0.01, 0.004]]
+    np.testing.assert_array_equal(expected, readings.values)
+
+
+def test_units_are_converted() -> None:
+    """Accelerations in g and angular velocities in deg/s become m/s² and rad/s."""
+    readings = decode(
+        raw(acc=[[0.0, 0.5, 1.0]], acc_unit="g", gyro=[[180.0, 90.0, 0.0]], gyro_unit="deg/s")
+    )
+    expected = [[0.0, STANDARD_GRAVITY / 2, STANDARD_GRAVITY, np.pi, np.pi / 2, 0.0]]
+    np.testing.assert_allclose(readings.values, expected, rtol=1e-15)
+
+
+def test_a_time_for_each_row() -> None:
+    """A list of times takes the place of start and rate."""
+    times = [1698501144.4, 1698501144.41]
+    readings = decode(without(raw(time=times), "start", "rate"))
+    np.testing.assert_array_equal(times, readings.times)
+
+
+def test_prepared_samples() -> None:
+    """A prepared message gives nine columns, untouched."""
+    readings = decode(prepared())
+    np.testing.assert_array_equal(prepared()["samples"], readings.values)
+
+
+def test_channels_in_another_order() -> None:
+    """Prepared samples whose channels come in another order are put into ours."""
+    message = prepared(channels=list(CHANNELS[::-1]), samples=[list(range(9))])
+    np.testing.assert_array_equal([list(range(8, -1, -1))], decode(message).values)
+
+
+def test_integers_are_numbers() -> None:
+    """Whole numbers need no decimal point."""
+    readings = decode(raw(start=1698501144, rate=50, acc=[[0, 0, 10]], gyro=[[0, 0, 0]]))
+    np.testing.assert_array_equal([[0, 0, 10, 0, 0, 0]], readings.values)
+
+
+def test_unknown_keys_are_ignored() -> None:
+    """Keys that the format does not know change nothing."""
+    known, more = decode(raw()), decode(raw(battery=0.7, notes={"deep": [1, None, "x"]}))
+    np.testing.assert_array_equal(known.values, more.values)
+    np.testing.assert_array_equal(known.times, more.times)
+
+
+def test_the_version_may_be_left_out() -> None:
+    """A message without v is of version 1."""
+    np.testing.assert_array_equal(decode(raw()).values, decode(without(raw(), "v")).values)
+
+
+def test_the_recording_is_kept() -> None:
+    """The sender's name for its recording is handed on."""
+    assert decode(raw(recording="morning")).recording == "morning"
+
+
+@pytest.mark.parametrize("device", ["phone-7", "a", "Anna's phone", "Telefön", "x" * 64, "a$b"])
+def test_good_device_names(device: str) -> None:
+    """A device is called what its topic says."""
+    assert native.device_of(f"har/{device}/samples") == device
+
+
+@pytest.mark.parametrize(
+    "topic", ["har/samples", "har/a/b/samples", "har/a/prediction", "other/a/samples", "", "har"]
+)
+def test_other_topics(topic: str) -> None:
+    """Topics of another depth or with other words are rejected."""
+    with pytest.raises(MessageError) as rejected:
+        decode(raw(), topic=topic)
+    assert rejected.value.reason == "topic"
+
+
+@pytest.mark.parametrize(
+    "device", ["", "$SYS", "a\nb", "a\x00b", "x" * 65, "+", "#", "a+b", "\x7f"]
+)
+def test_bad_device_names(device: str) -> None:
+    """Names that could not be used in the results' topics are rejected."""
+    with pytest.raises(MessageError) as rejected:
+        decode(raw(), topic=f"har/{device}/samples")
+    assert rejected.value.reason == "device"
+
+
+def text(message: dict[str, Any], old: str, new: str) -> bytes:
+    """Return a message as JSON with a piece of its text replaced, to say what JSON cannot."""
+    whole = json.dumps(message)
+    assert old in whole
+    return whole.replace(old, new, 1).encode()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b" ",
+        b"hello",
+        b"{",
+        b'{"v": 1',
+        b"\xff\xfe\x00",
+        b'{"v": 1} {"v": 1}',
+        b'{"deep":' + b"[" * 100_000,
+        b'{"recording": "\xff"}',
+        text(raw(), "9.71", "NaN"),
+        text(raw(), "9.71", "Infinity"),
+        text(raw(), "1698501144.4", "-Infinity"),
+        text(prepared(), "0.7", "NaN"),
+    ],
+)
+def test_not_json(payload: bytes) -> None:
+    """Bytes that are not JSON, NaN and Infinity among them, are rejected as that."""
+    assert reason_of(payload) == "json"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        None,
+        17,
+        "text",
+        [],
+        {},
+        raw(v=2),
+        raw(v="1"),
+        raw(start="now"),
+        raw(start=None),
+        raw(rate=0),
+        raw(rate=-50),
+        raw(rate=1001),
+        raw(rate="50"),
+        raw(acc=[["0.1", "0.2", "0.3"]]),
+        raw(acc=[[0.1, 0.2]]),
+        raw(acc=[[0.1, 0.2, 0.3, 0.4]]),
+        raw(acc=[[0.1, 0.2, None]]),
+        raw(acc=[0.1, 0.2, 0.3]),
+        raw(acc={"x": 0.1}),
+        raw(acc_unit="m/s^2"),
+        raw(gyro_unit="rpm"),
+        raw(time=[1698501144.4, 1698501144.41]),  # and start and rate
+        raw(recording=7),
+        without(raw(), "acc"),
+        without(raw(), "gyro"),
+        without(raw(), "acc_unit"),
+        without(raw(), "gyro_unit"),
+        without(raw(), "start"),
+        without(raw(), "rate"),
+        without(raw(), "start", "rate"),
+        without(prepared(), "channels"),
+        without(prepared(), "samples"),
+        prepared(channels=[*CHANNELS[:8], "total_acc_y"]),
+        prepared(channels=list(CHANNELS[:8])),
+        prepared(channels=[*CHANNELS, "heart_rate"]),
+        prepared(samples=[[0.1] * 8]),
+        prepared(samples=[[0.1] * 10]),
+        prepared(samples=[["a"] * 9]),
+        prepared(acc=[[0.1, 0.2, 0.3]]),  # and samples
+    ],
+    ids=lambda message: json.dumps(message)[:60],
+)
+def test_fields_that_do_not_fit(message: object) -> None:
+    """Missing keys, other types, units, channels or versions are rejected as that."""
+    assert reason_of(message) == "field"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        raw(gyro=[[0.0, 0.0, 0.0]]),
+        raw(acc=[], gyro=[]),
+        prepared(samples=[]),
+        without(raw(time=[1698501144.4]), "start", "rate"),
+        without(raw(time=[]), "start", "rate"),
+        raw(acc=[[0, 0, 0]] * 10_001, gyro=[[0, 0, 0]] * 10_001),
+    ],
+    ids=["unequal", "empty", "empty prepared", "short times", "no times", "10,001 rows"],
+)
+def test_lengths_that_do_not_fit(message: object) -> None:
+    """Unequal lengths, no rows and too many rows are rejected as that."""
+    assert reason_of(message) == "length"
+
+
+def test_ten_thousand_rows_are_taken() -> None:
+    """The bound itself is within the bounds."""
+    assert len(decode(raw(acc=[[0, 0, 0]] * 10_000, gyro=[[0, 0, 0]] * 10_000)).times) == 10_000
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        raw(acc=[[0, 0, 0]] * 1_000_000, gyro=[[0, 0, 0]] * 1_000_000),
+        raw(notes="x" * (1 << 20)),
+    ],
+    ids=["a million rows", "a huge payload"],
+)
+def test_payloads_that_are_too_large(message: object) -> None:
+    """A payload of more than a mebibyte is rejected before it is read."""
+    assert reason_of(message) == "size"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        raw(start=1698501144400),  # milliseconds
+        raw(start=1698501144400000000),  # nanoseconds
+        raw(start=-1.0),
+        raw(rate=1e-300),
+        raw(rate=5e-324),
+        raw(start=1.7e308),
+        without(raw(time=[1698501144.4, 1698501144410]), "start", "rate"),
+    ],
+)
+def test_times_that_are_not_epoch_seconds(message: object) -> None:
+    """Times in milliseconds, before 1970 or beyond all bounds are rejected as that."""
+    assert reason_of(message) == "time"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        raw(acc=[[0.0, 0.0, 0.0], [0.0, 0.0, 400.0]]),
+        raw(acc=[[0.0, 0.0, 0.0], [0.0, 9.8, -1e300]]),
+        raw(acc=[[0.0, 0.0, 0.0], [0.0, 9.8, 1.7e308]], acc_unit="g"),
+        raw(acc=[[0.0, 9.8, 0.0], [0.0, 9.8, 50.0]], acc_unit="g"),  # m/s² called g
+        raw(gyro=[[0.0, 0.0, 0.0], [150.0, 0.0, 0.0]]),  # deg/s called rad/s
+        raw(gyro=[[0.0, 0.0, 0.0], [1.7e308, 0.0, 0.0]], gyro_unit="deg/s"),
+        prepared(samples=[[0.0] * 8 + [41.0]]),
+        prepared(samples=[[0.0] * 3 + [101.0] + [0.0] * 5]),
+    ],
+)
+def test_magnitudes_that_no_phone_measures(message: object) -> None:
+    """Absurd accelerations and angular velocities are rejected as that."""
+    assert reason_of(message) == "magnitude"
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**400), 10**400)
+    | st.integers(-10, 10)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.characters(categories=["Cs"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+
+rows_of = {
+    columns: st.lists(
+        st.lists(st.floats() | st.integers(), min_size=columns, max_size=columns), max_size=4
+    )
+    for columns in (3, 9)
+}
+
+nearly_right = st.fixed_dictionaries(
+    {},
+    optional={
+        "v": st.just(1) | json_values,
+        "start": st.floats() | st.integers() | json_values,
+        "rate": st.floats() | st.integers() | json_values,
+        "time": st.lists(st.floats() | st.integers(), max_size=4) | json_values,
+        "acc": rows_of[3] | json_values,
+        "acc_unit": st.sampled_from(["m/s2", "g"]) | json_values,
+        "gyro": rows_of[3] | json_values,
+        "gyro_unit": st.sampled_from(["rad/s", "deg/s"]) | json_values,
+        "channels": st.permutations(CHANNELS) | json_values,
+        "samples": rows_of[9] | json_values,
+        "recording": st.text(max_size=5) | json_values,
+    },
+)
+
+numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**20), 10**20)
+
+
+@st.composite
+def right_but_for_the_numbers(draw: Callable[..., Any]) -> dict[str, Any]:
+    """Return a message of the right form whose numbers are any JSON can write."""
+    n_rows = draw(st.integers(1, 3))
+
+    def rows(columns: int) -> list[list[float]]:
+        return [[draw(numbers) for _ in range(columns)] for _ in range(n_rows)]
+
+    start = {"start": draw(numbers), "rate": draw(st.floats(0, 1000, exclude_min=True))}
+    times = draw(st.sampled_from([start, {"time": [draw(numbers) for _ in range(n_rows)]}]))
+    if draw(st.booleans()):
+        return times | {"channels": draw(st.permutations(CHANNELS)), "samples": rows(9)}
+    units = {
+        "acc_unit": draw(st.sampled_from(["m/s2", "g"])),
+        "gyro_unit": draw(st.sampled_from(["rad/s", "deg/s"])),
+    }
+    return times | units | {"acc": rows(3), "gyro": rows(3)}
+
+
+def accepts_or_rejects(topic: str, payload: bytes) -> None:
+    """Decode a message that may be wrong in any way: finite readings, or a known reason."""
+    reason = None
+    try:
+        readings = native.decode(topic, payload)
+    except MessageError as error:
+        reason = error.reason
+    if reason is not None:
+        assert reason in REASONS
+        return
+    assert 1 <= len(readings.times) == len(readings.values)
+    assert np.isfinite(readings.times).all()
+    assert np.isfinite(readings.values).all()
+
+
+@given(payload=st.binary(max_size=200), topic=st.just(TOPIC) | st.text(max_size=20))
+@settings(max_examples=1000)
+def test_any_bytes(payload: bytes, topic: str) -> None:
+    """No bytes on no topic raise anything but a MessageError."""
+    accepts_or_rejects(topic, payload)
+
+
+@given(message=json_values)
+@settings(max_examples=1000)
+def test_any_json(message: object) -> None:
+    """No JSON raises anything but a MessageError."""
+    accepts_or_rejects(TOPIC, json.dumps(message).encode())
+
+
+@given(message=nearly_right)
+@settings(max_examples=1000)
+def test_nearly_right_messages(message: dict[str, object]) -> None:
+    """Messages with the right keys and wrong values raise nothing but a MessageError."""
+    accepts_or_rejects(TOPIC, json.dumps(message).encode())
+
+
+@given(message=right_but_for_the_numbers())
+@settings(max_examples=1000)
+def test_any_numbers(message: dict[str, object]) -> None:
+    """Messages of the right form with any numbers raise nothing but a MessageError."""
+    accepts_or_rejects(TOPIC, json.dumps(message).encode())

@@ -1,0 +1,103 @@
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PIPELINE = sorted((ROOT / "pipeline").rglob("*.py"))
+TRAINER = sorted((ROOT / "trainer").rglob("*.py"))
+
+TRAINING_ONLY = ("tensorflow", "keras", "tf2onnx", "onnx", "matplotlib", "scipy.signal")
+EXCLUSIVE = {
+    "paho": ["pipeline/mqtt.py"],
+    "onnxruntime": ["pipeline/classifier.py"],
+    "amqtt": ["pipeline/broker.py"],
+}
+
+
+def module_name(file: Path) -> str:
+    """Return the dotted name of a source file."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Yield the dotted names that a file imports, at its top or within a function."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_the_runtime_does_not_import_what_training_needs() -> None:
+    """A fresh interpreter with every module of the pipeline has not imported a training library."""
+    modules = [module_name(file) for file in PIPELINE]
+    modules = [name for name in modules if name not in ("pipeline.broker", "pipeline.demo")]
+    code = (
+        f"import importlib, sys; [importlib.import_module(name) for name in {modules!r}];"
+        f"print([name for name in {TRAINING_ONLY!r} if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("file", PIPELINE, ids=module_name)
+def test_the_pipeline_does_not_know_the_trainer(file: Path) -> None:
+    """No module of the pipeline imports the trainer, nor a training library anywhere in it."""
+    forbidden = ("trainer", "tests", "tensorflow", "keras", "tf2onnx", "onnx")
+    assert not {name.split(".")[0] for name in imports(file)} & set(forbidden)
+
+
+@pytest.mark.parametrize("library", EXCLUSIVE)
+def test_one_file_knows_a_library(library: str) -> None:
+    """The libraries at the borders are each known to one file of the pipeline alone."""
+    users = [
+        str(file.relative_to(ROOT))
+        for file in PIPELINE
+        if library in {name.split(".")[0] for name in imports(file)}
+    ]
+    assert users == EXCLUSIVE[library]
+
+
+def test_imports_point_one_way() -> None:
+    """No module imports, directly or by way of others, a module that imports it."""
+    known = {module_name(file): file for file in [*PIPELINE, *TRAINER]}
+    uses = {
+        name: {other for other in imports(file) if other in known and other != name}
+        for name, file in known.items()
+    }
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> None:
+        assert name not in path, " -> ".join([*path, name])
+        if name not in done:
+            for other in sorted(uses[name]):
+                visit(other, [*path, name])
+            done.add(name)
+
+    for name in known:
+        visit(name, [])
+    assert done == set(known)
+
+
+@pytest.mark.parametrize("file", [*PIPELINE, *TRAINER], ids=module_name)
+def test_files_are_named_by_nouns_of_the_field(file: Path) -> None:
+    """No file has a name that says nothing."""
+    assert file.stem not in {"util", "utils", "helper", "helpers", "common", "manager", "misc"}
+
+
+def test_the_core_knows_neither_clock_nor_network() -> None:
+    """The modules from readings to decisions import no clock, thread, socket or file."""
+    core = "signals readings resampling preprocessing windows decisions recognizer formats.native"
+    forbidden = {"time", "datetime", "threading", "socket", "asyncio", "pathlib", "os", "logging"}
+    for name in core.split():
+        file = ROOT / "pipeline" / f"{name.replace('.', '/')}.py"
+        assert not {imported.split(".")[0] for imported in imports(file)} & forbidden, name

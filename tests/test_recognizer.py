@@ -1,0 +1,298 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from pipeline.classifier import Classifier
+from pipeline.readings import MessageError, Readings
+from pipeline.recognizer import Prediction, Recognised, Recognizer
+
+EPOCH = 1698501144.4
+HOP = 32
+
+
+@pytest.fixture(scope="module")
+def classifier(tiny_model: Path) -> Classifier:
+    """The tiny model, loaded."""
+    return Classifier(tiny_model)
+
+
+def motion(n_samples: int, *, seed: int, width: int = 6) -> NDArray[np.float64]:
+    """Return samples of a body that changes its pose and moves now more, now less.
+
+    They are raw for a width of 6 and prepared for 9.
+    """
+    rng = np.random.default_rng(seed)
+    n_poses = n_samples // 100 + 1
+    pose = rng.normal(size=(n_poses, 3))
+    pose /= np.linalg.norm(pose, axis=1)[:, None]
+    moving = np.repeat(rng.uniform(0, 1, n_poses), 100)[:n_samples, None]
+    gravity = np.repeat(pose, 100, axis=0)[:n_samples]  # (n_samples, 3) in g
+    noise = rng.normal(size=(n_samples, width)) * moving
+    still = np.zeros((n_samples, 3))
+    if width == 6:
+        return noise * [3, 3, 3, 1, 1, 1] + np.hstack([gravity * 9.81, still])
+    return noise * 0.3 + np.hstack([still, still, gravity])
+
+
+def readings(
+    rows: NDArray[np.float64],
+    *,
+    device: str = "phone",
+    start: float = EPOCH,
+    first: int = 0,
+    recording: str = "",
+) -> Readings:
+    """Return rows at 50 Hz as a message; ``first`` is the number of the first row."""
+    return Readings(device, start + (first + np.arange(len(rows))) / 50, rows, recording)
+
+
+def push(recognizer: Recognizer, *tick: Readings) -> Recognised:
+    """Admit the phones of a tick and push it."""
+    for reading in tick:
+        recognizer.admit(reading.device)
+    return recognizer.push(tick)
+
+
+def starts(predictions: Sequence[Prediction], *, start: float = EPOCH) -> list[int]:
+    """Return the numbers of the windows' first samples."""
+    return [round((prediction.start - start) * 50) for prediction in predictions]
+
+
+def assert_same(expected: Sequence[Prediction], actual: Sequence[Prediction]) -> None:
+    """Compare one phone's predictions: equal labels and starts, probabilities within 1e-6."""
+    assert [p.start for p in expected] == [p.start for p in actual]
+    assert [p.end for p in expected] == [p.end for p in actual]
+    assert [p.label for p in expected] == [p.label for p in actual]
+    assert [p.settling for p in expected] == [p.settling for p in actual]
+    for one, other in zip(expected, actual, strict=True):
+        np.testing.assert_allclose(other.probabilities, one.probabilities, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("width", [6, 9])
+def test_predictions(classifier: Classifier, width: int) -> None:
+    """Raw and prepared samples give a prediction a hop, with the times of its window."""
+    recognised = push(Recognizer(classifier, hop=64), readings(motion(400, seed=1, width=width)))
+
+    assert [0, 64, 128, 192, 256] == starts(recognised.predictions)
+    for prediction in recognised.predictions:
+        assert prediction.device == "phone"
+        assert prediction.end == pytest.approx(prediction.start + 127 / 50, abs=1e-6)
+        assert prediction.label == prediction.probabilities.argmax()
+        assert prediction.settling == (width == 6 and prediction.start < EPOCH + 3.19)
+
+
+def test_prepared_samples_reach_the_model_untouched(classifier: Classifier) -> None:
+    """Prepared windows are classified as the model classifies them offline."""
+    rows = motion(192, seed=2, width=9).astype(np.float32).astype(np.float64)
+    offline = classifier.classify(np.stack([rows[:128], rows[64:]]).astype(np.float32))
+
+    recognised = push(Recognizer(classifier, hop=64), readings(rows))
+
+    live = np.stack([prediction.probabilities for prediction in recognised.predictions])
+    np.testing.assert_allclose(live, offline, rtol=0, atol=1e-6)
+
+
+def test_changes(classifier: Classifier) -> None:
+    """The activity changes when a settled window is recognised as another than the one before."""
+    recognised = push(Recognizer(classifier, hop=HOP), readings(motion(2000, seed=3)))
+
+    settled = [p for p in recognised.predictions if not p.settling]
+    expected = [
+        (p.start, classifier.activities[p.label])
+        for before, p in zip([None, *settled], settled, strict=False)
+        if before is None or before.label != p.label
+    ]
+    assert len(expected) >= 3, "the signal should show several activities"
+    assert expected == [(change.since, change.activity) for change in recognised.changes]
+
+
+def test_one_row_at_a_time(classifier: Classifier) -> None:
+    """A phone may send one row a message, the very first too."""
+    rows = motion(200, seed=4)
+    expected = push(Recognizer(classifier, hop=HOP), readings(rows)).predictions
+    recognizer = Recognizer(classifier, hop=HOP)
+
+    actual: list[Prediction] = []
+    for k in range(200):
+        actual += push(recognizer, readings(rows[k : k + 1], first=k)).predictions
+
+    assert_same(expected, actual)
+
+
+def test_nothing_to_do(classifier: Classifier) -> None:
+    """A tick without readings gives nothing."""
+    recognised = Recognizer(classifier, hop=HOP).push([])
+    assert recognised.predictions == []
+    assert recognised.changes == []
+
+
+@given(data=st.data())
+@settings(max_examples=40)
+def test_cuts_ticks_repeats_and_company_do_not_matter(
+    classifier: Classifier, data: st.DataObject
+) -> None:
+    """The same samples give the same predictions, however they arrive.
+
+    Phones, raw and prepared, some with a gap, one at 60 Hz, are cut into random messages, repeated
+    at random, interleaved with each other and gathered into random ticks.
+    """
+    n_phones = data.draw(st.integers(1, 4))
+    queues: dict[str, list[Readings]] = {}
+    expected: dict[str, list[Prediction]] = {}
+    for number in range(n_phones):
+        whole = _recording(f"phone-{number}", number)
+        alone = Recognizer(classifier, hop=HOP)
+        expected[whole.device] = push(alone, whole).predictions
+        assert expected[whole.device]
+        cuts = sorted(data.draw(st.sets(st.integers(1, len(whole.times) - 1), max_size=12)))
+        parts = [
+            Readings(whole.device, times, rows)
+            for times, rows in zip(
+                np.split(whole.times, cuts), np.split(whole.values, cuts), strict=True
+            )
+        ]
+        repeats = data.draw(st.lists(st.integers(1, 2), min_size=len(parts), max_size=len(parts)))
+        queues[whole.device] = [
+            part for part, n in zip(parts, repeats, strict=True) for _ in range(n)
+        ]
+
+    recognizer = Recognizer(classifier, hop=HOP, max_devices=n_phones)
+    actual: dict[str, list[Prediction]] = {device: [] for device in queues}
+    while any(queues.values()):
+        tick = []
+        for _ in range(data.draw(st.integers(1, 8))):
+            waiting = [device for device, queue in queues.items() if queue]
+            if waiting:
+                tick.append(queues[data.draw(st.sampled_from(waiting))].pop(0))
+        for prediction in push(recognizer, *tick).predictions:
+            actual[prediction.device].append(prediction)
+
+    for device in expected:
+        assert_same(expected[device], actual[device])
+
+
+def _recording(device: str, number: int) -> Readings:
+    """Return a phone of one of four kinds: raw, prepared, raw with a gap, raw at 60 Hz."""
+    kind = number % 4
+    rows = motion(400, seed=number, width=9 if kind == 1 else 6)
+    times = EPOCH + number / 3 + np.arange(400) / (60.0 if kind == 3 else 50.0)
+    if kind == 2:
+        times[180:] += 7.77
+    return Readings(device, times, rows)
+
+
+def test_a_gap(classifier: Classifier) -> None:
+    """After a gap filters and windows begin anew, as for a phone never seen."""
+    before, after = motion(200, seed=5), motion(200, seed=6)
+    later = EPOCH + 60.123
+    recognizer = Recognizer(classifier, hop=HOP)
+    first = push(recognizer, readings(before)).predictions
+
+    second = push(recognizer, readings(after, start=later)).predictions
+
+    assert_same(push(Recognizer(classifier, hop=HOP), readings(before)).predictions, first)
+    fresh = push(Recognizer(classifier, hop=HOP), readings(after, start=later)).predictions
+    assert_same(fresh, second)
+    assert recognizer.counts["gaps"] == 1
+
+
+def test_repeated_samples_are_counted(classifier: Classifier) -> None:
+    """Repeated samples give no predictions, and the counts tell."""
+    recognizer = Recognizer(classifier, hop=HOP)
+    message = readings(motion(150, seed=7))
+
+    first, second = push(recognizer, message), push(recognizer, message)
+
+    assert len(first.predictions) == 1
+    assert first.dropped == {}
+    assert second.predictions == []
+    assert second.dropped == {"phone": 150}
+    assert recognizer.counts["samples"] == 150
+
+
+def test_a_new_recording_begins_anew(classifier: Classifier) -> None:
+    """With a new recording the clock may go back; what comes late of the one before is dropped."""
+    first, second = motion(300, seed=8), motion(300, seed=9)
+    earlier = EPOCH - 86_400
+    recognizer = Recognizer(classifier, hop=HOP)
+    push(recognizer, readings(first[:200], recording="a"))
+
+    begun = push(recognizer, readings(second[:150], start=earlier, recording="b")).predictions
+    late = push(recognizer, readings(first[200:], first=200, recording="a"))
+    onward = push(
+        recognizer, readings(second[150:], start=earlier, first=150, recording="b")
+    ).predictions
+
+    assert late.predictions == []
+    assert late.dropped == {"phone": 100}
+    fresh = push(Recognizer(classifier, hop=HOP), readings(second, start=earlier)).predictions
+    assert_same(fresh, begun + onward)
+
+
+def test_from_raw_to_prepared(classifier: Classifier) -> None:
+    """A phone that goes over from raw to prepared samples begins anew."""
+    recognizer = Recognizer(classifier, hop=HOP)
+    push(recognizer, readings(motion(100, seed=10)))
+    prepared = readings(motion(200, seed=11, width=9), first=100)
+
+    actual = push(recognizer, prepared).predictions
+
+    assert_same(push(Recognizer(classifier, hop=HOP), prepared).predictions, actual)
+
+
+def test_more_phones_than_slots(classifier: Classifier) -> None:
+    """A phone too many is refused, and those that are there go on."""
+    recognizer = Recognizer(classifier, hop=HOP, max_devices=2)
+    recognizer.admit("a")
+    recognizer.admit("b")
+
+    with pytest.raises(MessageError) as refused:
+        recognizer.admit("c")
+
+    assert refused.value.reason == "devices"
+    assert recognizer.devices == ["a", "b"]
+    recognizer.admit("a")
+    assert len(push(recognizer, readings(motion(150, seed=1), device="b")).predictions) == 1
+
+
+def test_a_forgotten_phone_makes_room(classifier: Classifier) -> None:
+    """A forgotten phone's slot serves another, which inherits nothing; so does its own name."""
+    recognizer = Recognizer(classifier, hop=HOP, max_devices=1)
+    push(recognizer, readings(motion(200, seed=12), device="a"))
+    recognizer.forget(["a"])
+    assert recognizer.devices == []
+    other = readings(motion(200, seed=13), device="b", first=200)
+
+    actual = push(recognizer, other)
+
+    fresh = push(Recognizer(classifier, hop=HOP), other)
+    assert_same(fresh.predictions, actual.predictions)
+    assert fresh.changes == actual.changes
+    recognizer.forget(["b"])
+    again = push(recognizer, other)
+    assert_same(fresh.predictions, again.predictions)
+    assert fresh.changes == again.changes
+
+
+def test_phones_do_not_mix(classifier: Classifier) -> None:
+    """Two phones in one tick give what each gives alone."""
+    a = readings(motion(300, seed=14), device="a")
+    b = readings(motion(300, seed=15), device="b")
+
+    together = push(Recognizer(classifier, hop=HOP), a, b).predictions
+
+    for message in (a, b):
+        alone = push(Recognizer(classifier, hop=HOP), message).predictions
+        assert_same(alone, [p for p in together if p.device == message.device])
+
+
+@pytest.mark.parametrize("hop", [0, 129])
+def test_a_hop_out_of_bounds(classifier: Classifier, hop: int) -> None:
+    """A hop that would leave samples unseen is refused."""
+    with pytest.raises(ValueError, match="hop must be 1 to 128"):
+        Recognizer(classifier, hop=hop)

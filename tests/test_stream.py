@@ -1,0 +1,444 @@
+import json
+import queue
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from subprocess import CompletedProcess
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
+from pipeline.settings import StreamSettings
+from pipeline.signals import ACTIVITIES, CHANNELS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Broker, Mosquitto, Running
+
+    Start = Callable[..., Running]
+    Run = Callable[..., CompletedProcess[str]]
+
+TIMEOUT_S = 20.0
+EPOCH = 1698501144.4
+READY = "connected to"
+"""What har-stream logs when the connection is made."""
+
+pytestmark = pytest.mark.broker
+
+
+class Phone:
+    """An MQTT client that sends samples and notes everything that is published under har/."""
+
+    def __init__(self, broker: "Broker") -> None:
+        """Connect and subscribe."""
+        self.device = f"phone-{uuid4().hex[:8]}"
+        self._arrived: queue.SimpleQueue[tuple[str, bytes, bool]] = queue.SimpleQueue()
+        self._subscribed: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.seen: list[tuple[str, bytes, bool]] = []
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        self._client.on_connect = lambda client, *_: client.subscribe("har/#", 1)
+        self._client.on_subscribe = lambda *_: self._subscribed.put(None)
+        self._client.on_message = self._on_message
+        self._client.reconnect_delay_set(1, 1)
+        self._client.connect(broker.host, broker.port)
+        self._client.loop_start()
+        self.await_subscription()
+
+    def await_subscription(self) -> None:
+        """Return when the broker has confirmed a subscription."""
+        self._subscribed.get(timeout=TIMEOUT_S)
+
+    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
+        self._arrived.put((message.topic, bytes(message.payload), message.retain))
+
+    def publish(self, topic: str, payload: bytes | str, *, retain: bool = False) -> None:
+        """Send a message and return when the broker has it."""
+        self._client.publish(topic, payload, 1, retain).wait_for_publish(TIMEOUT_S)
+
+    def send(self, rows: NDArray[np.float64], *, first: int = 0, size: int = 25) -> None:
+        """Send raw ``(n, 6)`` or prepared ``(n, 9)`` rows at 50 Hz in messages of ``size`` rows."""
+        for k in range(0, len(rows), size):
+            message: dict[str, Any] = {"v": 1, "start": EPOCH + (first + k) / 50, "rate": 50.0}
+            part = rows[k : k + size]
+            if part.shape[1] == 9:
+                message |= {"channels": CHANNELS, "samples": part.tolist()}
+            else:
+                message |= {"acc": part[:, :3].tolist(), "acc_unit": "m/s2"}
+                message |= {"gyro": part[:, 3:].tolist(), "gyro_unit": "rad/s"}
+            self.publish(f"har/{self.device}/samples", json.dumps(message))
+
+    def await_message(self, topic: str, payload: bytes | None = None) -> tuple[bytes, bool]:
+        """Return the next message on a topic, with that payload if given, and its retain flag."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                found = self._arrived.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                pytest.fail(f"no {payload!r} on {topic}; seen: {self.seen[-5:]}")
+            self.seen.append(found)
+            if found[0] == topic and payload in (None, found[1]):
+                return found[1], found[2]
+
+    def predictions(self, n: int) -> list[dict[str, Any]]:
+        """Return this phone's next ``n`` predictions."""
+        topic = f"har/{self.device}/prediction"
+        return [json.loads(self.await_message(topic)[0]) for _ in range(n)]
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture
+def join(request: pytest.FixtureRequest) -> Callable[..., Phone]:
+    """A function that connects a phone to a broker until the test ends."""
+
+    def connect(broker: "Broker") -> Phone:
+        phone = Phone(broker)
+        request.addfinalizer(phone.close)
+        return phone
+
+    return connect
+
+
+@pytest.fixture
+def phone(broker: "Broker", join: Callable[..., Phone]) -> Phone:
+    """A phone at the shared broker."""
+    return join(broker)
+
+
+@pytest.fixture
+def stream(broker: "Broker", start_command: "Start", tiny_model: "Path") -> "Iterator[Running]":
+    """A har-stream that is connected to the shared broker."""
+    running = start_command("har-stream", *broker.flags, "--model", str(tiny_model))
+    broker.await_har_stream()
+    yield running
+    if running.process.poll() is None:
+        assert running.end() == 0
+
+
+def raw_rows(n_samples: int, *, seed: int = 0) -> NDArray[np.float64]:
+    """Return the noise of a phone that is shaken, ``(n_samples, 6)``."""
+    noise = np.random.default_rng(seed).normal(size=(n_samples, 6))
+    return noise * [2, 2, 2, 0.5, 0.5, 0.5] + [1, 9, 2, 0, 0, 0]
+
+
+def prepared_rows(n_samples: int, *, seed: int = 0) -> NDArray[np.float64]:
+    """Return prepared noise, ``(n_samples, 9)``."""
+    return np.random.default_rng(seed).normal(size=(n_samples, 9)) * 0.3
+
+
+def test_predictions(phone: Phone, stream: "Running") -> None:
+    """A raw phone gets a prediction a hop, with the contract's keys, not retained."""
+    phone.send(raw_rows(260))
+
+    payload, retained = phone.await_message(f"har/{phone.device}/prediction")
+    first = json.loads(payload)
+    [second, third] = phone.predictions(2)
+
+    assert not retained
+    expected = {
+        "device", "start", "end", "activity", "probability", "probabilities", "model", "settling",
+    }  # fmt: skip
+    assert expected == set(first)
+    assert first["device"] == phone.device
+    assert first["model"] == "tiny@0badcafe"
+    assert first["settling"] is True
+    assert list(first["probabilities"]) == list(ACTIVITIES)
+    assert sum(first["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
+    assert first["probability"] == max(first["probabilities"].values())
+    assert first["probabilities"][first["activity"]] == first["probability"]
+    for number, prediction in enumerate((first, second, third)):
+        assert prediction["start"] == pytest.approx(EPOCH + number * 1.28, abs=1e-5)
+        assert prediction["end"] == pytest.approx(EPOCH + number * 1.28 + 2.54, abs=1e-5)
+
+
+def test_activity_and_availability(
+    phone: Phone, stream: "Running", broker: "Broker", join: Callable[..., Phone]
+) -> None:
+    """A phone's activity and availability are retained: who comes later is told at once."""
+    phone.send(prepared_rows(128))
+    activity = json.loads(phone.await_message(f"har/{phone.device}/activity")[0])
+    [online] = [m for m in phone.seen if m[0] == f"har/{phone.device}/availability"]
+    prediction = next(m for m in phone.seen if m[0] == f"har/{phone.device}/prediction")
+
+    later = join(broker)
+    retained_activity, is_retained = later.await_message(f"har/{phone.device}/activity")
+    availability = join(broker).await_message(f"har/{phone.device}/availability")
+
+    assert online[1] == b"online"
+    assert {"device", "activity", "since", "probability"} == set(activity)
+    assert activity["device"] == phone.device
+    assert activity["activity"] == json.loads(prediction[1])["activity"]
+    assert activity["since"] == pytest.approx(EPOCH, abs=1e-5)
+    assert json.loads(retained_activity) == activity
+    assert is_retained
+    assert availability == (b"online", True)
+
+
+def test_the_heartbeat_and_the_silent_phone(
+    phone: Phone, broker: "Broker", start_command: "Start", tiny_model: "Path"
+) -> None:
+    """An unchanged activity is published again, and a silent phone goes offline."""
+    start_command(
+        "har-stream", *broker.flags, "--model", str(tiny_model),
+        "--heartbeat", "0.1", "--offline-after", "3",
+    )  # fmt: skip
+    broker.await_har_stream()
+    phone.send(prepared_rows(128))
+
+    activities = [phone.await_message(f"har/{phone.device}/activity")[0] for _ in range(2)]
+
+    assert activities[0] == activities[1]
+    phone.await_message(f"har/{phone.device}/availability", b"offline")
+
+
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+def test_protocols(
+    phone: Phone, broker: "Broker", start_command: "Start", tiny_model: "Path", protocol: str
+) -> None:
+    """Both versions of MQTT serve: predictions, status, and a clean end."""
+    if protocol == "5" and type(broker).__name__ != "Mosquitto":
+        pytest.skip("the embedded broker does not speak MQTT 5")
+    running = start_command(
+        "har-stream", *broker.flags, "--model", str(tiny_model), "--protocol", protocol
+    )
+    phone.await_message("har/status", b"online")
+    phone.send(prepared_rows(192))
+
+    assert len(phone.predictions(2)) == 2
+    assert running.end() == 0
+    phone.await_message("har/status", b"offline")
+
+
+BAD_MESSAGES = {
+    "json": b"hello",
+    "json NaN": b'{"v": 1, "start": NaN}',
+    "field": b"{}",
+    "field strings": b'{"start": "now", "rate": 50}',
+    "field version": b'{"v": 2}',
+    "length": b'{"start": 1e9, "rate": 50, "acc": [[0,0,9]], "acc_unit": "m/s2",'
+    b' "gyro": [], "gyro_unit": "rad/s"}',
+    "time": b'{"start": 1e12, "rate": 50, "acc": [[0,0,9]], "acc_unit": "m/s2",'
+    b' "gyro": [[0,0,0]], "gyro_unit": "rad/s"}',
+    "magnitude": b'{"start": 1e9, "rate": 50, "acc": [[0,0,999]], "acc_unit": "g",'
+    b' "gyro": [[0,0,0]], "gyro_unit": "rad/s"}',
+    "size": b'{"acc": [' + b"[0,0,0]," * 1_000_000 + b"[0,0,0]]}",  # a million rows
+}
+
+
+def test_bad_messages_do_no_harm(phone: Phone, stream: "Running") -> None:
+    """Bad messages of every kind, on its own topic too, are counted; a good phone goes on."""
+    rows = prepared_rows(25 * len(BAD_MESSAGES))
+    for number, payload in enumerate(BAD_MESSAGES.values()):
+        phone.publish("har/other/samples", payload)
+        phone.publish(f"har/{phone.device}/samples", payload)
+        phone.send(rows[25 * number : 25 * (number + 1)], first=25 * number)
+    phone.publish("har/$odd/samples", b"{}")
+    phone.publish("har/too/deep/samples", b"{}")  # is not even delivered
+    phone.publish(f"har/{phone.device}/prediction", b"{}")
+
+    predictions = [p for p in phone.predictions(3) if p]
+
+    assert [round((p["start"] - EPOCH) * 50) for p in predictions] == [0, 64]
+    assert stream.end() == 0
+    assert (
+        f"{2 * len(BAD_MESSAGES) + 1} rejected messages "
+        "(device 1, field 6, json 4, length 2, magnitude 2, size 2, time 2)"
+    ) in stream.log
+    for word in ("field", "json", "length", "magnitude", "size", "time"):
+        assert f"samples' ({word}, 1 so far): " in stream.log
+    assert "Traceback" not in stream.log
+
+
+def test_a_phone_too_many(
+    broker: "Broker", join: Callable[..., Phone], start_command: "Start", tiny_model: "Path"
+) -> None:
+    """With all places taken another phone is rejected, and the one that is there goes on."""
+    first, second = join(broker), join(broker)
+    running = start_command(
+        "har-stream", *broker.flags, "--model", str(tiny_model), "--max-devices", "1"
+    )
+    broker.await_har_stream()
+    first.send(prepared_rows(100))
+    first.await_message(f"har/{first.device}/availability", b"online")
+    second.send(prepared_rows(100))
+    first.send(prepared_rows(100), first=100)
+
+    assert len(first.predictions(2)) == 2
+    running.await_log("(devices, 1 so far)")
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_a_clean_end(phone: Phone, stream: "Running", signal_number: int) -> None:
+    """A signal lets har-stream do what has arrived, say offline and end with 0."""
+    phone.await_message("har/status", b"online")
+    phone.send(prepared_rows(192))
+
+    assert stream.end(signal_number) == 0
+    assert len(phone.predictions(2)) == 2
+    phone.await_message("har/status", b"offline")
+    assert "stopped: 2 predictions from 192 samples; 0 repeated or late" in stream.log
+
+
+def test_the_last_will(phone: Phone, stream: "Running") -> None:
+    """When har-stream is killed, the broker says offline for it."""
+    phone.await_message("har/status", b"online")
+    stream.end(signal.SIGKILL)
+    phone.await_message("har/status", b"offline")
+
+
+def test_the_broker_restarts(
+    own_mosquitto: "Mosquitto",
+    join: Callable[..., Phone],
+    start_command: "Start",
+    tiny_model: "Path",
+) -> None:
+    """After the broker's restart har-stream connects and subscribes again, its windows intact."""
+    own_mosquitto.start()
+    running = start_command("har-stream", *own_mosquitto.flags, "--model", str(tiny_model))
+    own_mosquitto.await_har_stream()
+    phone = join(own_mosquitto)
+    phone.send(prepared_rows(100))
+    phone.await_message(f"har/{phone.device}/availability", b"online")
+
+    own_mosquitto.stop()
+    running.await_log("connection lost")
+    own_mosquitto.start()
+    running.await_log(READY, times=2)
+    phone.await_subscription()
+    phone.await_message("har/status", b"online")
+
+    phone.send(prepared_rows(200)[100:], first=100)
+    assert len(phone.predictions(2)) == 2
+    assert running.end() == 0
+
+
+def test_the_broker_comes_later(
+    own_mosquitto: "Mosquitto",
+    join: Callable[..., Phone],
+    start_command: "Start",
+    tiny_model: "Path",
+) -> None:
+    """Without a broker har-stream says so in a line, and tries until there is one."""
+    running = start_command("har-stream", *own_mosquitto.flags, "--model", str(tiny_model))
+    running.await_log(f"no connection to 127.0.0.1:{own_mosquitto.port}")
+    own_mosquitto.start()
+    own_mosquitto.await_har_stream()
+    phone = join(own_mosquitto)
+    phone.send(prepared_rows(128))
+    assert len(phone.predictions(1)) == 1
+
+
+def test_an_end_without_a_broker(
+    free_port: int, start_command: "Start", tiny_model: "Path"
+) -> None:
+    """A signal ends har-stream with 0 while it waits for the broker, too."""
+    running = start_command(
+        "har-stream", "--broker", "127.0.0.1", "--port", str(free_port), "--model", str(tiny_model)
+    )
+    running.await_log("no connection")
+    assert running.end() == 0
+
+
+def test_no_broker_and_no_retry(free_port: int, run_command: "Run", tiny_model: "Path") -> None:
+    """Without a broker and with --no-retry har-stream ends with 1 and one clear line."""
+    result = run_command(
+        "har-stream", "--broker", "127.0.0.1", "--port", str(free_port), "--no-retry",
+        "--model", str(tiny_model), "--log-level", "error",
+    )  # fmt: skip
+    expected = f"har-stream: no connection to 127.0.0.1:{free_port}: nobody answers there\n"
+    assert result.stderr == expected
+    assert result.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [("transformer", "no model 'transformer'"), ("gone.onnx", "no model 'gone.onnx'")],
+)
+def test_an_unknown_model(run_command: "Run", model: str, said: str) -> None:
+    """An unknown model ends har-stream with 1 and one clear line."""
+    result = run_command("har-stream", "--broker", "127.0.0.1", "--model", model)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"har-stream: {said}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_broken_model(run_command: "Run", tmp_path: "Path") -> None:
+    """A model file that is none ends har-stream with 1 and one clear line."""
+    (tmp_path / "broken.onnx").write_bytes(b"not a model")
+    result = run_command("har-stream", "--broker", "127.0.0.1", "--model", "broken.onnx")
+    assert result.returncode == 1
+    assert result.stderr.startswith("har-stream: broken.onnx: cannot be loaded as an ONNX model")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--broker", ""], "broker = '': "),
+        (["--hop", "0"], "hop = '0': "),
+        (["--hop", "129"], "hop = '129': "),
+        (["--hop", "many"], "hop = 'many': "),
+        (["--port", "70000"], "port = '70000': "),
+        (["--protocol", "4"], "protocol = '4': "),
+        (["--tick", "0"], "tick = '0': "),
+        (["--tick", "nan"], "tick = 'nan': "),
+        (["--max-devices", "0"], "max-devices = '0': "),
+        (["--filter-start", "warm"], "filter-start = 'warm': "),
+        (["--frobnicate", "1"], "--frobnicate"),
+    ],
+)
+def test_settings_that_do_not_fit(
+    refused_settings: Callable[..., str], flags: list[str], said: str
+) -> None:
+    """A setting out of bounds ends har-stream with one line that names it."""
+    written = refused_settings(StreamSettings, "har-stream", "--broker", "127.0.0.1", *flags)
+    *usage, line = written.splitlines()
+    assert line.startswith("har-stream: ")
+    assert said in line
+    assert not usage or usage[0].startswith("usage: har-stream ")
+
+
+def test_the_broker_must_be_named(run_command: "Run") -> None:
+    """Without a broker's name har-stream says how to give it."""
+    result = run_command("har-stream")
+    assert result.returncode == 1
+    assert result.stderr == "har-stream: --broker or HAR_BROKER is needed\n"
+
+
+def test_flags_before_variables_before_the_file(
+    run_command: "Run", tmp_path: "Path", tiny_model: "Path"
+) -> None:
+    """A flag goes before a HAR_ variable, that before .env, that before the default."""
+    with socket.socket() as taken:  # bound, but nobody listens: the port refuses
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        (tmp_path / ".env").write_text(
+            f"HAR_BROKER=127.0.0.1\nHAR_PORT=1\nHAR_RETRY=false\nHAR_MODEL={tiny_model}\n"
+        )
+
+        def refused(*flags: str, **environment: str) -> str:
+            return run_command("har-stream", *flags, **environment).stderr.splitlines()[-1]
+
+        assert refused() == ("har-stream: no connection to 127.0.0.1:1: nobody answers there")
+        assert f"127.0.0.1:{port}:" in refused(HAR_PORT=str(port))
+        assert f"127.0.0.1:{port}:" in refused("--port", str(port), HAR_PORT="2")
+
+
+def test_help(run_command: "Run") -> None:
+    """--help names every setting with its default, and no variable is needed for it."""
+    result = run_command("har-stream", "--help")
+    assert result.returncode == 0
+    for flag in ("--broker", "--port", "--model", "--hop", "--filter-start", "--retry", "--tick"):
+        assert flag in result.stdout
+    assert "default: 64" in result.stdout
+    assert "20 ms" in result.stdout
