@@ -1,12 +1,20 @@
 """Settings of the commands: flags before ``HAR_*`` variables before ``.env`` before defaults."""
 
 import sys
+from argparse import HelpFormatter
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    CliApp,
+    CliSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from pipeline.preprocessing import FilterStart
 from pipeline.signals import WINDOW_LENGTH
@@ -26,13 +34,18 @@ class CommandSettings(BaseSettings):
     )
 
 
+HELP_INDENT: Final = 44
+HELP_WIDTH: Final = 140
+"""Columns of ``--help``, so that a setting takes one line"""
+
 S = TypeVar("S", bound=CommandSettings)
 
 
 def from_command_line(kind: type[S]) -> S:
     """Return the settings of a command, or end it with a line for each that does not fit."""
+    layout = partial(HelpFormatter, max_help_position=HELP_INDENT, width=HELP_WIDTH)
     try:
-        return CliApp.run(kind)
+        return CliApp.run(kind, cli_settings_source=CliSettingsSource(kind, formatter_class=layout))
     except ValidationError as error:
         problems = [_problem(details) for details in error.errors()]
     except SettingsError as error:
@@ -80,6 +93,9 @@ class StreamSettings(BrokerSettings):
     batch_size: PositiveInt = Field(64, description="most windows in one call of the model")
     threads: PositiveInt = Field(1, description="threads within one call of the model")
     max_devices: PositiveInt = Field(10_000, description="most phones at once")
+    max_ahead: PositiveFloat = Field(
+        86_400.0, description="seconds that a sample may be ahead of this machine's clock"
+    )
     offline_after: PositiveFloat = Field(
         10.0, description="seconds of silence after which a phone is offline"
     )

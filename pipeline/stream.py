@@ -106,6 +106,7 @@ class Stream:
         for message in messages:
             try:
                 reading = native.decode(message.topic, message.payload)
+                self._check_clock(reading)
                 self._recognizer.admit(reading.device)
             except MessageError as error:
                 self._rejections.add(message, error)
@@ -117,6 +118,12 @@ class Stream:
                     f"har/{reading.device}/availability", "online", retain=True
                 )
             yield reading
+
+    def _check_clock(self, reading: Readings) -> None:
+        """Refuse samples of the future: every true one after them would be late."""
+        ahead_s = float(reading.times.max()) - time.time()
+        if ahead_s > self._settings.max_ahead:
+            raise MessageError("time", f"{ahead_s:.0f} s ahead of this machine's clock")
 
     def _prediction_payload(self, prediction: Prediction) -> bytes:
         probabilities = [round(float(p), 7) for p in prediction.probabilities]
