@@ -154,6 +154,7 @@ def plot_learning_curves(
                     range(1, len(values) + 1),
                     values,
                     color=f"C{number}",
+                    marker="." if run == 0 else None,
                     label=label if run == 0 and values else None,
                     linewidth=2.0 if run == 0 else 0.8,
                     alpha=1.0 if run == 0 else 0.4,

@@ -48,8 +48,7 @@ def run(settings: TrainSettings, data: DataSet, *, say: Say) -> None:
     Raises:
         ExportError: an exported model does not keep the contract.
         OSError: the results cannot be written.
-        TrainingError: a training did not converge.
-        ValueError: a setting does not fit the data or the others.
+        SettingError: a setting does not fit the data or the others.
     """
     for name, split in (("train", data.train), ("test", data.test)):
         say(f"X {name} shape {split.windows.shape} y {name} shape {split.labels.shape}")
@@ -192,7 +191,7 @@ def _selection(record: SeedRecord, *, n_subjects: int) -> str:
         else f"weights of that epoch, fitted on the other {n_subjects - n_held_out}"
     )
     return (
-        f"number of epochs by the loss on {n_held_out} of the {n_subjects} training subjects, "
+        f"number of epochs by the accuracy on {n_held_out} of the {n_subjects} training subjects, "
         f"held out whole, drawn by the seed; {then}; seed fixed beforehand; "
         "test split evaluated once, at the end"
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.classifier import INPUT_NAME
 from pipeline.signals import CHANNELS, WINDOW_LENGTH
-from trainer.settings import Sizes
+from trainer.settings import SettingError, Sizes
 
 Builder = Callable[[NDArray[np.float32], int, Sizes], keras.Model]
 """Makes an untrained model from training windows, the number of activities, and sizes."""
@@ -38,7 +38,7 @@ def cnn_lstm(windows: NDArray[np.float32], n_activities: int, sizes: Sizes) -> k
     ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
 
     Raises:
-        ValueError: the kernel is too long for the parts.
+        SettingError: the kernel is too long for the parts.
     """
     # Two convolutions, and a pooling by two, must leave at least one sample.
     _check_kernel(sizes, longest=sizes.n_length // 2)
@@ -61,7 +61,7 @@ def conv_lstm(windows: NDArray[np.float32], n_activities: int, sizes: Sizes) -> 
     ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
 
     Raises:
-        ValueError: the kernel is longer than the parts.
+        SettingError: the kernel is longer than the parts.
     """
     _check_kernel(sizes, longest=sizes.n_length)
     window, x = _normalized_window(windows)
@@ -106,7 +106,7 @@ def _classified(
 
 def _check_kernel(sizes: Sizes, *, longest: int) -> None:
     if sizes.kernel_size > longest:
-        raise ValueError(
+        raise SettingError(
             f"kernel_size must be at most {longest} for parts of n_length {sizes.n_length} "
             f"samples, but is {sizes.kernel_size}"
         )

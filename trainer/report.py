@@ -35,7 +35,7 @@ class SeedRecord(msgspec.Struct, frozen=True, kw_only=True):
     epochs: int
     """Number of epochs that was chosen"""
     held_out_subjects: tuple[int, ...]
-    """Training subjects whose loss chose it"""
+    """Training subjects whose accuracy chose it"""
     selection: dict[str, list[float]]
     """`Fitted.selection`"""
     refit: dict[str, list[float]] | None
@@ -112,14 +112,12 @@ def report(
         "identity": identity,
         "seed": exported.seed,
         "accuracy": scores.accuracy,
+        "activities": list(activities),
         "classes": {
             activity: {"precision": precision, "recall": recall, "f1": f1, "windows": windows}
             for activity, precision, recall, f1, windows in per_class
         },
-        "confusion_matrix": {
-            "activities": list(activities),
-            "rows_true_columns_predicted": exported.confusion_matrix,
-        },
+        "confusion_matrix": exported.confusion_matrix,  # rows true, columns predicted
         "parameters": exported.parameters,
         "epochs": exported.epochs,
         "selection": selection,

@@ -20,20 +20,22 @@ from pipeline.settings import CommandSettings
 from pipeline.signals import WINDOW_LENGTH
 
 
+class SettingError(ValueError):
+    """A setting does not fit the data or the other settings; whoever chose it can mend it."""
+
+
 class Task(BaseModel):
     """What is trained, from what, and where the results go."""
 
     model: Literal["lstm", "cnn-lstm", "conv-lstm", "all"] = Field(
-        "all", description="which model to train"
+        "all", description="model to train"
     )
     data: Path | None = Field(
-        None,
-        description="zip or folder of the UCI HAR data set; otherwise it is looked for in "
-        "HAR_DATA_DIR and the cache folder, then downloaded",
+        None, description="data set's zip or folder; else HAR_DATA_DIR, cache, download"
     )
     out: Path = Field(Path("out"), description="folder for models and reports")
-    seed: int = Field(1, ge=0, lt=2**31, description="first seed, that of the exported model")
-    seeds: PositiveInt = Field(1, description="number of seeds to train, from the first seed on")
+    seed: int = Field(1, ge=0, lt=2**31, description="first seed; its model is exported")
+    seeds: PositiveInt = Field(1, description="how many seeds to train, from the first on")
 
 
 class Fitting(BaseModel):
@@ -41,16 +43,16 @@ class Fitting(BaseModel):
 
     epochs: PositiveInt = Field(15, description="most epochs")
     batch_size: PositiveInt = Field(64, description="windows a batch")
-    learning_rate: PositiveFloat = Field(1e-3, allow_inf_nan=False, description="Adam's step")
+    learning_rate: PositiveFloat = Field(
+        1e-3, allow_inf_nan=False, description="learning rate of Adam"
+    )
     validation_subjects: PositiveInt = Field(
-        4, description="training subjects held out to choose the number of epochs"
+        4, description="training subjects held out to choose the epochs"
     )
     patience: PositiveInt = Field(
-        5, description="epochs without a lower loss on the held-out subjects before stopping"
+        5, description="epochs without better accuracy on them until it stops"
     )
-    refit: bool = Field(
-        True, description="fit again on all training subjects for the chosen number of epochs"
-    )
+    refit: bool = Field(True, description="then fit all training subjects for so many epochs")
 
 
 class Sizes(BaseModel):
@@ -58,16 +60,14 @@ class Sizes(BaseModel):
 
     units: PositiveInt = Field(128, description="LSTM units (lstm, cnn-lstm)")
     dense_units: PositiveInt = Field(64, description="units of the dense layer")
-    filters: PositiveInt = Field(64, description="convolution filters (cnn-lstm, conv-lstm)")
-    kernel_size: PositiveInt = Field(3, description="samples under a filter (cnn-lstm, conv-lstm)")
+    filters: PositiveInt = Field(64, description="filters (cnn-lstm, conv-lstm)")
+    kernel_size: PositiveInt = Field(3, description="samples of a filter (cnn-lstm, conv-lstm)")
     dropout: float = Field(0.5, ge=0, lt=1, description="share of values dropped in training")
-    n_steps: PositiveInt = Field(
-        4, description="parts that a window is cut in (cnn-lstm, conv-lstm)"
-    )
+    n_steps: PositiveInt = Field(4, description="parts of a window (cnn-lstm, conv-lstm)")
     n_length: PositiveInt = Field(
         32,
         validate_default=True,  # it must fit a changed n_steps too
-        description="samples of each part; parts times samples is the window, 128",
+        description="samples of a part; the parts must make 128 samples",
     )
 
     @field_validator("n_length")

@@ -1,54 +1,68 @@
 """The command har-train: settings in, models out; what it does with them is in `experiment`.
 
-TensorFlow is imported only when the settings are known to be right, so that ``--help`` and
-mistakes are answered at once.
+TensorFlow is imported last, so that ``--help`` and mistakes are answered at once.
 """
 
-import importlib
+import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from typing import Final
 
 from pipeline.recordings import uci_har
 from pipeline.recordings.recording import DataError
 from pipeline.settings import from_command_line
-from trainer.settings import TrainSettings
+from trainer.settings import SettingError, TrainSettings
 
 _EXTRA: Final = ("matplotlib", "onnx", "tensorflow", "keras", "tf2onnx")
 """Packages of the extra ``train``"""
+
+LOG_LEVEL: Final = "TF_CPP_MIN_LOG_LEVEL"
+"""TensorFlow's environment variable: 0 all messages to 3 only fatal ones"""
 
 
 def main() -> None:
     """Run the command."""
     settings = from_command_line(TrainSettings)
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    missing = _first_missing_package()
-    if missing is not None:
-        sys.exit(f"har-train: {missing} is not installed; pip install 'har-stream[train]'")
-    from trainer import experiment
-    from trainer.export import ExportError
-    from trainer.training import TrainingError
-
+    for package in _EXTRA:
+        if find_spec(package) is None:
+            sys.exit(f"har-train: {package} is not installed; pip install 'har-stream[train]'")
     try:
         data = uci_har.load(settings.data)
+    except DataError as error:
+        sys.exit(f"har-train: {error}")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    with _quiet_tensorflow():
+        from trainer import experiment
+        from trainer.export import ExportError
+    # It would warn that every further model is traced anew.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    try:
         experiment.run(settings, data, say=partial(print, flush=True))
-    except (DataError, TrainingError, ExportError, ValueError, OSError) as error:
+    except (SettingError, ExportError, OSError) as error:
         sys.exit(f"har-train: {error}")
     except KeyboardInterrupt:
         sys.exit("har-train: stopped; the same command goes on after the last finished seed")
 
 
-def _first_missing_package() -> str | None:
-    for package in _EXTRA:
-        try:
-            importlib.import_module(package)
-        except ModuleNotFoundError as error:
-            if error.name != package:  # it is there, but broken
-                raise
-            return package
-    return None
+@contextmanager
+def _quiet_tensorflow() -> Iterator[None]:
+    """Keep from the user what TensorFlow tells about the machine, unless the level is 0."""
+    if os.environ.setdefault(LOG_LEVEL, "3") == "0":
+        yield
+        return
+    # While it is imported, TensorFlow 2.21 writes past its own log level, not through sys.stderr.
+    stderr = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 if __name__ == "__main__":

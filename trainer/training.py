@@ -1,7 +1,9 @@
 """Fitting one model with one seed.
 
-The number of epochs is chosen by the loss on held-out training subjects, whole subjects at a
-time, since windows of one subject resemble each other. The test split plays no part here.
+The number of epochs is chosen by the accuracy on held-out training subjects, whole subjects at a
+time, since windows of one subject resemble each other. (Their loss would choose too few: it soon
+grows with the certainty of few wrong windows, while more and more windows become right.) The test
+split plays no part here.
 """
 
 import time
@@ -15,17 +17,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import Split
-from trainer.settings import Fitting
+from trainer.settings import Fitting, SettingError
 
 History = dict[str, list[float]]
 """What Keras recorded, one number an epoch: ``loss``, ``accuracy``, ``val_loss``, ..."""
 
 _PREDICTION_BATCH: Final = 256
 """Windows"""
-
-
-class TrainingError(Exception):
-    """The training did not converge; whoever chose the settings can mend it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Fitted:
     epochs: int
     """Number of epochs that was chosen"""
     held_out: tuple[int, ...]
-    """Training subjects whose loss chose it"""
+    """Training subjects whose accuracy chose it"""
     selection: History
     """While choosing: on the other training subjects, and as ``val_...`` on those held out"""
     refit: History | None
@@ -65,8 +63,8 @@ def fit(
         verbose: Keras' way of showing progress: 0 none, 1 a bar an epoch, 2 a line an epoch.
 
     Raises:
-        TrainingError: the loss became infinite or not a number.
-        ValueError: there are not more training subjects than are to be held out.
+        SettingError: there are not more training subjects than are to be held out, or the loss
+            became infinite or not a number.
     """
     started = time.perf_counter()
     tf.config.experimental.enable_op_determinism()
@@ -76,7 +74,7 @@ def fit(
 
     model = _new_model(build, kept, fitting=fitting, seed=seed)
     stopping = keras.callbacks.EarlyStopping(
-        monitor="val_loss", patience=fitting.patience, restore_best_weights=True
+        monitor="val_accuracy", mode="max", patience=fitting.patience, restore_best_weights=True
     )
     selection = _fit(
         model,
@@ -87,7 +85,7 @@ def fit(
         validation_data=(validation.windows, validation.labels),
         callbacks=[stopping],
     )
-    epochs = int(np.argmin(selection["val_loss"])) + 1
+    epochs = int(np.argmax(selection["val_accuracy"])) + 1
 
     refit = None
     if fitting.refit:
@@ -101,11 +99,11 @@ def draw_subjects(subjects: NDArray[np.int8], count: int, *, seed: int) -> tuple
     """Return ``count`` different subjects of those in ``subjects``, in ascending order.
 
     Raises:
-        ValueError: that would leave none.
+        SettingError: that would leave none.
     """
     different = np.unique(subjects)
     if count >= len(different):
-        raise ValueError(
+        raise SettingError(
             f"validation_subjects must be less than the {len(different)} training subjects, "
             f"but is {count}"
         )
@@ -151,7 +149,7 @@ def _fit(
         split.windows, split.labels, epochs=epochs, batch_size=fitting.batch_size, **options
     ).history
     if not np.isfinite([*history.values()]).all():
-        raise TrainingError(
+        raise SettingError(
             "the loss became infinite or not a number; "
             f"try a learning rate below {fitting.learning_rate:g}"
         )

@@ -1,0 +1,227 @@
+from pathlib import Path
+
+import keras
+import msgspec
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.classifier import CARD_KEY, Classifier, ModelCard
+from pipeline.recordings.uci_har import DataSet
+from pipeline.signals import ACTIVITIES
+from trainer.export import LICENCE, ExportError, export, make_card, version
+from trainer.models import BUILDERS
+from trainer.settings import Sizes
+from trainer.training import probabilities
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture(scope="module")
+def windows(mini_data: DataSet) -> NDArray[np.float32]:
+    """Windows to try an export with."""
+    return mini_data.test.windows
+
+
+@pytest.fixture(scope="module")
+def models(mini_data: DataSet, small: Sizes) -> dict[str, keras.Model]:
+    """The three models, small and untrained."""
+    keras.utils.set_random_seed(3)
+    return {name: build(mini_data.train.windows, 6, small) for name, build in BUILDERS.items()}
+
+
+def card_of(model: keras.Model, name: str) -> ModelCard:
+    """Return a card for a model that was never trained."""
+    return make_card(
+        model,
+        name=name,
+        activities=ACTIVITIES,
+        data_hash="0123456789abcdef",
+        seed=3,
+        test_accuracy=0.25,
+        selection="not trained",
+    )
+
+
+def export_as(name: str, model: keras.Model, path: Path, windows: NDArray[np.float32]) -> None:
+    """Export a model under a name, tried with ``windows``."""
+    export(
+        model,
+        path,
+        card=card_of(model, name),
+        windows=windows,
+        reference=probabilities(model, windows),
+    )
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_exported_model_is_the_keras_model(
+    name: str, models: dict[str, keras.Model], windows: NDArray[np.float32], tmp_path: Path
+) -> None:
+    """The pipeline's classifier gives Keras' probabilities at any batch size."""
+    path = tmp_path / "model.onnx"
+    export_as(name, models[name], path, windows)
+    expected = probabilities(models[name], windows)
+    for batch_size in (1, 7, 64):
+        found = Classifier(path, batch_size=batch_size).classify(windows)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_graphs_are_those_that_run_fast(
+    models: dict[str, keras.Model], windows: NDArray[np.float32], tmp_path: Path
+) -> None:
+    """The LSTM is one fused node, the ConvLSTM is unrolled, the batch is open."""
+    types = {}
+    for name, model in models.items():
+        path = tmp_path / f"{name}.onnx"
+        export_as(name, model, path, windows)
+        graph = onnx.load(path).graph
+        types[name] = [node.op_type for node in graph.node]
+        for node in (*graph.input, *graph.output):
+            assert "batch" == node.type.tensor_type.shape.dim[0].dim_param
+    assert 1 == types["lstm"].count("LSTM")
+    assert 1 == types["cnn-lstm"].count("LSTM")
+    assert not {"LSTM", "Loop", "Scan"} & set(types["conv-lstm"])
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_file_holds_the_weights_once_and_nothing_of_this_machine(
+    name: str, models: dict[str, keras.Model], windows: NDArray[np.float32], tmp_path: Path
+) -> None:
+    """Its size is that of the weights and some more, and it names no folder."""
+    path = tmp_path / "model.onnx"
+    export_as(name, models[name], path, windows)
+    content = path.read_bytes()
+    weights = 4 * models[name].count_params()
+    assert weights <= len(content) <= weights + 128 * 1024
+    for place in (tmp_path, Path.home(), Path(__file__).parents[2], Path(keras.__file__).parent):
+        assert str(place).encode() not in content
+
+
+def test_card_in_the_file(
+    models: dict[str, keras.Model], windows: NDArray[np.float32], tmp_path: Path
+) -> None:
+    """The card tells what the model is, what it takes and gives, and what it may be used for."""
+    path = tmp_path / "model.onnx"
+    export_as("lstm", models["lstm"], path, windows)
+    entries = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    assert {
+        "name": "lstm",
+        "version": version(models["lstm"]),
+        "activities": list(ACTIVITIES),
+        "channels": [
+            *("body_acc_x", "body_acc_y", "body_acc_z"),
+            *("body_gyro_x", "body_gyro_y", "body_gyro_z"),
+            *("total_acc_x", "total_acc_y", "total_acc_z"),
+        ],
+        "units": ["g"] * 3 + ["rad/s"] * 3 + ["g"] * 3,
+        "sampling_rate_hz": 50.0,
+        "window_length": 128,
+        "training_data_hash": "0123456789abcdef",
+        "seed": 3,
+        "test_accuracy": 0.25,
+        "selection": "not trained",
+        "licence": LICENCE,
+    } == msgspec.json.decode(entries[CARD_KEY])
+    assert "prohibits commercial use" in LICENCE
+    assert "Anguita" in LICENCE
+
+
+def test_version_is_that_of_the_weights(models: dict[str, keras.Model], small: Sizes) -> None:
+    """The same weights have the same version, and any other weight gives another."""
+    model = keras.models.clone_model(models["lstm"])
+    model.set_weights(models["lstm"].get_weights())
+    before = version(model)
+    weights = model.get_weights()
+    weights[-1][0] += 1e-6
+    model.set_weights(weights)
+    assert version(models["lstm"]) == before != version(model)
+    assert 8 == len(before)
+    int(before, 16)
+
+
+@pytest.mark.parametrize("older", [None, b"an older model"])
+def test_other_probabilities_leave_no_file(
+    older: bytes | None,
+    models: dict[str, keras.Model],
+    windows: NDArray[np.float32],
+    tmp_path: Path,
+) -> None:
+    """A file whose probabilities are not Keras' is not kept, and an older one stays."""
+    model, path = models["lstm"], tmp_path / "model.onnx"
+    if older is not None:
+        path.write_bytes(older)
+    reference = probabilities(model, windows)
+    reference[-1, 0] += 2e-5
+    with pytest.raises(ExportError, match="differ from Keras' by 2e-05, more than 1e-05"):
+        export(model, path, card=card_of(model, "lstm"), windows=windows, reference=reference)
+    assert ([] if older is None else [path]) == list(tmp_path.iterdir())
+    assert older is None or older == path.read_bytes()
+
+
+def test_other_labels_leave_no_file(
+    models: dict[str, keras.Model], windows: NDArray[np.float32], tmp_path: Path
+) -> None:
+    """A label may not differ even where the probabilities hardly do."""
+    model = keras.models.clone_model(models["lstm"])
+    weights = models["lstm"].get_weights()
+    weights[-2][:] = 0  # the last layer says the same of every window,
+    weights[-1][:] = [2, 2 - 2e-6, 0, 0, 0, 0]  # that two activities are all but equally likely
+    model.set_weights(weights)
+    reference = probabilities(model, windows)
+    reference[:, [0, 1]] = reference[:, [1, 0]]
+    with pytest.raises(ExportError, match="labels 48 windows otherwise than Keras"):
+        export(
+            model,
+            tmp_path / "model.onnx",
+            card=card_of(model, "lstm"),
+            windows=windows,
+            reference=reference,
+        )
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_weights_that_are_no_numbers(
+    models: dict[str, keras.Model], windows: NDArray[np.float32], tmp_path: Path
+) -> None:
+    """NaN is not taken for equal to NaN."""
+    model = keras.models.clone_model(models["lstm"])
+    model.set_weights([np.full_like(weights, np.nan) for weights in model.get_weights()])
+    with pytest.raises(ExportError, match="differ from Keras' by nan"):
+        export_as("lstm", model, tmp_path / "model.onnx", windows)
+
+
+def test_lstm_that_is_not_fused(
+    models: dict[str, keras.Model], windows: NDArray[np.float32], tmp_path: Path
+) -> None:
+    """A model that calls itself an LSTM must hold the fused node."""
+    with pytest.raises(ExportError, match="the graph of lstm holds no fused LSTM node"):
+        export_as("lstm", models["conv-lstm"], tmp_path / "model.onnx", windows)
+
+
+def test_conv_lstm_that_is_not_unrolled(windows: NDArray[np.float32], tmp_path: Path) -> None:
+    """A loop in the graph is refused: it runs at a fifth of the speed."""
+    model = keras.Sequential(
+        [
+            keras.Input((128, 9), name="window"),
+            keras.layers.Reshape((4, 1, 32, 9)),
+            keras.layers.ConvLSTM2D(2, (1, 3), unroll=False),
+            keras.layers.Flatten(),
+            keras.layers.Dense(6, activation="softmax"),
+        ]
+    )
+    with pytest.raises(ExportError, match="the graph of conv-lstm holds Loop"):
+        export_as("conv-lstm", model, tmp_path / "model.onnx", windows)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_model_of_another_shape(windows: NDArray[np.float32], tmp_path: Path) -> None:
+    """What the pipeline would refuse is refused at the export."""
+    model = keras.Sequential(
+        [keras.Input((128, 9)), keras.layers.LSTM(4), keras.layers.Dense(5, activation="softmax")]
+    )
+    with pytest.raises(ExportError, match="the pipeline refuses the exported model"):
+        export_as("lstm", model, tmp_path / "model.onnx", windows)
+    assert [] == list(tmp_path.iterdir())

@@ -1,0 +1,139 @@
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from trainer.models import BUILDERS, cnn_lstm, conv_lstm, lstm
+from trainer.settings import SettingError, Sizes
+
+pytestmark = pytest.mark.train
+
+N_ACTIVITIES = 6
+
+
+def some_windows(n_windows: int = 20) -> NDArray[np.float32]:
+    """Return random windows ``(n_windows, 128, 9)``."""
+    rng = np.random.default_rng(0)
+    of_channels = np.arange(1, 10)  # every channel its own mean and deviation
+    return rng.normal(of_channels, of_channels, (n_windows, 128, 9)).astype(np.float32)
+
+
+def layer_types(model: keras.Model) -> list[str]:
+    """Return the types of the layers, a TimeDistributed one by what it distributes."""
+    return [
+        f"TimeDistributed {type(layer.layer).__name__}"
+        if isinstance(layer, keras.layers.TimeDistributed)
+        else type(layer).__name__
+        for layer in model.layers
+    ]
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_every_model_takes_raw_windows_and_gives_probabilities(name: str, small: Sizes) -> None:
+    """Whatever its inside, a model maps (batch, 128, 9) named window to (batch, 6)."""
+    windows = some_windows()
+    model = BUILDERS[name](windows, N_ACTIVITIES, small)
+    probabilities = model.predict(windows, verbose=0)
+    assert ["window"] == [node.name for node in model.inputs]
+    assert (None, 128, 9) == model.input_shape
+    assert (20, N_ACTIVITIES) == probabilities.shape
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("lstm", 79_302), ("cnn-lstm", 547_590), ("conv-lstm", 179_654)]
+)
+def test_default_sizes(name: str, parameters: int) -> None:
+    """The defaults give the sizes that the README tells."""
+    assert parameters == BUILDERS[name](some_windows(), N_ACTIVITIES, Sizes()).count_params()
+
+
+def test_layers_of_lstm(small: Sizes) -> None:
+    """The LSTM is the tutorial's: LSTM, dropout, dense, softmax."""
+    model = lstm(some_windows(), N_ACTIVITIES, small)
+    assert ["InputLayer", "Rescaling", "LSTM", "Dropout", "Dense", "Dense"] == layer_types(model)
+    assert "softmax" == model.layers[-1].activation.__name__
+
+
+def test_layers_of_cnn_lstm(small: Sizes) -> None:
+    """The CNN-LSTM sees each part of the window through two convolutions before its LSTM."""
+    model = cnn_lstm(some_windows(), N_ACTIVITIES, small)
+    assert [
+        "InputLayer",
+        "Rescaling",
+        "Reshape",
+        "TimeDistributed Conv1D",
+        "TimeDistributed Conv1D",
+        "TimeDistributed Dropout",
+        "TimeDistributed MaxPooling1D",
+        "TimeDistributed Flatten",
+        "LSTM",
+        "Dropout",
+        "Dense",
+        "Dense",
+    ] == layer_types(model)
+
+
+def test_layers_of_conv_lstm(small: Sizes) -> None:
+    """The ConvLSTM is unrolled over the parts of the window."""
+    model = conv_lstm(some_windows(), N_ACTIVITIES, small)
+    assert [
+        "InputLayer",
+        "Rescaling",
+        "Reshape",
+        "ConvLSTM2D",
+        "Dropout",
+        "Flatten",
+        "Dense",
+        "Dense",
+    ] == layer_types(model)
+    assert model.layers[3].unroll
+
+
+def test_normalisation_is_that_of_the_training_windows(small: Sizes) -> None:
+    """After the first layer every channel of the training windows has mean 0 and deviation 1."""
+    windows = some_windows(200)
+    normalization = lstm(windows, N_ACTIVITIES, small).get_layer("normalization")
+    normalized = np.asarray(normalization(windows))
+    np.testing.assert_allclose(normalized.mean(axis=(0, 1)), 0, atol=1e-5)
+    np.testing.assert_allclose(normalized.std(axis=(0, 1)), 1, atol=1e-5)
+
+
+def test_channel_that_never_changes(small: Sizes) -> None:
+    """A channel without any deviation is not divided by it."""
+    windows = some_windows()
+    windows[:, :, 4] = 2.5
+    model = lstm(windows, N_ACTIVITIES, small)
+    assert np.isfinite(model.predict(windows, verbose=0)).all()
+
+
+@pytest.mark.parametrize("build", [cnn_lstm, conv_lstm])
+def test_other_parts_of_a_window(build: type, small: Sizes) -> None:
+    """A window may be cut into any parts that make it up."""
+    sizes = small.model_copy(update={"n_steps": 8, "n_length": 16})
+    model = build(some_windows(), N_ACTIVITIES, sizes)
+    assert (20, N_ACTIVITIES) == model.predict(some_windows(), verbose=0).shape
+
+
+@pytest.mark.parametrize(
+    "parts", [{"n_steps": 5}, {"n_length": 16}, {"n_steps": 3, "n_length": 43}]
+)
+def test_parts_that_make_no_window(parts: dict[str, int]) -> None:
+    """Parts of a window that do not make 128 samples are refused."""
+    with pytest.raises(ValidationError, match="n_steps x n_length must be the window length, 128"):
+        Sizes(**parts)
+
+
+@pytest.mark.parametrize(("build", "kernel_size"), [(cnn_lstm, 17), (conv_lstm, 33)])
+def test_kernel_longer_than_a_part(build: type, kernel_size: int) -> None:
+    """A filter that spans more than there is of a part is refused."""
+    with pytest.raises(SettingError, match="kernel_size must be at most"):
+        build(some_windows(), N_ACTIVITIES, Sizes(kernel_size=kernel_size))
+
+
+@pytest.mark.parametrize(("build", "kernel_size"), [(cnn_lstm, 16), (conv_lstm, 32)])
+def test_longest_kernel(build: type, kernel_size: int, small: Sizes) -> None:
+    """The longest filter that is allowed works."""
+    sizes = small.model_copy(update={"kernel_size": kernel_size})
+    build(some_windows(), N_ACTIVITIES, sizes)

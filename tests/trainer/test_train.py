@@ -1,0 +1,216 @@
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from pipeline.classifier import Classifier
+from pipeline.recordings.uci_har import DataSet, load
+from trainer import experiment, train
+from trainer.settings import Fitting, Sizes, TrainSettings
+from trainer.training import probabilities
+
+pytestmark = pytest.mark.train
+
+SMALL_FLAGS = (
+    *("--units", "6", "--dense-units", "8", "--filters", "4"),
+    *("--n-steps", "2", "--n-length", "64"),
+    *("--epochs", "2", "--batch-size", "32", "--validation-subjects", "2"),
+)
+
+RunCommand = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def settings_for(out: Path, **changes: object) -> TrainSettings:
+    """Return settings of a training that takes a second, with some changes."""
+    small = {
+        "model": "lstm",
+        "units": 6,
+        "dense_units": 8,
+        "epochs": 2,
+        "batch_size": 32,
+        "validation_subjects": 2,
+    }
+    return TrainSettings(_env_file=None, _cli_parse_args=False, out=out, **small | changes)
+
+
+def run(settings: TrainSettings, data: DataSet) -> str:
+    """Return what is told while training."""
+    lines: list[str] = []
+    experiment.run(settings, data, say=lines.append)
+    return "\n".join(lines)
+
+
+def test_command_trains_exports_and_reports(
+    run_command: RunCommand, mini_folder: Path, tmp_path: Path
+) -> None:
+    """The command makes three models that the pipeline loads, with report and pictures."""
+    finished = run_command(
+        "har-train",
+        *("--model", "all", "--data", str(mini_folder), "--out", "models"),
+        *SMALL_FLAGS,
+        timeout_s=300,
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+    )
+    assert 0 == finished.returncode, finished.stderr
+    assert "X train shape (144, 128, 9) y train shape (144,)" in finished.stdout
+    assert "X test shape (48, 128, 9) y test shape (48,)" in finished.stdout
+    assert "subjects 1 3 5 6 7 8" in finished.stdout
+    assert "is not the published UCI HAR data set" in finished.stdout
+    assert "" == finished.stderr
+    data = load(mini_folder, cache=tmp_path / "cache")
+    for name in ("lstm", "cnn-lstm", "conv-lstm"):
+        folder = tmp_path / "models" / name
+        report = json.loads((folder / "report.json").read_text())
+        classifier = Classifier(tmp_path / "models" / f"{name}.onnx")
+        labels = classifier.classify(data.test.windows).argmax(axis=1)
+        accuracy = np.mean(labels == data.test.labels)
+        card = classifier.card
+        assert (name, 1, data.data_hash) == (card.name, card.seed, card.training_data_hash)
+        assert accuracy == pytest.approx(card.test_accuracy) == pytest.approx(report["accuracy"])
+        assert card.identity == report["identity"]
+        assert f"{card.identity}: test accuracy {accuracy:.4f}" in finished.stdout
+        model = keras.saving.load_model(folder / "model.keras")
+        np.testing.assert_array_equal(
+            labels, probabilities(model, data.test.windows).argmax(axis=1)
+        )
+        for picture in ("confusion_matrix.png", "learning_curves.png"):
+            assert (folder / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_report_tells_how_the_model_came_about(mini_data: DataSet, tmp_path: Path) -> None:
+    """It holds figures, histories, settings, versions and the protocol of the choice."""
+    told = run(settings_for(tmp_path, seeds=2, seed=5), mini_data)
+    report = json.loads((tmp_path / "lstm" / "report.json").read_text())
+    assert ("lstm", 5, [5, 6]) == (report["model"], report["seed"], report["seeds"]["seeds"])
+    assert {"precision", "recall", "f1", "windows"} == set(report["classes"]["WALKING"])
+    assert 48 == np.sum(report["confusion_matrix"])
+    assert report["accuracy"] == pytest.approx(np.trace(report["confusion_matrix"]) / 48)
+    assert report["accuracy"] == report["seeds"]["accuracies"][0]
+    assert np.std(report["seeds"]["accuracies"], ddof=1) == pytest.approx(report["seeds"]["sd"])
+    assert f"lstm: test accuracy {report['seeds']['mean']:.4f} ± " in told
+    for one in report["runs"]:
+        assert 2 == len(one["held_out_subjects"]) == len(one["history"]["selection"]["val_loss"])
+        assert one["epochs"] == len(one["history"]["refit"]["accuracy"])
+    assert set(Fitting.model_fields) | set(Sizes.model_fields) == set(report["settings"])
+    assert (6, 2) == (report["settings"]["units"], report["settings"]["epochs"])
+    assert {"python", "tensorflow", "keras", "numpy", "tf2onnx"} <= set(report["versions"])
+    assert mini_data.data_hash == report["data"]["hash"]
+    assert [2, 4] == report["data"]["test"]["subjects"]
+    assert report["wall_seconds"] > 0
+    assert 494 == report["parameters"]
+    assert "accuracy on 2 of the 6 training subjects" in report["selection"]
+    assert "fitted again on all 6" in report["selection"]
+
+
+def test_finished_seeds_are_not_trained_again(mini_data: DataSet, tmp_path: Path) -> None:
+    """The same settings go on after the last finished seed and end with the same model."""
+    run(settings_for(tmp_path, refit=False), mini_data)
+    before = Classifier(tmp_path / "lstm.onnx").card
+    (tmp_path / "lstm.onnx").unlink()
+    told = run(settings_for(tmp_path, refit=False, seeds=2), mini_data)
+    assert "lstm, seed 1: finished before" in told
+    assert "lstm, seed 2: choosing" in told
+    assert before == Classifier(tmp_path / "lstm.onnx").card
+
+
+def test_other_settings_are_trained_again(mini_data: DataSet, tmp_path: Path) -> None:
+    """What was trained with other settings, or is damaged, does not count as finished."""
+    run(settings_for(tmp_path, refit=False), mini_data)
+    told = run(settings_for(tmp_path, learning_rate=0.002, refit=False), mini_data)
+    assert "finished before" not in told
+    report = json.loads((tmp_path / "lstm" / "report.json").read_text())
+    assert 0.002 == report["settings"]["learning_rate"]
+    assert "fitted on the other 4" in report["selection"]
+    (tmp_path / "lstm" / "seed-1.json").write_text('{"seed": 1')
+    told = run(settings_for(tmp_path, learning_rate=0.002, refit=False), mini_data)
+    assert "finished before" not in told
+
+
+def test_help_is_instant_and_names_every_setting(run_command: RunCommand) -> None:
+    """TensorFlow is not imported to answer --help."""
+    started = time.perf_counter()
+    finished = run_command("har-train", "--help")
+    seconds = time.perf_counter() - started
+    assert 0 == finished.returncode
+    for name in TrainSettings.model_fields:
+        assert f"--{name.replace('_', '-')}" in finished.stdout
+    assert "most epochs (default: 15)" in finished.stdout
+    assert seconds < 5
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--n-steps", "5"), "n_steps x n_length must be the window length, 128 samples"),
+        (("--dropout", "1"), "dropout = '1': Input should be less than 1"),
+        (("--units", "0"), "units = '0': Input should be greater than 0"),
+        (("--epochs", "many"), "epochs = 'many': Input should be a valid integer"),
+        (("--learning-rate", "nan"), "learning-rate = 'nan'"),
+        (("--seed", "-1"), "seed = '-1': Input should be greater than or equal to 0"),
+        (("--data", "nowhere"), "nowhere: no such zip or folder"),
+    ],
+)
+def test_mistakes_end_in_one_line(
+    flags: tuple[str, ...], message: str, run_command: RunCommand
+) -> None:
+    """A wrong setting, or a data set that is not there, is told in a line, with exit code 1."""
+    finished = run_command("har-train", *flags)
+    assert 1 == finished.returncode
+    assert message in finished.stderr
+    assert finished.stderr.startswith("har-train: ")
+    assert 1 == finished.stderr.count("\n")
+
+
+def test_setting_that_does_not_fit_the_data(
+    mini_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is seen to be wrong only while training is told in a line too."""
+    monkeypatch.chdir(tmp_path)  # away from a .env
+    for name, value in (
+        ("XDG_CACHE_HOME", str(tmp_path)),
+        ("KERAS_BACKEND", "tensorflow"),
+        (train.LOG_LEVEL, "0"),
+    ):
+        monkeypatch.setenv(name, value)
+    flags = ["--model", "lstm", "--data", str(mini_folder), "--validation-subjects", "6"]
+    monkeypatch.setattr("sys.argv", ["har-train", *flags])
+    with pytest.raises(SystemExit) as ended:
+        train.main()
+    assert (
+        "har-train: validation_subjects must be less than the 6 training subjects, but is 6"
+        == ended.value.code
+    )
+
+
+def test_settings_from_environment_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flag goes before a HAR_* variable, and that before the default."""
+    monkeypatch.setenv("HAR_EPOCHS", "3")
+    monkeypatch.setenv("HAR_UNITS", "32")
+    settings = TrainSettings(_env_file=None, _cli_parse_args=["--units", "16"])
+    assert (3, 16, 64) == (settings.epochs, settings.units, settings.filters)
+
+
+def test_without_tensorflow() -> None:
+    """Where the extra is not installed the user is told how to get it."""
+    code = (
+        "import sys; sys.modules['tensorflow'] = None; sys.argv = ['har-train'];"
+        "from trainer.train import main; main()"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert 1 == finished.returncode
+    assert (
+        "har-train: tensorflow is not installed; pip install 'har-stream[train]'\n"
+        == finished.stderr
+    )
