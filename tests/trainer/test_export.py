@@ -55,58 +55,66 @@ def export_as(name: str, model: keras.Model, path: Path, windows: NDArray[np.flo
     )
 
 
+@pytest.fixture(scope="module")
+def exported(
+    models: dict[str, keras.Model],
+    windows: NDArray[np.float32],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Folder that holds the three models as ONNX files."""
+    folder = tmp_path_factory.mktemp("exported")
+    for name, model in models.items():
+        export_as(name, model, folder / f"{name}.onnx", windows)
+    return folder
+
+
+def test_nothing_but_the_models_is_left(exported: Path) -> None:
+    """The folder holds no unfinished files."""
+    names = [path.name for path in exported.iterdir()]
+    assert ["cnn-lstm.onnx", "conv-lstm.onnx", "lstm.onnx"] == sorted(names)
+
+
 @pytest.mark.parametrize("name", BUILDERS)
 def test_exported_model_is_the_keras_model(
-    name: str, models: dict[str, keras.Model], windows: NDArray[np.float32], tmp_path: Path
+    name: str, exported: Path, models: dict[str, keras.Model], windows: NDArray[np.float32]
 ) -> None:
     """The pipeline's classifier gives Keras' probabilities at any batch size."""
-    path = tmp_path / "model.onnx"
-    export_as(name, models[name], path, windows)
     expected = probabilities(models[name], windows)
     for batch_size in (1, 7, 64):
-        found = Classifier(path, batch_size=batch_size).classify(windows)
+        found = Classifier(exported / f"{name}.onnx", batch_size=batch_size).classify(windows)
         np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert [path] == list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "n_fused", "n_loops"), [("lstm", 1, 0), ("cnn-lstm", 1, 0), ("conv-lstm", 0, 0)]
+)
 def test_graphs_are_those_that_run_fast(
-    models: dict[str, keras.Model], windows: NDArray[np.float32], tmp_path: Path
+    name: str, n_fused: int, n_loops: int, exported: Path
 ) -> None:
     """The LSTM is one fused node, the ConvLSTM is unrolled, the batch is open."""
-    types = {}
-    for name, model in models.items():
-        path = tmp_path / f"{name}.onnx"
-        export_as(name, model, path, windows)
-        graph = onnx.load(path).graph
-        types[name] = [node.op_type for node in graph.node]
-        for node in (*graph.input, *graph.output):
-            assert "batch" == node.type.tensor_type.shape.dim[0].dim_param
-    assert 1 == types["lstm"].count("LSTM")
-    assert 1 == types["cnn-lstm"].count("LSTM")
-    assert not {"LSTM", "Loop", "Scan"} & set(types["conv-lstm"])
+    graph = onnx.load(exported / f"{name}.onnx").graph
+    types = [node.op_type for node in graph.node]
+    assert n_fused == types.count("LSTM")
+    assert n_loops == types.count("Loop") + types.count("Scan")
+    for node in (*graph.input, *graph.output):
+        assert "batch" == node.type.tensor_type.shape.dim[0].dim_param
 
 
 @pytest.mark.parametrize("name", BUILDERS)
 def test_file_holds_the_weights_once_and_nothing_of_this_machine(
-    name: str, models: dict[str, keras.Model], windows: NDArray[np.float32], tmp_path: Path
+    name: str, exported: Path, models: dict[str, keras.Model]
 ) -> None:
     """Its size is that of the weights and some more, and it names no folder."""
-    path = tmp_path / "model.onnx"
-    export_as(name, models[name], path, windows)
-    content = path.read_bytes()
+    content = (exported / f"{name}.onnx").read_bytes()
     weights = 4 * models[name].count_params()
     assert weights <= len(content) <= weights + 128 * 1024
-    for place in (tmp_path, Path.home(), Path(__file__).parents[2], Path(keras.__file__).parent):
+    for place in (exported, Path.home(), Path(__file__).parents[2], Path(keras.__file__).parent):
         assert str(place).encode() not in content
 
 
-def test_card_in_the_file(
-    models: dict[str, keras.Model], windows: NDArray[np.float32], tmp_path: Path
-) -> None:
+def test_card_in_the_file(exported: Path, models: dict[str, keras.Model]) -> None:
     """The card tells what the model is, what it takes and gives, and what it may be used for."""
-    path = tmp_path / "model.onnx"
-    export_as("lstm", models["lstm"], path, windows)
-    entries = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    entries = {entry.key: entry.value for entry in onnx.load(exported / "lstm.onnx").metadata_props}
     assert {
         "name": "lstm",
         "version": version(models["lstm"]),

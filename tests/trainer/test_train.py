@@ -1,17 +1,20 @@
 import json
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import pytest
 
-from pipeline.classifier import Classifier
+from pipeline.classifier import Classifier, ModelCard
 from pipeline.recordings.uci_har import DataSet, load
 from trainer import experiment, train
+from trainer.report import read_record
 from trainer.settings import Fitting, Sizes, TrainSettings
 from trainer.training import probabilities
 
@@ -39,6 +42,16 @@ def settings_for(out: Path, **changes: object) -> TrainSettings:
     return TrainSettings(_env_file=None, _cli_parse_args=False, out=out, **small | changes)
 
 
+class Trained(NamedTuple):
+    """A folder that was trained into."""
+
+    out: Path
+    card: ModelCard
+    """The card of the model of the first run"""
+    told: str
+    """What the second run told"""
+
+
 def run(settings: TrainSettings, data: DataSet) -> str:
     """Return what is told while training."""
     lines: list[str] = []
@@ -52,7 +65,7 @@ def test_command_trains_exports_and_reports(
     """The command makes three models that the pipeline loads, with report and pictures."""
     finished = run_command(
         "har-train",
-        *("--model", "all", "--data", str(mini_folder), "--out", "models"),
+        *("--model", "all", "--data", str(mini_folder), "--out", "models", "--no-refit"),
         *SMALL_FLAGS,
         timeout_s=300,
         XDG_CACHE_HOME=str(tmp_path / "cache"),
@@ -83,17 +96,26 @@ def test_command_trains_exports_and_reports(
             assert (folder / picture).read_bytes().startswith(b"\x89PNG")
 
 
-def test_report_tells_how_the_model_came_about(mini_data: DataSet, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def trained(mini_data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """An LSTM trained with one seed, and then with one more."""
+    out = tmp_path_factory.mktemp("out")
+    run(settings_for(out, seed=5), mini_data)
+    card = Classifier(out / "lstm.onnx").card
+    (out / "lstm.onnx").unlink()
+    return Trained(out, card, run(settings_for(out, seed=5, seeds=2), mini_data))
+
+
+def test_report_tells_how_the_model_came_about(trained: Trained, mini_data: DataSet) -> None:
     """It holds figures, histories, settings, versions and the protocol of the choice."""
-    told = run(settings_for(tmp_path, seeds=2, seed=5), mini_data)
-    report = json.loads((tmp_path / "lstm" / "report.json").read_text())
+    report = json.loads((trained.out / "lstm" / "report.json").read_text())
     assert ("lstm", 5, [5, 6]) == (report["model"], report["seed"], report["seeds"]["seeds"])
     assert {"precision", "recall", "f1", "windows"} == set(report["classes"]["WALKING"])
     assert 48 == np.sum(report["confusion_matrix"])
     assert report["accuracy"] == pytest.approx(np.trace(report["confusion_matrix"]) / 48)
     assert report["accuracy"] == report["seeds"]["accuracies"][0]
     assert np.std(report["seeds"]["accuracies"], ddof=1) == pytest.approx(report["seeds"]["sd"])
-    assert f"lstm: test accuracy {report['seeds']['mean']:.4f} ± " in told
+    assert f"lstm: test accuracy {report['seeds']['mean']:.4f} ± " in trained.told
     for one in report["runs"]:
         assert 2 == len(one["held_out_subjects"]) == len(one["history"]["selection"]["val_loss"])
         assert one["epochs"] == len(one["history"]["refit"]["accuracy"])
@@ -108,28 +130,39 @@ def test_report_tells_how_the_model_came_about(mini_data: DataSet, tmp_path: Pat
     assert "fitted again on all 6" in report["selection"]
 
 
-def test_finished_seeds_are_not_trained_again(mini_data: DataSet, tmp_path: Path) -> None:
+def test_finished_seeds_are_not_trained_again(trained: Trained) -> None:
     """The same settings go on after the last finished seed and end with the same model."""
-    run(settings_for(tmp_path, refit=False), mini_data)
-    before = Classifier(tmp_path / "lstm.onnx").card
-    (tmp_path / "lstm.onnx").unlink()
-    told = run(settings_for(tmp_path, refit=False, seeds=2), mini_data)
-    assert "lstm, seed 1: finished before" in told
-    assert "lstm, seed 2: choosing" in told
-    assert before == Classifier(tmp_path / "lstm.onnx").card
+    assert "lstm, seed 5: finished before" in trained.told
+    assert "lstm, seed 6: choosing" in trained.told
+    assert trained.card == Classifier(trained.out / "lstm.onnx").card
 
 
-def test_other_settings_are_trained_again(mini_data: DataSet, tmp_path: Path) -> None:
-    """What was trained with other settings, or is damaged, does not count as finished."""
-    run(settings_for(tmp_path, refit=False), mini_data)
-    told = run(settings_for(tmp_path, learning_rate=0.002, refit=False), mini_data)
+def test_other_settings_are_trained_again(
+    trained: Trained, mini_data: DataSet, tmp_path: Path
+) -> None:
+    """What was trained with other settings does not count as finished."""
+    out = tmp_path / "out"
+    shutil.copytree(trained.out, out)
+    told = run(settings_for(out, seed=5, refit=False), mini_data)
     assert "finished before" not in told
-    report = json.loads((tmp_path / "lstm" / "report.json").read_text())
-    assert 0.002 == report["settings"]["learning_rate"]
+    report = json.loads((out / "lstm" / "report.json").read_text())
+    assert not report["settings"]["refit"]
+    assert report["runs"][0]["history"]["refit"] is None
     assert "fitted on the other 4" in report["selection"]
-    (tmp_path / "lstm" / "seed-1.json").write_text('{"seed": 1')
-    told = run(settings_for(tmp_path, learning_rate=0.002, refit=False), mini_data)
-    assert "finished before" not in told
+
+
+def test_records_that_do_not_count(trained: Trained, tmp_path: Path) -> None:
+    """A record counts only if it is whole and of the same recipe."""
+    path = trained.out / "lstm" / "seed-5.json"
+    recipe = json.loads(path.read_text())["recipe"]
+    record = read_record(path, recipe=recipe)
+    assert record is not None
+    assert 5 == record.seed
+    assert read_record(path, recipe=recipe | {"data_hash": "another"}) is None
+    assert read_record(tmp_path / "missing.json", recipe=recipe) is None
+    damaged = tmp_path / "damaged.json"
+    damaged.write_bytes(path.read_bytes()[:200])
+    assert read_record(damaged, recipe=recipe) is None
 
 
 def test_help_is_instant_and_names_every_setting(run_command: RunCommand) -> None:

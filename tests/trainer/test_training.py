@@ -82,18 +82,23 @@ def test_held_out_subjects_are_not_seen_while_choosing(mini_data: DataSet) -> No
 
 def test_same_seed_same_weights(mini_data: DataSet, small: Sizes) -> None:
     """Everything random comes from the seed."""
-    first, again, other = (
+    first, again = (
         fit(
             lambda windows: lstm(windows, 6, small),
             mini_data.train,
             fitting=FITTING.model_copy(update={"refit": False}),
             seed=seed,
         )
-        for seed in (1, 1, 2)
+        for seed in (1, 1)
     )
     for weights, same in zip(first.model.get_weights(), again.model.get_weights(), strict=True):
         np.testing.assert_array_equal(weights, same)
     assert first.selection == again.selection
+
+
+def test_other_seed_other_weights(mini_data: DataSet) -> None:
+    """Seeds begin with different weights and end with them."""
+    first, other = (fit_plain(mini_data, seed=seed) for seed in (1, 2))
     assert not np.array_equal(first.model.get_weights()[0], other.model.get_weights()[0])
 
 
