@@ -386,6 +386,8 @@ class Running:
 @pytest.fixture
 def start_command(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """A function that starts a command; whatever still runs after the test is killed."""
+    # A shell's background job ignores Ctrl-C, and so would every command that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with ExitStack() as stack:
 
         def start(name: str, *flags: str, **environment: str) -> Running:

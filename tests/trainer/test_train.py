@@ -18,7 +18,11 @@ from trainer.report import read_record
 from trainer.settings import Fitting, Sizes, TrainSettings
 from trainer.training import probabilities
 
-pytestmark = pytest.mark.train
+pytestmark = [
+    pytest.mark.train,
+    # Keras 3.15 with TensorFlow 2.21 and NumPy 2.4 warns so whenever it saves a model.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
+]
 
 SMALL_FLAGS = (
     *("--units", "6", "--dense-units", "8", "--filters", "4"),
