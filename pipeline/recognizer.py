@@ -139,7 +139,11 @@ class Recognizer:
     def forget(self, devices: Iterable[str]) -> None:
         """Drop the state of these phones; their slots serve others."""
         slots = [self._slots.pop(device) for device in devices]
-        self._reset(slots)
+        for grid in self._grids.values():
+            grid.reset(slots)
+        self._preprocessor.reset(slots)
+        self._windower.reset(slots)
+        self._decider.reset(slots)
         for slot in slots:
             self._past_recording[slot] = None
         self._free += slots
@@ -169,17 +173,12 @@ class Recognizer:
             return None  # a message of before, delivered again
         if self._width[slot] and reading.recording != self._recording[slot]:
             self._past_recording[slot] = self._recording[slot]
-        self._reset([slot])
+        # Only the grids: what they gave before, in this tick, has yet to pass filters and windows.
+        for grid in self._grids.values():
+            grid.reset([slot])
         self._recording[slot] = reading.recording
         self._width[slot] = width
         return slot
-
-    def _reset(self, slots: Sequence[int]) -> None:
-        for grid in self._grids.values():
-            grid.reset(slots)
-        self._preprocessor.reset(slots)
-        self._windower.reset(slots)
-        self._decider.reset(slots)
 
     def _begin_stretches(self, stage: Sequence[Piece]) -> None:
         begun = [piece for piece in stage if piece.origin is not None]

@@ -296,3 +296,20 @@ def test_a_hop_out_of_bounds(classifier: Classifier, hop: int) -> None:
     """A hop that would leave samples unseen is refused."""
     with pytest.raises(ValueError, match="hop must be 1 to 128"):
         Recognizer(classifier, hop=hop)
+
+
+def test_a_new_recording_within_a_tick(tiny_model: Path) -> None:
+    """What a recording completes counts, though the next one begins in the same tick."""
+    rows = np.random.default_rng(0).normal(size=(300, 9))
+    times = EPOCH + np.arange(300) / 50
+    parts = [
+        Readings("phone", times[:100], rows[:100], "first"),
+        Readings("phone", times[100:150], rows[100:150], "first"),
+        Readings("phone", times[150:300] + 60, rows[150:], "second"),
+    ]
+    recognizer = Recognizer(Classifier(tiny_model), hop=64)
+    recognizer.admit("phone")
+
+    found = [p for tick in (parts[:1], parts[1:]) for p in recognizer.push(tick).predictions]
+
+    assert [EPOCH, EPOCH + 63] == [round(p.start, 6) for p in found]
