@@ -1,9 +1,61 @@
-"""What any phone said, in SI units and one frame: the form in which formats hand samples on."""
+"""What any phone said, in SI units: the form in which formats hand samples and labels on.
 
+A `Readings` that exists is whole and plausible; what it means over time is decided later.
+"""
+
+import re
 from dataclasses import dataclass
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.signals import STANDARD_GRAVITY
+
+Sensor = Literal[
+    "motion",
+    "prepared",
+    "accelerometer",
+    "accelerometer_uncalibrated",
+    "linear_acceleration",
+    "gravity",
+    "gyroscope",
+    "gyroscope_uncalibrated",
+]
+"""Where samples come from. ``motion`` is accelerometer and gyroscope sampled together, six columns;
+``prepared`` the nine `CHANNELS`, in g and rad/s; the others have three columns, x, y and z:
+accelerations in m/s² (with gravity; ``linear_acceleration`` and ``gravity`` are its two parts) and
+angular velocities in rad/s."""
+
+Convention = Literal["android", "ios"]
+"""The sign of accelerations: at rest the axis that points up reads +1 g on Android, -1 g on iOS."""
+
+Clock = Literal["epoch", "boot"]
+"""Where a phone's time begins: in 1970, or when it was switched on (or the like)."""
+
+MAX_PAYLOAD_BYTES: Final = 1 << 20
+MAX_ROWS: Final = 10_000
+"""Samples in a message."""
+MAX_TOTAL_ACC_G: Final = 40.0
+"""Phones measure up to 16 g; more than twice that is not a motion."""
+MAX_GYRO_RAD_S: Final = 100.0
+"""Phones measure up to 4,000 deg/s = 70 rad/s."""
+LATEST_TIME_S: Final = 1e11
+"""The year 5138: larger times are in milliseconds or nanoseconds by mistake."""
+
+_ACC: Final = [MAX_TOTAL_ACC_G * STANDARD_GRAVITY] * 3
+_GYRO: Final = [MAX_GYRO_RAD_S] * 3
+_LIMITS: Final[dict[Sensor, NDArray[np.float64]]] = {
+    "motion": np.array(_ACC + _GYRO),
+    "prepared": np.array([MAX_TOTAL_ACC_G] * 3 + _GYRO + [MAX_TOTAL_ACC_G] * 3),
+    "accelerometer": np.array(_ACC),
+    "accelerometer_uncalibrated": np.array(_ACC),
+    "linear_acceleration": np.array(_ACC),
+    "gravity": np.array(_ACC),
+    "gyroscope": np.array(_GYRO),
+    "gyroscope_uncalibrated": np.array(_GYRO),
+}
+_DEVICE: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f/+#$][^\x00-\x1f\x7f-\x9f/+#]{0,63}")
 
 
 class MessageError(Exception):
@@ -20,14 +72,77 @@ class MessageError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Readings:
-    """The samples of one message, from one device."""
+    """Samples of one sensor of one device, out of one message."""
 
     device: str
     times: NDArray[np.float64]
-    """``(n_samples,)``: seconds since the epoch"""
+    """``(n_samples,)``: seconds on the device's `clock`, in any order"""
     values: NDArray[np.float64]
-    """Raw ``(n_samples, 6)``: accelerometer with gravity in m/s², then gyroscope in rad/s, Android
-    axes and signs; or prepared ``(n_samples, 9)``: `CHANNELS` in g and rad/s"""
+    """``(n_samples, n_columns)``, as `Sensor` says"""
+    sensor: Sensor = "motion"
     recording: str = ""
     """The sender's name for the recording that the samples belong to. When it changes, the
     device's clock and signals start anew."""
+    clock: Clock = "epoch"
+    convention: Convention | None = None
+    """The sign of accelerations if the message proves it, None if it does not say"""
+
+    def __post_init__(self) -> None:
+        """Refuse what no phone can have measured.
+
+        Raises:
+            MessageError: a name, a time or a value is out of its bounds; none may be NaN.
+        """
+        check_device(self.device)
+        if not 1 <= len(self.times) <= MAX_ROWS:
+            raise MessageError("length", f"{len(self.times)} rows; 1 to {MAX_ROWS} are taken")
+        limits = _LIMITS[self.sensor]
+        if self.values.shape != (len(self.times), len(limits)):
+            raise MessageError(
+                "length", f"{self.sensor}: {self.values.shape} values for {len(self.times)} times"
+            )
+        dated = (self.times >= 0) & (self.times < LATEST_TIME_S)
+        if not dated.all():
+            raise MessageError(
+                "time",
+                f"times must be in seconds, since 1970, but one is {self.times[~dated][0]:g}",
+            )
+        within = np.abs(self.values) <= limits
+        if not within.all():
+            column = int(np.argmin(within.all(axis=0)))
+            largest = np.abs(self.values[:, column]).max()
+            unit = "rad/s" if limits[column] == MAX_GYRO_RAD_S else "g"
+            if unit == "g" and self.sensor != "prepared":
+                largest /= STANDARD_GRAVITY
+            what, limit = (
+                ("an angular velocity", MAX_GYRO_RAD_S)
+                if unit == "rad/s"
+                else ("an acceleration", MAX_TOTAL_ACC_G)
+            )
+            raise MessageError(
+                "magnitude",
+                f"{what} of {largest:.4g} {unit} (at most {limit:g}): is the unit right?",
+            )
+
+
+@dataclass(frozen=True)
+class Label:
+    """What somebody says a device's carrier does, from a time on."""
+
+    device: str
+    time: float
+    """Seconds since the epoch"""
+    text: str
+
+
+def check_device(device: str) -> None:
+    """Refuse a device's name that could not be used in the results' topics.
+
+    Raises:
+        MessageError: it is empty, too long, or holds a character with a meaning of its own.
+    """
+    if not _DEVICE.fullmatch(device):
+        raise MessageError(
+            "device",
+            "a device name has 1 to 64 characters, no /, +, # or control characters, no leading $",
+        )

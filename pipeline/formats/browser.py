@@ -1,0 +1,95 @@
+"""A web page (no app): JSON batches of what `DeviceMotionEvent` tells, both sensors together.
+
+What the page has to do: be served over https, ask for permission in a tap (iOS), and send
+
+* ``t``: ``performance.timeOrigin + event.timeStamp``, in seconds;
+* ``agx``, ``agy``, ``agz``: ``accelerationIncludingGravity``, as the browser gives it;
+* ``rx``, ``ry``, ``rz``: ``rotationRate``'s ``alpha``, ``beta``, ``gamma``, in this order;
+* ``platform``: ``ios`` where the browser is WebKit's on an iPhone or iPad, whose accelerations have
+  the opposite sign; ``android``, or any other, where they are as the standard says.
+
+https://www.w3.org/TR/orientation-event/#devicemotion
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+import numpy as np
+
+from pipeline.readings import Convention, MessageError, Readings
+from pipeline.signals import STANDARD_GRAVITY
+
+TOPIC: Final = "browser/+"
+SUMMARY: Final = "a phone's browser, DeviceMotionEvent in batches"
+
+_SI_UNITS: Final = {"m/s2": 1.0, "g": STANDARD_GRAVITY, "rad/s": 1.0, "deg/s": np.pi / 180}
+
+
+class _Sample(msgspec.Struct):
+    t: float
+    """Seconds since the epoch"""
+    agx: float | None
+    agy: float | None
+    agz: float | None
+    rx: float | None
+    ry: float | None
+    rz: float | None
+
+
+class _Message(msgspec.Struct):
+    unit: Literal["m/s2", "g"]
+    gyro_unit: Literal["deg/s", "rad/s"]
+    samples: list[_Sample]
+    v: Literal[1] = 1
+    device: str | None = None
+    platform: str | None = None
+    recording: str = ""
+
+
+_decoder = msgspec.json.Decoder(_Message)
+
+
+def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
+    """Return the samples that a message holds, without those that lack a number.
+
+    Raises:
+        MessageError: the payload does not fit the format; nothing of the message is used.
+    """
+    try:
+        message = _decoder.decode(payload)
+    except msgspec.ValidationError as error:
+        raise MessageError("field", str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MessageError("json", f"not JSON: {error}") from error
+    device = message.device if device is None else device
+    if device is None:
+        raise MessageError("device", "has no device, and the topic names none")
+    if not message.samples:
+        raise MessageError("length", "samples is empty")
+    rows = np.array([msgspec.structs.astuple(one) for one in message.samples], np.float64)  # (n, 7)
+    missing = np.isnan(rows)  # null has become NaN
+    if missing[:, 4:].any(axis=1).all():
+        raise MessageError("field", "this phone has no gyroscope, or its browser hides it")
+    if missing[:, 1:4].any(axis=1).all():
+        raise MessageError("field", "this phone has no accelerometer, or its browser hides it")
+    rows = rows[~missing.any(axis=1)]
+    units = [_SI_UNITS[message.unit]] * 3 + [_SI_UNITS[message.gyro_unit]] * 3
+    with np.errstate(over="ignore"):  # Readings refuses what overflows
+        values = rows[:, 1:] * units
+    return [
+        Readings(
+            device,
+            rows[:, 0],
+            values,
+            "motion",
+            message.recording,
+            convention=_convention(message.platform),
+        )
+    ]
+
+
+def _convention(platform: str | None) -> Convention | None:
+    if platform is None:
+        return None
+    return "ios" if platform == "ios" else "android"

@@ -1,0 +1,181 @@
+"""Sensor Logger (iOS and Android): JSON over MQTT or HTTP, many sensors in one message.
+
+The app's settings: MQTT Publish on; Accelerometer, Gravity and Gyroscope on, or Total Acceleration
+in place of the first two where a phone has it; on iOS also *Standardise Units & Frames*, without
+which accelerations have the opposite sign. All phones publish on one topic and name themselves.
+
+https://github.com/tszheichoi/awesome-sensor-logger: PUSHING.md, UNITS.md, COORDINATES.md
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.readings import (
+    LATEST_TIME_S,
+    Convention,
+    Label,
+    MessageError,
+    Readings,
+    Sensor,
+    check_device,
+)
+from pipeline.signals import STANDARD_GRAVITY
+
+TOPIC: Final = "sensor-logger"
+SUMMARY: Final = "Sensor Logger (iOS, Android), MQTT Publish or HTTP Push"
+
+_SENSORS: Final[dict[str, Sensor]] = {
+    "accelerometer": "linear_acceleration",
+    "gravity": "gravity",
+    "totalacceleration": "accelerometer",
+    "accelerometeruncalibrated": "accelerometer_uncalibrated",
+    "gyroscope": "gyroscope",
+    "gyroscopeuncalibrated": "gyroscope_uncalibrated",
+}
+"""The app's names, without separators and in lower case."""
+
+_ANNOTATION: Final = "annotation"
+_KNOWN: Final = {*_SENSORS, _ANNOTATION}
+
+_IN_G_BELOW: Final = 3.0
+"""A median |acceleration| with gravity of less than this is in g: else the phone would fall."""
+
+_NS_PER_S: Final = 1_000_000_000  # an integer: int / int is rounded once
+
+_T = TypeVar("_T")
+
+
+class _Vector(msgspec.Struct):
+    x: float | None
+    y: float | None
+    z: float | None
+
+
+class _Annotation(msgspec.Struct):
+    text: str = ""
+
+
+class _Reading(msgspec.Struct):
+    """Of any sensor: ``time`` and ``values`` are read only if the name is known."""
+
+    name: str
+    time: msgspec.Raw = msgspec.Raw(b"null")
+    values: msgspec.Raw = msgspec.Raw(b"null")
+    accuracy: Any = None
+
+
+class _Message(msgspec.Struct, rename="camel"):
+    payload: list[_Reading]
+    device_id: str | None = None
+    session_id: str = ""
+
+
+_message_decoder = msgspec.json.Decoder(_Message)
+_vector_decoder = msgspec.json.Decoder(list[_Vector])
+_annotation_decoder = msgspec.json.Decoder(list[_Annotation])
+_time_decoder = msgspec.json.Decoder(list[int], strict=False)  # versions of 2022 sent strings
+
+
+def decode(payload: bytes, device: str | None) -> Sequence[Readings | Label]:
+    """Return the readings of each motion sensor in a message, and its annotations as labels.
+
+    Raises:
+        MessageError: the payload does not fit the format; nothing of the message is used.
+    """
+    try:
+        return _read(_message_decoder.decode(payload), device)
+    except msgspec.ValidationError as error:
+        raise MessageError("field", str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MessageError("json", f"not JSON: {error}") from error
+
+
+def _read(message: _Message, device: str | None) -> list[Readings | Label]:
+    device = message.device_id if device is None else device
+    if device is None:
+        raise MessageError("device", "has no deviceId, and the topic names no device")
+    check_device(device)
+    groups = _by_sensor(message.payload)
+    annotations = groups.pop(_ANNOTATION, [])
+    found: dict[Sensor, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    for name, group in groups.items():
+        times, values = _samples(group)
+        if len(times):
+            found[_SENSORS[name]] = times, values
+
+    convention: Convention | None = None
+    uncalibrated = found.get("accelerometer_uncalibrated")
+    if any(reading.accuracy is not None for group in groups.values() for reading in group):
+        convention = "android"  # only its readings have one
+    elif uncalibrated is not None and _is_in_g(uncalibrated[1]):
+        convention = "ios"  # and not standardised
+        with np.errstate(over="ignore"):  # Readings refuses what overflows
+            uncalibrated[1][:] *= STANDARD_GRAVITY
+    readings = [
+        Readings(device, times, values, sensor, message.session_id, convention=convention)
+        for sensor, (times, values) in found.items()
+    ]
+    return [*readings, *_labels(annotations, device)]
+
+
+def _by_sensor(payload: Sequence[_Reading]) -> dict[str, list[_Reading]]:
+    """Return the readings that matter, by their sensor's name as `_SENSORS` spells it."""
+    spellings = dict.fromkeys([reading.name for reading in payload], "")
+    for name in spellings:
+        spellings[name] = "".join(filter(str.isalnum, name)).lower()
+    groups: dict[str, list[_Reading]] = {}
+    for reading in payload:
+        name = spellings[reading.name]
+        if name in _KNOWN:
+            groups.setdefault(name, []).append(reading)
+    return groups
+
+
+def _samples(group: Sequence[_Reading]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return times ``(n,)`` in seconds and values ``(n, 3)``, without those that lack a number."""
+    vectors = _decode_all(_vector_decoder, [reading.values for reading in group], group[0].name)
+    values = np.array([(one.x, one.y, one.z) for one in vectors], np.float64)
+    whole = ~np.isnan(values).any(axis=1)  # null has become NaN
+    return _times(group)[whole], values[whole]
+
+
+def _times(group: Sequence[_Reading]) -> NDArray[np.float64]:
+    """Return ``(n,)`` in seconds: the float64 that is nearest to each time in nanoseconds."""
+    times_ns = _decode_all(_time_decoder, [reading.time for reading in group], group[0].name)
+    try:
+        return np.array([time_ns / _NS_PER_S for time_ns in times_ns])
+    except OverflowError as error:
+        raise MessageError("time", "times must be in nanoseconds since 1970") from error
+
+
+def _decode_all(decoder: msgspec.json.Decoder[_T], raws: Sequence[msgspec.Raw], name: str) -> _T:
+    """Return what the JSON of many readings holds, decoded at once: that costs less than singly."""
+    try:
+        return decoder.decode(b"[" + b",".join(raws) + b"]")
+    except msgspec.ValidationError as error:
+        raise MessageError("field", f"{name}: {error}") from error
+
+
+def _is_in_g(values: NDArray[np.float64]) -> bool:
+    """Return whether accelerations ``(n, 3)`` with gravity are in g, not in m/s²."""
+    with np.errstate(over="ignore"):
+        return bool(np.median(np.sqrt((values**2).sum(axis=1))) < _IN_G_BELOW)
+
+
+def _labels(annotations: Sequence[_Reading], device: str) -> list[Label]:
+    if not annotations:
+        return []
+    times = _times(annotations)
+    if not (times.min() >= 0 and times.max() < LATEST_TIME_S):
+        raise MessageError("time", "times must be in nanoseconds since 1970")
+    values = [reading.values for reading in annotations]
+    notes = _decode_all(_annotation_decoder, values, _ANNOTATION)
+    return [
+        Label(device, float(time), note.text)
+        for time, note in zip(times, notes, strict=True)
+        if note.text
+    ]

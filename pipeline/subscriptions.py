@@ -1,0 +1,111 @@
+"""Which topics are read, and in which format: ``TOPIC=FORMAT``.
+
+The first ``+`` of a topic filter stands for the device's name; a filter without ``+`` leaves the
+name to the payload.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pipeline.formats import FORMATS, Format
+from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings, check_device
+
+
+class SubscriptionError(ValueError):
+    """A subscription is not ``TOPIC=FORMAT``; whoever wrote it can mend it."""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A topic filter and the format of its messages."""
+
+    filter: str
+    format: Format
+    pattern: re.Pattern[str] = field(repr=False)
+    """Matches the filter's topics; its group, if any, is the device"""
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a message's topic says of it."""
+
+    format: Format
+    device: str | None
+    """The device's name, None if the payload has to tell it"""
+    topic: str
+    """The topic filter under which all of the device's messages come"""
+
+    def decode(self, payload: bytes) -> Sequence[Readings | Label]:
+        """Return what a message holds.
+
+        Raises:
+            MessageError: it is too long, or does not fit the format; or the topic's device has a
+                name that cannot be used.
+        """
+        if self.device is not None:
+            check_device(self.device)
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise MessageError("size", f"{len(payload)} bytes; at most {MAX_PAYLOAD_BYTES}")
+        return self.format.decode(payload, self.device)
+
+
+def parse(text: str) -> Subscription:
+    """Return the subscription that ``TOPIC=FORMAT`` describes.
+
+    Raises:
+        SubscriptionError: there is no such format, or the topic filter is none.
+    """
+    topic, equals, name = text.rpartition("=")
+    if not equals or not topic:
+        raise SubscriptionError(
+            f"{text!r} is not TOPIC=FORMAT, such as 'sensor-logger=sensor-logger'"
+        )
+    if name not in FORMATS:
+        raise SubscriptionError(f"no format {name!r} in {text!r}: there are {', '.join(FORMATS)}")
+    levels = topic.split("/")
+    if levels[0] == "$share":
+        raise SubscriptionError(
+            f"{topic!r} is shared: a phone's messages must all come here, for its windows' sake"
+        )
+    wrong = [
+        level
+        for i, level in enumerate(levels)
+        if ("+" in level and level != "+")
+        or ("#" in level and (level, i) != ("#", len(levels) - 1))
+    ]
+    if wrong:
+        raise SubscriptionError(
+            f"{topic!r} is no topic filter: + stands for a whole level, # for all that follow"
+        )
+    return Subscription(topic, FORMATS[name], _pattern(levels))
+
+
+def _pattern(levels: Sequence[str]) -> re.Pattern[str]:
+    parts: list[str] = []
+    named = False
+    for level in levels:
+        if level == "#":
+            # ``a/#`` matches ``a`` too (MQTT 5, 4.7.1.2)
+            return re.compile("/".join(parts) + ("(?:/.*)?" if parts else ".*"), re.DOTALL)
+        if level == "+":
+            parts.append("[^/]*" if named else "(?P<device>[^/]*)")
+            named = True
+        else:
+            parts.append(re.escape(level))
+    return re.compile("/".join(parts), re.DOTALL)
+
+
+def route(subscriptions: Sequence[Subscription], topic: str) -> Route | None:
+    """Return what the first subscription that takes the topic makes of it, None if none does."""
+    for subscription in subscriptions:
+        match = subscription.pattern.fullmatch(topic)
+        if match is not None:
+            device = match.groupdict().get("device")
+            own = (
+                subscription.filter
+                if device is None
+                else subscription.filter.replace("+", device, 1)
+            )
+            return Route(subscription.format, device, own)
+    return None
