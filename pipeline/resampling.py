@@ -1,18 +1,28 @@
-"""Irregular times to the 50 Hz grid, one grid a phone.
+"""Irregular times to the 50 Hz grid, one grid a phone. Times decide, never counts.
 
-A phone's grid begins at its first sample and again after every gap. Times decide, never counts.
-A sample within half a millisecond of a grid point is taken untouched; between samples a cubic
-runs through the two before and the two after. Samples that are repeated or late are dropped.
+* Each sensor's samples are put in the order of their times. Where one message does not follow on
+  the one before, another may still come: what lies behind the hole waits until a message begins
+  more than the *lateness* after it. Samples that come later still, or again, are dropped; but if
+  for two seconds nothing else comes, the phone's clock was set back.
+* A phone's grid begins where all the sensors that make up a row have a sample, and again after
+  every gap of any of them. A sample within half a millisecond of a grid point is taken untouched;
+  between samples a cubic runs through the two before and the two after.
+* Sensors faster than 100 Hz pass an anti-alias low-pass on their way to the grid.
+
 What comes out depends on the samples alone, not on how they were cut into messages.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from pipeline.readings import Readings, Sensor
 from pipeline.signals import SAMPLING_RATE_HZ
 
 ON_GRID_S: Final = 0.5e-3 + 1e-6
@@ -20,10 +30,56 @@ ON_GRID_S: Final = 0.5e-3 + 1e-6
 milliseconds does, and the rounding of epoch seconds in float64."""
 
 MAX_GAP_S: Final = 0.5
-"""A longer pause between two samples is a gap: filters and windows begin anew."""
+"""A longer pause between two samples of a sensor is a gap: filters and windows begin anew."""
+
+DEFAULT_LATENESS_S: Final = 0.2
+
+HOLD_S: Final = 2.0
+"""More than this is not held back: a window has 2.56 s."""
+
+SURVEY_S: Final = 0.3
+"""A grid begins when this much of each sensor is known: how fast it is, and which there are."""
+
+SET_BACK_S: Final = 2.0
+"""So long may nothing but late samples come until the phone's clock counts as set back."""
+
+STALL_S: Final = 5.0
+"""A sensor that is so far behind the phone's others is waited for no longer."""
+
+ANTI_ALIAS_ABOVE_HZ: Final = 110.0
+"""Faster sensors are low-passed: 100 Hz, as phones keep it, with some margin."""
+
+_PASS_HZ: Final = 16.0
+_STOP_HZ: Final = 34.0  # what lies above would fold to below _PASS_HZ
+_STOP_DB: Final = 40.0
+
+_HOLE: Final = 1.5
+"""A pause of so many sampling intervals may hide a message that is yet to come."""
 
 _TAIL: Final = 3
-"""Samples kept a phone: those that a grid point not yet reached can still need."""
+"""Samples kept behind the next grid point: those that it can still need."""
+
+_STARTS: Final = 256
+"""Messages a sensor whose repetition is recognised however late it comes"""
+
+Choice = tuple[tuple[Sensor, ...], ...]
+"""What makes up a row: for each group of columns the sensors whose sum it is."""
+
+_ACCELERATIONS: Final[tuple[tuple[Sensor, ...], ...]] = (
+    ("accelerometer",),
+    ("accelerometer_uncalibrated",),
+    ("linear_acceleration", "gravity"),
+)
+_ANGULAR_VELOCITIES: Final[tuple[tuple[Sensor, ...], ...]] = (
+    ("gyroscope",),
+    ("gyroscope_uncalibrated",),
+)
+CHOICES: Final[tuple[Choice, ...]] = (
+    (("prepared",),),
+    (("motion",),),
+    *((acc, gyro) for acc in _ACCELERATIONS for gyro in _ANGULAR_VELOCITIES),
+)
+"""What a row can be made of, the best first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,98 +90,433 @@ class Piece:
     origin: float | None
     """Time of the first row in epoch seconds if a new grid begins here, else None"""
     rows: NDArray[np.float64]
-    """``(n_rows, n_columns)``"""
+    """``(n_rows, n_columns)``: raw (6) or prepared (9)"""
 
 
 class Resampler:
-    """The grids of all phones that send rows of ``n_columns`` columns."""
+    """The grids of all phones."""
 
-    def __init__(self, n_slots: int, n_columns: int) -> None:
-        """Make room for ``n_slots`` phones."""
-        self.origin = np.full(n_slots, np.nan)  # (slots,): no grid yet
-        self.next_index = np.zeros(n_slots, np.int64)
-        self.tail_count = np.zeros(n_slots, np.int64)
-        self.tail_times = np.zeros((n_slots, _TAIL))
-        self.tail_rows = np.zeros((n_slots, _TAIL, n_columns))
+    def __init__(self, n_slots: int, *, lateness_s: float = DEFAULT_LATENESS_S) -> None:
+        """Make room for ``n_slots`` phones; their messages may overtake by ``lateness_s``."""
+        self._lateness_s = lateness_s
+        self._grids: list[_Grid | None] = [None] * n_slots
 
-    def reset(self, slots: Sequence[int]) -> None:
+    def reset(self, slots: Iterable[int]) -> None:
         """Forget the grids of these phones."""
-        self.origin[slots] = np.nan
-        self.tail_count[slots] = 0
+        for slot in slots:
+            self._grids[slot] = None
 
-    def push(
-        self, slot: int, times: NDArray[np.float64], rows: NDArray[np.float64]
-    ) -> tuple[list[Piece], int]:
+    def push(self, slot: int, readings: Sequence[Readings]) -> tuple[list[Piece], int]:
         """Return the grid rows that one phone's new samples complete, and how many were dropped.
 
-        ``times`` ``(n,)`` are epoch seconds in the order of arrival, ``rows`` ``(n, n_columns)``.
         Between two pieces of the list there is a gap.
         """
-        if len(times) >= _TAIL and self._continues_on_grid(slot, times):
-            self.next_index[slot] += len(times)
-            self._keep_tail(slot, times, rows)
-            return [Piece(slot, None, rows)], 0
+        grid = self._grids[slot]
+        if grid is None:
+            grid = self._grids[slot] = _Grid(slot, self._lateness_s)
+        return grid.push(readings)
 
-        count = self.tail_count[slot]
-        newest = self.tail_times[slot, -1] if count else -np.inf
-        ascending, first_of_each = np.unique(times, return_index=True)
-        fresh = first_of_each[ascending > newest]
-        known_times, known_rows = self.tail_times[slot], self.tail_rows[slot]
-        all_times = np.concatenate([known_times[_TAIL - count :], times[fresh]])
-        all_rows = np.concatenate([known_rows[_TAIL - count :], rows[fresh]])
+    def finish(self, slot: int) -> list[Piece]:
+        """Return the rows of one phone that waited for messages which will not come."""
+        grid = self._grids[slot]
+        return [] if grid is None else grid.finish()
 
-        pieces = []
-        gaps = np.flatnonzero(np.diff(all_times) > MAX_GAP_S) + 1
-        for number, (stretch_times, stretch_rows) in enumerate(
-            zip(np.split(all_times, gaps), np.split(all_rows, gaps), strict=True)
-        ):
-            begins = number > 0 or count == 0
-            piece = self._extend(slot, stretch_times, stretch_rows, begins=begins)
-            if len(piece.rows):
-                pieces.append(piece)
-        return pieces, len(times) - len(fresh)
+    def newest(self, slot: int) -> float:
+        """Return the time of the newest sample of one phone, -infinity without any."""
+        grid = self._grids[slot]
+        times = [] if grid is None else [one.newest for one in grid.sources.values()]
+        return max(times, default=-np.inf)
 
-    def _continues_on_grid(self, slot: int, times: NDArray[np.float64]) -> bool:
+    def lacks(self, slot: int) -> list[Sensor]:
+        """Return what one phone would have to send besides for there to be rows."""
+        grid = self._grids[slot]
+        if grid is None or grid.choice or not grid.sources:
+            return []
+        needs = [set(sum(choice, ())) for choice in CHOICES]
+        begun = [need for need in needs if need & grid.sources.keys()]
+        nearest = min(begun, key=lambda need: (len(need - grid.sources.keys()), -len(need)))
+        return sorted(nearest - grid.sources.keys())
+
+    def rates_hz(self, slot: int) -> dict[Sensor, float]:
+        """Return how fast the sensors are that one phone's rows are made of, in hertz."""
+        grid = self._grids[slot]
+        if grid is None:
+            return {}
+        return {sensor: 1 / grid.sources[sensor].interval_s for sensor in grid.sensors}
+
+
+class _Grid:
+    """One phone's sensors, and its rows."""
+
+    def __init__(self, slot: int, lateness_s: float) -> None:
+        self._slot = slot
+        self._lateness_s = lateness_s
+        self.sources: dict[Sensor, _Source] = {}
+        self.choice: Choice = ()
+        """What rows are made of; empty while the grid has not begun"""
+        self.sensors: list[Sensor] = []
+        """The sensors of `choice`"""
+        self.origin = 0.0
+        """Epoch seconds of row 0"""
+        self.next_index = 0
+
+    def push(self, readings: Sequence[Readings]) -> tuple[list[Piece], int]:
+        pieces: list[Piece] = []
+        n_dropped = 0
+        waiting = False
+        for one in readings:
+            if not waiting and self._continues_on_grid(one):
+                self.next_index += len(one.times)
+                n_dropped += self.sources[one.sensor].replace(one.times, one.values)
+                pieces.append(Piece(self._slot, None, one.values))
+            else:
+                n_dropped += self._take(one)
+                waiting = True
+        if waiting:
+            pieces += self._advance()
+            n_dropped += self._stop_waiting()
+        return pieces, n_dropped
+
+    def finish(self) -> list[Piece]:
+        for source in self.sources.values():
+            source.release_all()
+        return self._advance(finishing=True)
+
+    def _continues_on_grid(self, readings: Readings) -> bool:
         """Return whether the samples are just the next grid points, one for each, and not late."""
-        if self.tail_count[slot] and times[0] <= self.tail_times[slot, -1]:
+        times = readings.times
+        if self.sensors != [readings.sensor] or len(times) < _TAIL:
             return False
-        grid = self.next_index[slot] + np.arange(len(times))
-        offset_s = times - (self.origin[slot] + grid / SAMPLING_RATE_HZ)
-        return bool(np.all(np.abs(offset_s) <= ON_GRID_S))  # never without a grid: origin is nan
+        source = self.sources[readings.sensor]
+        if not source.is_plain or times[0] <= source.newest:
+            return False
+        grid = self.next_index + np.arange(len(times))
+        offset_s = times - (self.origin + grid / SAMPLING_RATE_HZ)
+        return bool(np.all(np.abs(offset_s) <= ON_GRID_S))
 
-    def _extend(
-        self, slot: int, times: NDArray[np.float64], rows: NDArray[np.float64], *, begins: bool
-    ) -> Piece:
-        """Return the grid rows that ascending samples without a gap complete."""
-        if begins:
-            self.origin[slot] = times[0]
-            self.next_index[slot] = 0
-        origin, first = float(self.origin[slot]), int(self.next_index[slot])
-        last = int(np.floor((times[-1] - origin + ON_GRID_S) * SAMPLING_RATE_HZ))
-        grid_times = origin + np.arange(first, last + 1) / SAMPLING_RATE_HZ
-        grid_rows = _interpolate(times, rows, grid_times)
-        self.next_index[slot] += len(grid_rows)
-        self._keep_tail(slot, times, rows)
-        return Piece(slot, origin if begins else None, grid_rows)
+    def _take(self, readings: Readings) -> int:
+        """Take samples to their sensor's; return how many were dropped."""
+        sensor, times = readings.sensor, readings.times
+        family = _family(sensor)
+        if self.choice and sensor not in self.sensors:
+            newest = max(self.sources[one].newest for one in self.sensors)
+            if family == _family(self.sensors[0]) and times.max() < newest + STALL_S:
+                return 0  # another source of what the rows already have
+            self._forget()
+        if any(_family(other) != family for other in self.sources):
+            self._forget()
+        if sensor not in self.sources:
+            self.sources[sensor] = _Source(readings.values.shape[1], self._lateness_s)
+        source = self.sources[sensor]
+        n_dropped = source.push(times, readings.values)
+        if source.is_set_back:
+            self._set_back()
+        return n_dropped
 
-    def _keep_tail(self, slot: int, times: NDArray[np.float64], rows: NDArray[np.float64]) -> None:
-        count = min(_TAIL, len(times))
-        self.tail_times[slot, _TAIL - count :] = times[len(times) - count :]
-        self.tail_rows[slot, _TAIL - count :] = rows[len(times) - count :]
-        self.tail_count[slot] = count
+    def _forget(self) -> None:
+        self.sources.clear()
+        self._end()
+
+    def _end(self) -> None:
+        self.choice, self.sensors = (), []
+
+    def _set_back(self) -> None:
+        """Go on with the samples that came while the clock seemed to lag, and with no others."""
+        for source in self.sources.values():
+            source.set_back()
+        self._end()
+
+    def _stop_waiting(self) -> int:
+        """Drop what waits for a sensor that is far behind; return how many samples."""
+        oldest = max(source.newest for source in self.sources.values()) - STALL_S
+        if any(self.sources[sensor].newest < oldest for sensor in self.sensors):
+            self._end()
+        for sensor, source in list(self.sources.items()):
+            if sensor not in self.sensors and -np.inf < source.newest < oldest:
+                del self.sources[sensor]
+        if self.choice:
+            return 0
+        return sum(source.drop_before(oldest) for source in self.sources.values())
+
+    def _advance(self, *, finishing: bool = False) -> list[Piece]:
+        """Return the rows that can be made now."""
+        pieces = []
+        while self.choice or self._begin(finishing=finishing):
+            sources = [self.sources[sensor] for sensor in self.sensors]
+            ends = [source.end_of_stretch() for source in sources]  # indices into the samples
+            begins = self.next_index == 0
+            rows = self._rows(ends)
+            self.next_index += len(rows)
+            if len(rows):
+                pieces.append(Piece(self._slot, self.origin if begins else None, rows))
+            if all(end == source.n_released for source, end in zip(sources, ends, strict=True)):
+                next_time = self.origin + self.next_index / SAMPLING_RATE_HZ
+                for source in sources:
+                    source.keep_for(next_time)
+                break
+            for source, end in zip(sources, ends, strict=True):
+                if end < source.n_released:
+                    source.drop_first(end)  # what comes next is after the gap
+            self._end()
+        return pieces
+
+    def _begin(self, *, finishing: bool) -> bool:
+        """Begin a grid where all sensors of a row have samples; return whether there is one."""
+        known = {sensor for sensor, source in self.sources.items() if source.n_released}
+        choice = next((one for one in CHOICES if known.issuperset(sum(one, ()))), None)
+        if choice is None:
+            return False
+        sensors = [sensor for group in choice for sensor in group]
+        sources = [self.sources[sensor] for sensor in sensors]
+        origin = -np.inf
+        while (later := max(source.first_from(origin) for source in sources)) > origin:
+            origin = later
+        known_until = min(source.newest for source in sources)
+        if not np.isfinite(origin) or (known_until - origin < SURVEY_S and not finishing):
+            return False
+        for source in sources:
+            source.begin_at(origin)
+        self.choice, self.sensors = choice, sensors
+        self.origin, self.next_index = float(origin), 0
+        return True
+
+    def _rows(self, ends: Sequence[int]) -> NDArray[np.float64]:
+        """Return the rows up to the first that one of the sensors cannot make yet."""
+        last_time = min(
+            self.sources[sensor].times[end - 1]
+            for sensor, end in zip(self.sensors, ends, strict=True)
+        )
+        last = int(np.floor((last_time - self.origin + ON_GRID_S) * SAMPLING_RATE_HZ))
+        indices = np.arange(self.next_index, last + 1)
+        made = {
+            sensor: self.sources[sensor].at(self.origin, indices, end)
+            for sensor, end in zip(self.sensors, ends, strict=True)
+        }
+        n_rows = min(map(len, made.values()))
+        groups = [[made[sensor][:n_rows] for sensor in group] for group in self.choice]
+        return np.hstack([sum(rest, start=first) for first, *rest in groups])
+
+
+class _Source:
+    """One sensor's samples, in the order of their times."""
+
+    def __init__(self, n_columns: int, lateness_s: float) -> None:
+        self._lateness_s = lateness_s
+        self.times = np.empty(0)  # (n,), ascending strictly
+        self.rows = np.empty((0, n_columns))
+        self.joined = np.empty(0, np.bool_)  # came in one message with the sample before
+        self.n_released = 0  # the others lie behind a hole
+        self.interval_s = np.nan
+        self._newest = -np.inf  # of those released, also when they are gone
+        self._latest_start = -np.inf  # when the latest message began
+        self._oversampling = 1  # points of the finer grid on which the low-pass works, a grid point
+        self._late: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        self._starts: deque[float] = deque(maxlen=_STARTS)  # when the last messages began
+
+    @property
+    def newest(self) -> float:
+        """Time of the newest sample behind which nothing is waited for."""
+        return self._newest
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether samples are neither waited for nor filtered."""
+        return self.n_released == len(self.times) and self._oversampling == 1
+
+    @property
+    def is_set_back(self) -> bool:
+        """Whether late samples came for so long that the clock must have been set back."""
+        return bool(self._late) and self._late[-1][0][-1] - self._late[0][0][0] >= SET_BACK_S
+
+    def replace(self, times: NDArray[np.float64], rows: NDArray[np.float64]) -> int:
+        """Keep of samples that follow on the grid those that can still be needed.
+
+        Return how many late ones are dropped.
+        """
+        self.times, self.rows = times[-_TAIL:], rows[-_TAIL:]
+        self.joined = np.ones(_TAIL, np.bool_)
+        self.n_released = _TAIL
+        self._newest = float(times[-1])
+        self._latest_start = float(times[0])
+        self._starts.append(self._latest_start)
+        return self._drop_late()
+
+    def push(self, times: NDArray[np.float64], rows: NDArray[np.float64]) -> int:
+        """Take the samples of a message; return how many were dropped."""
+        n_samples = len(times)
+        if not (np.diff(times) > 0).all():
+            times, first_of_each = np.unique(times, return_index=True)
+            rows = rows[first_of_each]
+        n_dropped = n_samples - len(times)
+        n_late = int(np.searchsorted(times, self._newest, side="right"))
+        if n_late:
+            n_dropped += self._hold_late(times[:n_late], rows[:n_late])
+        if n_late == len(times):
+            return n_dropped
+        n_dropped += self._drop_late()
+
+        times, rows = times[n_late:], rows[n_late:]
+        joined = np.ones(len(times), np.bool_)
+        joined[0] = n_late > 0
+        self._latest_start = max(self._latest_start, float(times[0]))
+        self._starts.append(float(times[0]))
+        n_known = len(self.times)
+        overtaken = n_known > 0 and times[0] <= self.times[-1]
+        self.times = np.concatenate([self.times, times])
+        self.rows = np.concatenate([self.rows, rows])
+        self.joined = np.concatenate([self.joined, joined])
+        if overtaken:
+            self.times, first_of_each = np.unique(self.times, return_index=True)
+            self.rows, self.joined = self.rows[first_of_each], self.joined[first_of_each]
+            n_dropped += n_known + len(times) - len(self.times)
+        if len(times) >= 8:
+            self.interval_s = float(np.median(np.diff(times)))
+        self._release()
+        return n_dropped
+
+    def release_all(self) -> None:
+        """Wait for nothing any more."""
+        self._late.clear()
+        if len(self.times) > self.n_released:
+            self.n_released = len(self.times)
+            self._newest = float(self.times[-1])
+
+    def set_back(self) -> None:
+        """Go on with the late samples alone."""
+        late, self._late = self._late, []
+        self.times, self.rows = self.times[:0], self.rows[:0]
+        self.joined = self.joined[:0]
+        self.n_released = 0
+        self._newest = self._latest_start = -np.inf
+        for times, rows in late:
+            self.push(times, rows)
+
+    def end_of_stretch(self) -> int:
+        """Return the index of the first sample behind a gap, or the number of those released."""
+        gaps = np.diff(self.times[: self.n_released]) > MAX_GAP_S
+        return int(gaps.argmax()) + 1 if gaps.any() else self.n_released
+
+    def first_from(self, origin: float) -> float:
+        """Return when a grid that begins at ``origin`` or later can begin for this sensor.
+
+        Infinity if that is not known yet.
+        """
+        if origin == -np.inf:
+            return float(self.times[0])
+        after = int(np.searchsorted(self.times[: self.n_released], origin - ON_GRID_S))
+        if after == self.n_released:
+            return np.inf
+        behind = after == 0 or self.times[after] - self.times[after - 1] > MAX_GAP_S
+        return max(origin, float(self.times[after])) if behind else origin
+
+    def begin_at(self, origin: float) -> None:
+        """Drop what a grid from ``origin`` on does not need."""
+        after = int(np.searchsorted(self.times[: self.n_released], origin - ON_GRID_S))
+        gaps = np.flatnonzero(np.diff(self.times[: after + 1]) > MAX_GAP_S)
+        if len(gaps):
+            self.drop_first(int(gaps[-1]) + 1)
+        first = self.times[: self.end_of_stretch()]
+        first = first[: np.searchsorted(first, origin + SURVEY_S, side="right")]
+        if len(first) > 1:
+            self.interval_s = float(np.median(np.diff(first)))
+            rate_hz = 1 / self.interval_s
+            fast = rate_hz > ANTI_ALIAS_ABOVE_HZ
+            self._oversampling = int(np.ceil(rate_hz / SAMPLING_RATE_HZ - 0.1)) if fast else 1
+        self.keep_for(origin)
+
+    def keep_for(self, time: float) -> None:
+        """Drop what a grid point at ``time`` and those after it do not need."""
+        margin_s = _taps(self._oversampling).size / 2 / (self._oversampling * SAMPLING_RATE_HZ)
+        before = np.searchsorted(self.times[: self.n_released], time - margin_s - ON_GRID_S)
+        self.drop_first(min(int(before), self.n_released) - _TAIL)
+
+    def drop_before(self, time: float) -> int:
+        """Drop what is older, but for the newest; return how many samples."""
+        count = min(int(np.searchsorted(self.times, time)), len(self.times) - 1)
+        self.drop_first(count)
+        return max(count, 0)
+
+    def drop_first(self, count: int) -> None:
+        """Drop the oldest samples."""
+        if count > 0:
+            self.times, self.rows = self.times[count:], self.rows[count:]
+            self.joined = self.joined[count:]
+            self.n_released = max(self.n_released - count, 0)
+
+    def at(self, origin: float, indices: NDArray[np.int64], end: int) -> NDArray[np.float64]:
+        """Return the rows at grid points, up to the first that needs a sample yet to come.
+
+        ``end`` is the index of the first sample that does not belong to the stretch.
+        """
+        times, rows = self.times[:end], self.rows[:end]
+        n = self._oversampling
+        if n == 1 or len(indices) == 0:
+            return _interpolate(times, rows, origin + indices / SAMPLING_RATE_HZ, ON_GRID_S)
+        taps = _taps(n)
+        half = taps.size // 2
+        fine = np.arange(indices[0] * n - half, indices[-1] * n + half + 1)
+        fine_times = np.maximum(origin + fine / (n * SAMPLING_RATE_HZ), times[0])
+        fine_rows = _interpolate(times, rows, fine_times, 1e-6)
+        if len(fine_rows) < taps.size:
+            return fine_rows[:0]
+        return sliding_window_view(fine_rows, taps.size, axis=0)[::n] @ taps
+
+    def _hold_late(self, times: NDArray[np.float64], rows: NDArray[np.float64]) -> int:
+        """Keep late samples for the case that the clock was set back; return how many it drops."""
+        start = float(times[0])
+        if start in self._starts:
+            return len(times)  # a message that comes again
+        self._starts.append(start)
+        n_dropped = 0
+        if self._late and not 0 < start - self._late[-1][0][-1] <= MAX_GAP_S:
+            n_dropped = self._drop_late()
+        self._late.append((times, rows))
+        return n_dropped
+
+    def _drop_late(self) -> int:
+        """Drop the late samples that were kept; return how many."""
+        n_dropped = sum(len(times) for times, _ in self._late)
+        self._late.clear()
+        return n_dropped
+
+    def _release(self) -> None:
+        """Release the samples up to the first hole that may yet be filled."""
+        if self.n_released == 0 and self.times[-1] - self.times[0] <= self._lateness_s:
+            return  # what comes next may be older than all
+        first = max(self.n_released, 1)
+        interval_s = self.interval_s
+        if np.isnan(interval_s):
+            interval_s = float(np.median(np.diff(self.times)))
+        waits = (
+            (np.diff(self.times[first - 1 :]) > _HOLE * interval_s)
+            & ~self.joined[first:]
+            & (self._latest_start - self.times[first:] <= self._lateness_s)
+            & (self.times[-1] - self.times[first:] <= HOLD_S)
+        )
+        self.n_released = first + int(waits.argmax()) if waits.any() else len(self.times)
+        self._newest = float(self.times[self.n_released - 1])
+
+
+def _family(sensor: Sensor) -> str:
+    """Return what a sensor's samples can be combined with."""
+    return sensor if sensor in ("prepared", "motion") else "separate"
 
 
 def _interpolate(
-    times: NDArray[np.float64], rows: NDArray[np.float64], grid_times: NDArray[np.float64]
+    times: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    grid_times: NDArray[np.float64],
+    tolerance_s: float,
 ) -> NDArray[np.float64]:
     """Return the rows at the grid times, up to the first that needs a sample yet to come.
 
-    ``times`` ``(n,)`` ascend strictly, ``rows`` ``(n, n_columns)``.
+    ``times`` ``(n,)`` ascend strictly, ``rows`` ``(n, n_columns)``. A sample within
+    ``tolerance_s`` of a grid time is taken as it is.
     """
-    after = np.searchsorted(times, grid_times - ON_GRID_S)  # first sample not before the point
+    after = np.searchsorted(times, grid_times - tolerance_s)  # first sample not before the point
     known = after < len(times)
     on_grid = known.copy()
-    on_grid[known] = times[after[known]] - grid_times[known] <= ON_GRID_S
+    on_grid[known] = times[after[known]] - grid_times[known] <= tolerance_s
     between = ~on_grid
     computable = on_grid | (after + 1 < len(times))
     n_rows = len(grid_times) if computable.all() else int(computable.argmin())
@@ -150,3 +541,21 @@ def _interpolate(
                     weights[:, j] *= np.where(usable[:, k], ratio, 1.0)
         result[between] = np.einsum("nj,njc->nc", weights, rows[nodes])
     return result
+
+
+@cache
+def _taps(oversampling: int) -> NDArray[np.float64]:
+    """Return the taps of a symmetric low-pass on a grid of ``oversampling`` x 50 Hz.
+
+    Kaiser's windowed sinc (Oppenheim and Schafer, Discrete-Time Signal Processing, 7.5).
+    """
+    if oversampling == 1:
+        return np.ones(1)
+    rate_hz = oversampling * SAMPLING_RATE_HZ
+    width = 2 * np.pi * (_STOP_HZ - _PASS_HZ) / rate_hz
+    half = int(np.ceil((_STOP_DB - 7.95) / (2.285 * width) / 2))
+    beta = 0.5842 * (_STOP_DB - 21) ** 0.4 + 0.07886 * (_STOP_DB - 21)
+    place = np.arange(-half, half + 1)
+    taps = np.sinc((_PASS_HZ + _STOP_HZ) / rate_hz * place) * np.kaiser(2 * half + 1, beta)
+    normalised: NDArray[np.float64] = taps / taps.sum()
+    return normalised

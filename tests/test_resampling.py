@@ -1,4 +1,6 @@
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import zip_longest
 
 import numpy as np
 import pytest
@@ -6,19 +8,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.resampling import Piece, Resampler
+from pipeline.readings import Readings, Sensor
+from pipeline.resampling import Piece, Resampler, _taps
 
 EPOCH = 1698501144.4
 """Epoch seconds of the first sample: large, and not a whole number."""
 
+WEIGHTS = np.array([1.0, -1.0, 0.5, 0.1, -0.1, 0.05])
+"""What the six columns make of a sample's number: all different, none of them out of bounds."""
+
 Samples = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Times ``(n,)`` and rows ``(n, 2)``"""
+"""Times ``(n,)`` and rows ``(n, 6)``"""
+
+
+def motion(times: NDArray[np.float64], rows: NDArray[np.float64]) -> Readings:
+    """Return samples as the readings of accelerometer and gyroscope together."""
+    return Readings("phone", times, rows)
 
 
 def numbered(times: Sequence[float] | NDArray[np.float64], *, first: int = 0) -> Samples:
     """Return samples that hold their own number, so that a loss or a repetition shows."""
     numbers = np.arange(first, first + len(times), dtype=np.float64)
-    return np.asarray(times, np.float64), np.stack([numbers, -numbers], axis=1)
+    return np.asarray(times, np.float64), np.outer(numbers, WEIGHTS)
+
+
+def six(values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return rows whose first column is ``values``."""
+    return np.outer(np.asarray(values, np.float64), WEIGHTS)
 
 
 def on_grid(n_samples: int, *, first: int = 0) -> Samples:
@@ -28,14 +44,14 @@ def on_grid(n_samples: int, *, first: int = 0) -> Samples:
 
 def push_all(parts: Sequence[Samples]) -> tuple[list[Piece], int]:
     """Return all pieces of one phone's messages, and how many samples were dropped."""
-    resampler = Resampler(1, 2)
+    resampler = Resampler(1)
     pieces, dropped = [], 0
     for times, rows in parts:
         if len(times):
-            new, n_dropped = resampler.push(0, times, rows)
+            new, n_dropped = resampler.push(0, [motion(times, rows)])
             pieces += new
             dropped += n_dropped
-    return pieces, dropped
+    return pieces + resampler.finish(0), dropped
 
 
 def stretches(pieces: Sequence[Piece]) -> list[tuple[float, NDArray[np.float64]]]:
@@ -91,7 +107,7 @@ def test_a_repeated_message_is_dropped() -> None:
     assert [list(range(75))] == numbers(pieces)
 
 
-def test_overlapping_messages() -> None:
+def test_overlapping_cut() -> None:
     """Of a message that overlaps what has come already only the new samples count."""
     pieces, dropped = push_all([on_grid(30), on_grid(30, first=20), on_grid(30, first=45)])
 
@@ -103,27 +119,95 @@ def test_repeats_within_a_message() -> None:
     """Samples of equal times within a message count once; of a disordered message, all."""
     times = EPOCH + np.array([0, 1, 1, 3, 2, 2, 4]) / 50
 
-    pieces, dropped = push_all([(times, np.array([[n, 0.0] for n in (0, 1, 9, 3, 2, 9, 4)]))])
+    pieces, dropped = push_all([(times, six([0, 1, 9, 3, 2, 9, 4]))])
 
     assert dropped == 2
     assert [[0, 1, 2, 3, 4]] == numbers(pieces)
 
 
-def test_a_sample_that_comes_late_is_dropped() -> None:
-    """What is older than the newest sample is dropped, even where the grid awaits it."""
-    parts = [
-        numbered([EPOCH, EPOCH + 0.0206]),  # the grid's point at 0.02 s awaits a sample more
-        numbered(EPOCH + np.array([1, 2, 3]) / 50, first=2),  # its first is late
-        on_grid(5, first=4),
-    ]
+def test_messages_may_overtake_one_another() -> None:
+    """Messages that arrive in another order within the lateness give the same rows."""
+    parts = [on_grid(10, first=first) for first in range(0, 200, 10)]
+    swapped = [parts[i ^ 1] for i in range(20)]
+
+    pieces, dropped = push_all(swapped)
+
+    assert dropped == 0
+    assert [list(range(200))] == numbers(pieces)
+
+
+def test_what_follows_a_hole_waits() -> None:
+    """Behind a missing message rows wait until it comes, or until it would come too late."""
+    resampler = Resampler(1, lateness_s=0.2)
+    resampler.push(0, [motion(*on_grid(25))])
+
+    assert resampler.push(0, [motion(*on_grid(5, first=30))]) == ([], 0)
+    assert resampler.push(0, [motion(*on_grid(5, first=35))]) == ([], 0)
+    [filled], _ = resampler.push(0, [motion(*on_grid(5, first=25))])
+    assert filled.rows[:, 0].tolist() == list(range(25, 40))
+
+    assert resampler.push(0, [motion(*on_grid(10, first=45))]) == ([], 0)
+    [bridged], _ = resampler.push(0, [motion(*on_grid(10, first=56))])  # 0.22 s after sample 45
+    assert len(bridged.rows) == 55 - 40
+
+
+def test_a_hole_within_a_message_is_not_waited_for() -> None:
+    """Samples that the phone itself left out do not delay the message in which they lack."""
+    resampler = Resampler(1)
+    resampler.push(0, [motion(*on_grid(25))])
+    times, rows = on_grid(25, first=25)
+    kept = np.r_[0:8, 11:25]
+
+    [piece], dropped = resampler.push(0, [motion(times[kept], rows[kept])])
+
+    assert dropped == 0
+    assert len(piece.rows) == 25
+
+
+def test_a_sample_that_comes_too_late_is_dropped() -> None:
+    """What comes after the lateness is dropped, and the hole stays bridged."""
+    parts = [on_grid(25), on_grid(25, first=30), on_grid(25, first=55), on_grid(5, first=25)]
+
+    pieces, dropped = push_all([*parts, on_grid(25, first=80)])
+
+    assert dropped == 5
+    [(_, rows)] = stretches(pieces)
+    assert len(rows) == 105
+    np.testing.assert_allclose(rows[:, 0], np.arange(105), rtol=0, atol=1e-6)
+
+
+def test_a_clock_that_is_set_back() -> None:
+    """When for two seconds nothing but the past comes, a grid begins there, with all of it."""
+    before, after = on_grid(100), numbered(EPOCH - 3600 + np.arange(200) / 50, first=100)
+    parts = [before, *zip(np.split(after[0], 8), np.split(after[1], 8), strict=True)]
 
     pieces, dropped = push_all(parts)
 
-    assert dropped == 1
-    [(_, rows)] = stretches(pieces)
-    assert rows[0, 0] == 0
-    assert rows[1, 0] == pytest.approx(0.97, abs=0.05)  # between samples 0 and 1
-    assert [3, 4, 4, 5, 6, 7, 8] == rows[2:, 0].tolist()
+    assert dropped == 0
+    assert [EPOCH, EPOCH - 3600] == [origin for origin, _ in stretches(pieces)]
+    assert [list(range(100)), list(range(100, 300))] == numbers(pieces)
+
+
+def test_a_repeated_recording_is_no_clock_set_back() -> None:
+    """Messages that all come again, for many seconds, give nothing."""
+    parts = [on_grid(25, first=first) for first in range(0, 300, 25)]
+
+    pieces, dropped = push_all(parts + parts)
+
+    assert dropped == 300
+    assert [list(range(300))] == numbers(pieces)
+
+
+def test_finish_releases_what_waits() -> None:
+    """When a phone falls silent, what waited for a missing message comes out."""
+    resampler = Resampler(1)
+    resampler.push(0, [motion(*on_grid(25))])
+    resampler.push(0, [motion(*on_grid(25, first=30))])
+
+    [piece] = resampler.finish(0)
+
+    assert len(piece.rows) == 30
+    assert resampler.finish(0) == []
 
 
 def test_a_long_pause_begins_a_new_grid() -> None:
@@ -165,7 +249,7 @@ def test_a_dropout_is_bridged() -> None:
     signal = np.sin(2 * np.pi * 1.0 * times)
     kept = np.r_[0:40, 43:100]
 
-    pieces, dropped = push_all([(EPOCH + times[kept], np.stack([signal, signal], axis=1)[kept])])
+    pieces, dropped = push_all([(EPOCH + times[kept], six(signal)[kept])])
 
     [(_, rows)] = stretches(pieces)
     assert dropped == 0
@@ -174,34 +258,211 @@ def test_a_dropout_is_bridged() -> None:
     np.testing.assert_array_equal(signal[kept], rows[kept, 0])
 
 
-@pytest.mark.parametrize(("rate_hz", "tolerance"), [(60.0, 0.01), (100.0, 1e-6), (204.0, 7e-3)])
+@pytest.mark.parametrize(
+    ("rate_hz", "tolerance"), [(60.0, 0.01), (100.0, 1e-6), (204.0, 0.01), (400.0, 0.01)]
+)
 def test_other_rates(rate_hz: float, tolerance: float) -> None:
-    """A 2 Hz sine measured at another rate comes out as that sine at 50 Hz.
-
-    At 204 Hz it is within what half a millisecond makes, by which a sample may miss its grid point.
-    """
+    """A 2 Hz sine measured at another rate comes out as that sine at 50 Hz."""
     n_samples = int(4 * rate_hz)
     times = np.arange(n_samples) / rate_hz
     sine = np.sin(2 * np.pi * 2.0 * times)
-    parts = [
-        (EPOCH + times[k : k + 20], np.stack([sine, sine], axis=1)[k : k + 20])
-        for k in range(0, n_samples, 20)
-    ]
+    parts = [(EPOCH + times[k : k + 20], six(sine)[k : k + 20]) for k in range(0, n_samples, 20)]
 
     pieces, dropped = push_all(parts)
 
     [(_, rows)] = stretches(pieces)
     assert dropped == 0
-    assert len(rows) >= 4 * 50 - 2
+    assert len(rows) >= 4 * 50 - 5  # the low-pass looks 60 ms ahead
     expected = np.sin(2 * np.pi * 2.0 * np.arange(len(rows)) / 50)
-    np.testing.assert_allclose(rows[:, 0], expected, rtol=0, atol=tolerance)
+    # Before the first sample the low-pass takes the first for what was.
+    np.testing.assert_allclose(rows[5:, 0], expected[5:], rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("rate_hz", [120.0, 200.0, 421.0, 840.0])
+@pytest.mark.parametrize("tone_hz", [38.0, 47.0, 55.0])
+def test_fast_tones_do_not_fold(rate_hz: float, tone_hz: float) -> None:
+    """Of a tone that 50 Hz cannot hold, less than 2 % is left after decimation."""
+    times = np.arange(int(4 * rate_hz)) / rate_hz
+    tone = np.sin(2 * np.pi * tone_hz * times)
+
+    pieces, _ = push_all([(EPOCH + times, six(tone))])
+
+    [(_, rows)] = stretches(pieces)
+    assert np.abs(rows[5:, 0]).max() < (0.02 if rate_hz > 150 else 0.2)
+
+
+def test_the_low_pass_is_scipys() -> None:
+    """The taps are those of SciPy's window method, and pass what walking has unchanged."""
+    signal = pytest.importorskip("scipy.signal")
+    for oversampling in (3, 4, 8, 17):
+        taps = _taps(oversampling)
+        rate_hz = 50 * oversampling
+        beta = signal.kaiser_beta(40)
+        expected = signal.firwin(len(taps), 25, window=("kaiser", beta), fs=rate_hz)
+        np.testing.assert_allclose(taps, expected, rtol=0, atol=1e-12)
+        _, response = signal.freqz(taps, worN=[1.0, 5.0, 10.0, 15.0], fs=rate_hz)
+        np.testing.assert_allclose(np.abs(response), 1.0, rtol=0, atol=0.02)
+
+
+def sensor(name: Sensor, times: NDArray[np.float64], *, scale: float = 1.0) -> Readings:
+    """Return what a sensor says of a smooth motion, seconds after `EPOCH`."""
+    angle = 2 * np.pi * times
+    values = scale * np.stack([np.sin(angle), np.cos(angle), np.sin(2 * angle)], axis=1)
+    return Readings("phone", EPOCH + times, values, name)
+
+
+def expected_rows(n_rows: int, *, first_s: float, acc: float, gyro: float) -> NDArray[np.float64]:
+    """Return the motion of `sensor` on the grid."""
+    times = first_s + np.arange(n_rows) / 50
+    parts = [sensor("gravity", times, scale=scale).values for scale in (acc, gyro)]
+    return np.hstack(parts)
+
+
+def cut(readings: Readings, size: int) -> list[Readings]:
+    """Return readings cut into messages."""
+    cuts = range(size, len(readings.times), size)
+    return [
+        replace(readings, times=times, values=values)
+        for times, values in zip(
+            np.split(readings.times, cuts), np.split(readings.values, cuts), strict=True
+        )
+    ]
+
+
+def within(readings: Readings, first: float, last: float) -> Readings:
+    """Return the samples between two times."""
+    chosen = (readings.times >= first) & (readings.times <= last)
+    return replace(readings, times=readings.times[chosen], values=readings.values[chosen])
+
+
+def push_readings(readings: Sequence[Readings], *, size: int = 25) -> list[Piece]:
+    """Return all pieces of one phone's sensors, each cut into messages, side by side."""
+    resampler = Resampler(1)
+    pieces = []
+    for message in zip_longest(*(cut(one, size) for one in readings)):
+        pieces += resampler.push(0, [one for one in message if one is not None])[0]
+    return pieces + resampler.finish(0)
+
+
+def test_sensors_with_times_of_their_own() -> None:
+    """Accelerometer and gyroscope at other rates and times make one grid, each interpolated."""
+    acc = sensor("accelerometer", 0.0042 + np.arange(500) / 100, scale=2.0)
+    gyro = sensor("gyroscope", 0.0131 + np.arange(300) / 60, scale=0.5)
+
+    [(origin, rows)] = stretches(push_readings([acc, gyro]))
+
+    assert origin == pytest.approx(EPOCH + 0.0131, abs=1e-6)
+    assert len(rows) >= 245
+    expected = expected_rows(len(rows), first_s=0.0131, acc=2.0, gyro=0.5)
+    np.testing.assert_allclose(rows, expected, rtol=0, atol=0.02)
+
+
+def test_the_sum_of_linear_acceleration_and_gravity() -> None:
+    """Where a phone sends the two parts of its acceleration, rows hold their sum."""
+    linear = sensor("linear_acceleration", np.arange(500) / 100, scale=1.0)
+    gravity = sensor("gravity", 0.003 + np.arange(500) / 100, scale=2.0)
+    gyro = sensor("gyroscope", np.arange(500) / 100, scale=0.5)
+
+    [(origin, rows)] = stretches(push_readings([linear, gravity, gyro]))
+
+    assert origin == pytest.approx(EPOCH + 0.003, abs=1e-6)
+    expected = expected_rows(len(rows), first_s=0.003, acc=3.0, gyro=0.5)
+    np.testing.assert_allclose(rows, expected, rtol=0, atol=0.01)
+
+
+def test_the_best_of_several_sensors_is_taken() -> None:
+    """The accelerometer with gravity is preferred to its parts, the calibrated gyroscope too."""
+    times = np.arange(200) / 50
+    readings = [
+        sensor("linear_acceleration", times, scale=9.0),
+        sensor("gravity", times, scale=9.0),
+        sensor("gyroscope_uncalibrated", times, scale=9.0),
+        sensor("gyroscope", times, scale=0.5),
+        sensor("accelerometer", times, scale=2.0),
+    ]
+
+    [(_, rows)] = stretches(push_readings(readings))
+
+    np.testing.assert_array_equal(expected_rows(200, first_s=0.0, acc=2.0, gyro=0.5)[:5], rows[:5])
+
+
+def test_a_gap_of_one_sensor_is_a_gap() -> None:
+    """Where one of the sensors pauses, the grid ends, and begins anew when it is back."""
+    times = np.arange(500) / 50
+    gyro = sensor("gyroscope", times[(times < 4) | (times >= 6)])
+
+    pieces = push_readings([sensor("accelerometer", times), gyro])
+
+    assert [EPOCH, EPOCH + 6] == pytest.approx([origin for origin, _ in stretches(pieces)])
+    assert [200, 200] == [len(rows) for _, rows in stretches(pieces)]
+
+
+def test_a_sensor_that_stops() -> None:
+    """When a sensor stops for good the grid ends; the other's samples do not pile up."""
+    resampler = Resampler(1)
+    for first in range(0, 5000, 50):
+        times = (first + np.arange(50)) / 50
+        resampler.push(0, [sensor("accelerometer", times)])
+        if first < 500:
+            resampler.push(0, [sensor("gyroscope", times)])
+
+    grid = resampler._grids[0]
+    assert grid is not None
+    assert sum(len(source.times) for source in grid.sources.values()) < 400
+
+
+def test_another_sensor_takes_over() -> None:
+    """When a phone sends other sensors than before, rows are made of those after a while."""
+    times = np.arange(1000) / 50
+    early, later = times[times < 10], times[times >= 10]
+    resampler = Resampler(1)
+    pieces = []
+    for part in cut(sensor("gyroscope", times), 50):
+        in_use = [sensor("accelerometer", early)]
+        if part.times[0] >= EPOCH + 10:
+            in_use = [sensor("linear_acceleration", later), sensor("gravity", later)]
+        span = (part.times[0] - 1e-3, part.times[-1] + 1e-3)
+        pieces += resampler.push(0, [part, *(within(one, *span) for one in in_use)])[0]
+
+    first, second = stretches(pieces)
+    assert len(first[1]) == 500
+    assert EPOCH + 10 <= second[0] <= EPOCH + 16
+
+
+@pytest.mark.parametrize(
+    ("sent", "lacking"),
+    [
+        (["accelerometer"], ["gyroscope"]),
+        (["gyroscope"], ["accelerometer"]),
+        (["linear_acceleration", "gyroscope"], ["gravity"]),
+        (["accelerometer", "gyroscope"], []),
+        (["linear_acceleration"], ["gravity", "gyroscope"]),
+    ],
+)
+def test_what_a_phone_lacks(sent: list[Sensor], lacking: list[Sensor]) -> None:
+    """Of a phone that does not send enough for rows it is known what it would have to send."""
+    resampler = Resampler(1)
+    resampler.push(0, [sensor(name, np.arange(100) / 100) for name in sent])
+
+    assert resampler.lacks(0) == lacking
+
+
+def test_rates_are_told() -> None:
+    """The rates of the sensors in use are known, each for itself."""
+    resampler = Resampler(1)
+    resampler.push(0, [sensor("accelerometer", np.arange(100) / 100)])
+    resampler.push(0, [sensor("gyroscope", np.arange(200) / 200)])
+
+    assert resampler.rates_hz(0) == pytest.approx(
+        {"accelerometer": 100, "gyroscope": 200}, rel=1e-3
+    )
 
 
 def test_a_clock_that_is_slow_does_not_drift() -> None:
     """A phone that samples at 49 Hz gives 50 rows a second: times decide, never counts."""
     times = np.arange(49 * 60) / 49
 
-    pieces, _ = push_all([(EPOCH + times, np.stack([times, times], axis=1))])
+    pieces, _ = push_all([(EPOCH + times, six(times))])
 
     [(_, rows)] = stretches(pieces)
     assert abs(60 * 50 - len(rows)) <= 2
@@ -210,18 +471,19 @@ def test_a_clock_that_is_slow_does_not_drift() -> None:
 
 def test_phones_do_not_mix() -> None:
     """Each slot has a grid of its own, and a reset ends one alone."""
-    resampler = Resampler(2, 2)
-    resampler.push(0, *on_grid(10))
-    resampler.push(1, *numbered(EPOCH + 0.007 + np.arange(10) / 50))
+    resampler = Resampler(2)
+    resampler.push(0, [motion(*on_grid(20))])
+    resampler.push(1, [motion(*numbered(EPOCH + 0.007 + np.arange(20) / 50))])
     resampler.reset([0])
 
-    [again], _ = resampler.push(0, *on_grid(10))
-    [onward], _ = resampler.push(1, *numbered(EPOCH + 0.207 + np.arange(10) / 50, first=10))
+    [again], _ = resampler.push(0, [motion(*on_grid(20))])
+    other = numbered(EPOCH + 0.407 + np.arange(20) / 50, first=20)
+    [onward], _ = resampler.push(1, [motion(*other)])
 
     assert again.origin == EPOCH
-    assert again.rows[:, 0].tolist() == list(range(10))
+    assert again.rows[:, 0].tolist() == list(range(20))
     assert onward.origin is None
-    assert onward.rows[:, 0].tolist() == list(range(10, 20))
+    assert onward.rows[:, 0].tolist() == list(range(20, 40))
 
 
 steps_s = st.one_of(
@@ -240,7 +502,7 @@ steps_s = st.one_of(
 def test_cuts_do_not_matter(steps: list[float], cuts: list[int], repeat: bool) -> None:
     """However ascending times are cut, and if each part comes twice, the rows are the same."""
     times = EPOCH + np.cumsum(steps)
-    rows = np.random.default_rng(len(steps)).normal(size=(len(times), 2))
+    rows = np.random.default_rng(len(steps)).normal(size=(len(times), 6))
     cuts = sorted(cuts)
     parts = list(zip(np.split(times, cuts), np.split(rows, cuts), strict=True))
     if repeat:

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from typing import Final
 
 import data_set
+import decisions
 import end_to_end
 import inference
+import resampling
 import training
 from figures import (
     Figure,
@@ -25,8 +27,10 @@ from figures import (
 BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "data_set": data_set.measure,
     "inference": inference.measure,
+    "resampling": resampling.measure,
     "end_to_end": end_to_end.measure,
     "training": training.measure,
+    "decisions": decisions.measure,
 }
 
 
