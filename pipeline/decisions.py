@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 NO_ACTIVITY: Final = -1
 
 
 @dataclass(frozen=True)
-class ActivityChange:
+class Change:
     """A phone's activity now is another than before."""
 
-    device: str
+    slot: int
     activity: str
     since: float
     """Epoch seconds of the first sample of the window that showed it first"""
@@ -25,20 +26,66 @@ class ActivityChange:
     """0 to 1"""
 
 
-class Decider:
-    """The activity now of all phones."""
+@dataclass(frozen=True)
+class Episode:
+    """A finished stretch of one activity."""
 
-    def __init__(self, n_slots: int) -> None:
+    slot: int
+    activity: str
+    start: float
+    """Epoch seconds"""
+    end: float
+    """Epoch seconds"""
+    probability: float
+    """Mean, 0 to 1"""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What windows lead to."""
+
+    changes: list[Change]
+    episodes: list[Episode]
+
+
+class Decider:
+    """The activities of all phones."""
+
+    def __init__(self, n_slots: int, activities: Sequence[str], *, hop: int) -> None:
         """Make room for ``n_slots`` phones."""
+        self._activities = activities
         self.now = np.full(n_slots, NO_ACTIVITY, np.int64)
 
     def reset(self, slots: Sequence[int]) -> None:
         """Forget the activities of these phones."""
         self.now[slots] = NO_ACTIVITY
 
-    def push(self, slot: int, label: int, *, settling: bool) -> bool:
-        """Return whether a phone's new window changes its activity now."""
-        if settling or self.now[slot] == label:
-            return False
-        self.now[slot] = label
-        return True
+    def interrupt(self, slots: Sequence[int]) -> list[Episode]:
+        """Close what is going on: a gap follows."""
+        return []
+
+    def push(
+        self,
+        slots: NDArray[np.intp],
+        starts: NDArray[np.float64],
+        windows: NDArray[np.float32],
+        probabilities: NDArray[np.float32],
+        *,
+        settling: NDArray[np.bool_],
+        implausible: NDArray[np.bool_],
+    ) -> Decided:
+        """Take each phone's next window; every phone at most once."""
+        changes = []
+        labels = probabilities.argmax(axis=1)
+        for i in np.flatnonzero(~settling & (self.now[slots] != labels)).tolist():
+            label = int(labels[i])
+            self.now[slots[i]] = label
+            changes.append(
+                Change(
+                    int(slots[i]),
+                    self._activities[label],
+                    float(starts[i]),
+                    float(probabilities[i, label]),
+                )
+            )
+        return Decided(changes, [])

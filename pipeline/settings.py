@@ -4,14 +4,25 @@ import sys
 from argparse import HelpFormatter
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     CliApp,
+    CliPositionalArg,
     CliSettingsSource,
+    NoDecode,
     SettingsConfigDict,
     SettingsError,
 )
@@ -38,6 +49,9 @@ HELP_INDENT: Final = 44
 HELP_WIDTH: Final = 140
 """Columns of ``--help``, so that a setting takes one line"""
 
+DATA_SETS: Final = ("uci-har", "hapt", "simulated")
+"""What can be played without a file of one's own."""
+
 S = TypeVar("S", bound=CommandSettings)
 
 
@@ -59,6 +73,27 @@ def _problem(details: ErrorDetails) -> str:
     if details["type"] == "missing":
         return f"--{name.replace('_', '-')} or HAR_{name.upper()} is needed"
     return f"{name.replace('_', '-')} = {details['input']!r}: {details['msg']}"
+
+
+def _split(value: object) -> object:
+    """Return what commas separate, from a variable or from several flags."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list):
+        return value
+    return [part.strip() for text in texts for part in str(text).split(",") if part.strip()]
+
+
+CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+"""Several words; as a flag also one by one."""
+
+
+def _playable(recording: str) -> str:
+    """Return the name of recordings, or the path of own ones."""
+    if recording not in DATA_SETS and not (
+        recording.endswith(".parquet") or Path(recording).is_dir()
+    ):
+        raise ValueError(f"is none of {', '.join(DATA_SETS)}, no .parquet file, no folder")
+    return recording
 
 
 class BrokerSettings(CommandSettings):
@@ -86,6 +121,22 @@ class StreamSettings(BrokerSettings):
         "steady",
         description="filters at a phone's first sample: steady as if it had always been, or zero",
     )
+    subscribe: CommaSeparated = Field(
+        [], description="TOPIC=FORMAT to read besides har/+/samples=native; may be repeated"
+    )
+    list_formats: bool = Field(False, description="list the formats of messages and exit")
+    convention: CommaSeparated = Field(
+        ["auto"],
+        description="sign of accelerations: auto, android or ios; DEVICE=ios for one phone",
+    )
+    frame: CommaSeparated = Field(
+        ["landscape"],
+        description="placement: landscape or portrait, or either with -upside-down; DEVICE=...",
+    )
+    lateness: NonNegativeFloat = Field(
+        0.2, description="seconds by which messages of a phone may overtake one another"
+    )
+    home_assistant: bool = Field(False, description="announce phones to Home Assistant")
     retry: bool = Field(True, description="keep trying while the broker cannot be reached")
     tick: PositiveFloat = Field(
         0.02, description="seconds between two passes over what has arrived"
@@ -110,18 +161,35 @@ class StreamSettings(BrokerSettings):
     )
 
 
+class CalibrateSettings(BrokerSettings):
+    """Measure how a phone is worn: stand still for three seconds, then walk ten steps."""
+
+    device: str = Field(min_length=1, description="the phone's name, as in har/<device>/activity")
+    remove: bool = Field(False, description="take the phone's calibration back instead")
+    timeout: PositiveFloat = Field(
+        60.0, description="seconds to wait for the stand, and again for the walk"
+    )
+
+
 class ReplaySettings(BrokerSettings):
     """Play recordings as phones that send their samples over MQTT."""
 
-    recording: Literal["uci-har", "hapt", "simulated"] = Field(
+    recording: Annotated[str, AfterValidator(_playable)] = Field(
         "uci-har",
-        description="UCI HAR test set, HAPT raw recordings, or motion made up by a small model",
+        description="uci-har, hapt, simulated, or a .parquet file or folder of har-record",
     )
     data: Path | None = Field(
         None, description="data set's zip or folder; else HAR_DATA_DIR, cache, download"
     )
     subjects: list[int] = Field([], description="subjects to play, such as 2,4; all if not given")
     split: Literal["test", "train"] = Field("test", description="split of uci-har to play")
+    activity: str | None = Field(
+        None, description="what simulated phones do; one after the other if not given"
+    )
+    seed: int = Field(0, ge=0, description="seed of simulated phones")
+    original_times: bool = Field(
+        False, description="play files with the times they were recorded at, not as of now"
+    )
     speed: PositiveFloat | Literal["max"] = Field(
         1.0, description="times real time, or max: as fast as predictions come back"
     )
@@ -151,3 +219,38 @@ class DemoSettings(CommandSettings):
     )
     duration: PositiveFloat = Field(60.0, description="seconds that the demo takes")
     speed: PositiveFloat = Field(4.0, description="times real time")
+
+
+class RecordSettings(BrokerSettings):
+    """Keep what a phone sends, with what its carrier does, as Parquet files."""
+
+    device: str = Field(min_length=1, description="name of the phone to record")
+    label: str | None = Field(
+        None, description="what its carrier does, such as CYCLING, until a label says otherwise"
+    )
+    output: Path = Field(Path("recordings"), description="folder for the files, one a recording")
+    subscribe: CommaSeparated = Field(
+        [], description="TOPIC=FORMAT to read besides har/+/samples=native; may be repeated"
+    )
+    convention: Literal["auto", "android", "ios"] = Field(
+        "auto", description="sign of accelerations; kept is Android's"
+    )
+    duration: PositiveFloat | None = Field(
+        None, description="seconds to record; until it is stopped if not given"
+    )
+
+
+class ImportSettings(CommandSettings):
+    """Turn recordings that a phone's app exported into Parquet files."""
+
+    files: CliPositionalArg[list[Path]] = Field(
+        description="zips, folders or CSV files of Sensor Logger or phyphox"
+    )
+    output: Path = Field(Path("recordings"), description="folder for the files, one a recording")
+    device: str | None = Field(None, description="name for the phone; else the export's own")
+    label: str | None = Field(
+        None, description="what its carrier did, unless annotations say otherwise"
+    )
+    convention: Literal["auto", "android", "ios"] = Field(
+        "auto", description="sign of accelerations; auto: as the export says"
+    )

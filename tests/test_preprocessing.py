@@ -198,7 +198,7 @@ def reproduced(
             if len(rows):
                 start = sent[device] / 50
                 body = payload(Batch(device, start, start, rows, []), epoch=1.6e9, recording="")
-                tick.append(native.decode(f"har/{device}/samples", body))
+                tick += native.decode(body, device)
                 recognizer.admit(device)
                 sent[device] += len(rows)
         for prediction in recognizer.push(tick).predictions:

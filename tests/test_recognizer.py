@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.classifier import Classifier
-from pipeline.readings import MessageError, Readings
+from pipeline.orientation import FRAMES
+from pipeline.readings import MessageError, Readings, Sensor
 from pipeline.recognizer import Prediction, Recognised, Recognizer
 
 EPOCH = 1698501144.4
@@ -48,7 +50,9 @@ def readings(
     recording: str = "",
 ) -> Readings:
     """Return rows at 50 Hz as a message; ``first`` is the number of the first row."""
-    return Readings(device, start + (first + np.arange(len(rows))) / 50, rows, recording)
+    times = start + (first + np.arange(len(rows))) / 50
+    sensor: Sensor = "motion" if rows.shape[1] == 6 else "prepared"
+    return Readings(device, times, rows, sensor, recording)
 
 
 def push(recognizer: Recognizer, *tick: Readings) -> Recognised:
@@ -108,7 +112,7 @@ def test_changes(classifier: Classifier) -> None:
         if before is None or before.label != p.label
     ]
     assert len(expected) >= 3, "the signal should show several activities"
-    assert expected == [(change.since, change.activity) for change in recognised.changes]
+    assert expected == [(change.since, change.activity) for _, change in recognised.changes]
 
 
 def test_one_row_at_a_time(classifier: Classifier) -> None:
@@ -148,10 +152,11 @@ def test_cuts_ticks_repeats_and_company_do_not_matter(
         whole = _recording(f"phone-{number}", number)
         alone = Recognizer(classifier, hop=HOP)
         expected[whole.device] = push(alone, whole).predictions
+        expected[whole.device] += alone.finish([whole.device]).predictions
         assert expected[whole.device]
         cuts = sorted(data.draw(st.sets(st.integers(1, len(whole.times) - 1), max_size=12)))
         parts = [
-            Readings(whole.device, times, rows)
+            replace(whole, times=times, values=rows)
             for times, rows in zip(
                 np.split(whole.times, cuts), np.split(whole.values, cuts), strict=True
             )
@@ -160,6 +165,7 @@ def test_cuts_ticks_repeats_and_company_do_not_matter(
         queues[whole.device] = [
             part for part, n in zip(parts, repeats, strict=True) for _ in range(n)
         ]
+        _overtake(queues[whole.device], data)
 
     recognizer = Recognizer(classifier, hop=HOP, max_devices=n_phones)
     actual: dict[str, list[Prediction]] = {device: [] for device in queues}
@@ -171,9 +177,21 @@ def test_cuts_ticks_repeats_and_company_do_not_matter(
                 tick.append(queues[data.draw(st.sampled_from(waiting))].pop(0))
         for prediction in push(recognizer, *tick).predictions:
             actual[prediction.device].append(prediction)
+    for prediction in recognizer.finish(list(queues)).predictions:
+        actual[prediction.device].append(prediction)
 
     for device in expected:
         assert_same(expected[device], actual[device])
+
+
+def _overtake(messages: list[Readings], data: st.DataObject) -> None:
+    """Let short messages of a phone at the grid's rate overtake the one before."""
+    for i in range(1, len(messages)):
+        before, message = messages[i - 1], messages[i]
+        regular = len(before.times) > 1 and before.times[1] - before.times[0] > 0.018
+        short = before.times[0] + 0.2 > message.times[-1] > before.times[-1]
+        if regular and short and data.draw(st.booleans()):
+            messages[i - 1], messages[i] = message, before
 
 
 def _recording(device: str, number: int) -> Readings:
@@ -183,7 +201,7 @@ def _recording(device: str, number: int) -> Readings:
     times = EPOCH + number / 3 + np.arange(400) / (60.0 if kind == 3 else 50.0)
     if kind == 2:
         times[180:] += 7.77
-    return Readings(device, times, rows)
+    return Readings(device, times, rows, "prepared" if kind == 1 else "motion")
 
 
 def test_a_gap(classifier: Classifier) -> None:
@@ -301,11 +319,10 @@ def test_a_hop_out_of_bounds(classifier: Classifier, hop: int) -> None:
 def test_a_new_recording_within_a_tick(tiny_model: Path) -> None:
     """What a recording completes counts, though the next one begins in the same tick."""
     rows = np.random.default_rng(0).normal(size=(300, 9))
-    times = EPOCH + np.arange(300) / 50
     parts = [
-        Readings("phone", times[:100], rows[:100], "first"),
-        Readings("phone", times[100:150], rows[100:150], "first"),
-        Readings("phone", times[150:300] + 60, rows[150:], "second"),
+        readings(rows[:100], recording="first"),
+        readings(rows[100:150], first=100, recording="first"),
+        readings(rows[150:], first=150, start=EPOCH + 60, recording="second"),
     ]
     recognizer = Recognizer(Classifier(tiny_model), hop=64)
     recognizer.admit("phone")
@@ -313,3 +330,67 @@ def test_a_new_recording_within_a_tick(tiny_model: Path) -> None:
     found = [p for tick in (parts[:1], parts[1:]) for p in recognizer.push(tick).predictions]
 
     assert [EPOCH, EPOCH + 63] == [round(p.start, 6) for p in found]
+
+
+def test_from_a_recording_back_to_none(classifier: Classifier) -> None:
+    """A phone that goes on without a name after a named recording is heard."""
+    recognizer = Recognizer(classifier, hop=HOP)
+    push(recognizer, readings(motion(200, seed=1)))
+    push(recognizer, readings(motion(200, seed=2), start=EPOCH - 60, recording="replay"))
+
+    repeated = push(recognizer, readings(motion(200, seed=1)))
+    onward = push(recognizer, readings(motion(200, seed=3), start=EPOCH + 5))
+
+    assert repeated.predictions == []
+    assert len(onward.predictions) == 3
+
+
+def test_a_placed_phone(classifier: Classifier) -> None:
+    """A phone worn otherwise gives what the same motion gives in the training frame."""
+    rows = motion(300, seed=4)
+    portrait = rows[:, [1, 0, 2, 4, 3, 5]] * [-1, 1, 1, -1, 1, 1]  # x = -y', y = x'
+    portrait[:, :3] *= -1  # an iPhone
+    recognizer = Recognizer(classifier, hop=HOP)
+    recognizer.admit("phone")
+    recognizer.place("phone", -1.0, FRAMES["portrait"])
+
+    placed = push(recognizer, readings(portrait))
+
+    expected = push(Recognizer(classifier, hop=HOP), readings(rows))
+    assert_same(expected.predictions, placed.predictions)
+
+
+def test_a_new_placement_begins_anew(classifier: Classifier) -> None:
+    """When a phone is calibrated its signals begin anew; the same calibration again is no news."""
+    recognizer = Recognizer(classifier, hop=HOP)
+    push(recognizer, readings(motion(300, seed=5)))
+    recognizer.place("phone", 1.0, FRAMES["portrait"])
+    onward = push(recognizer, readings(motion(150, seed=6), first=300))
+    recognizer.place("phone", 1.0, FRAMES["portrait"])
+    further = push(recognizer, readings(motion(150, seed=7), first=450))
+
+    assert starts(onward.predictions) == [300]
+    assert starts(further.predictions) == [332, 364, 396, 428, 460][: len(further.predictions)]
+
+
+def test_a_clock_since_boot(classifier: Classifier) -> None:
+    """Times since boot become epoch times by when the first message came, until the next boot."""
+    recognizer = Recognizer(classifier, hop=HOP)
+
+    def since_boot(first_s: float, seed: int, *, received: float) -> list[float]:
+        recognizer.admit("phone")
+        found = []
+        for k in range(0, 300, 25):
+            part = readings(motion(300, seed=seed)[k : k + 25], start=first_s, first=k)
+            part = replace(part, clock="boot")
+            arrival = received + float(part.times[-1]) - first_s
+            found += recognizer.push([part], received=arrival).predictions
+        return [p.start for p in found]
+
+    first = since_boot(5000.0, 1, received=EPOCH)
+    after_a_pause = since_boot(5100.0, 2, received=EPOCH + 103)  # delivered 3 s late
+    after_a_boot = since_boot(20.0, 3, received=EPOCH + 500)
+
+    assert first[0] == pytest.approx(EPOCH, abs=1e-6)
+    assert after_a_pause[0] == pytest.approx(EPOCH + 100, abs=1e-6)
+    assert after_a_boot[0] == pytest.approx(EPOCH + 500, abs=0.5)

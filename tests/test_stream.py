@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from pipeline.formats import FORMATS
 from pipeline.settings import StreamSettings
 from pipeline.signals import ACTIVITIES, CHANNELS
 
@@ -43,7 +44,8 @@ class Phone:
         self._subscribed: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.seen: list[tuple[str, bytes, bool]] = []
         self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda client, *_: client.subscribe("har/#", 1)
+        topics = [("har/#", 1), ("homeassistant/#", 1)]
+        self._client.on_connect = lambda client, *_: client.subscribe(topics)
         self._client.on_subscribe = lambda *_: self._subscribed.put(None)
         self._client.on_message = self._on_message
         self._client.reconnect_delay_set(1, 1)
@@ -259,6 +261,166 @@ def test_bad_messages_do_no_harm(phone: Phone, stream: "Running") -> None:
     for word in ("field", "json", "length", "magnitude", "size", "time"):
         assert f"samples' ({word}, 1 so far): " in stream.log
     assert "Traceback" not in stream.log
+
+
+def sensor_logger(rows: NDArray[np.float64], *, first: int, device: str) -> str:
+    """Return raw rows ``(n, 6)`` at 100 Hz as Sensor Logger sends them, gravity apart."""
+    readings = []
+    for k, row in enumerate(rows, first):
+        time_ns = round((EPOCH + k / 100) * 1e9)
+        parts = {"accelerometer": row[:3] - [0, 9, 0], "gravity": [0, 9, 0], "gyroscope": row[3:]}
+        for name, vector in parts.items():
+            values = dict(zip("xyz", map(float, vector), strict=True))
+            readings.append({"name": name, "time": time_ns, "values": values})
+    message = {"messageId": first, "sessionId": "s", "deviceId": device, "payload": readings}
+    return json.dumps(message)
+
+
+def test_formats_side_by_side(
+    phone: Phone, broker: "Broker", start_command: "Start", tiny_model: "Path"
+) -> None:
+    """Phones of several formats are served at once, each on the topic of its subscription."""
+    running = start_command(
+        "har-stream", *broker.flags, "--model", str(tiny_model),
+        "--subscribe", "sensor-logger=sensor-logger", "--subscribe", "spots/+/#=sensorspot",
+        "--convention", "auto,other=ios",
+    )  # fmt: skip
+    broker.await_har_stream()
+    rows = raw_rows(600)
+    for k in range(0, 600, 100):
+        message = sensor_logger(rows[k : k + 100], first=k, device=phone.device)
+        phone.publish("sensor-logger", message)
+        phone.publish("sensor-logger", b"rubbish")
+        phone.publish("spots/one/accelerometer", b"{}")
+
+    first, second = phone.predictions(2)
+    info, retained = phone.await_message(f"har/{phone.device}/info")
+    while "gravity" not in json.loads(info)["rates_hz"]:
+        info, _ = phone.await_message(f"har/{phone.device}/info")
+
+    assert first["start"] == pytest.approx(EPOCH, abs=1e-5)
+    assert second["start"] == pytest.approx(EPOCH + 1.28, abs=1e-5)
+    assert not retained
+    expected = {
+        "device": phone.device,
+        "topic": "sensor-logger",
+        "format": "sensor-logger",
+        "convention": "android",
+        "convention_by": "assumed",
+        "frame": "landscape",
+        "rates_hz": {"gravity": 100, "gyroscope": 100, "linear_acceleration": 100},
+    }
+    assert expected == {key: json.loads(info)[key] for key in expected}
+    assert running.end() == 0
+    assert "12 rejected messages (field 6, json 6)" in running.log
+
+
+def test_home_assistant(
+    phone: Phone,
+    broker: "Broker",
+    join: Callable[..., Phone],
+    start_command: "Start",
+    tiny_model: "Path",
+) -> None:
+    """Each phone is announced to Home Assistant, and again when Home Assistant starts."""
+    start_command("har-stream", *broker.flags, "--model", str(tiny_model), "--home-assistant")
+    broker.await_har_stream()
+    topic = f"homeassistant/device/har_{phone.device}/config"
+    phone.send(prepared_rows(128))
+
+    announced, _ = phone.await_message(topic)
+    kept = join(broker).await_message(topic)
+    phone.publish("homeassistant/status", "online")
+    again, _ = phone.await_message(topic)
+
+    config = json.loads(announced)
+    assert config["components"]["activity"]["options"] == [*ACTIVITIES, "transition", "unknown"]
+    assert config["components"]["activity"]["state_topic"] == f"har/{phone.device}/activity"
+    assert kept == (announced, True)
+    assert again == announced
+    phone.publish(topic, b"", retain=True)
+
+
+def test_what_cannot_be_right_is_told(phone: Phone, stream: "Running") -> None:
+    """A phone that sends m/s² as g, or lacks a gyroscope, is told so in its info, and the log."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(1000, 6)) * 0.02 + [9.81, 0, 0, 0, 0, 0]
+    for k in range(0, 1000, 25):
+        message = {
+            "start": EPOCH + k / 50, "rate": 50.0, "acc": rows[k : k + 25, :3].tolist(),
+            "acc_unit": "g", "gyro": rows[k : k + 25, 3:].tolist(), "gyro_unit": "rad/s",
+        }  # fmt: skip
+        phone.publish(f"har/{phone.device}/samples", json.dumps(message))
+
+    def await_warning(device: str) -> dict[str, Any]:
+        while not (info := json.loads(phone.await_message(f"har/{device}/info")[0]))["warnings"]:
+            pass
+        return info
+
+    wrong = await_warning(phone.device)
+    lone = {"time": (EPOCH + np.arange(50) / 50).tolist(), "values": [[0, 0, 9.8]] * 50}
+    message = {"sensors": {"accelerometer": lone | {"unit": "m/s2"}}}
+    phone.publish(f"har/{phone.device}-lone/samples", json.dumps(message))
+    lacking = await_warning(f"{phone.device}-lone")
+
+    assert lacking["warnings"] == ["no-gyroscope"]
+    assert wrong["warnings"] == ["acc-unit"]
+    assert "unit" in wrong["advice"][0]
+    assert stream.end() == 0
+    assert f"{phone.device}: acc-unit: " in stream.log
+
+
+def test_a_calibration_takes_effect(phone: Phone, stream: "Running") -> None:
+    """A phone that is calibrated is turned from then on, and no more when it is taken back."""
+    phone.send(raw_rows(100))
+    rotation = [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]
+
+    def await_frame(frame: str) -> None:
+        while json.loads(phone.await_message(f"har/{phone.device}/info")[0])["frame"] != frame:
+            pass
+
+    await_frame("landscape")
+    calibration = f"har/{phone.device}/calibration"
+    phone.publish(calibration, json.dumps({"v": 1, "rotation": rotation}), retain=True)
+    phone.publish(calibration, json.dumps({"v": 1, "rotation": [[1, 0, 0]] * 3}), retain=True)
+    phone.send(raw_rows(25), first=100)
+    await_frame("calibrated")
+    phone.publish(calibration, b"", retain=True)
+    phone.send(raw_rows(25), first=125)
+    await_frame("landscape")
+    assert stream.end() == 0
+    assert "calibrated" in stream.log
+    assert "1 rejected messages (calibration 1)" in stream.log
+
+
+def test_list_formats(run_command: "Run") -> None:
+    """--list-formats names each format with its usual topic, without a broker."""
+    result = run_command("har-stream", "--list-formats")
+    assert result.returncode == 0
+    for name, one in FORMATS.items():
+        [line] = [line for line in result.stdout.splitlines() if line.split()[0] == name]
+        assert one.topic in line
+        assert one.summary in line
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["--subscribe", "sensor-logger"], "'sensor-logger' is not TOPIC=FORMAT"),
+        (["--subscribe", "a/#/b=native"], "no topic filter"),
+        (["--subscribe", "a=csv"], "no format 'csv'"),
+        (["--convention", "windows"], "no convention 'windows'"),
+        (["--frame", "phone=sideways"], "no frame 'sideways'"),
+    ],
+)
+def test_subscriptions_and_placements_that_do_not_fit(
+    run_command: "Run", flags: list[str], problem: str
+) -> None:
+    """A subscription, convention or frame that cannot be is refused in a line."""
+    result = run_command("har-stream", "--broker", "localhost", *flags)
+    assert result.returncode == 1
+    assert problem in result.stderr
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_a_phone_too_many(
