@@ -29,7 +29,7 @@ class ModelError(Exception):
     """The model file cannot be used; whoever made or named the file can mend it."""
 
 
-class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
+class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a model file says of itself."""
 
     name: str
@@ -55,6 +55,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     """How epochs and weights were chosen, in a sentence."""
     licence: str
     """What the weights may be used for."""
+    parent: str | None = None
+    """`identity` of the model that this one was made from by more training, if any."""
 
     @property
     def identity(self) -> str:

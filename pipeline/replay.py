@@ -1,11 +1,14 @@
 """The command har-replay: recordings played as phones, and how well they were recognised."""
 
 import logging
+import math
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
@@ -17,9 +20,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from pipeline.mqtt import STATUS_TOPIC, Connection, Message
+from pipeline.offline import Passage
+from pipeline.readings import Readings, Sensor
 from pipeline.recordings import hapt, simulated, uci_har
+from pipeline.recordings.labelled import LabelledRecording
 from pipeline.recordings.recording import DataError, Recording, Stretch
-from pipeline.settings import ReplaySettings, from_command_line
+from pipeline.settings import DATA_SETS, ReplaySettings, from_command_line
 from pipeline.signals import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 MAX_OUTSTANDING_WINDOWS: Final = 256
@@ -31,6 +37,22 @@ MAX_UNCONFIRMED_MESSAGES: Final = 100
 TOLERANCE_SAMPLES: Final = 0.25
 """A prediction belongs to the window whose start is this near."""
 
+BREAK_S: Final = 2.0
+"""Between two files of one phone"""
+
+MOST_RECORDED: Final = 5_000
+"""Samples in a message of a file: within the largest payload, however many digits they have."""
+
+SEPARATE: Final[tuple[Sensor, ...]] = (
+    "accelerometer",
+    "accelerometer_uncalibrated",
+    "linear_acceleration",
+    "gravity",
+    "gyroscope",
+    "gyroscope_uncalibrated",
+)
+"""The sensors of a native message in which each has its own times, in its order."""
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -41,10 +63,18 @@ class Batch:
     """Seconds after the start of the replay, at real time, when its last sample was measured"""
     start: float
     """Seconds after the start of the recording of its first sample"""
-    rows: NDArray[np.floating]
-    """``(n_rows, 9)`` prepared or ``(n_rows, 6)`` raw"""
-    completes: list[tuple[float, int]]
-    """Windows whose last needed sample it holds: start in seconds, and label or -1"""
+    rows: NDArray[np.floating] | tuple[Readings, ...]
+    """``(n_rows, 9)`` prepared or ``(n_rows, 6)`` raw, evenly spaced; of a file the readings, with
+    the times to send"""
+    completes: list[tuple[float, str | None]]
+    """Windows whose last needed sample it holds: start in seconds, and what was done throughout"""
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples, those of all sensors counted."""
+        if isinstance(self.rows, tuple):
+            return sum(len(readings.times) for readings in self.rows)
+        return len(self.rows)
 
 
 @dataclass(eq=False)
@@ -53,7 +83,9 @@ class ExpectedWindow:
 
     device: str
     start: float
-    label: int
+    """Seconds after the start of the replay"""
+    done: str | None
+    """What was done throughout, None if that is not known or changed"""
     published: float
     """Monotonic seconds when its last sample was handed to the connection"""
     activity: str | None = None
@@ -62,18 +94,23 @@ class ExpectedWindow:
 
 
 def read_recordings(settings: ReplaySettings) -> list[Recording]:
-    """Return the recordings that the settings name.
+    """Return the recordings that the settings name, of a data set or simulated.
 
     Raises:
-        DataError: the data is missing or damaged, or has no such subject.
+        DataError: the data is missing or damaged, or has no such subject or activity.
     """
+    if settings.activity is not None and settings.recording != "simulated":
+        raise DataError("--activity is for --recording simulated")
     if settings.recording == "uci-har":
         data = uci_har.load(settings.data)
         recordings = uci_har.recordings(getattr(data, settings.split))
     elif settings.recording == "hapt":
         recordings = hapt.recordings(settings.data)
     else:
-        recordings = simulated.recordings()
+        try:
+            recordings = simulated.recordings(seed=settings.seed, activity=settings.activity)
+        except ValueError as error:
+            raise DataError(str(error)) from error
     if settings.subjects:
         by_number = {int(one.device.rpartition("-")[2]): one for one in recordings}
         missing = [str(number) for number in settings.subjects if number not in by_number]
@@ -86,6 +123,32 @@ def read_recordings(settings: ReplaySettings) -> list[Recording]:
     if settings.duration is not None:
         recordings = [_shortened(recording, settings.duration) for recording in recordings]
     return recordings
+
+
+def read_own(settings: ReplaySettings) -> list[LabelledRecording]:
+    """Return the recordings in the file or folder that the settings name.
+
+    Raises:
+        DataError: one is missing or damaged, or the settings ask for what is in none.
+    """
+    from pipeline.recordings import parquet  # pyarrow takes its time
+
+    parquet.require()
+    if settings.subjects or settings.activity is not None:
+        raise DataError("--subjects and --activity are for data sets and simulated phones")
+    recordings = [parquet.read(path) for path in parquet.find([Path(settings.recording)])]
+    if settings.duration is not None:
+        recordings = [_own_shortened(recording, settings.duration) for recording in recordings]
+    return recordings
+
+
+def _own_shortened(recording: LabelledRecording, seconds: float) -> LabelledRecording:
+    """Return the messages whose samples are all of the first ``seconds``, at least one."""
+    last = min(part.readings.times.min() for part in recording.messages[0]) + seconds
+    n = sum(
+        max(part.readings.times.max() for part in message) <= last for message in recording.messages
+    )
+    return replace(recording, messages=recording.messages[: max(n, 1)])
 
 
 def _shortened(recording: Recording, seconds: float) -> Recording:
@@ -116,20 +179,85 @@ def batches(recording: Recording, *, rows: int, hop: int) -> Iterable[Batch]:
                 start=stretch.start + first / SAMPLING_RATE_HZ,
                 rows=stretch.samples[first:last],
                 completes=[
-                    (stretch.start + k / SAMPLING_RATE_HZ, _window_label(stretch, int(k)))
+                    (stretch.start + k / SAMPLING_RATE_HZ, _done_throughout(stretch, int(k)))
                     for k in needed[(ends > first) & (ends <= last)]
                 ],
             )
 
 
-def _window_label(stretch: Stretch, first: int) -> int:
-    """Return the label that all samples of a window share, else -1."""
+def _done_throughout(stretch: Stretch, first: int) -> str | None:
+    """Return the activity that all samples of a window share, if they do."""
     labels = stretch.labels[first : first + WINDOW_LENGTH]
-    return int(labels[0]) if (labels == labels[0]).all() else -1
+    alike = labels[0] >= 0 and (labels == labels[0]).all()
+    return simulated.LABELS[labels[0]] if alike else None  # data sets have the first six
+
+
+def own_batches(
+    recording: LabelledRecording, *, hop: int, epoch: float, begins: float, original_times: bool
+) -> Iterator[Batch]:
+    """Yield a recording of one's own as the messages that it came in, as far as native ones can be.
+
+    All times are moved by whole seconds, so that not a bit of a sample's time within its second is
+    lost (of times from 2004 to 2038, float64 numbers of one and the same precision).
+
+    Args:
+        recording: what to play.
+        hop: that of the har-stream that answers.
+        epoch: epoch seconds of the replay's start.
+        begins: when the recording begins, in seconds after that.
+        original_times: leave the times as they were.
+    """
+    first = min(float(part.readings.times.min()) for part in recording.messages[0])
+    shift = 0 if original_times else math.floor(epoch + begins - first)
+    passage = Passage(recording.header.device, hop=hop)
+    newest = first
+    for message in recording.messages:
+        for readings in _sendable([part.readings for part in message]):
+            newest = max(newest, *(float(one.times.max()) for one in readings))
+            starts = passage.push(readings).starts
+            yield Batch(
+                recording.header.device,
+                due=begins + newest - first,
+                start=float(readings[0].times[0]) + shift - epoch,
+                rows=tuple(
+                    replace(one, times=one.times + shift, clock="epoch") for one in readings
+                ),
+                completes=[
+                    (start + shift - epoch, recording.done_throughout(start))
+                    for start in starts.tolist()
+                ],
+            )
+
+
+def _sendable(message: Iterable[Readings]) -> Iterator[tuple[Readings, ...]]:
+    """Yield a message's readings, in their order, as native messages can hold them."""
+    held: list[Readings] = []
+    for readings in message:
+        for part in _parts(readings):
+            fits = (
+                held
+                and part.sensor in SEPARATE
+                and held[-1].sensor in SEPARATE
+                and SEPARATE.index(held[-1].sensor) < SEPARATE.index(part.sensor)
+                and sum(len(one.times) for one in held) + len(part.times) <= MOST_RECORDED
+            )
+            if held and not fits:
+                yield tuple(held)
+                held = []
+            held.append(part)
+    yield tuple(held)
+
+
+def _parts(readings: Readings) -> Iterator[Readings]:
+    for first in range(0, len(readings.times), MOST_RECORDED):
+        part = slice(first, first + MOST_RECORDED)
+        yield replace(readings, times=readings.times[part], values=readings.values[part])
 
 
 def payload(batch: Batch, *, epoch: float, recording: str) -> bytes:
     """Return the native message for a batch of a recording that began at ``epoch``."""
+    if isinstance(batch.rows, tuple):
+        return _own_payload(batch.rows, recording)
     # To a microsecond: 16 digits of epoch seconds say no more.
     message: dict[str, object] = {
         "v": 1,
@@ -149,24 +277,65 @@ def payload(batch: Batch, *, epoch: float, recording: str) -> bytes:
     return msgspec.json.encode(message)
 
 
+def _own_payload(message: Sequence[Readings], recording: str) -> bytes:
+    """Return the native message for readings, which loses nothing of them."""
+    content: dict[str, object] = {"v": 1, "recording": recording}
+    if message[0].sensor == "motion":
+        (motion,) = message
+        content |= {
+            "time": motion.times.tolist(),
+            "acc": motion.values[:, :3].tolist(),
+            "acc_unit": "m/s2",
+            "gyro": motion.values[:, 3:].tolist(),
+            "gyro_unit": "rad/s",
+        }
+    else:
+        content["sensors"] = {
+            one.sensor: {
+                "time": one.times.tolist(),
+                "values": one.values.tolist(),
+                "unit": "rad/s" if one.sensor.startswith("gyroscope") else "m/s2",
+            }
+            for one in message
+        }
+    return msgspec.json.encode(content)
+
+
 class Replay:
     """One replay: what is sent, and what comes back."""
 
     def __init__(
-        self, settings: ReplaySettings, recordings: Sequence[Recording], connection: Connection
+        self,
+        settings: ReplaySettings,
+        recordings: Sequence[Recording | LabelledRecording],
+        connection: Connection,
     ) -> None:
         """Prepare all messages in the order in which they are due."""
         self._settings = settings
         self._connection = connection
-        self._batches = sorted(
-            (
-                batch
-                for recording in recordings
-                for batch in batches(recording, rows=settings.rows, hop=settings.hop)
-            ),
-            key=lambda batch: batch.due,
-        )
-        self.n_samples = sum(len(batch.rows) for batch in self._batches)
+        own = [one for one in recordings if isinstance(one, LabelledRecording)]
+        prepared = [
+            batch
+            for one in recordings
+            if isinstance(one, Recording)
+            for batch in batches(one, rows=settings.rows, hop=settings.hop)
+        ]
+        begins, own_end = _one_after_another(own)
+        duration = max([own_end, *(batch.due for batch in prepared)])
+        speed = float("inf") if settings.speed == "max" else settings.speed
+        # The last sample is of now, the first as long ago as the replay is ahead of real time.
+        self._epoch = round(time.time() + duration / speed - duration, 3)
+        for number, one in enumerate(own):
+            prepared += own_batches(
+                one,
+                hop=settings.hop,
+                epoch=self._epoch,
+                begins=begins[number],
+                original_times=settings.original_times,
+            )
+        self._batches = sorted(prepared, key=lambda batch: batch.due)
+        self.n_samples = sum(batch.n_samples for batch in self._batches)
+        self.n_phones = len({batch.device for batch in self._batches})
         self.n_sent = 0
         self.windows: dict[tuple[str, int], ExpectedWindow] = {}
         self.n_unexpected = 0
@@ -183,10 +352,6 @@ class Replay:
         self._last_arrival = 0.0
         self._begun = 0.0
         self._done = False
-        duration = self._batches[-1].due if self._batches else 0.0
-        speed = float("inf") if settings.speed == "max" else settings.speed
-        # The last sample is of now, the first as long ago as the replay is ahead of real time.
-        self._epoch = round(time.time() + duration / speed - duration, 3)
         self._receiver = threading.Thread(target=self._receive, daemon=True)
 
     def start_receiving(self) -> None:
@@ -212,7 +377,7 @@ class Replay:
             body = payload(batch, epoch=self._epoch, recording=self._recording)
             self._expect(batch)
             self._connection.publish(f"har/{batch.device}/samples", body)
-            self.n_sent += len(batch.rows)
+            self.n_sent += batch.n_samples
             self.seconds = time.monotonic() - begun
             yield batch
 
@@ -232,9 +397,9 @@ class Replay:
         now = time.monotonic()
         with self._arrival:
             self._last_arrival = self._last_arrival if self._n_outstanding else now
-            for start, label in batch.completes:
-                key = batch.device, round(start * SAMPLING_RATE_HZ)
-                self.windows[key] = ExpectedWindow(batch.device, start, label, now)
+            for start, done in batch.completes:
+                key = batch.device, math.floor(start * SAMPLING_RATE_HZ + 0.5)
+                self.windows[key] = ExpectedWindow(batch.device, start, done, now)
             self._n_outstanding += len(batch.completes)
 
     def _await_predictions(self, most: int) -> None:
@@ -262,10 +427,10 @@ class Replay:
     def _note(self, message: Message) -> None:
         """Enter a prediction at its window."""
         prediction = msgspec.json.decode(message.payload, type=_Prediction)
-        index = (prediction.start - self._epoch) * SAMPLING_RATE_HZ
-        window = self.windows.get((prediction.device, round(index)))
+        start = prediction.start - self._epoch
+        window = self._window_at(prediction.device, start)
         with self._arrival:
-            if window is None or abs(index - round(index)) > TOLERANCE_SAMPLES:
+            if window is None:
                 self.n_unexpected += 1
             elif window.activity is None:  # not a repeat
                 window.activity = prediction.activity
@@ -274,6 +439,30 @@ class Replay:
                 self._last_arrival = message.received
                 self.answered_seconds = message.received - self._begun
                 self._arrival.notify_all()
+
+    def _window_at(self, device: str, start: float) -> ExpectedWindow | None:
+        """Return the window that begins at ``start``, in seconds after that of the replay."""
+        # Windows of a file may begin half way between two of these numbers.
+        for number in {math.floor(start * SAMPLING_RATE_HZ), math.ceil(start * SAMPLING_RATE_HZ)}:
+            window = self.windows.get((device, number))
+            if window is not None and (
+                abs(window.start - start) * SAMPLING_RATE_HZ <= TOLERANCE_SAMPLES
+            ):
+                return window
+        return None
+
+
+def _one_after_another(own: Sequence[LabelledRecording]) -> tuple[list[float], float]:
+    """Return when each file begins, those of one phone in turn, and when the last ends."""
+    ends: dict[str, float] = {}
+    begins = []
+    for recording in own:
+        times = [part.readings.times for message in recording.messages for part in message]
+        device = recording.header.device
+        begins.append(ends[device] + BREAK_S if device in ends else 0.0)
+        length = max(one.max() for one in times) - min(one.min() for one in times)
+        ends[device] = begins[-1] + float(length)
+    return begins, max(ends.values(), default=0.0)
 
 
 class _Prediction(msgspec.Struct):
@@ -289,7 +478,7 @@ class Report:
     windows_expected: int
     windows_received: int
     windows_labelled: int
-    """Received windows within one activity; the others are not judged"""
+    """Received windows in which one known activity was done; the others are not judged"""
     accuracy: float | None
     """Share of the labelled windows that were recognised, 0 to 1"""
     recall: dict[str, float | None]
@@ -305,16 +494,13 @@ class Report:
 def report(replay: Replay) -> Report:
     """Return how a replay went."""
     received = [window for window in replay.windows.values() if window.activity is not None]
-    labelled = [window for window in received if window.label >= 0]
-    confusion: dict[str, dict[str, int]] = {
-        activity: dict.fromkeys(ACTIVITIES, 0) for activity in ACTIVITIES
-    }
-    for window in labelled:
-        row = confusion[ACTIVITIES[window.label]]
-        assert window.activity is not None
-        row[window.activity] = row.get(window.activity, 0) + 1
+    labelled = [window for window in received if window.done is not None]
+    counts = Counter((window.done or "", window.activity or "") for window in labelled)
+    others = sorted({name for pair in counts for name in pair} - set(ACTIVITIES))
+    activities = [*ACTIVITIES, *others]
+    confusion = {done: {other: counts[done, other] for other in activities} for done in activities}
     totals = {activity: sum(row.values()) for activity, row in confusion.items()}
-    right = {activity: confusion[activity][activity] for activity in ACTIVITIES}
+    right = {activity: confusion[activity][activity] for activity in activities}
     latencies_ms = [w.latency_s * 1000 for w in received if w.latency_s is not None]
     percentiles = np.percentile(latencies_ms, [50, 95, 99]) if latencies_ms else [None] * 3
     return Report(
@@ -322,7 +508,7 @@ def report(replay: Replay) -> Report:
         windows_received=len(received),
         windows_labelled=len(labelled),
         accuracy=sum(right.values()) / len(labelled) if labelled else None,
-        recall={a: right[a] / totals[a] if totals[a] else None for a in ACTIVITIES},
+        recall={a: right[a] / totals[a] if totals[a] else None for a in activities},
         confusion=confusion,
         latency_ms={
             name: None if value is None else round(float(value), 3)
@@ -337,14 +523,13 @@ def print_report(result: Report, console: Console) -> None:
     """Show the closing table to people."""
     table = Table(title="Windows by activity (rows) and what was recognised (columns)")
     table.add_column("", no_wrap=True)
-    for number in range(1, len(ACTIVITIES) + 1):
+    for number in range(1, len(result.recall) + 1):
         table.add_column(str(number), justify="right", no_wrap=True)
     table.add_column("recall", justify="right", no_wrap=True)
-    for number, activity in enumerate(ACTIVITIES, 1):
-        recall = result.recall[activity]
+    for number, (activity, recall) in enumerate(result.recall.items(), 1):
         table.add_row(
             f"{number} {activity}",
-            *(str(result.confusion[activity][other]) for other in ACTIVITIES),
+            *map(str, result.confusion[activity].values()),
             "-" if recall is None else f"{recall:.4f}",
         )
     console.print(table)
@@ -371,7 +556,9 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="har-replay: %(message)s")
     console = Console()
     try:
-        recordings = read_recordings(settings)
+        recordings: Sequence[Recording | LabelledRecording] = (
+            read_recordings(settings) if settings.recording in DATA_SETS else read_own(settings)
+        )
     except DataError as error:
         sys.exit(f"har-replay: {error}")
     listens = settings.wait or settings.speed == "max"
@@ -395,7 +582,7 @@ def main() -> None:
         sys.exit(f"har-replay: no har-stream on {connection.address}; start it before replaying")
 
     console.print(
-        f"{settings.recording}: {len(recordings)} phones, {replay.n_samples} samples, "
+        f"{settings.recording}: {replay.n_phones} phones, {replay.n_samples} samples, "
         f"speed {settings.speed}"
     )
     failure = None
@@ -409,7 +596,7 @@ def main() -> None:
         ) as progress:
             task = progress.add_task("", total=replay.n_samples)
             for batch in replay.send():
-                progress.advance(task, len(batch.rows))
+                progress.advance(task, batch.n_samples)
         replay.finish(wait=settings.wait)
     except TimeoutError as error:
         failure = str(error)

@@ -6,8 +6,16 @@ from pathlib import Path
 import pytest
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
+from pydantic_settings.sources.types import _CliPositionalArg
 
-from pipeline.settings import DemoSettings, ReplaySettings, StreamSettings
+from pipeline.settings import (
+    CalibrateSettings,
+    DemoSettings,
+    ImportSettings,
+    RecordSettings,
+    ReplaySettings,
+    StreamSettings,
+)
 from trainer.settings import TrainSettings
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -23,13 +31,29 @@ def settings_table(kind: type[BaseSettings]) -> str:
             default = ""
         elif isinstance(field.default, bool):
             default = "yes" if field.default else "no"
+        elif isinstance(field.default, list):
+            default = f"`{','.join(field.default)}`"
         else:
             default = f"`{field.default}`"
-        rows.append(f"| `--{name.replace('_', '-')}` | {default} | {field.description} |")
+        flag = f"--{(field.alias or name).replace('_', '-')}"
+        if any(marker is _CliPositionalArg for marker in field.metadata):
+            flag = name.upper()
+        rows.append(f"| `{flag}` | {default} | {field.description} |")
     return "\n".join(rows)
 
 
-@pytest.mark.parametrize("kind", [StreamSettings, ReplaySettings, DemoSettings, TrainSettings])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        StreamSettings,
+        CalibrateSettings,
+        ReplaySettings,
+        RecordSettings,
+        ImportSettings,
+        TrainSettings,
+        DemoSettings,
+    ],
+)
 def test_settings_tables(kind: type[BaseSettings]) -> None:
     """The README lists every setting of a command with its default and meaning."""
     assert settings_table(kind) in README

@@ -1,11 +1,14 @@
 import json
 import signal
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,12 +18,14 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.classifier import SHIPPED_MODELS, Classifier, find_model
 from pipeline.formats import native
+from pipeline.readings import MAX_PAYLOAD_BYTES, Clock, Readings, Sensor
 from pipeline.recognizer import Recognizer
-from pipeline.recordings import uci_har
+from pipeline.recordings import parquet, simulated, uci_har
+from pipeline.recordings.labelled import Header, LabelledReadings, LabelledRecording
 from pipeline.recordings.recording import Recording, Stretch
-from pipeline.replay import batches, payload
+from pipeline.replay import Batch, batches, own_batches, payload
 from pipeline.settings import ReplaySettings
-from pipeline.signals import ACTIVITIES
+from pipeline.signals import ACTIVITIES, STANDARD_GRAVITY
 
 if TYPE_CHECKING:
     from tests.conftest import Broker, Running
@@ -64,10 +69,8 @@ def test_the_books_agree_with_the_recognizer(
     recognizer = Recognizer(classifier, hop=hop)
     recognizer.admit("phone")
     for batch in batches(recording(lengths, width=width), rows=rows, hop=hop):
-        message = native.decode(
-            "har/phone/samples", payload(batch, epoch=EPOCH, recording="once more")
-        )
-        predictions = recognizer.push([message]).predictions
+        message = native.decode(payload(batch, epoch=EPOCH, recording="once more"), "phone")
+        predictions = recognizer.push(message).predictions
         expected = [round(start * 50) for start, _ in batch.completes]
         assert expected == [round((p.start - EPOCH) * 50) for p in predictions]
 
@@ -93,13 +96,122 @@ def test_messages_hold_every_sample_once(rows: int) -> None:
 
 
 def test_windows_of_two_activities_are_not_judged() -> None:
-    """A window whose samples have different labels has the label -1."""
+    """A window whose samples have different labels has no activity."""
     labels = np.repeat(np.array([3, 4], np.int8), 128)
     stretch = Stretch(0.0, np.zeros((256, 9)), labels)
 
     made = batches(Recording("phone", (stretch,)), rows=25, hop=64)
 
-    assert [(0.0, 3), (1.28, -1), (2.56, 4)] == [w for batch in made for w in batch.completes]
+    expected = [(0.0, "SITTING"), (1.28, None), (2.56, "STANDING")]
+    assert expected == [window for batch in made for window in batch.completes]
+
+
+# Recordings of one's own
+
+
+def own_recording(
+    messages: list[list[tuple[Sensor, int]]], *, begins: float, clock: Clock = "epoch"
+) -> LabelledRecording:
+    """Return messages of so many samples of each sensor, at times that nobody would choose."""
+    rng = np.random.default_rng(len(messages))
+    rates_hz: dict[str, float] = {"motion": 50.0, "accelerometer": 99.7, "gyroscope": 103.1}
+    n_sent: Counter[Sensor] = Counter()
+    made = []
+    for message in messages:
+        parts = []
+        for sensor, n_samples in message:
+            numbers = n_sent[sensor] + np.arange(n_samples)
+            n_sent[sensor] += n_samples
+            jitter = rng.uniform(-2e-3, 2e-3, n_samples)
+            times = begins + numbers / rates_hz.get(sensor, 61.3) + jitter
+            values = rng.normal(size=(n_samples, 6 if sensor == "motion" else 3))
+            readings = Readings("phone", times, values, sensor, "before", clock)
+            parts.append(LabelledReadings(readings, (numbers // 200 - 1).astype(np.int16)))
+        made.append(tuple(parts))
+    header = Header(
+        device="phone", recording="before", format="native", clock=clock, convention="android",
+        convention_from="setting", created="", software="",
+    )  # fmt: skip
+    return LabelledRecording(header, ("JUMPING", *ACTIVITIES), tuple(made))
+
+
+def decoded(batch: Batch) -> list[Readings]:
+    """Return what har-stream reads of a batch."""
+    return list(native.decode(payload(batch, epoch=EPOCH, recording="again"), "phone"))
+
+
+MESSAGES: Final[list[list[tuple[Sensor, int]]]] = [
+    [("gyroscope", 10), ("accelerometer", 9)],
+    [("accelerometer", 1), ("gravity", 5), ("gyroscope", 7)],
+    [("motion", 11)],
+    [("gravity", 2), ("gyroscope", 1), ("gyroscope_uncalibrated", 3), ("linear_acceleration", 1)],
+]
+
+
+@pytest.mark.parametrize("original_times", [True, False])
+@pytest.mark.parametrize("begins", [1.4e9 + 0.123457, 3925.657519043709])
+def test_files_are_played_as_they_were_recorded(begins: float, original_times: bool) -> None:
+    """Each reading comes back bit by bit in its order, moved by whole seconds of the epoch."""
+    recording = own_recording(MESSAGES, begins=begins)
+    sent = [part.readings for message in recording.messages for part in message]
+    made = list(
+        own_batches(recording, hop=64, epoch=1.8e9, begins=3.0, original_times=original_times)
+    )
+    back = [readings for batch in made for readings in decoded(batch)]
+    shift = 0 if original_times else back[0].times[0] - sent[0].times[0]
+    assert [one.sensor for one in sent] == [one.sensor for one in back]
+    for one, other in zip(sent, back, strict=True):
+        assert ("phone", "again", "epoch") == (other.device, other.recording, other.clock)
+        np.testing.assert_array_equal(one.values, other.values)
+        if original_times or begins > 1e9:
+            assert float(shift).is_integer()
+            np.testing.assert_array_equal(one.times, other.times - shift)
+        else:
+            np.testing.assert_allclose(one.times, other.times - shift, atol=2.5e-7)
+    assert [1, 1, 3, 1, 3, 1] == [len(batch.rows) for batch in made]
+    if not original_times:
+        assert 1.8e9 + 2.0 < min(one.times.min() for one in back) <= 1.8e9 + 3.0
+
+
+def test_a_message_that_is_too_large_is_cut() -> None:
+    """What would be refused for its size is sent as several messages."""
+    recording = own_recording([[("accelerometer", 9_000), ("gyroscope", 9_000)]], begins=1.4e9)
+    made = list(own_batches(recording, hop=64, epoch=0.0, begins=0.0, original_times=True))
+    assert [5_000, 4_000, 5_000, 4_000] == [batch.n_samples for batch in made]
+    for batch in made:
+        assert len(payload(batch, epoch=0.0, recording="")) <= MAX_PAYLOAD_BYTES
+
+
+@given(
+    sizes=st.lists(st.integers(1, 90), min_size=1, max_size=12),
+    sensors=st.sampled_from([("motion",), ("accelerometer", "gyroscope")]),
+    hop=st.integers(16, 128),
+)
+@settings(max_examples=30)
+def test_the_books_of_files_agree_with_the_recognizer(
+    classifier: Classifier, sizes: list[int], sensors: tuple[Sensor, ...], hop: int
+) -> None:
+    """Each message of a file completes just the windows that the recognizer then predicts."""
+    messages = [[(sensor, size) for sensor in sensors] for size in sizes]
+    recognizer = Recognizer(classifier, hop=hop)
+    recognizer.admit("phone")
+    recording = own_recording(messages, begins=1.5e9)
+    for batch in own_batches(recording, hop=hop, epoch=EPOCH, begins=0.0, original_times=False):
+        predictions = recognizer.push(decoded(batch)).predictions
+        expected = [start for start, _ in batch.completes]
+        assert expected == pytest.approx([p.start - EPOCH for p in predictions], abs=1e-6)
+
+
+def test_the_books_know_what_was_done() -> None:
+    """A window of a file is judged by the activity that all its samples share."""
+    recording = own_recording([[("motion", 50)]] * 20, begins=1.4e9)
+    made = own_batches(recording, hop=64, epoch=0.0, begins=0.0, original_times=True)
+    done = dict(window for batch in made for window in batch.completes)
+    expected = ["JUMPING", "WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS"]
+    assert expected == list(dict.fromkeys(name for name in done.values() if name))
+    for start, name in done.items():
+        first, last = ((start - 1.4e9 + at) * 50 for at in (0.0, 127 / 50))
+        assert (round(first) // 200 == round(last) // 200 and first >= 199) == (name is not None)
 
 
 # With a broker
@@ -248,6 +360,106 @@ def test_a_replay_may_be_played_twice(
         assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-6)
 
 
+def phone_messages(seconds: float) -> list[bytes]:
+    """Return what a phone sends whose two sensors have clocks of their own, ending now."""
+    (stretch,) = simulated.recordings(1, seconds=seconds, seed=8)[0].stretches
+    rng = np.random.default_rng(1)
+    times = np.sort(np.arange(len(stretch.samples)) / 50 + rng.uniform(-4e-3, 4e-3))
+    times += time.time() - seconds
+    messages = []
+    for first in range(0, len(times), 17):
+        part = slice(first, first + 17)
+        sensors = {
+            "gyroscope": (times[part] + 1.7e-3, stretch.samples[part, 3:], "rad/s"),
+            "accelerometer": (times[part], stretch.samples[part, :3] / STANDARD_GRAVITY, "g"),
+        }
+        messages.append(
+            msgspec.json.encode(
+                {
+                    "sensors": {
+                        name: {"time": at.tolist(), "values": values.tolist(), "unit": unit}
+                        for name, (at, values, unit) in sensors.items()
+                    }
+                }
+            )
+        )
+    return messages
+
+
+@pytest.mark.broker
+def test_a_recorded_phone_is_recognised_as_it_was_live(
+    broker: "Broker",
+    start_stream: "Start",
+    start_command: "Start",
+    run_command: "Run",
+    predictions: list[dict[str, Any]],
+    tiny_model: Path,
+    tmp_path: Path,
+) -> None:
+    """What har-record keeps of a phone and har-replay plays gives the very same predictions."""
+    start_stream(tiny_model)
+    recording = start_command("har-record", *broker.flags, "--device", "mine", "--label", "walking")
+    recording.await_log("Recording mine")
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.connect(broker.host, broker.port)
+    client.loop_start()
+    for message in phone_messages(seconds=20.0):
+        client.publish("har/mine/samples", message, 1).wait_for_publish(TIMEOUT_S)
+    client.disconnect()
+    client.loop_stop()
+    n_expected = (20 * 50 - 128 - 4) // 64 + 1
+    deadline = time.monotonic() + TIMEOUT_S
+    while len(predictions) < n_expected:
+        assert time.monotonic() < deadline, len(predictions)
+    assert recording.end() == 0
+
+    live = list(predictions)
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "recordings", "--speed", "max", "--wait",
+        "--report", "report.json",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+
+    again = predictions[len(live) :]
+    assert len(live) == len(again)
+    (shift,) = {round(b["start"] - a["start"], 6) for a, b in zip(live, again, strict=True)}
+    assert float(shift).is_integer()
+    for one, other in zip(live, again, strict=True):
+        for key in ("device", "activity", "probability", "probabilities"):
+            assert one[key] == other[key]
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["windows_received"] == report["windows_labelled"] == len(live)
+    assert report["recall"]["WALKING"] == report["accuracy"]
+
+
+@pytest.mark.broker
+def test_two_files_of_one_phone_are_played_in_turn(
+    broker: "Broker", start_stream: "Start", run_command: "Run", tiny_model: Path, tmp_path: Path
+) -> None:
+    """A folder's recordings follow each other, and names that are none of the six have a row."""
+    start_stream(tiny_model)
+    one = own_recording([[("motion", 50)]] * 20, begins=1.4e9)
+    for name in ("a", "b"):
+        journal = parquet.Journal(
+            tmp_path / "own", msgspec.structs.replace(one.header, created=name)
+        )
+        journal.label(-np.inf, "JUMPING")
+        for number, message in enumerate(one.messages):
+            journal.append(number, message[0].readings)
+        journal.close()
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "own", "--speed", "max", "--wait",
+        "--report", "report.json",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    n_windows = 2 * ((20 * 50 - 1 - 128) // 64 + 1)
+    assert n_windows == report["windows_expected"] == report["windows_received"]
+    assert "own: 1 phones, 2000 samples" in result.stdout
+    assert "7 JUMPING" in result.stdout
+    assert 0.0 == report["recall"]["JUMPING"]
+
+
 @pytest.mark.broker
 def test_without_waiting(broker: "Broker", run_command: "Run") -> None:
     """Without --wait a replay plays to whoever listens, and ends with 0."""
@@ -324,6 +536,24 @@ def test_no_data(run_command: "Run", tmp_path: Path) -> None:
     result = run_command("har-replay", "--broker", "127.0.0.1", "--data", str(tmp_path))
     assert result.returncode == 1
     assert result.stderr.startswith(f"har-replay: {tmp_path}: holds no UCI HAR data set")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--recording", "own.parquet"], "har-replay: own.parquet: no such recording or folder"),
+        (["--recording", "."], "har-replay: .: holds no recordings (*.parquet)"),
+        (["--recording", "own.parquet", "--subjects", "1"], "--subjects and --activity are for"),
+        (["--activity", "JUMPING"], "har-replay: --activity is for --recording simulated"),
+        (["--recording", "simulated", "--activity", "FLYING"], "no activity 'FLYING': there are"),
+    ],
+)
+def test_what_is_not_there(run_command: "Run", flags: list[str], words: str) -> None:
+    """Files that are missing, and activities that there are none of, end it with one line."""
+    result = run_command("har-replay", "--broker", "127.0.0.1", *flags)
+    assert result.returncode == 1
+    assert words in result.stderr
     assert result.stderr.count("\n") == 1
 
 

@@ -5,7 +5,6 @@ those of the first seed, which is fixed beforehand. A finished training is kept,
 run goes on where it was stopped.
 """
 
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -17,8 +16,9 @@ import keras
 from pipeline.recordings.uci_har import DataSet
 from pipeline.signals import ACTIVITIES
 from trainer import evaluation
-from trainer.export import export, make_card
+from trainer.export import export, make_card, save_with_card
 from trainer.models import BUILDERS
+from trainer.own import OwnWindows
 from trainer.report import (
     Recipe,
     SeedRecord,
@@ -37,13 +37,13 @@ Say = Callable[[str], None]
 _CURVES: Final = {
     "": "training subjects without the held-out ones",
     "val_": "held-out training subjects",
-    "refit_": "all training subjects, fitted again",
+    "refit_": "all windows, fitted again",
 }
 """What the learning curves show, by the beginning of their histories' names."""
 
 
-def run(settings: TrainSettings, data: DataSet, *, say: Say) -> None:
-    """Train, export and report what ``settings`` name.
+def run(settings: TrainSettings, data: DataSet, own: OwnWindows | None = None, *, say: Say) -> None:
+    """Train, export and report what ``settings`` name, on the data set and one's own windows.
 
     Raises:
         ExportError: an exported model does not keep the contract.
@@ -58,31 +58,35 @@ def run(settings: TrainSettings, data: DataSet, *, say: Say) -> None:
             f"WARNING: {data.source} is not the published UCI HAR data set: "
             "the results cannot be compared with those on it"
         )
+    if own is not None:
+        say(f"own recordings: {own.told()}")
     for name in BUILDERS if settings.model == "all" else [settings.model]:
-        _run_model(name, settings, data, say=say)
+        _run_model(name, settings, data, own, say=say)
 
 
-def _run_model(name: str, settings: TrainSettings, data: DataSet, *, say: Say) -> None:
+def _run_model(
+    name: str, settings: TrainSettings, data: DataSet, own: OwnWindows | None, *, say: Say
+) -> None:
     """Train one model with every seed, export the first seed's, and report."""
     started = time.perf_counter()
     folder = settings.out / name
     folder.mkdir(parents=True, exist_ok=True)
-    recipe = recipe_of(settings, data)
+    activities = ACTIVITIES if own is None else own.activities
+    recipe = recipe_of(settings, data, own)
     records = [
-        _train_seed(name, seed, settings, data, recipe=recipe, say=say)
+        _train_seed(name, seed, settings, data, own, recipe=recipe, say=say)
         for seed in range(settings.seed, settings.seed + settings.seeds)
     ]
     exported = records[0]
     scores = exported.scores
-    selection = _selection(exported, n_subjects=len(different(data.train.subjects)))
+    selection = _selection(exported, own, n_subjects=len(different(data.train.subjects)))
 
-    keras_file = _keras_file(folder, exported.seed)
-    model = keras.saving.load_model(keras_file)
+    model = keras.saving.load_model(_keras_file(folder, exported.seed))
     card = make_card(
         model,
         name=name,
-        activities=ACTIVITIES,
-        data_hash=data.data_hash,
+        activities=activities,
+        data_hash=data.data_hash if own is None else f"{data.data_hash}+{own.data_hash}",
         seed=exported.seed,
         test_accuracy=scores.accuracy,
         selection=selection,
@@ -95,22 +99,23 @@ def _run_model(name: str, settings: TrainSettings, data: DataSet, *, say: Say) -
         windows=data.test.windows,
         reference=probabilities(model, data.test.windows),
     )
-    shutil.copyfile(keras_file, folder / "model.keras")
+    save_with_card(model, folder / "model.keras", card=card)
     write_json(
         folder / "report.json",
         report(
             records,
             model=name,
             identity=card.identity,
-            activities=ACTIVITIES,
+            activities=activities,
             selection=selection,
             data=data,
+            own=own,
             wall_seconds=time.perf_counter() - started,
         ),
     )
     evaluation.plot_confusion(
         scores,
-        ACTIVITIES,
+        activities,
         folder / "confusion_matrix.png",
         title=f"{card.identity} (seed {exported.seed}) on the UCI HAR test split",
     )
@@ -122,7 +127,7 @@ def _run_model(name: str, settings: TrainSettings, data: DataSet, *, say: Say) -
         chosen_epochs=exported.epochs,
         labels=_CURVES,
     )
-    say(f"\n{evaluation.table(scores, ACTIVITIES)}")
+    say(f"\n{evaluation.table(scores, activities)}")
     say(f"\n{card.identity}: test accuracy {scores.accuracy:.4f} (seed {exported.seed})")
     if len(records) > 1:
         accuracies = evaluation.with_sd([record.scores.accuracy for record in records])
@@ -131,7 +136,14 @@ def _run_model(name: str, settings: TrainSettings, data: DataSet, *, say: Say) -
 
 
 def _train_seed(
-    name: str, seed: int, settings: TrainSettings, data: DataSet, *, recipe: Recipe, say: Say
+    name: str,
+    seed: int,
+    settings: TrainSettings,
+    data: DataSet,
+    own: OwnWindows | None,
+    *,
+    recipe: Recipe,
+    say: Say,
 ) -> SeedRecord:
     """Return the record of a training that was finished before, or that is done now."""
     folder = settings.out / name
@@ -143,16 +155,18 @@ def _train_seed(
 
     say(f"\n{name}, seed {seed}: choosing the number of epochs, then training")
     record_file.unlink(missing_ok=True)  # an older one would not fit the new weights
+    n_activities = len(ACTIVITIES if own is None else own.activities)
     fitted = fit(
-        lambda windows: BUILDERS[name](windows, len(ACTIVITIES), settings),
+        lambda windows: BUILDERS[name](windows, n_activities, settings),
         data.train,
         fitting=settings,
         seed=seed,
+        extra=None if own is None else own.split,
         # A bar needs a terminal; in a file it would be a line for every step.
         verbose=1 if sys.stdout.isatty() else 2,
     )
     predictions = probabilities(fitted.model, data.test.windows).argmax(axis=1)
-    scores = evaluation.score(data.test.labels, predictions, n_activities=len(ACTIVITIES))
+    scores = evaluation.score(data.test.labels, predictions, n_activities=n_activities)
     record = SeedRecord(
         recipe=recipe,
         seed=seed,
@@ -182,7 +196,7 @@ def _told(record: SeedRecord) -> str:
     )
 
 
-def _selection(record: SeedRecord, *, n_subjects: int) -> str:
+def _selection(record: SeedRecord, own: OwnWindows | None, *, n_subjects: int) -> str:
     """Return in a sentence how the epochs and the weights were chosen."""
     n_held_out = len(record.held_out_subjects)
     then = (
@@ -194,7 +208,7 @@ def _selection(record: SeedRecord, *, n_subjects: int) -> str:
         f"number of epochs by the accuracy on {n_held_out} of the {n_subjects} training subjects, "
         f"held out whole, drawn by the seed; {then}; seed fixed beforehand; "
         "test split evaluated once, at the end"
-    )
+    ) + ("" if own is None else f"; in every fit also own recordings, {own.told()}")
 
 
 def _histories(record: SeedRecord) -> dict[str, list[float]]:

@@ -4,7 +4,9 @@ The file is there only if it keeps the contract: the pipeline's own classifier g
 probabilities that Keras gave, and the graph is one that onnxruntime runs fast.
 """
 
+import os
 import tempfile
+import zipfile
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -26,6 +28,7 @@ from pipeline.classifier import (
     ModelError,
 )
 from pipeline.signals import CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
+from trainer.settings import SettingError
 
 OPSET: Final = 18
 """The newest that tf2onnx 1.17 writes."""
@@ -45,6 +48,9 @@ _SPARE_BYTES: Final = 256 * 1024
 
 _VERSION_DIGITS: Final = 8
 
+_CARD_FILE: Final = f"{CARD_KEY}.json"
+"""Name of the card in a Keras file, which is a zip and may hold more than Keras puts there."""
+
 
 class ExportError(Exception):
     """The model does not keep the contract between trainer and pipeline; no file was written."""
@@ -59,6 +65,7 @@ def make_card(
     seed: int,
     test_accuracy: float,
     selection: str,
+    parent: str | None = None,
 ) -> ModelCard:
     """Return the card of a model trained on UCI HAR; the arguments are the card's own fields."""
     return ModelCard(
@@ -74,6 +81,7 @@ def make_card(
         test_accuracy=test_accuracy,
         selection=selection,
         licence=LICENCE,
+        parent=parent,
     )
 
 
@@ -83,6 +91,33 @@ def version(model: keras.Model) -> str:
     for weights in model.get_weights():
         digest.update(np.ascontiguousarray(weights, "<f4").tobytes())
     return digest.hexdigest()[:_VERSION_DIGITS]
+
+
+def save_with_card(model: keras.Model, path: Path, *, card: ModelCard) -> None:
+    """Write the model with its card as a Keras file, whole or not at all."""
+    unfinished = path.with_name(f".unfinished-{path.name}")
+    model.save(unfinished)
+    with zipfile.ZipFile(unfinished, "a") as archive:
+        archive.writestr(_CARD_FILE, msgspec.json.encode(card))
+    os.replace(unfinished, path)
+
+
+def load_with_card(path: Path) -> tuple[keras.Model, ModelCard]:
+    """Return the model and the card in a Keras file of `save_with_card`.
+
+    Raises:
+        SettingError: the file is missing, damaged, or was not written so.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            card = msgspec.json.decode(archive.read(_CARD_FILE), type=ModelCard)
+        return keras.saving.load_model(path), card
+    except KeyError as error:
+        raise SettingError(
+            f"{path}: tells nothing of its activities: train it anew and give its model.keras"
+        ) from error
+    except (OSError, ValueError, zipfile.BadZipFile, msgspec.MsgspecError) as error:
+        raise SettingError(f"{path}: is no model.keras of har-train: {error}") from error
 
 
 def export(

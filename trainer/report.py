@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import DataSet, Split
 from trainer.evaluation import Scores, mean_and_sd
+from trainer.own import OwnWindows
 from trainer.settings import Fitting, Sizes, TrainSettings
 
 _EXPORT_PACKAGES: Final = ("onnx", "onnxruntime", "tf2onnx")
@@ -53,14 +54,17 @@ class SeedRecord(msgspec.Struct, frozen=True, kw_only=True):
         return Scores(np.array(self.confusion_matrix, np.int64))
 
 
-def recipe_of(settings: TrainSettings, data: DataSet) -> Recipe:
+def recipe_of(settings: TrainSettings, data: DataSet, own: OwnWindows | None) -> Recipe:
     """Return all that decides the weights, besides model and seed."""
     fields = [*Fitting.model_fields, *Sizes.model_fields]
-    return {
+    recipe: Recipe = {
         "settings": {name: getattr(settings, name) for name in fields},
         "data_hash": data.data_hash,
         "versions": training_versions(),
     }
+    if own is not None:
+        recipe |= {"own_hash": own.data_hash, "frame": settings.frame}
+    return recipe
 
 
 def training_versions() -> dict[str, str]:
@@ -92,6 +96,7 @@ def report(
     activities: Sequence[str],
     selection: str,
     data: DataSet,
+    own: OwnWindows | None,
     wall_seconds: float,
 ) -> dict[str, Any]:
     """Return the report of one model; the first record is that of the exported weights."""
@@ -99,24 +104,13 @@ def report(
     scores = exported.scores
     accuracies = [record.scores.accuracy for record in records]
     mean, sd = mean_and_sd(accuracies)
-    per_class = zip(
-        activities,
-        scores.precision.tolist(),
-        scores.recall.tolist(),
-        scores.f1.tolist(),
-        scores.support.tolist(),
-        strict=True,
-    )
     return {
         "model": model,
         "identity": identity,
         "seed": exported.seed,
         "accuracy": scores.accuracy,
         "activities": list(activities),
-        "classes": {
-            activity: {"precision": precision, "recall": recall, "f1": f1, "windows": windows}
-            for activity, precision, recall, f1, windows in per_class
-        },
+        "classes": figures_by_class(scores, activities),
         "confusion_matrix": exported.confusion_matrix,  # rows true, columns predicted
         "parameters": exported.parameters,
         "epochs": exported.epochs,
@@ -140,21 +134,55 @@ def report(
             for record in records
         ],
         "settings": exported.recipe["settings"],
-        "versions": {"python": platform.python_version()}
-        | exported.recipe["versions"]
-        | {name: version(name) for name in _EXPORT_PACKAGES},
-        "data": {
-            "hash": data.data_hash,
-            "published": data.published,
-            "train": _described(data.train),
-            "test": _described(data.test),
-        },
+        "versions": all_versions(exported.recipe["versions"]),
+        "data": described(data),
+        "own": None if own is None else own_described(own),
         "training_seconds": round(sum(record.seconds for record in records), 1),
         "wall_seconds": round(wall_seconds, 1),
     }
 
 
-def _described(split: Split) -> dict[str, Any]:
+def figures_by_class(scores: Scores, activities: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return what the scores say of each activity."""
+    return {
+        activity: {"precision": precision, "recall": recall, "f1": f1, "windows": windows}
+        for activity, precision, recall, f1, windows in zip(
+            activities,
+            scores.precision.tolist(),
+            scores.recall.tolist(),
+            scores.f1.tolist(),
+            scores.support.tolist(),
+            strict=True,
+        )
+    }
+
+
+def all_versions(training: dict[str, str]) -> dict[str, str]:
+    """Return the versions that a report names."""
+    exporting = {name: version(name) for name in _EXPORT_PACKAGES}
+    return {"python": platform.python_version()} | training | exporting
+
+
+def described(data: DataSet) -> dict[str, Any]:
+    """Return what a report says of the data set."""
+    return {
+        "hash": data.data_hash,
+        "published": data.published,
+        "train": _split_described(data.train),
+        "test": _split_described(data.test),
+    }
+
+
+def own_described(own: OwnWindows) -> dict[str, Any]:
+    """Return what a report says of one's own recordings."""
+    return {
+        "hash": own.data_hash,
+        "devices": list(own.devices),
+        "windows": own.counts(),
+    }
+
+
+def _split_described(split: Split) -> dict[str, Any]:
     return {"windows": len(split.labels), "subjects": different(split.subjects)}
 
 

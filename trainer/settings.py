@@ -15,8 +15,9 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic_settings import SettingsConfigDict
 
-from pipeline.settings import CommandSettings
+from pipeline.settings import CommandSettings, CommaSeparated
 from pipeline.signals import WINDOW_LENGTH
 
 
@@ -36,6 +37,13 @@ class Task(BaseModel):
     out: Path = Field(Path("out"), description="folder for models and reports")
     seed: int = Field(1, ge=0, lt=2**31, description="first seed; its model is exported")
     seeds: PositiveInt = Field(1, description="how many seeds to train, from the first on")
+    extra: list[Path] = Field(
+        [], description="own recordings to learn from too: .parquet files or folders of them"
+    )
+    frame: CommaSeparated = Field(
+        ["landscape"],
+        description="how their phones were worn, as har-stream has it; DEVICE=portrait for one",
+    )
 
 
 class Fitting(BaseModel):
@@ -53,6 +61,20 @@ class Fitting(BaseModel):
         5, description="epochs without better accuracy on them until it stops"
     )
     refit: bool = Field(True, description="then fit all training subjects for so many epochs")
+
+
+class Tuning(BaseModel):
+    """How a trained model is taught by more recordings."""
+
+    parent: Path | None = Field(
+        None,
+        alias="from",
+        description="model.keras of har-train to teach the extra recordings, not to begin anew",
+    )
+    tuning_epochs: PositiveInt = Field(5, description="epochs of that")
+    tuning_rate: PositiveFloat = Field(
+        1e-4, allow_inf_nan=False, description="learning rate of that"
+    )
 
 
 class Sizes(BaseModel):
@@ -82,5 +104,7 @@ class Sizes(BaseModel):
         return n_length
 
 
-class TrainSettings(Sizes, Fitting, Task, CommandSettings):
+class TrainSettings(Sizes, Fitting, Tuning, Task, CommandSettings):
     """Train the activity models on the UCI HAR data set and export them to ONNX."""
+
+    model_config = SettingsConfigDict(env_prefix_target="all")  # HAR_FROM, as ``from`` is an alias

@@ -12,9 +12,11 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Final
 
+from pipeline.placements import PlacementError, Placements
 from pipeline.recordings import uci_har
 from pipeline.recordings.recording import DataError
 from pipeline.settings import from_command_line
+from trainer import own
 from trainer.settings import SettingError, TrainSettings
 
 _EXTRA: Final = ("matplotlib", "onnx", "tensorflow", "keras", "tf2onnx")
@@ -31,21 +33,42 @@ def main() -> None:
         if find_spec(package) is None:
             sys.exit(f"har-train: {package} is not installed; pip install 'har-stream[train]'")
     try:
-        data = uci_har.load(settings.data)
-    except DataError as error:
+        placements = Placements(frames=settings.frame)
+        data = _data(settings)
+    except (DataError, PlacementError) as error:
         sys.exit(f"har-train: {error}")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     with _quiet_tensorflow():
-        from trainer import experiment
+        from trainer import experiment, tuning
         from trainer.export import ExportError
     # It would warn that every further model is traced anew.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
-        experiment.run(settings, data, say=partial(print, flush=True))
-    except (SettingError, ExportError, OSError) as error:
+        say = partial(print, flush=True)
+        if settings.parent is not None:
+            tuning.run(settings, settings.parent, data, placements, say=say)
+        else:
+            assert data is not None
+            extra = own.load(settings.extra, placements) if settings.extra else None
+            experiment.run(settings, data, extra, say=say)
+    except (DataError, SettingError, ExportError, OSError) as error:
         sys.exit(f"har-train: {error}")
     except KeyboardInterrupt:
         sys.exit("har-train: stopped; the same command goes on after the last finished seed")
+
+
+def _data(settings: TrainSettings) -> uci_har.DataSet | None:
+    """Return the data set; None if it is not at hand and a trained model can be taught without.
+
+    Raises:
+        DataError: it cannot be had, or is not where the settings say.
+    """
+    if settings.parent is None or settings.data is not None:
+        return uci_har.load(settings.data)
+    try:
+        return uci_har.load(download=False)
+    except DataError:
+        return None
 
 
 @contextmanager

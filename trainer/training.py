@@ -17,6 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import Split
+from trainer.own import joined
 from trainer.settings import Fitting, SettingError
 
 History = dict[str, list[float]]
@@ -38,7 +39,7 @@ class Fitted:
     selection: History
     """While choosing: on the other training subjects, and as ``val_...`` on those held out"""
     refit: History | None
-    """While fitting again on all training subjects, None without refit"""
+    """While fitting again on all windows, None without refit"""
     seconds: float
     """Wall time"""
 
@@ -49,6 +50,7 @@ def fit(
     *,
     fitting: Fitting,
     seed: int,
+    extra: Split | None = None,
     verbose: int = 0,
 ) -> Fitted:
     """Return the model that ``build`` makes of training windows, trained.
@@ -60,6 +62,8 @@ def fit(
         train: the training split.
         fitting: how long, how fast, and with how many subjects held out.
         seed: draws the held-out subjects, the initial weights, the dropout and the batches.
+        extra: more windows to fit to, of which none is held out: so the number of epochs is
+            chosen as without them, and an activity of one device alone is learnt at all.
         verbose: Keras' way of showing progress: 0 none, 1 a bar an epoch, 2 a line an epoch.
 
     Raises:
@@ -71,6 +75,8 @@ def fit(
     held_out = draw_subjects(train.subjects, fitting.validation_subjects, seed=seed)
     is_held_out = np.isin(train.subjects, held_out)
     kept, validation = _select(train, ~is_held_out), _select(train, is_held_out)
+    if extra is not None:
+        kept, train = joined(kept, extra), joined(train, extra)
 
     model = _new_model(build, kept, fitting=fitting, seed=seed)
     stopping = keras.callbacks.EarlyStopping(
@@ -122,6 +128,27 @@ def count_parameters(model: keras.Model) -> int:
     return int(sum(weights.size for weights in map(np.asarray, model.trainable_weights)))
 
 
+def tune(
+    model: keras.Model,
+    windows: Split,
+    *,
+    epochs: int,
+    learning_rate: float,
+    fitting: Fitting,
+    seed: int,
+    verbose: int = 0,
+) -> History:
+    """Fit a trained model to windows, for some epochs; return what Keras recorded.
+
+    Raises:
+        SettingError: the loss became infinite or not a number.
+    """
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(seed)
+    _compile(model, learning_rate)
+    return _fit(model, windows, epochs=epochs, fitting=fitting, verbose=verbose)
+
+
 def _new_model(
     build: Callable[[NDArray[np.float32]], keras.Model],
     split: Split,
@@ -132,14 +159,18 @@ def _new_model(
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     model = build(split.windows)
+    _compile(model, fitting.learning_rate)
+    return model
+
+
+def _compile(model: keras.Model, learning_rate: float) -> None:
     # Fastest as it is: XLA is ruled out by determinism, and neither an unrolled LSTM nor more
     # steps an execution saved any time on two cores.
     model.compile(
-        optimizer=keras.optimizers.Adam(fitting.learning_rate),
+        optimizer=keras.optimizers.Adam(learning_rate),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
-    return model
 
 
 def _fit(
@@ -151,7 +182,7 @@ def _fit(
     if not np.isfinite([*history.values()]).all():
         raise SettingError(
             "the loss became infinite or not a number; "
-            f"try a learning rate below {fitting.learning_rate:g}"
+            f"try a learning rate below {float(model.optimizer.learning_rate):g}"
         )
     return history
 

@@ -9,6 +9,7 @@ over the labelled segments. A simulated phone is an average person's: it shows t
 phone to activity works, not how well anybody is recognised.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -136,49 +137,100 @@ MOTIONS: Final = {
 }
 """The motion of each of `ACTIVITIES`."""
 
+EXTRA_MOTIONS: Final = {
+    "JUMPING": Motion(
+        mean=(1.00, -0.17, -0.05, 0.00, 0.00, 0.00),
+        scatter=(0.15, 0.12, 0.12, 0.35, 0.35, 0.25),
+        scatter_hz=8.0,
+        stride_hz=2.0,
+        amplitudes=(
+            (1.405, 0.340, 0.135, 0.028),
+            (0.12, 0.06, 0.02, 0.01),
+            (0.15, 0.06, 0.02, 0.01),
+            (0.20, 0.10, 0.04, 0.02),
+            (0.60, 0.25, 0.08, 0.04),
+            (0.25, 0.12, 0.05, 0.02),
+        ),
+        phases_deg=(
+            (0, 0, 180, 180),
+            (180, 60, -60, 0),
+            (-30, 90, 0, 0),
+            (60, -120, 0, 0),
+            (90, 0, 90, 0),
+            (-90, 30, 0, 0),
+        ),
+    ),
+}
+"""Motions that are none of `ACTIVITIES`, to show how one is learnt; thought up, not measured.
 
-def recordings(phones: int = 6, *, seconds: float = 60.0, seed: int = 0) -> list[Recording]:
+``JUMPING`` is hopping on the spot, twice a second. For 60 % of a hop, c, the feet are on the ground
+and the force on the body is half a sine; then the body falls freely and the accelerometer reads
+nothing. As nobody takes off for good, the mean is 1 g, which gives the force's harmonics in g:
+2 cos(pi n c) / (1 - (2 n c)²). The body sways a little to it, forward and back most."""
+
+LABELS: Final = (*ACTIVITIES, *EXTRA_MOTIONS)
+"""What the labels of simulated recordings stand for: `ACTIVITIES` first."""
+
+_ALL_MOTIONS: Final = MOTIONS | EXTRA_MOTIONS
+
+
+def recordings(
+    phones: int = 6, *, seconds: float = 60.0, seed: int = 0, activity: str | None = None
+) -> list[Recording]:
     """Return the raw recordings of ``phone-1``, ``phone-2``, ... , one stretch each.
 
     Every phone goes through all six activities in equal shares of the time, each phone starting
-    with another one. Samples are ``(n_samples, 6)`` float64 in m/s² and rad/s; while one activity
-    passes into the next, the label is -1. The same seed gives a phone the same samples, whatever
-    the number of phones.
+    with another one; or it does nothing but ``activity``, one of `LABELS`. Samples are
+    ``(n_samples, 6)`` float64 in m/s² and rad/s; labels are indices into `LABELS`, and -1 while
+    one activity passes into the next. The same seed gives a phone the same samples, whatever the
+    number of phones.
 
     Raises:
-        ValueError: ``seconds`` leaves the activities no time beside their transitions.
+        ValueError: ``seconds`` leaves the activities no time beside their transitions, or there is
+            no such activity.
     """
+    if activity is not None and activity not in LABELS:
+        raise ValueError(f"no activity {activity!r}: there are {', '.join(LABELS)}")
     n_samples = round(seconds * SAMPLING_RATE_HZ)
-    if n_samples < 2 * TRANSITION * len(ACTIVITIES):
+    if activity is None and n_samples < 2 * TRANSITION * len(ACTIVITIES):
         least_s = 2 * TRANSITION * len(ACTIVITIES) / SAMPLING_RATE_HZ
         raise ValueError(f"{seconds:g} s are too short for six activities: take {least_s:g} s")
+    every = list(range(len(ACTIVITIES)))
     return [
-        Recording(f"phone-{phone + 1}", (_perform(phone, n_samples=n_samples, seed=seed),))
+        Recording(
+            f"phone-{phone + 1}",
+            (
+                _perform(
+                    every[phone % 6 :] + every[: phone % 6]
+                    if activity is None
+                    else [LABELS.index(activity)],
+                    n_samples=n_samples,
+                    rng=np.random.default_rng((seed, phone)),
+                ),
+            ),
+        )
         for phone in range(phones)
     ]
 
 
-def _perform(phone: int, *, n_samples: int, seed: int) -> Stretch:
-    """Return one phone's stretch; its first activity has the index ``phone``, modulo six."""
-    rng = np.random.default_rng((seed, phone))
+def _perform(performed: Sequence[int], *, n_samples: int, rng: np.random.Generator) -> Stretch:
+    """Return one phone's stretch, in which it performs activities one after the other."""
     cadence = 1 + _CADENCE_SPREAD * rng.standard_normal()
     vigour = 1 + _VIGOUR_SPREAD * rng.standard_normal()
     rise = np.arange(1, TRANSITION + 1) / (TRANSITION + 1)
     samples = np.zeros((n_samples, 6))  # g and rad/s
     labels = np.full(n_samples, -1, np.int8)
-    n_parts = len(ACTIVITIES)
-    bounds = np.linspace(0, n_samples, n_parts + 1).round().astype(int).tolist()
-    for part in range(n_parts):
-        activity = (phone + part) % n_parts
+    bounds = np.linspace(0, n_samples, len(performed) + 1).round().astype(int).tolist()
+    for part, label in enumerate(performed):
         first, end = bounds[part], bounds[part + 1]
-        labels[first + (TRANSITION if part > 0 else 0) : end] = activity
+        labels[first + (TRANSITION if part > 0 else 0) : end] = label
         fade_end = min(end + TRANSITION, n_samples)
         weight = np.ones(fade_end - first)
         if part > 0:
             weight[:TRANSITION] = rise
         if fade_end > end:
             weight[-TRANSITION:] = rise[::-1]
-        motion = _move(MOTIONS[ACTIVITIES[activity]], len(weight), cadence, vigour, rng=rng)
+        motion = _move(_ALL_MOTIONS[LABELS[label]], len(weight), cadence, vigour, rng=rng)
         samples[first:fade_end] += weight[:, np.newaxis] * motion
     samples += NOISE * rng.standard_normal(samples.shape)
     samples[:, :3] = np.round(samples[:, :3] / RESOLUTION_G) * RESOLUTION_G * STANDARD_GRAVITY

@@ -6,14 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.recordings import simulated
-from pipeline.recordings.simulated import MOTIONS, RESOLUTION_G, TRANSITION
+from pipeline.recordings.simulated import (
+    EXTRA_MOTIONS,
+    LABELS,
+    MOTIONS,
+    RESOLUTION_G,
+    TRANSITION,
+)
 from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
 
 
 def test_there_is_a_motion_for_every_activity() -> None:
-    """The six motions are those of the six activities, six axes each."""
+    """The six motions are those of the six activities, others come behind; six axes each."""
     assert ACTIVITIES == tuple(MOTIONS)
-    for motion in MOTIONS.values():
+    assert (*ACTIVITIES, *EXTRA_MOTIONS) == LABELS
+    for motion in (*MOTIONS.values(), *EXTRA_MOTIONS.values()):
         assert 6 == len(motion.mean) == len(motion.scatter)
         assert 6 == len(motion.amplitudes) == len(motion.phases_deg)
 
@@ -81,3 +88,43 @@ def test_too_short_a_time_is_an_error(seconds: float) -> None:
     """There must be time for six activities."""
     with pytest.raises(ValueError, match="too short for six activities: take 12 s"):
         simulated.recordings(1, seconds=seconds)
+
+
+@pytest.mark.parametrize("activity", LABELS)
+def test_phones_that_do_one_thing(activity: str) -> None:
+    """With an activity every phone does it from its first sample to its last."""
+    for recording in simulated.recordings(2, seconds=3.0, seed=4, activity=activity):
+        (stretch,) = recording.stretches
+        assert {LABELS.index(activity)} == set(stretch.labels.tolist())
+        assert (150, 6) == stretch.samples.shape
+    first, other = (
+        simulated.recordings(1, seconds=3.0, seed=seed, activity=activity)[0] for seed in (4, 5)
+    )
+    assert not np.array_equal(first.stretches[0].samples, other.stretches[0].samples)
+
+
+def test_jumping_is_flight_and_landing() -> None:
+    """Twice a second all but nothing is felt, then more than two g, and one g on average."""
+    (stretch,) = simulated.recordings(1, seconds=120.0, activity="JUMPING")[0].stretches
+    vertical_g = stretch.samples[:, 0] / STANDARD_GRAVITY
+    assert vertical_g.mean() == pytest.approx(1.0, abs=0.02)
+    assert np.percentile(vertical_g, 10) == pytest.approx(0.0, abs=0.15)
+    assert np.percentile(vertical_g, 90) > 2.0
+    power = np.abs(np.fft.rfft(vertical_g - vertical_g.mean())) ** 2
+    strongest_hz = np.fft.rfftfreq(len(vertical_g), 1 / SAMPLING_RATE_HZ)[np.argmax(power)]
+    assert strongest_hz == pytest.approx(2.0, rel=0.15)
+
+
+def test_the_harmonics_of_a_hop() -> None:
+    """They are those of half a sine for 60 % of the time, and nothing for the rest."""
+    order = np.arange(1, 5)
+    expected = 2 * np.cos(np.pi * order * 0.6) / (1 - (2 * order * 0.6) ** 2)
+    jumping = EXTRA_MOTIONS["JUMPING"]
+    signs = np.cos(np.radians(jumping.phases_deg[0]))
+    np.testing.assert_allclose(expected, signs * jumping.amplitudes[0], atol=1e-3)
+
+
+def test_an_unknown_activity_is_an_error() -> None:
+    """The error names those that there are."""
+    with pytest.raises(ValueError, match=r"no activity 'FLYING': there are WALKING, .*, JUMPING"):
+        simulated.recordings(activity="FLYING")

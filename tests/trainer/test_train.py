@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 
 from pipeline.classifier import Classifier, ModelCard
+from pipeline.placements import Placements
 from pipeline.recordings.uci_har import DataSet, load
-from trainer import experiment, train
+from pipeline.signals import ACTIVITIES
+from tests.trainer.recorded import record
+from trainer import experiment, own, train
 from trainer.report import read_record
 from trainer.settings import Fitting, Sizes, TrainSettings
 from trainer.training import probabilities
@@ -175,8 +178,8 @@ def test_help_is_instant_and_names_every_setting(run_command: RunCommand) -> Non
     finished = run_command("har-train", "--help")
     seconds = time.perf_counter() - started
     assert 0 == finished.returncode
-    for name in TrainSettings.model_fields:
-        assert f"--{name.replace('_', '-')}" in finished.stdout
+    for name, field in TrainSettings.model_fields.items():
+        assert f"--{(field.alias or name).replace('_', '-')} " in finished.stdout
     assert "most epochs (default: 15)" in finished.stdout
     assert seconds < 5
 
@@ -191,13 +194,19 @@ def test_help_is_instant_and_names_every_setting(run_command: RunCommand) -> Non
         (("--learning-rate", "nan"), "learning-rate = 'nan'"),
         (("--seed", "-1"), "seed = '-1': Input should be greater than or equal to 0"),
         (("--data", "nowhere"), "nowhere: no such zip or folder"),
+        (("--from", "no.keras"), "--from needs recordings to learn from: --extra FILE"),
+        (("--from", "no.keras", "--extra", "x"), "no.keras: is no model.keras of har-train"),
+        (("--extra", "no.parquet"), "no.parquet: no such recording or folder"),
+        (("--frame", "sideways"), "no frame 'sideways': it is one of landscape"),
     ],
 )
 def test_mistakes_end_in_one_line(
-    flags: tuple[str, ...], message: str, run_command: RunCommand
+    flags: tuple[str, ...], message: str, run_command: RunCommand, mini_folder: Path
 ) -> None:
-    """A wrong setting, or a data set that is not there, is told in a line, with exit code 1."""
-    finished = run_command("har-train", *flags)
+    """A wrong setting, or a file that is not there, is told in a line, with exit code 1."""
+    if "--data" not in flags:
+        flags = (*flags, "--data", str(mini_folder))
+    finished = run_command("har-train", *flags, XDG_CACHE_HOME=str(mini_folder.parent))
     assert 1 == finished.returncode
     assert message in finished.stderr
     assert finished.stderr.startswith("har-train: ")
@@ -227,6 +236,10 @@ def test_setting_that_does_not_fit_the_data(
 
 def test_settings_from_environment_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     """A flag goes before a HAR_* variable, and that before the default."""
+    monkeypatch.setenv("FROM", "somebody@example.org")
+    assert TrainSettings(_env_file=None, _cli_parse_args=[]).parent is None
+    monkeypatch.setenv("HAR_FROM", "model.keras")
+    assert Path("model.keras") == TrainSettings(_env_file=None, _cli_parse_args=[]).parent
     monkeypatch.setenv("HAR_EPOCHS", "3")
     monkeypatch.setenv("HAR_UNITS", "32")
     settings = TrainSettings(_env_file=None, _cli_parse_args=["--units", "16"])
@@ -251,3 +264,50 @@ def test_without_tensorflow() -> None:
         "har-train: tensorflow is not installed; pip install 'har-stream[train]'\n"
         == finished.stderr
     )
+
+
+def test_own_recordings_are_trained_on(
+    mini_data: DataSet, tmp_path: Path, trained: Trained
+) -> None:
+    """A new activity gets an output; the test split is judged over the activities it has."""
+    record(tmp_path / "own", "JUMPING", seconds=40.0)
+    extra = own.load([tmp_path / "own"], Placements())
+    settings = settings_for(tmp_path / "out", epochs=12, learning_rate=0.01, refit=True)
+    lines: list[str] = []
+    experiment.run(settings, mini_data, extra, say=lines.append)
+    classifier = Classifier(tmp_path / "out" / "lstm.onnx")
+    assert (*ACTIVITIES, "JUMPING") == classifier.activities
+    windows = own.load([record(tmp_path / "new", "JUMPING", seed=9)], Placements()).split.windows
+    assert np.mean(classifier.classify(windows).argmax(axis=1) == 6) > 0.9
+    on_test = classifier.classify(mini_data.test.windows).argmax(axis=1)
+    assert np.mean(on_test == mini_data.test.labels) == pytest.approx(classifier.card.test_accuracy)
+    report = json.loads((tmp_path / "out" / "lstm" / "report.json").read_text())
+    assert 0 == report["classes"]["JUMPING"]["windows"]
+    assert ["mine"] == report["own"]["devices"]
+    assert f"own recordings: {extra.told()}" in lines
+    assert f"in every fit also own recordings, {extra.told()}" in classifier.card.selection
+    hashes = f"{mini_data.data_hash}+{extra.data_hash}"
+    assert hashes == classifier.card.training_data_hash
+    # The same seed holds out the same subjects, with and without.
+    plain = json.loads((trained.out / "lstm" / "report.json").read_text())
+    seed_5 = settings_for(tmp_path / "out5", seed=5, epochs=1)
+    experiment.run(seed_5, mini_data, extra, say=lines.append)
+    with_own = json.loads((tmp_path / "out5" / "lstm" / "report.json").read_text())
+    assert plain["runs"][0]["held_out_subjects"] == with_own["runs"][0]["held_out_subjects"]
+
+
+def test_finished_seeds_are_those_of_the_same_recordings(
+    mini_data: DataSet, tmp_path: Path
+) -> None:
+    """What was trained with other recordings, or without, does not count as finished."""
+    settings = settings_for(tmp_path / "out", epochs=1, refit=False)
+    told = []
+    for seed in (None, 1, 1, 2):
+        extra = None
+        if seed is not None:
+            path = record(tmp_path / f"own-{len(told)}", "JUMPING", seed=seed)
+            extra = own.load([path], Placements())
+        lines: list[str] = []
+        experiment.run(settings, mini_data, extra, say=lines.append)
+        told.append(any("finished before" in line for line in lines))
+    assert [False, False, True, False] == told

@@ -1,0 +1,402 @@
+"""The command har-record: what one phone sends, kept in files with what its carrier does.
+
+What is kept and when a recording ends is decided here; how it is kept safely, in
+`recordings.parquet`. Nothing is recognised.
+"""
+
+import logging
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.live import Live
+from rich.logging import RichHandler
+from rich.text import Text
+
+from pipeline.formats import native
+from pipeline.mqtt import Connection, Message
+from pipeline.orientation import decode_calibration
+from pipeline.readings import Label, MessageError, Readings, Sensor, check_device
+from pipeline.recordings import parquet
+from pipeline.recordings.labelled import Header, activity_name, software
+from pipeline.recordings.recording import DataError
+from pipeline.settings import RecordSettings, from_command_line
+from pipeline.subscriptions import Subscription, SubscriptionError, parse, route
+
+FLUSH_EVERY_S: Final = 0.8
+"""How often what has come is put on the disk; with `TICK_S`, no more than a second is at stake."""
+TICK_S: Final = 0.1
+SILENCE_S: Final = 5.0
+"""After so long without samples there is a warning"""
+PLAIN_LINE_EVERY_S: Final = 5.0
+"""How often a line is printed where standard output is no terminal"""
+
+NATIVE: Final = "native"
+"""The format that is always read; it has Android's signs."""
+
+logger = logging.getLogger(__name__)
+
+
+class _LabelMessage(msgspec.Struct):
+    label: str
+    time: float | None = None
+
+
+def decode_label(payload: bytes) -> tuple[str | None, float | None]:
+    """Return the activity that a message on ``har/<device>/label`` names, and from when on.
+
+    None for no activity; None for now. The message is plain text, or JSON with ``label`` and, if
+    it is not now, ``time`` in epoch seconds.
+
+    Raises:
+        MessageError: it is neither, or no name of an activity.
+    """
+    try:
+        text = payload.decode()
+        if not text.lstrip().startswith("{"):
+            return activity_name(text), None
+        message = msgspec.json.decode(payload, type=_LabelMessage)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise MessageError("label", f"neither text nor {{label, time}}: {error}") from error
+    return activity_name(message.label), message.time
+
+
+class Recorder:
+    """What has been recorded of one device, and the recording that goes on."""
+
+    def __init__(
+        self, settings: RecordSettings, subscriptions: Sequence[Subscription], label: str | None
+    ) -> None:
+        """Begin with no recording; ``label`` is done until something else is said."""
+        self._settings = settings
+        self._subscriptions = subscriptions
+        self._label_topic = f"har/{settings.device}/label"
+        self._calibration_topic = f"har/{settings.device}/calibration"
+        self._rotation: NDArray[np.float64] | None = None
+        self._journal: parquet.Journal | None = None
+        self._header: Header | None = None
+        self._past: set[str] = set()  # recordings that have ended
+        self._said: list[tuple[float | None, str | None]] = [(None, label)]
+        """Labels for the next recording: from when on, None from its beginning"""
+        self._sensors: dict[Sensor, _Count] = {}
+        self._n_messages = 0
+        self._proved = False  # which sign accelerations have
+        self.label = label
+        """What is done now"""
+        self.n_samples = 0
+        """Of all recordings"""
+        self.begun: float | None = None
+        """Monotonic seconds of the first samples"""
+        self.last: float | None = None
+        """Monotonic seconds of the newest samples"""
+        self.others: Counter[str] = Counter()
+        """Messages of other devices"""
+        self.files: list[Path] = []
+        """Recordings that have ended"""
+
+    def take(self, message: Message, *, now: float) -> None:
+        """Keep what a message holds; ``now`` is epoch seconds.
+
+        Raises:
+            MessageError: the message cannot be used.
+            OSError: a file cannot be written.
+        """
+        if message.topic == self._label_topic:
+            activity, time = decode_label(message.payload)
+            self._say(activity, time, now=now)
+            return
+        if message.topic == self._calibration_topic:
+            self._rotation = decode_calibration(message.payload)
+            return
+        way = route(self._subscriptions, message.topic)
+        if way is None:
+            return
+        if way.device not in (None, self._settings.device):
+            self.others[way.device or ""] += 1
+            return
+        for part in way.decode(message.payload):
+            if part.device != self._settings.device:
+                self.others[part.device] += 1
+            elif isinstance(part, Label):
+                self._say(activity_name(part.text), part.time, now=now)
+            else:
+                self._keep(part, way.format.name, message)
+        self._n_messages += 1
+
+    def flush(self) -> None:
+        """Put what was kept on the disk.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self._journal is not None:
+            self._journal.flush()
+
+    def finish(self) -> None:
+        """End the recording.
+
+        Raises:
+            OSError: its file cannot be written.
+        """
+        if self._journal is None or self._header is None:
+            return
+        journal, self._journal = self._journal, None
+        if self._header.convention == "auto" and not self._proved and self._header.format != NATIVE:
+            logger.warning(
+                "nothing tells whether %s is an iPhone: if so, record with --convention ios",
+                self._header.device,
+            )
+        if self._header.recording:
+            self._past.add(self._header.recording)
+        path = journal.close()
+        if path is not None:
+            self.files.append(path)
+        self._said = [(None, self.label)]
+
+    def progress(self) -> str:
+        """Return how the recording goes, in a line."""
+        if self._journal is None:
+            return f"waiting for {self._settings.device}"
+        rates = ", ".join(
+            f"{sensor} {count.rate_hz:.1f} Hz" for sensor, count in self._sensors.items()
+        )
+        seconds = max(count.seconds for count in self._sensors.values())
+        n_samples = sum(count.n_samples for count in self._sensors.values())
+        return f"{seconds:.0f} s, {n_samples} rows, {rates}, label {self.label or 'none'}"
+
+    def _keep(self, readings: Readings, format_name: str, message: Message) -> None:
+        if readings.sensor == "prepared":
+            raise MessageError("sensor", "prepared samples are no recording of a phone's sensors")
+        if readings.recording in self._past:
+            raise MessageError("recording", f"{readings.recording!r} has ended")
+        if self._header is None or self._journal is None:
+            self._begin(readings, format_name)
+        elif readings.recording != self._header.recording:
+            self.finish()
+            self._begin(readings, format_name)
+        elif (format_name, readings.clock) != (self._header.format, self._header.clock):
+            raise MessageError(
+                "format", f"{readings.device} is being recorded in format {self._header.format}"
+            )
+        assert self._journal is not None
+        self._journal.append(self._n_messages, readings)
+        self._proved |= readings.convention is not None
+        self._sensors.setdefault(readings.sensor, _Count()).add(readings.times)
+        self.n_samples += len(readings.times)
+        self.last = message.received
+        self.begun = message.received if self.begun is None else self.begun
+
+    def _begin(self, readings: Readings, format_name: str) -> None:
+        chosen = self._settings.convention
+        self._header = Header(
+            device=readings.device,
+            recording=readings.recording,
+            format=format_name,
+            clock=readings.clock,
+            convention=chosen,
+            convention_from="assumption" if chosen == "auto" else "setting",
+            rotation=None if self._rotation is None else self._rotation.tolist(),
+            created=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            software=software(),
+        )
+        self._journal = parquet.Journal(self._settings.output, self._header)
+        self._sensors.clear()
+        self._n_messages = 0
+        self._proved = False
+        for since, activity in self._said:
+            self._journal.label(-np.inf if since is None else since, activity)
+
+    def _say(self, activity: str | None, time: float | None, *, now: float) -> None:
+        """Note what is done from a time in epoch seconds on, or from now on."""
+        if activity != self.label:
+            logger.info("label %s", activity or "none")
+        self.label = activity
+        if self._journal is None or self._header is None:
+            self._said.append((time, activity))
+            return
+        newest = max(count.newest for count in self._sensors.values())
+        if time is None:
+            time = float(np.nextafter(newest, np.inf))
+        elif self._header.clock == "boot":
+            time = newest + (time - now)
+        self._journal.label(time, activity)
+
+
+class _Count:
+    """How many samples of a sensor have come, and how fast."""
+
+    def __init__(self) -> None:
+        self.n_samples = 0
+        self._first = np.inf
+        self.newest = -np.inf
+        """Seconds on the device's clock"""
+
+    def add(self, times: NDArray[np.float64]) -> None:
+        self.n_samples += len(times)
+        self._first = min(self._first, float(times.min()))
+        self.newest = max(self.newest, float(times.max()))
+
+    @property
+    def seconds(self) -> float:
+        return self.newest - self._first
+
+    @property
+    def rate_hz(self) -> float:
+        return (self.n_samples - 1) / self.seconds if self.seconds > 0 else 0.0
+
+
+class _Run:
+    """The running command."""
+
+    def __init__(
+        self, settings: RecordSettings, recorder: Recorder, connection: Connection
+    ) -> None:
+        self._settings = settings
+        self._recorder = recorder
+        self._connection = connection
+        self._stopping = False
+        self._started = time.monotonic()
+        self._warned = False
+        self._rejected: Counter[str] = Counter()
+
+    def stop(self, signum: int, frame: FrameType | None) -> None:
+        self._stopping = True
+        self._connection.wake()
+
+    def run(self, console: Console) -> None:
+        """Record until it is stopped or the time is over."""
+        recorder = self._recorder
+        next_flush = next_line = 0.0
+        with _live(console, recorder):
+            while not self._stopping and not self._over():
+                self._take(TICK_S)
+                now = time.monotonic()
+                if now >= next_flush:
+                    recorder.flush()
+                    next_flush = now + FLUSH_EVERY_S
+                    self._warn_of_silence(now)
+                if not console.is_terminal and now >= next_line:
+                    console.print(recorder.progress(), soft_wrap=True, highlight=False)
+                    next_line = now + PLAIN_LINE_EVERY_S
+            self._connection.stop_receiving()
+            while self._take(0.1):
+                pass
+        recorder.finish()
+
+    def _over(self) -> bool:
+        begun, duration = self._recorder.begun, self._settings.duration
+        return begun is not None and duration is not None and time.monotonic() >= begun + duration
+
+    def _take(self, timeout_s: float) -> bool:
+        """Keep what arrives within a time; return whether anything did."""
+        messages = self._connection.take(timeout_s=timeout_s, gather_s=0.0)
+        for message in messages:
+            try:
+                self._recorder.take(message, now=time.time())
+            except MessageError as error:
+                self._rejected[error.reason] += 1
+                if self._rejected[error.reason] == 1:
+                    logger.warning(
+                        "a message on %.100r cannot be kept (%s; more like it are not told): %s",
+                        message.topic,
+                        error.reason,
+                        error,
+                    )
+        return bool(messages)
+
+    def _warn_of_silence(self, now: float) -> None:
+        """Say once that nothing comes, until something does."""
+        last = self._recorder.last
+        if now - (self._started if last is None else last) < SILENCE_S:
+            self._warned = False
+        elif not self._warned:
+            self._warned = True
+            others = ", ".join(name for name, _ in self._recorder.others.most_common(5))
+            logger.warning(
+                "nothing has come from %s for %.0f s%s",
+                self._settings.device,
+                SILENCE_S,
+                f"; there are messages of {others}" if others else "",
+            )
+
+
+@contextmanager
+def _live(console: Console, recorder: Recorder) -> Iterator[None]:
+    """Show the progress in a line of the terminal, if there is one."""
+    if not console.is_terminal:
+        yield
+        return
+    with Live(
+        get_renderable=lambda: Text(recorder.progress()), refresh_per_second=2, console=console
+    ):
+        yield
+
+
+def main() -> None:
+    """Run the command."""
+    settings = from_command_line(RecordSettings)
+    console = Console()
+    if console.is_terminal:
+        beside_the_line = RichHandler(console=console, show_time=False, show_path=False)
+        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[beside_the_line])
+    else:
+        logging.basicConfig(level=logging.INFO, format="har-record: %(message)s")
+    try:
+        parquet.require()
+        check_device(settings.device)
+        label = activity_name(settings.label or "")
+        subscriptions = [parse(f"{native.TOPIC}={NATIVE}"), *map(parse, settings.subscribe)]
+        settings.output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.output):  # whether it can be written to
+            pass
+        recovered = parquet.recover(settings.output)
+    except (DataError, MessageError, SubscriptionError, OSError) as error:
+        sys.exit(f"har-record: {error}")
+    for path in recovered:
+        console.print(f"Recovered {path}", soft_wrap=True, highlight=False)
+    connection = Connection(
+        settings,
+        name="har-record",
+        subscriptions=[
+            *dict.fromkeys(subscription.filter for subscription in subscriptions),
+            f"har/{settings.device}/label",
+            f"har/{settings.device}/calibration",
+        ],
+    )
+    recorder = Recorder(settings, subscriptions, label)
+    run = _Run(settings, recorder, connection)
+    signal.signal(signal.SIGTERM, run.stop)
+    signal.signal(signal.SIGINT, run.stop)
+    try:
+        connection.start(retry=False)
+        console.print(f"Recording {settings.device} into {settings.output}", highlight=False)
+        run.run(console)
+    except ConnectionError as error:
+        sys.exit(f"har-record: {error}")
+    except OSError as error:
+        sys.exit(
+            f"har-record: {error}; what came until a second before is kept, and becomes a "
+            "recording when har-record is started again"
+        )
+    finally:
+        connection.close(timeout_s=1.0)
+    for path in recorder.files:
+        console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
+    if not recorder.files:
+        console.print(f"Nothing came from {settings.device}", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

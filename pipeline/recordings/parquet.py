@@ -1,0 +1,457 @@
+"""Own recordings as files: Parquet, and the journal that becomes one.
+
+The only file that knows pyarrow. A Parquet file can be read only when it is finished. So a
+recording is first a *journal*, an Arrow stream to which every `Journal.flush` adds a batch that is
+on the disk when it returns; `seal` turns it into Parquet. After a crash `recover` does so with
+what was left, up to the first batch that is torn. Only sealing knows all labels and the
+convention, and applies them.
+"""
+
+from __future__ import annotations  # pyarrow's types may be missing
+
+import fcntl
+import logging
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final, get_args
+from zlib import crc32
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.readings import MessageError, Readings, Sensor
+from pipeline.recordings.labelled import (
+    ACCELERATIONS,
+    Header,
+    LabelledReadings,
+    LabelledRecording,
+)
+from pipeline.recordings.recording import DataError
+
+try:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+except ImportError:  # `require` says what to do
+    pa = pc = pq = None
+
+_log = logging.getLogger(__name__)
+
+SUFFIX: Final = ".parquet"
+JOURNAL_SUFFIX: Final = ".arrows"
+
+HEADER_KEY: Final = "har_recording"
+"""Name of the entry in a file's schema metadata that holds the header as JSON."""
+
+VALUE_COLUMNS: Final = ("x", "y", "z", "gyro_x", "gyro_y", "gyro_z")
+"""A sensor's values; the last three are those of ``motion`` alone."""
+
+_LABEL: Final = "label"  # in a journal the "sensor" of rows that say what is done from a time on
+_CHECKSUM: Final = b"crc32"
+_ROW_GROUP: Final = 1 << 16  # samples
+
+
+def require() -> None:
+    """Return if recordings can be read and written.
+
+    Raises:
+        DataError: pyarrow is not installed.
+    """
+    if pa is None:
+        raise DataError("recordings in Parquet need pyarrow: pip install 'har-stream[record]'")
+
+
+class Journal:
+    """A recording that is being written."""
+
+    def __init__(self, folder: Path, header: Header) -> None:
+        """Begin a recording in ``folder``.
+
+        Raises:
+            OSError: the folder cannot be written to.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = _create(folder, _stem(header))
+        self.path = Path(self._file.name)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not for `recover` while it is open
+        self._schema = _journal_schema(header)
+        self._rows: list[pa.RecordBatch] = []
+        self._writer = pa.ipc.new_stream(self._file, self._schema)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        _sync_folder(folder)
+
+    def append(self, message: int, readings: Readings) -> None:
+        """Add the samples of one sensor out of a message, counted from 0 in order of arrival."""
+        n_samples = len(readings.times)
+        columns = [
+            pa.array(np.full(n_samples, message, np.int32)),
+            pa.array([readings.sensor] * n_samples, pa.string()),
+            pa.array(readings.times),
+            *_value_arrays(readings.values),
+            pa.nulls(n_samples, pa.string()),
+            pa.array([readings.convention] * n_samples, pa.string()),
+        ]
+        self._rows.append(pa.record_batch(columns, schema=self._schema))
+
+    def label(self, time: float, activity: str | None) -> None:
+        """Note what is done from a time of the device's clock on; None for no activity."""
+        columns = [
+            pa.array([-1], pa.int32()),
+            pa.array([_LABEL], pa.string()),
+            pa.array([time], pa.float64()),
+            *(pa.nulls(1, pa.float64()) for _ in VALUE_COLUMNS),
+            pa.array([activity], pa.string()),
+            pa.nulls(1, pa.string()),
+        ]
+        self._rows.append(pa.record_batch(columns, schema=self._schema))
+
+    def flush(self) -> None:
+        """Return when all that was added is on the disk.
+
+        Raises:
+            OSError: it cannot be written; what was flushed before stays.
+        """
+        if not self._rows:
+            return
+        table = pa.Table.from_batches(self._rows, self._schema).combine_chunks()
+        self._rows.clear()
+        for batch in table.to_batches():
+            self._writer.write_batch(batch, custom_metadata={_CHECKSUM: _checksum(batch)})
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> Path | None:
+        """End the recording; return its Parquet file, None if it holds no samples.
+
+        Raises:
+            OSError: it cannot be written; what was flushed before stays.
+        """
+        self.flush()
+        self._writer.close()
+        self._file.flush()
+        sealed = seal(self.path)
+        self._file.close()
+        return sealed
+
+    def abandon(self) -> None:
+        """Leave the journal as it is, for `recover`."""
+        self._file.close()
+
+
+def seal(journal: Path) -> Path | None:
+    """Turn a journal into a Parquet file; return that, None if the journal holds no samples.
+
+    The journal is there until the Parquet file is, whole.
+
+    Raises:
+        DataError: it is no journal.
+        OSError: the file cannot be written.
+    """
+    header, label_times, label_names, convention = _survey(journal)
+    if header.convention == "auto":
+        header = msgspec.structs.replace(
+            header,
+            convention=convention or "android",
+            convention_from="message" if convention else "assumption",
+        )
+    target = journal.with_suffix(SUFFIX)
+    schema = _schema(header)
+    n_samples = 0
+    with _replacing(target) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for rows in _gathered(_batches(journal), _ROW_GROUP):
+            samples = rows.filter(pc.not_equal(rows["sensor"], _LABEL))
+            if not len(samples):
+                continue
+            n_samples += len(samples)
+            event = np.searchsorted(label_times, samples["time"].to_numpy(), side="right") - 1
+            labels = pa.array(label_names, pa.string()).take(pa.array(event, mask=event < 0))
+            sensor = samples["sensor"].combine_chunks().dictionary_encode()
+            table = pa.table(
+                [
+                    samples["message"],
+                    sensor,
+                    samples["time"],
+                    *_signed(samples, flip=header.convention == "ios"),
+                    labels.dictionary_encode(),
+                ],
+                schema=schema,
+            )
+            writer.write_table(table)
+    if n_samples == 0:
+        target.unlink()
+    journal.unlink()
+    _sync_folder(journal.parent)
+    return target if n_samples else None
+
+
+def recover(folder: Path) -> list[Path]:
+    """Turn the journals that a crash left in ``folder`` into Parquet files; return these.
+
+    A journal that somebody is writing is left alone, one without its beginning is renamed.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    recovered = []
+    for journal in sorted(folder.glob(f"*{JOURNAL_SUFFIX}")):
+        with journal.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            try:
+                sealed = seal(journal)
+            except DataError as error:  # as when the crash came while it was begun
+                damaged = journal.rename(journal.with_suffix(".damaged"))
+                _log.warning("%s; it is now %s", error, damaged.name)
+                continue
+            if sealed is not None:
+                recovered.append(sealed)
+    return recovered
+
+
+def find(paths: Iterable[Path]) -> list[Path]:
+    """Return the recordings among files and folders, those of a folder in alphabetical order.
+
+    Raises:
+        DataError: there is no such file or folder, or the folder holds none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        place = path.expanduser()
+        if place.is_dir():
+            inside = sorted(place.glob(f"*{SUFFIX}"))
+            if not inside:
+                raise DataError(
+                    f"{path}: holds no recordings (*{SUFFIX}): make some with har-record"
+                )
+            found += inside
+        elif place.is_file():
+            found.append(place)
+        else:
+            raise DataError(f"{path}: no such recording or folder")
+    return list(dict.fromkeys(found))
+
+
+def read(path: Path) -> LabelledRecording:
+    """Return a recording, as it was sent but in Android's convention.
+
+    Raises:
+        DataError: the file is missing, damaged, or no recording.
+    """
+    require()
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such recording") from error
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
+    header = _header_of(path, table.schema)
+    if not table.schema.equals(_schema(header), check_metadata=False):
+        raise DataError(f"{path}: has not the columns of a recording: record or import it anew")
+    if not len(table):
+        raise DataError(f"{path}: holds no samples")
+    try:
+        return _as_recording(table, header)
+    except MessageError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _as_recording(table: pa.Table, header: Header) -> LabelledRecording:
+    """Return what a file's rows hold: every run of one sensor within a message is one part."""
+    table = table.unify_dictionaries().combine_chunks()
+    activities = tuple(sorted(set(table["label"].drop_null().to_pylist())))
+    index = pc.index_in(table["label"].cast(pa.string()), pa.array(activities, pa.string()))
+    labels = index.fill_null(-1).to_numpy().astype(np.int16)
+    numbers, times = table["message"].to_numpy(), table["time"].to_numpy()
+    sensors = table["sensor"].cast(pa.string()).to_numpy()
+    values = np.column_stack([table[name].to_numpy() for name in VALUE_COLUMNS])
+    new_message = np.concatenate([[True], numbers[1:] != numbers[:-1]])
+    new_part = new_message | np.concatenate([[True], sensors[1:] != sensors[:-1]])
+    firsts = np.flatnonzero(new_part)
+    messages: list[list[LabelledReadings]] = []
+    for first, last in zip(firsts, [*firsts[1:], len(times)], strict=True):
+        if new_message[first]:
+            messages.append([])
+        sensor: Sensor = sensors[first]
+        if sensor not in get_args(Sensor) or sensor == "prepared":
+            raise MessageError("field", f"there is no sensor {sensor!r}")
+        n_columns = 6 if sensor == "motion" else 3
+        readings = Readings(
+            header.device,
+            times[first:last],
+            values[first:last, :n_columns],
+            sensor,
+            header.recording,
+            header.clock,
+            "android",
+        )
+        messages[-1].append(LabelledReadings(readings, labels[first:last]))
+    return LabelledRecording(header, activities, tuple(map(tuple, messages)))
+
+
+# The journal's rows
+
+
+def _journal_schema(header: Header) -> pa.Schema:
+    return pa.schema(
+        [
+            ("message", pa.int32()),
+            ("sensor", pa.string()),
+            ("time", pa.float64()),
+            *((name, pa.float64()) for name in VALUE_COLUMNS),
+            ("label", pa.string()),
+            ("convention", pa.string()),
+        ],
+        metadata={HEADER_KEY: msgspec.json.encode(header)},
+    )
+
+
+def _schema(header: Header) -> pa.Schema:
+    names = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema(
+        [
+            pa.field("message", pa.int32(), nullable=False),
+            pa.field("sensor", names, nullable=False),
+            pa.field("time", pa.float64(), nullable=False),
+            *((name, pa.float64()) for name in VALUE_COLUMNS),
+            ("label", names),
+        ],
+        metadata={HEADER_KEY: msgspec.json.encode(header)},
+    )
+
+
+def _value_arrays(values: NDArray[np.float64]) -> list[pa.Array]:
+    n_samples, n_columns = values.shape
+    known = [pa.array(np.ascontiguousarray(column)) for column in values.T]
+    return known + [pa.nulls(n_samples, pa.float64())] * (len(VALUE_COLUMNS) - n_columns)
+
+
+def _signed(samples: pa.Table, *, flip: bool) -> list[pa.ChunkedArray]:
+    """Return the value columns, with Android's sign of accelerations."""
+    columns = [samples[name] for name in VALUE_COLUMNS]
+    if flip:
+        is_acceleration = pc.is_in(samples["sensor"], pa.array(list(ACCELERATIONS)))
+        columns[:3] = [
+            pc.if_else(is_acceleration, pc.negate(column), column) for column in columns[:3]
+        ]
+    return columns
+
+
+def _batches(journal: Path) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a journal up to its end, or to the first that is torn."""
+    with pa.OSFile(str(journal)) as file:
+        reader = pa.ipc.open_stream(file)
+        while True:
+            try:
+                batch, metadata = reader.read_next_batch_with_custom_metadata()
+                whole = metadata is not None and metadata[_CHECKSUM] == _checksum(batch)
+            except (StopIteration, OSError, pa.ArrowException, KeyError):
+                return
+            if not whole:  # a power cut can leave zeros where its end should be
+                return
+            yield batch
+
+
+def _survey(journal: Path) -> tuple[Header, NDArray[np.float64], list[str | None], str | None]:
+    """Return a journal's header, when which label begins, and the convention that was proved.
+
+    Raises:
+        DataError: it is no journal.
+    """
+    try:
+        with pa.OSFile(str(journal)) as file:
+            schema = pa.ipc.open_stream(file).schema
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{journal}: is no journal of har-record: {error}") from error
+    header = _header_of(journal, schema)
+    times: list[float] = []
+    names: list[str | None] = []
+    convention = None
+    for batch in _batches(journal):
+        events = batch.filter(pc.equal(batch["sensor"], _LABEL))
+        times += events["time"].to_pylist()
+        names += events["label"].to_pylist()
+        proofs = batch["convention"].drop_null()
+        if convention is None and len(proofs):
+            convention = proofs[0].as_py()
+    order = np.argsort(times, kind="stable")
+    return header, np.array(times)[order], [names[i] for i in order], convention
+
+
+def _gathered(batches: Iterable[pa.RecordBatch], n_rows: int) -> Iterator[pa.Table]:
+    """Yield the rows of many batches as tables of at least ``n_rows``, and one of the rest."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(map(len, held)) >= n_rows:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
+
+
+def _checksum(batch: pa.RecordBatch) -> bytes:
+    return b"%08x" % crc32(batch.serialize())
+
+
+def _header_of(path: Path, schema: pa.Schema) -> Header:
+    entry = (schema.metadata or {}).get(HEADER_KEY.encode())
+    if entry is None:
+        raise DataError(f"{path}: is no recording of har-record or har-import")
+    try:
+        return msgspec.json.decode(entry, type=Header)
+    except msgspec.MsgspecError as error:
+        raise DataError(f"{path}: its header cannot be read: {error}") from error
+
+
+# Files
+
+
+def _stem(header: Header) -> str:
+    """Return the beginning of a file's name: device and time, ``phone-7_20261123T152200Z``."""
+    device = re.sub(r"[^A-Za-z0-9._-]", "_", header.device).lstrip(".") or "device"
+    created = re.sub(r"[-:]|\.\d+", "", header.created)
+    return f"{device}_{created}"
+
+
+def _create(folder: Path, stem: str) -> IO[bytes]:
+    """Create a journal whose Parquet file is not there yet."""
+    number = 1
+    while True:
+        path = folder / f"{stem}{f'-{number}' if number > 1 else ''}{JOURNAL_SUFFIX}"
+        number += 1
+        if path.with_suffix(SUFFIX).exists():
+            continue
+        try:
+            return path.open("xb")
+        except FileExistsError:
+            continue
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[IO[bytes]]:
+    """Give a file that takes the place of ``target`` when the context ends without an error."""
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,365 @@
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from pipeline.mqtt import Message
+from pipeline.readings import MessageError
+from pipeline.record import Recorder, decode_label
+from pipeline.recordings import parquet
+from pipeline.recordings.labelled import LabelledRecording
+from pipeline.settings import RecordSettings
+from pipeline.subscriptions import parse
+
+if TYPE_CHECKING:
+    from tests.conftest import Broker, Running
+
+    Start = Callable[..., Running]
+    Run = Callable[..., CompletedProcess[str]]
+
+TIMEOUT_S = 20.0
+EPOCH = 1.7e9
+BYTES_A_ROW = 60
+"""In a journal, at least: message, time and six values"""
+
+
+def samples(start: float, n_rows: int = 25, *, recording: str = "") -> bytes:
+    """Return a native message of evenly spaced rows, from ``start`` seconds on."""
+    return msgspec.json.encode(
+        {
+            "start": EPOCH + start,
+            "rate": 50,
+            "acc": [[0.1, 9.8, k / 100] for k in range(n_rows)],
+            "acc_unit": "m/s2",
+            "gyro": [[0.0, 0.1, 0.2]] * n_rows,
+            "gyro_unit": "rad/s",
+            "recording": recording,
+        }
+    )
+
+
+def sensor_logger(start: float, *, text: str | None = None, accuracy: bool = False) -> bytes:
+    """Return a message of Sensor Logger: ten readings of three sensors, and an annotation."""
+    time_ns = round((EPOCH + start) * 1e9)
+    payload: list[dict[str, object]] = [
+        {"name": name, "time": time_ns + k * 10_000_000, "values": {"x": 0.1, "y": -9.8, "z": k}}
+        | ({"accuracy": 3} if accuracy else {})
+        for name in ("gyroscope", "accelerometer", "gravity")
+        for k in range(10)
+    ]
+    if text is not None:
+        payload.append(
+            {"name": "annotation", "time": time_ns + 50_000_000, "values": {"text": text}}
+        )
+    return msgspec.json.encode({"sessionId": "s1", "deviceId": "phone-7", "payload": payload})
+
+
+class Recording:
+    """A recorder without a broker."""
+
+    def __init__(self, folder: Path, *, label: str | None = None, **changes: object) -> None:
+        """Record phone-7 into a folder."""
+        settings = RecordSettings(
+            _env_file=None,
+            _cli_parse_args=False,
+            **{"broker": "none", "device": "phone-7", "output": folder} | changes,
+        )
+        subscriptions = [parse("har/+/samples=native"), parse("sensor-logger=sensor-logger")]
+        self.recorder = Recorder(settings, subscriptions, label)
+
+    def take(self, topic: str, payload: bytes, *, now: float = EPOCH) -> None:
+        """Let a message arrive."""
+        self.recorder.take(Message(topic, payload, time.monotonic()), now=now)
+
+    def results(self) -> list[LabelledRecording]:
+        """End and read what was recorded."""
+        self.recorder.finish()
+        return [parquet.read(path) for path in self.recorder.files]
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (b"walking", ("WALKING", None)),
+        (b"", (None, None)),
+        (b'{"label": "going upstairs"}', ("GOING_UPSTAIRS", None)),
+        (b'{"label": "SITTING", "time": 1.5, "more": 1}', ("SITTING", 1.5)),
+        (b'{"label": ""}', (None, None)),
+    ],
+)
+def test_label_messages(payload: bytes, said: tuple[str | None, float | None]) -> None:
+    """A label comes as plain text or as JSON, from now on or from a time on."""
+    assert said == decode_label(payload)
+
+
+@pytest.mark.parametrize("payload", [b"\xff", b'{"label": 1}', b"{", b"a.b", b'{"time": 1}'])
+def test_label_messages_that_are_none(payload: bytes) -> None:
+    """What is no name is refused."""
+    with pytest.raises(MessageError) as refused:
+        decode_label(payload)
+    assert "label" == refused.value.reason
+
+
+def test_labels_while_recording(tmp_path: Path) -> None:
+    """The first label holds from the beginning, others from their time, or from now on."""
+    recording = Recording(tmp_path, label="WALKING")
+    recording.take("har/phone-7/samples", samples(0.0))
+    recording.take("har/phone-7/label", b"jumping")
+    recording.take("har/phone-7/samples", samples(0.5))
+    recording.take("har/phone-7/label", b"")
+    recording.take("har/phone-7/samples", samples(1.0))
+    recording.take(
+        "har/phone-7/label", json.dumps({"label": "SITTING", "time": EPOCH + 1.2}).encode()
+    )
+    (one,) = recording.results()
+    labels = np.concatenate([message[0].labels for message in one.messages])
+    names = [None if label < 0 else one.activities[label] for label in labels]
+    assert ["WALKING"] * 25 + ["JUMPING"] * 25 + [None] * 10 + ["SITTING"] * 15 == names
+
+
+def test_labels_before_and_between_recordings(tmp_path: Path) -> None:
+    """What is said before samples come holds for them, and goes on when a recording ends."""
+    recording = Recording(tmp_path)
+    recording.take("har/phone-7/label", b"WALKING")
+    recording.take("har/phone-7/samples", samples(0.0, recording="a"))
+    recording.take("har/phone-7/samples", samples(60.0, recording="b"))
+    assert [("WALKING",), ("WALKING",)] == [one.activities for one in recording.results()]
+
+
+def test_annotations_are_labels(tmp_path: Path) -> None:
+    """Sensor Logger's annotations say what is done from their time on."""
+    recording = Recording(tmp_path)
+    recording.take("sensor-logger", sensor_logger(0.0, text="Cycling"))
+    recording.take("sensor-logger", sensor_logger(0.1))
+    (one,) = recording.results()
+    assert ("CYCLING",) == one.activities
+    for part in one.messages[0]:
+        assert [-1] * 5 + [0] * 5 == part.labels.tolist()
+    assert {"gyroscope", "linear_acceleration", "gravity"} == {
+        part.readings.sensor for part in one.messages[1]
+    }
+    assert ("sensor-logger", "s1") == (one.header.format, one.header.recording)
+
+
+@pytest.mark.parametrize(
+    ("convention", "accuracy", "sign", "decided"),
+    [
+        ("auto", False, 1, ("android", "assumption")),
+        ("auto", True, 1, ("android", "message")),
+        ("ios", False, -1, ("ios", "setting")),
+    ],
+)
+def test_the_convention(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    convention: str,
+    accuracy: bool,
+    sign: int,
+    decided: tuple[str, str],
+) -> None:
+    """Accelerations are kept with Android's sign, the header says why, and doubt is told."""
+    recording = Recording(tmp_path, convention=convention)
+    recording.take("sensor-logger", sensor_logger(0.0, accuracy=accuracy))
+    (one,) = recording.results()
+    assert decided == (one.header.convention, one.header.convention_from)
+    assert ("record with --convention ios" in caplog.text) == (decided[1] == "assumption")
+    for part in one.messages[0]:
+        expected = -9.8 * (1 if part.readings.sensor == "gyroscope" else sign)
+        assert [expected] * 10 == part.readings.values[:, 1].tolist()
+
+
+def test_a_new_recording_of_the_sender_is_a_new_file(tmp_path: Path) -> None:
+    """When the sender's name for it changes a recording ends, and nothing of it comes again."""
+    recording = Recording(tmp_path)
+    for start, name in ((0.0, "a"), (0.5, "a"), (60.0, "b")):
+        recording.take("har/phone-7/samples", samples(start, recording=name))
+    with pytest.raises(MessageError, match="'a' has ended"):
+        recording.take("har/phone-7/samples", samples(0.5, recording="a"))
+    found = [(one.header.recording, one.n_samples) for one in recording.results()]
+    assert [("a", 50), ("b", 25)] == found
+
+
+def test_what_is_not_recorded(tmp_path: Path) -> None:
+    """Other phones are counted, prepared samples and a second format at once are refused."""
+    recording = Recording(tmp_path)
+    recording.take("har/phone-8/samples", samples(0.0))
+    assert {"phone-8": 1} == recording.recorder.others
+    prepared = {"start": EPOCH, "rate": 50, "samples": [[0.0] * 9], "channels": [
+        f"{kind}_{axis}" for kind in ("body_acc", "body_gyro", "total_acc") for axis in "xyz"
+    ]}  # fmt: skip
+    with pytest.raises(MessageError, match="prepared samples are no recording"):
+        recording.take("har/phone-7/samples", msgspec.json.encode(prepared))
+    recording.take("sensor-logger", sensor_logger(0.0))
+    native = samples(0.1, recording="s1")
+    with pytest.raises(MessageError, match="is being recorded in format sensor-logger"):
+        recording.take("har/phone-7/samples", native)
+    (one,) = recording.results()
+    assert 30 == one.n_samples
+
+
+def test_a_calibration_goes_with_the_recording(tmp_path: Path) -> None:
+    """The header keeps the rotation that har-stream would use; values stay in the phone's axes."""
+    recording = Recording(tmp_path)
+    rotation = [[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    recording.take("har/phone-7/calibration", msgspec.json.encode({"v": 1, "rotation": rotation}))
+    recording.take("har/phone-7/samples", samples(0.0))
+    (one,) = recording.results()
+    np.testing.assert_allclose(rotation, one.header.rotation)
+    assert 9.8 == one.messages[0][0].readings.values[0, 1]
+
+
+def test_progress_tells_rows_rates_and_label(tmp_path: Path) -> None:
+    """A line says how long, how much, how fast, and what is done."""
+    recording = Recording(tmp_path)
+    assert "waiting for phone-7" == recording.recorder.progress()
+    recording.take("har/phone-7/label", b"jumping")
+    recording.take("har/phone-7/samples", samples(0.0, 101))
+    assert "2 s, 101 rows, motion 50.0 Hz, label JUMPING" == recording.recorder.progress()
+    assert 1 == len(recording.results())
+
+
+# With a broker
+
+
+@pytest.fixture
+def publisher(broker: "Broker") -> Iterator[Client]:
+    """A phone's connection."""
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.connect(broker.host, broker.port)
+    client.loop_start()
+    yield client
+    client.disconnect()
+    client.loop_stop()
+
+
+def publish(client: Client, topic: str, payload: bytes) -> None:
+    """Return when the broker has a message."""
+    client.publish(topic, payload, 1).wait_for_publish(TIMEOUT_S)
+
+
+def start_record(start_command: "Start", broker: "Broker", *flags: str) -> "Running":
+    """Return a har-record that listens."""
+    running = start_command("har-record", *broker.flags, "--output", "own", *flags)
+    running.await_log("Recording ")
+    return running
+
+
+def await_files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files in a folder when there are any."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not (files := list(folder.glob(pattern))):
+        assert time.monotonic() < deadline, f"no {pattern} in {folder}"
+    return files
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_a_recording_that_is_stopped(
+    broker: "Broker",
+    publisher: Client,
+    start_command: "Start",
+    tmp_path: Path,
+    signal_number: int,
+) -> None:
+    """Stopped in either way the command writes its file, says so, and ends with 0."""
+    running = start_record(start_command, broker, "--device", "rec-1", "--label", "walking")
+    for number in range(4):
+        publish(publisher, "har/rec-1/samples", samples(number / 2))
+    publish(publisher, "har/rec-1/label", b"jumping")
+    publish(publisher, "har/rec-1/samples", samples(2.0))
+    assert 0 == running.end(signal_number), running.log
+    (path,) = (tmp_path / "own").iterdir()
+    assert f"Wrote {Path('own') / path.name}" in running.log
+    one = parquet.read(path)
+    assert (125, ("JUMPING", "WALKING")) == (one.n_samples, one.activities)
+    assert "Traceback" not in running.log
+
+
+@pytest.mark.broker
+def test_a_killed_recording_is_recovered(
+    broker: "Broker", publisher: Client, start_command: "Start", run_command: "Run", tmp_path: Path
+) -> None:
+    """What came more than a second before kill -9 is a file after the next start."""
+    running = start_record(start_command, broker, "--device", "rec-2", "--label", "WALKING")
+    for number in range(6):
+        publish(publisher, "har/rec-2/samples", samples(number / 2))
+    came = time.monotonic()
+    (journal,) = await_files(tmp_path / "own", "*.arrows")
+    while (n_bytes := journal.stat().st_size) < 150 * BYTES_A_ROW:
+        assert time.monotonic() < came + TIMEOUT_S, n_bytes
+    assert time.monotonic() < came + 1.5  # a second, and some for a busy machine
+    running.end(signal.SIGKILL)
+
+    again = start_record(start_command, broker, "--device", "rec-2")
+    assert "Recovered own" in again.log
+    again.end()
+    (path,) = (tmp_path / "own").iterdir()
+    assert (150, ("WALKING",)) == (parquet.read(path).n_samples, parquet.read(path).activities)
+
+
+@pytest.mark.broker
+def test_a_recording_of_a_set_time(
+    broker: "Broker", publisher: Client, start_command: "Start", tmp_path: Path
+) -> None:
+    """It ends by itself so long after the first samples."""
+    running = start_record(start_command, broker, "--device", "rec-3", "--duration", "0.5")
+    publish(publisher, "har/rec-3/samples", samples(0.0))
+    assert 0 == running.process.wait(TIMEOUT_S)
+    assert 25 == parquet.read(next((tmp_path / "own").iterdir())).n_samples
+
+
+@pytest.mark.broker
+def test_silence_and_bad_messages_are_told(
+    broker: "Broker", publisher: Client, start_command: "Start"
+) -> None:
+    """After five seconds of nothing there is a warning that names who does send."""
+    running = start_record(start_command, broker, "--device", "rec-4")
+    publish(publisher, "har/rec-4/samples", b"nonsense")
+    publish(publisher, "har/somebody/samples", samples(0.0))
+    running.await_log("a message on 'har/rec-4/samples' cannot be kept (json;")
+    running.await_log("nothing has come from rec-4 for 5 s; there are messages of somebody")
+    assert 0 == running.end()
+    assert "Nothing came from rec-4" in running.log
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--device", "a/b"], "har-record: a device name has 1 to 64 characters"),
+        (["--device", "p", "--label", "ä"], "har-record: 'ä' is no activity"),
+        (["--device", "p", "--subscribe", "x=nothing"], "har-record: no format 'nothing'"),
+        (["--device", "p", "--output", "file"], "har-record: [Errno 17] File exists: 'file'"),
+        ([], "har-record: --device or HAR_DEVICE is needed"),
+        (["--device", "p"], "nobody answers there"),
+    ],
+)
+def test_mistakes_end_in_one_line(
+    run_command: "Run", tmp_path: Path, free_port: int, flags: list[str], words: str
+) -> None:
+    """What cannot be is told at once, with exit code 1."""
+    (tmp_path / "file").write_text("")
+    done = run_command("har-record", "--broker", "127.0.0.1", "--port", str(free_port), *flags)
+    assert 1 == done.returncode
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_folder_that_cannot_be_written_to(run_command: "Run", tmp_path: Path) -> None:
+    """It is told before anything is recorded."""
+    (tmp_path / "closed").mkdir(mode=0o500)
+    done = run_command("har-record", "--broker", "127.0.0.1", "--device", "p", "--output", "closed")
+    assert 1 == done.returncode
+    assert "har-record: [Errno 13] Permission denied" in done.stderr
+    shutil.rmtree(tmp_path / "closed")

@@ -1,0 +1,52 @@
+"""Recordings that a test makes of simulated phones."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.readings import Readings
+from pipeline.recordings import parquet, simulated
+from pipeline.recordings.labelled import Header
+
+EPOCH = 1.7e9
+
+
+def record(
+    folder: Path,
+    activity: str,
+    *,
+    seconds: float = 20.0,
+    seed: int = 0,
+    device: str = "mine",
+    turned: NDArray[np.float64] | None = None,
+    calibrated: bool = False,
+) -> Path:
+    """Return the recording of a phone that does one activity, perhaps worn otherwise.
+
+    ``turned`` ``(3, 3)`` goes from the training frame to the phone's axes; ``calibrated`` says
+    whether the recording knows.
+    """
+    (stretch,) = simulated.recordings(1, seconds=seconds, seed=seed, activity=activity)[0].stretches
+    samples = stretch.samples
+    if turned is not None:
+        samples = np.hstack([samples[:, :3] @ turned.T, samples[:, 3:] @ turned.T])
+    header = Header(
+        device=device,
+        format="native",
+        clock="epoch",
+        convention="android",
+        convention_from="setting",
+        rotation=turned.T.tolist() if turned is not None and calibrated else None,
+        created=f"{activity}-{seed}",
+        software="",
+    )
+    journal = parquet.Journal(folder, header)
+    journal.label(-np.inf, activity)
+    for first in range(0, len(samples), 25):
+        rows = samples[first : first + 25]
+        times = EPOCH + np.arange(first, first + len(rows)) / 50
+        journal.append(first // 25, Readings(device, times, rows))
+    path = journal.close()
+    assert path is not None
+    return path

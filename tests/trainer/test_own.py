@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.orientation import FRAMES
+from pipeline.placements import Placements
+from pipeline.preprocessing import SETTLING_ROWS, Preprocessor
+from pipeline.readings import Readings
+from pipeline.recordings import parquet, simulated
+from pipeline.recordings.recording import DataError
+from pipeline.signals import ACTIVITIES
+from tests.trainer.recorded import EPOCH, record
+from trainer import own
+
+
+def n_windows(seconds: float) -> int:
+    """Return how many windows of a recording begin when the filters have settled."""
+    complete = (round(seconds * 50) - 1 - 128) // 64 + 1  # the median filter looks ahead
+    return complete - -(-SETTLING_ROWS // 64)
+
+
+def test_windows_are_those_that_a_live_phone_has(tmp_path: Path) -> None:
+    """They are what the filters make of the samples, cut every 64 from where they had settled."""
+    path = record(tmp_path, "JUMPING", seconds=20.0, seed=3)
+    found = own.load([path], Placements())
+    (stretch,) = simulated.recordings(1, seconds=20.0, seed=3, activity="JUMPING")[0].stretches
+    samples = Preprocessor(1).push(np.array([0]), stretch.samples[np.newaxis])[0]
+    firsts = range(192, len(samples) - 127, 64)
+    expected = np.stack([samples[first : first + 128] for first in firsts])
+    assert n_windows(20.0) == len(expected)
+    np.testing.assert_allclose(expected, found.split.windows, atol=1e-6)
+
+
+def test_new_activities_come_behind_the_known(tmp_path: Path) -> None:
+    """The six keep their labels, others follow in alphabetical order."""
+    for activity in ("WALKING", "JUMPING", "SITTING"):
+        record(tmp_path, activity)
+    found = own.load([tmp_path], Placements())
+    n = n_windows(20.0)
+    assert (*ACTIVITIES, "JUMPING") == found.activities
+    assert {"WALKING": n, "SITTING": n, "JUMPING": n} == found.counts()
+    assert {own.NOBODY} == set(found.split.subjects.tolist())
+    told = f"{3 * n} windows of 1 device (WALKING {n}, SITTING {n}, JUMPING {n})"
+    assert told == found.told()
+    known = (*ACTIVITIES, "CYCLING")
+    assert (*known, "JUMPING") == own.load([tmp_path], Placements(), known=known).activities
+
+
+def test_windows_of_two_labels_do_not_count(tmp_path: Path) -> None:
+    """Nor do those in which nothing is said."""
+    header = parquet.read(record(tmp_path / "one", "SITTING")).header
+    journal = parquet.Journal(tmp_path / "other", header)
+    samples = simulated.recordings(1, seconds=30.0, activity="JUMPING")[0].stretches[0].samples
+    for first in range(0, 1500, 25):
+        times = EPOCH + np.arange(first, first + 25) / 50
+        journal.append(first // 25, Readings("mine", times, samples[first : first + 25]))
+    journal.label(EPOCH + 640 / 50, "JUMPING")  # a window begins there
+    journal.label(EPOCH + 1280 / 50, None)
+    journal.close()
+    found = own.load([tmp_path / "other"], Placements())
+    assert {"JUMPING": 9} == found.counts()
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_how_the_phone_was_worn(tmp_path: Path, calibrated: bool) -> None:
+    """By the recording's own calibration, else by the settings, windows are in the one frame."""
+    turned = FRAMES["portrait"].T
+    expected = own.load([record(tmp_path / "plain", "WALKING")], Placements())
+    path = record(tmp_path / "turned", "WALKING", turned=turned, calibrated=calibrated)
+    placements = Placements(frames=[] if calibrated else ["mine=portrait"])
+    found = own.load([path], placements)
+    np.testing.assert_allclose(expected.split.windows, found.split.windows, atol=1e-6)
+    if not calibrated:
+        other = own.load([path], Placements())
+        assert np.abs(expected.split.windows - other.split.windows).max() > 0.5
+
+
+def test_the_hash_is_that_of_the_files(tmp_path: Path) -> None:
+    """Other recordings have another hash, the same the same."""
+    paths = [record(tmp_path, "JUMPING", seed=seed) for seed in (1, 2)]
+    hashes = [own.load(some, Placements()).data_hash for some in (paths, [tmp_path], paths[:1])]
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert 16 == len(hashes[0])
+
+
+def test_too_short_a_recording(tmp_path: Path) -> None:
+    """Without one window there is nothing to learn, and the error says what would help."""
+    path = record(tmp_path, "JUMPING", seconds=5.0)
+    with pytest.raises(DataError, match=r"no window of 128 samples .* has one label"):
+        own.load([path], Placements())
