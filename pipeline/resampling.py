@@ -49,6 +49,9 @@ STALL_S: Final = 5.0
 ANTI_ALIAS_ABOVE_HZ: Final = 110.0
 """Faster sensors are low-passed: 100 Hz, as phones keep it, with some margin."""
 
+MOST_OVERSAMPLING: Final = 20
+"""Sensors of more than 1,000 Hz are interpolated to that first."""
+
 _PASS_HZ: Final = 16.0
 _STOP_HZ: Final = 34.0  # what lies above would fold to below _PASS_HZ
 _STOP_DB: Final = 40.0
@@ -421,7 +424,8 @@ class _Source:
             self.interval_s = float(np.median(np.diff(first)))
             rate_hz = 1 / self.interval_s
             fast = rate_hz > ANTI_ALIAS_ABOVE_HZ
-            self._oversampling = int(np.ceil(rate_hz / SAMPLING_RATE_HZ - 0.1)) if fast else 1
+            finer = min(int(np.ceil(rate_hz / SAMPLING_RATE_HZ - 0.1)), MOST_OVERSAMPLING)
+            self._oversampling = finer if fast else 1
         self.keep_for(origin)
 
     def keep_for(self, time: float) -> None:

@@ -1,6 +1,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -394,3 +396,52 @@ def test_a_clock_since_boot(classifier: Classifier) -> None:
     assert first[0] == pytest.approx(EPOCH, abs=1e-6)
     assert after_a_pause[0] == pytest.approx(EPOCH + 100, abs=1e-6)
     assert after_a_boot[0] == pytest.approx(EPOCH + 500, abs=0.5)
+
+
+SENSORS: list[Sensor] = [
+    "motion", "prepared", "accelerometer", "linear_acceleration", "gravity", "gyroscope",
+]  # fmt: skip
+
+rubbish = st.builds(
+    lambda name, seed, n, start, step, scale, recording, clock: (
+        name, seed, n, start, step, scale, recording, clock
+    ),
+    st.sampled_from(SENSORS),
+    st.integers(0, 1000),
+    st.integers(1, 60),
+    st.sampled_from([0.0, 1.0, EPOCH - 3600, EPOCH - 1, EPOCH, EPOCH + 0.3, EPOCH + 5, 9e10]),
+    st.sampled_from([0.0, 1e-9, 1e-3, 0.0049, 0.01, 0.02, 0.021, 0.4, 0.6, 1e5, -0.02]),
+    st.sampled_from([0.0, 1.0, 30.0]),
+    st.sampled_from(["", "a"]),
+    st.sampled_from(["epoch", "boot"]),
+)  # fmt: skip
+
+
+@given(messages=st.lists(rubbish, min_size=1, max_size=25))
+@settings(max_examples=150, deadline=None)
+def test_rubbish_of_one_phone_does_no_harm(
+    classifier: Classifier, messages: list[tuple[Any, ...]]
+) -> None:
+    """Whatever a phone sends is borne, and another's predictions stay bit for bit the same."""
+    rows = motion(25 * len(messages) + 200, seed=1)
+    good = [readings(rows[k : k + 25], first=k, device="good") for k in range(0, len(rows), 25)]
+    recognizer, alone = Recognizer(classifier, hop=HOP), Recognizer(classifier, hop=HOP)
+    expected = [p for part in good for p in push(alone, part).predictions]
+    actual: list[Prediction] = []
+    for part, message in zip_longest(good, messages):
+        tick = [part]
+        if message is not None:
+            name, seed, n, start, step, scale, recording, clock = message
+            rng = np.random.default_rng(seed)
+            times = np.maximum(start + np.arange(n) * step, 0)
+            if seed % 3 == 0:
+                rng.shuffle(times)
+            width = {"motion": 6, "prepared": 9}.get(name, 3)
+            values = np.clip(rng.normal(size=(n, width)) * scale, -39, 39)
+            tick.append(Readings("bad", times, values, name, recording, clock))
+        actual += [p for p in push(recognizer, *tick).predictions if p.device == "good"]
+    recognizer.finish([device for device in ("bad",) if device in recognizer.devices])
+
+    assert [p.start for p in expected] == [p.start for p in actual]
+    for one, other in zip(expected, actual, strict=True):
+        np.testing.assert_allclose(other.probabilities, one.probabilities, rtol=0, atol=1e-6)
