@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.classifier import Classifier
+from pipeline.classifier import Classifier, find_model
+from pipeline.decisions import Change, Episode
 from pipeline.orientation import FRAMES
 from pipeline.readings import MessageError, Readings, Sensor
 from pipeline.recognizer import Prediction, Recognised, Recognizer
+from pipeline.recordings import simulated
+from pipeline.signals import ACTIVITIES
 
 EPOCH = 1698501144.4
 HOP = 32
@@ -103,18 +106,37 @@ def test_prepared_samples_reach_the_model_untouched(classifier: Classifier) -> N
     np.testing.assert_allclose(live, offline, rtol=0, atol=1e-6)
 
 
-def test_changes(classifier: Classifier) -> None:
-    """The activity changes when a settled window is recognised as another than the one before."""
-    recognised = push(Recognizer(classifier, hop=HOP), readings(motion(2000, seed=3)))
+@pytest.fixture(scope="module")
+def shipped() -> Classifier:
+    """The shipped model that is the default."""
+    return Classifier(find_model("cnn-lstm"))
 
-    settled = [p for p in recognised.predictions if not p.settling]
-    expected = [
-        (p.start, classifier.activities[p.label])
-        for before, p in zip([None, *settled], settled, strict=False)
-        if before is None or before.label != p.label
+
+@pytest.mark.parametrize("hop", [16, 64])
+def test_the_activity_now_and_the_timeline(shipped: Classifier, hop: int) -> None:
+    """A day of six activities is told as it goes on, and then as episodes without a break."""
+    [simulated_phone] = simulated.recordings(1, seconds=120)
+    [stretch] = simulated_phone.stretches
+    recognizer = Recognizer(shipped, hop=hop)
+    changes: list[Change] = []
+    episodes: list[Episode] = []
+    for k in range(0, len(stretch.samples), 25):
+        recognised = push(recognizer, readings(stretch.samples[k : k + 25], first=k))
+        changes += [change for _, change in recognised.changes]
+        episodes += [episode for _, episode in recognised.episodes]
+        for _, episode in recognised.episodes:
+            assert EPOCH + (k + 25) / 50 - episode.end <= 5.0 + 0.5, "final 5 s after the fact"
+    episodes += [episode for _, episode in recognizer.finish(["phone"]).episodes]
+
+    lasting = [episode for episode in episodes if episode.activity in ACTIVITIES]
+    assert list(ACTIVITIES) == [
+        change.activity for change in changes if change.activity in ACTIVITIES
     ]
-    assert len(expected) >= 3, "the signal should show several activities"
-    assert expected == [(change.since, change.activity) for _, change in recognised.changes]
+    assert list(ACTIVITIES) == [episode.activity for episode in lasting]
+    assert [one.end for one in episodes[:-1]] == [one.start for one in episodes[1:]]
+    for number, episode in enumerate(lasting):
+        assert episode.end - EPOCH == pytest.approx(20 * (number + 1) + 0.5, abs=2.0)
+        assert 0.9 < episode.probability <= 1
 
 
 def test_one_row_at_a_time(classifier: Classifier) -> None:
@@ -150,11 +172,13 @@ def test_cuts_ticks_repeats_and_company_do_not_matter(
     n_phones = data.draw(st.integers(1, 4))
     queues: dict[str, list[Readings]] = {}
     expected: dict[str, list[Prediction]] = {}
+    expected_decisions: dict[str, list[tuple[object, ...]]] = {}
     for number in range(n_phones):
         whole = _recording(f"phone-{number}", number)
         alone = Recognizer(classifier, hop=HOP)
-        expected[whole.device] = push(alone, whole).predictions
-        expected[whole.device] += alone.finish([whole.device]).predictions
+        parts_alone = [push(alone, whole), alone.finish([whole.device])]
+        expected[whole.device] = [p for part in parts_alone for p in part.predictions]
+        expected_decisions[whole.device] = [d for part in parts_alone for d in _decisions(part)]
         assert expected[whole.device]
         cuts = sorted(data.draw(st.sets(st.integers(1, len(whole.times) - 1), max_size=12)))
         parts = [
@@ -171,19 +195,34 @@ def test_cuts_ticks_repeats_and_company_do_not_matter(
 
     recognizer = Recognizer(classifier, hop=HOP, max_devices=n_phones)
     actual: dict[str, list[Prediction]] = {device: [] for device in queues}
+    decisions: list[tuple[object, ...]] = []
     while any(queues.values()):
         tick = []
         for _ in range(data.draw(st.integers(1, 8))):
             waiting = [device for device, queue in queues.items() if queue]
             if waiting:
                 tick.append(queues[data.draw(st.sampled_from(waiting))].pop(0))
-        for prediction in push(recognizer, *tick).predictions:
+        recognised = push(recognizer, *tick)
+        decisions += _decisions(recognised)
+        for prediction in recognised.predictions:
             actual[prediction.device].append(prediction)
-    for prediction in recognizer.finish(list(queues)).predictions:
+    recognised = recognizer.finish(list(queues))
+    decisions += _decisions(recognised)
+    for prediction in recognised.predictions:
         actual[prediction.device].append(prediction)
 
     for device in expected:
         assert_same(expected[device], actual[device])
+        of_device = [one for one in decisions if one[0] == device]
+        assert sorted(expected_decisions[device]) == sorted(of_device)
+
+
+def _decisions(recognised: Recognised) -> list[tuple[object, ...]]:
+    """Return what was decided, without the probabilities, which may differ in the last digit."""
+    changes = [(device, "now", one.activity, one.since) for device, one in recognised.changes]
+    return changes + [
+        (device, "episode", one.activity, one.start, one.end) for device, one in recognised.episodes
+    ]
 
 
 def _overtake(messages: list[Readings], data: st.DataObject) -> None:

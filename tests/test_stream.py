@@ -15,6 +15,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.formats import FORMATS
+from pipeline.recordings import simulated
 from pipeline.settings import StreamSettings
 from pipeline.signals import ACTIVITIES, CHANNELS
 
@@ -170,7 +171,6 @@ def test_activity_and_availability(
     phone.send(prepared_rows(128))
     activity = json.loads(phone.await_message(f"har/{phone.device}/activity")[0])
     [online] = [m for m in phone.seen if m[0] == f"har/{phone.device}/availability"]
-    prediction = next(m for m in phone.seen if m[0] == f"har/{phone.device}/prediction")
 
     later = join(broker)
     retained_activity, is_retained = later.await_message(f"har/{phone.device}/activity")
@@ -179,11 +179,32 @@ def test_activity_and_availability(
     assert online[1] == b"online"
     assert {"device", "activity", "since", "probability"} == set(activity)
     assert activity["device"] == phone.device
-    assert activity["activity"] == json.loads(prediction[1])["activity"]
+    assert activity["activity"] in (*ACTIVITIES, "transition", "unknown")
     assert activity["since"] == pytest.approx(EPOCH, abs=1e-5)
     assert json.loads(retained_activity) == activity
     assert is_retained
     assert availability == (b"online", True)
+
+
+def test_episodes(phone: Phone, broker: "Broker", start_command: "Start") -> None:
+    """What a phone's carrier has done is told as episodes that follow one another, not retained."""
+    running = start_command("har-stream", *broker.flags)
+    broker.await_har_stream()
+    [recording] = simulated.recordings(1, seconds=60)
+    phone.send(recording.stretches[0].samples)
+
+    payload, retained = phone.await_message(f"har/{phone.device}/episode")
+    first = json.loads(payload)
+    second = json.loads(phone.await_message(f"har/{phone.device}/episode")[0])
+
+    assert not retained
+    assert {"device", "activity", "start", "end", "probability"} == set(first)
+    assert ("WALKING", "WALKING_UPSTAIRS") == (first["activity"], second["activity"])
+    assert first["end"] == second["start"]
+    assert running.end() == 0
+    phone.await_message("har/status", b"offline")
+    episodes = [json.loads(m[1]) for m in phone.seen if m[0] == f"har/{phone.device}/episode"]
+    assert episodes[-1]["end"] == pytest.approx(EPOCH + 59.5, abs=1.5)  # closed at the end
 
 
 def test_the_heartbeat_and_the_silent_phone(

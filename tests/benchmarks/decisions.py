@@ -1,0 +1,470 @@
+"""How right, how early and how steady the decisions are about people that nothing was learnt from.
+
+The training subjects of HAPT are dealt out into five groups. For each group a CNN-LSTM and the
+decisions' numbers are learnt from the other four; then the group's raw recordings are decided as
+live phones would be, worn as in training and otherwise. The five models take half an hour the first
+time (--training); they are kept in the user's cache folder, in a folder named by their recipe.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from figures import Figure, NotMeasuredError, Options, run_alone
+from numpy.typing import NDArray
+
+from pipeline.decisions import TRANSITION, UNKNOWN, Decider, Episode, Learnt
+from pipeline.preprocessing import SETTLING_ROWS, Preprocessor
+from pipeline.recordings import datasets, hapt
+from pipeline.recordings.recording import DataError, Recording
+from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGTH
+from trainer.decisions import LabelledStretch, labelled_stretches, learn, random_rotation
+from trainer.raw_windows import TRAINING_SUBJECTS, cut, training_windows
+from trainer.settings import Sizes
+
+N_FOLDS: Final = 5
+EPOCHS: Final = 6
+TRAINING_BATCH: Final = 128
+LEARNING_RATE: Final = 1e-3
+LAST_LEARNING_RATE: Final = 2e-5
+TRAINING_HOP: Final = 32
+TURN_DEGREES: Final = 12.0
+SEED: Final = 1
+
+HOPS: Final = (16, 64)
+STRANGE_HOP: Final = 64
+FILTER_ROWS: Final = 2
+"""Samples by which the filters delay a window"""
+BATCH: Final = 256
+
+NAMES: Final = (*ACTIVITIES, TRANSITION, UNKNOWN)
+NOTHING: Final = -1
+
+STRANGE_ROWS: Final = 1500  # 30 s
+REPEATS: Final = 10
+FRAMES: Final = {
+    "portrait": np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]),
+    "portrait upside down": np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]]),
+    "landscape upside down": np.diag([-1.0, -1, 1]),
+    "a random frame, 45 degrees or more off": None,
+}
+"""How else phones are worn: what turns the sensors' axes."""
+
+WALKS_G: Final = 0.1
+UPRIGHT_G: Final = 0.7
+"""The stand-in for the check of the frame: whoever's total acceleration varies by so much walks,
+and then gravity's x must be so large"""
+
+# What the project allows itself
+TIMELINE_LIMIT_PERCENT: Final = 3.0
+NOW_LIMIT_PERCENT: Final = 7.0
+DELAY_LIMIT_S: Final = 2.0
+FALSE_LIMIT: Final = 0.5  # a minute
+UNKNOWN_LIMIT_PERCENT: Final = 2.0
+MISSED_LIMIT_PERCENT: Final = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """What a phone sent, and what a model says of it that never saw the person."""
+
+    fold: int
+    samples: NDArray[np.float32]
+    """``(n_samples, 9)``"""
+    labels: NDArray[np.int8]
+    """``(n_samples,)``: index into `NAMES`, or -1"""
+    hop: int
+    """Samples between the windows of which the model speaks"""
+    probabilities: NDArray[np.float32]
+    """``(n_windows, 6)``"""
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What was decided of a track, at each sample: index into `NAMES`, or -1 for nothing."""
+
+    now: NDArray[np.int8]
+    timeline: NDArray[np.int8]
+
+
+def measure(options: Options) -> list[Figure]:
+    """Return the figures.
+
+    Raises:
+        NotMeasuredError: the data set is missing.
+    """
+    folder = datasets.cache_folder() / f"decisions-{_recipe_hash()}"
+    trained = all(_model_file(folder, fold).is_file() for fold in range(N_FOLDS))
+    if not trained and not options.training:
+        print("  skipped: takes half an hour the first time; measure it with --training")
+        return []
+    try:
+        recordings = hapt.recordings(options.data, TRAINING_SUBJECTS)
+        stretches = labelled_stretches(recordings, hapt.label_segments(options.data))
+    except DataError as error:
+        raise NotMeasuredError(str(error)) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    learnt = []
+    for fold, subjects in enumerate(_folds()):
+        _train(folder, fold, [r for r in recordings if int(r.device[-2:]) not in subjects])
+        learnt.append(learn([s for s in stretches if s.subject not in subjects], seed=SEED))
+    worn = _heard(folder, "worn", _worn(stretches), hop=min(HOPS))
+    figures = [figure for hop in HOPS for figure in _figures_worn(worn, learnt, hop)]
+    made_up = {"noise": _noise, "shaken": _shaken, "constant": _constant}
+    for name, make in made_up.items():
+        tracks = _heard(folder, name, make(np.random.default_rng(SEED)), hop=STRANGE_HOP)
+        figures.append(_figure_strange(name, tracks, learnt))
+    for name, frame in FRAMES.items():
+        tracks = _heard(folder, name, _turned(stretches, frame), hop=STRANGE_HOP)
+        figures += _figures_turned(name, tracks, learnt)
+    return figures
+
+
+# What is learnt
+
+
+def _folds() -> list[list[int]]:
+    """Return the subjects of each group."""
+    order = np.random.default_rng(0).permutation(TRAINING_SUBJECTS)
+    return [sorted(order[fold::N_FOLDS].tolist()) for fold in range(N_FOLDS)]
+
+
+def _fold_of(subject: int) -> int:
+    return next(fold for fold, subjects in enumerate(_folds()) if subject in subjects)
+
+
+def _recipe_hash() -> str:
+    """Return a name for the recipe; what `models` and `raw_windows` do is not in it."""
+    recipe = (EPOCHS, TRAINING_BATCH, LEARNING_RATE, LAST_LEARNING_RATE, TRAINING_HOP)
+    recipe = (*recipe, TURN_DEGREES, SEED, _folds())
+    return hashlib.sha256(repr(recipe).encode()).hexdigest()[:8]
+
+
+def _model_file(folder: Path, fold: int) -> Path:
+    return folder / f"fold-{fold}.keras"
+
+
+def _train(folder: Path, fold: int, recordings: Sequence[Recording]) -> None:
+    """Train the model of a fold unless that was done before.
+
+    For a fixed number of epochs, with a learning rate that falls as a cosine: choosing the epochs
+    on held-out subjects, at a constant rate, did worse here.
+    """
+    file = _model_file(folder, fold)
+    if file.is_file():
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    from trainer.models import cnn_lstm
+
+    print(f"  training the model of group {fold + 1} of {N_FOLDS}", flush=True)
+    train = training_windows(recordings, hop=TRAINING_HOP, degrees=TURN_DEGREES, seed=SEED)
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(SEED)
+    model = cnn_lstm(train.windows, len(ACTIVITIES), Sizes())
+    steps = EPOCHS * -(-len(train.windows) // TRAINING_BATCH)
+    rate = keras.optimizers.schedules.CosineDecay(
+        LEARNING_RATE, steps, alpha=LAST_LEARNING_RATE / LEARNING_RATE
+    )
+    model.compile(keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy")
+    model.fit(train.windows, train.labels, epochs=EPOCHS, batch_size=TRAINING_BATCH, verbose=0)
+    model.save(file)
+
+
+def _heard(
+    folder: Path,
+    name: str,
+    sent: Iterable[tuple[int, NDArray[np.float64], NDArray[np.int8]]],
+    *,
+    hop: int,
+) -> list[Track]:
+    """Return tracks of what was sent: fold, raw rows ``(n_rows, 6)``, labels ``(n_rows - 1,)``.
+
+    What the models say is kept with them.
+    """
+    parts = [
+        (fold, Preprocessor(1).push(np.array([0]), rows[None])[0], labels)
+        for fold, rows, labels in sent
+    ]
+    file = folder / f"{name} {hop}.npz"
+    if not file.is_file():
+        import keras
+
+        by_fold = [keras.saving.load_model(_model_file(folder, fold)) for fold in range(N_FOLDS)]
+        said = [
+            by_fold[fold].predict(cut(samples, hop=hop), batch_size=BATCH, verbose=0)
+            for fold, samples, _ in parts
+        ]
+        np.savez(file, *said)
+    with np.load(file) as kept:
+        return [
+            Track(fold, samples, labels, hop, kept[f"arr_{i}"])
+            for i, (fold, samples, labels) in enumerate(parts)
+        ]
+
+
+# What is sent
+
+
+def _worn(
+    stretches: Sequence[LabelledStretch],
+) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.int8]]]:
+    """Yield the recordings as they are."""
+    for stretch in stretches:
+        labels = np.minimum(stretch.labels, NAMES.index(TRANSITION)).astype(np.int8)
+        yield _fold_of(stretch.subject), stretch.rows, labels
+
+
+def _turned(
+    stretches: Sequence[LabelledStretch], frame: NDArray[np.float64] | None
+) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.int8]]]:
+    """Yield the recordings of phones worn in another frame, a random one each if it is None."""
+    rng = np.random.default_rng(SEED)
+    for fold, rows, labels in _worn(stretches):
+        turn = frame
+        while turn is None:
+            drawn = random_rotation(rng)
+            turn = drawn if drawn[0, 0] < np.cos(np.pi / 4) else None
+        yield fold, (rows.reshape(-1, 3) @ turn.T).reshape(-1, 6), labels
+
+
+def _noise(
+    rng: np.random.Generator,
+) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.int8]]]:
+    """Yield white noise of four sizes, without gravity, and of the larger two about gravity."""
+    upright = np.array([STANDARD_GRAVITY, 0, 0, 0, 0, 0])
+    for size in (0.02, 0.2, 2.0, 20.0):  # m/s², and in rad/s a tenth to once that
+        for repeat in range(REPEATS):
+            scales = np.repeat([size, size * rng.uniform(0.1, 1.0)], 3)
+            noise = rng.normal(size=(STRANGE_ROWS, 6)) * scales
+            for gravity in (0, 1) if size >= 1 else (0,):
+                yield _made_up(repeat, noise + gravity * upright)
+
+
+def _shaken(
+    rng: np.random.Generator,
+) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.int8]]]:
+    """Yield phones shaken by hand: swings of a steady or of a rising frequency."""
+    seconds = np.arange(STRANGE_ROWS) / SAMPLING_RATE_HZ
+    for repeat in range(4 * REPEATS):
+        first_hz = rng.uniform(1.5, 5.0)
+        last_hz = first_hz * (1 if repeat % 2 else rng.uniform(1.2, 2.0))
+        turns = first_hz * seconds + (last_hz - first_hz) * seconds**2 / 2 / seconds[-1]
+        swing = np.sin(2 * np.pi * turns)[:, None]
+        acc = STANDARD_GRAVITY * _direction(rng) + swing * _direction(rng) * rng.uniform(5, 25)
+        gyro = np.roll(swing, 5, axis=0) * _direction(rng) * rng.uniform(1, 8)
+        noise = rng.normal(size=(STRANGE_ROWS, 6)) * 0.05
+        yield _made_up(repeat, np.hstack([acc, gyro]) + noise)
+
+
+def _constant(
+    rng: np.random.Generator,
+) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.int8]]]:
+    """Yield sensors that never change: all zero, gravity along x or anywhere, anything at all."""
+    rows = [np.zeros(6), np.array([STANDARD_GRAVITY, 0, 0, 0, 0, 0])]
+    rows += [np.r_[STANDARD_GRAVITY * _direction(rng), 0, 0, 0] for _ in range(REPEATS)]
+    rows += [rng.normal(size=6) * 5 for _ in range(REPEATS)]
+    for repeat, row in enumerate(rows):
+        yield _made_up(repeat, np.tile(row, (STRANGE_ROWS, 1)))
+
+
+def _made_up(
+    number: int, rows: NDArray[np.float64]
+) -> tuple[int, NDArray[np.float64], NDArray[np.int8]]:
+    return number % N_FOLDS, rows, np.full(len(rows) - 1, NOTHING, np.int8)
+
+
+def _direction(rng: np.random.Generator) -> NDArray[np.float64]:
+    vector = rng.normal(size=3)
+    direction: NDArray[np.float64] = vector / np.linalg.norm(vector)
+    return direction
+
+
+# What is decided
+
+
+def _decide(
+    tracks: Sequence[Track], learnt: Sequence[Learnt], hop: int, *, checked: bool = False
+) -> list[Shown]:
+    """Return what is decided of tracks, with a check of the frame or without."""
+    shown = [
+        Shown(*(np.full(len(track.samples), NOTHING, np.int8) for _ in range(2)))
+        for track in tracks
+    ]
+    for fold, numbers in enumerate(learnt):
+        places = [i for i, track in enumerate(tracks) if track.fold == fold]
+        _decide_fold(
+            [tracks[i] for i in places],
+            [shown[i] for i in places],
+            Decider(len(places), ACTIVITIES, hop=hop, learnt=numbers),
+            hop=hop,
+            checked=checked,
+        )
+    return shown
+
+
+def _decide_fold(
+    tracks: Sequence[Track], shown: Sequence[Shown], decider: Decider, *, hop: int, checked: bool
+) -> None:
+    """Fill in what the decider says of tracks, one phone each, their windows at the same times."""
+    said = [track.probabilities[:: hop // track.hop] for track in tracks]
+    wrong = np.zeros(len(tracks), np.bool_)
+    for number in range(max(map(len, said))):
+        first = number * hop
+        slots = np.array([i for i, own in enumerate(said) if number < len(own)])
+        windows = np.stack([tracks[i].samples[first : first + WINDOW_LENGTH] for i in slots])
+        if checked:
+            walks = np.linalg.norm(windows[:, :, 6:], axis=2).std(axis=1) > WALKS_G
+            upright = windows[:, :, 6].mean(axis=1) > UPRIGHT_G
+            wrong[slots] = np.where(walks, ~upright, wrong[slots])
+        decided = decider.push(
+            slots,
+            np.full(len(slots), first / SAMPLING_RATE_HZ),
+            windows,
+            np.stack([said[i][number] for i in slots]),
+            settling=np.full(len(slots), first < SETTLING_ROWS),
+            implausible=wrong[slots],
+        )
+        known_from = first + WINDOW_LENGTH - 1 + FILTER_ROWS
+        for change in decided.changes:
+            shown[change.slot].now[known_from:] = NAMES.index(change.activity)
+        _draw(decided.episodes, shown)
+    _draw(decider.interrupt(range(len(tracks))), shown)
+
+
+def _draw(episodes: Iterable[Episode], shown: Sequence[Shown]) -> None:
+    for episode in episodes:
+        start, end = (round(at * SAMPLING_RATE_HZ) for at in (episode.start, episode.end))
+        shown[episode.slot].timeline[start:end] = NAMES.index(episode.activity)
+
+
+# What is right
+
+
+def _figures_worn(tracks: Sequence[Track], learnt: Sequence[Learnt], hop: int) -> list[Figure]:
+    """Return the figures of phones worn as in training."""
+    shown = _decide(tracks, learnt, hop)
+    labels = np.concatenate([track.labels for track in tracks])
+    active = (labels >= 0) & (labels < len(ACTIVITIES))
+    raw = np.concatenate([_newest_alone(track, hop) for track in tracks])
+    figures = [_figure(f"newest window alone wrong, hop {hop}", _percent(raw != labels, active))]
+    for which, limit in (("now", NOW_LIMIT_PERCENT), ("timeline", TIMELINE_LIMIT_PERCENT)):
+        states = np.concatenate([getattr(own, which) for own in shown])
+        wrong = states != labels
+        transitions = labels == NAMES.index(TRANSITION)
+        detail = (
+            f"{_percent(wrong, labels >= 0):.1f} % with transitions, of which "
+            f"{_percent(~wrong, transitions):.0f} % are seen"
+        )
+        figures.append(
+            _figure(f"{which} wrong, hop {hop}", _percent(wrong, active), limit, detail=detail)
+        )
+        unknown = states == NAMES.index(UNKNOWN)
+        figures.append(
+            _figure(f"{which} unknown, hop {hop}", _percent(unknown, active), UNKNOWN_LIMIT_PERCENT)
+        )
+    delays, false, minutes = [], 0, active.sum() / SAMPLING_RATE_HZ / 60
+    for track, own in zip(tracks, shown, strict=True):
+        found, more = _changes(track.labels, own.now)
+        delays += found
+        false += more
+    missed = np.mean(np.isinf(delays)) * 100
+    detail = f"median of {len(delays)}; 90 %: {np.quantile(delays, 0.9):.1f}; {missed:.1f} % missed"
+    figures += [
+        _figure(
+            f"delay of a change, hop {hop}",
+            float(np.median(delays)),
+            DELAY_LIMIT_S,
+            unit="s",
+            detail=detail,
+        ),
+        _figure(f"false changes, hop {hop}", false / minutes, FALSE_LIMIT, unit="a minute"),
+    ]
+    return figures
+
+
+def _figure_strange(name: str, tracks: Sequence[Track], learnt: Sequence[Learnt]) -> Figure:
+    """Return how much of what no body does is not unknown."""
+    shown = _decide(tracks, learnt, STRANGE_HOP)
+    states = np.concatenate([own.now[own.now != NOTHING] for own in shown])
+    missed = _percent(states != NAMES.index(UNKNOWN), np.ones(len(states), np.bool_))
+    detail = f"{len(tracks)} phones, hop {STRANGE_HOP}"
+    return _figure(f"{name}, not unknown", missed, MISSED_LIMIT_PERCENT, detail=detail)
+
+
+def _figures_turned(
+    name: str, tracks: Sequence[Track], learnt: Sequence[Learnt]
+) -> Iterator[Figure]:
+    """Yield how much of the time phones in another frame are not unknown."""
+    labels = np.concatenate([track.labels for track in tracks])
+    active = (labels >= 0) & (labels < len(ACTIVITIES))
+    walking = (labels >= 0) & (labels < 3)
+    for checked in (False, True):
+        states = np.concatenate(
+            [own.now for own in _decide(tracks, learnt, STRANGE_HOP, checked=checked)]
+        )
+        known = states != NAMES.index(UNKNOWN)
+        detail = (
+            f"{_percent(known, walking):.1f} % while walking, "
+            f"{_percent(known, active & ~walking):.1f} % at rest, hop {STRANGE_HOP}"
+        )
+        how = "with a check once they walk" if checked else "by novelty alone"
+        yield _figure(
+            f"{name}, not unknown {how}",
+            _percent(known, active),
+            MISSED_LIMIT_PERCENT if checked else None,
+            detail=detail,
+        )
+
+
+def _newest_alone(track: Track, hop: int) -> NDArray[np.int8]:
+    """Return at each sample what the model says of the newest window."""
+    said = track.probabilities[:: hop // track.hop].argmax(axis=1)
+    newest = np.arange(len(track.samples)) - (WINDOW_LENGTH - 1 + FILTER_ROWS)
+    states = said[np.clip(newest // hop, 0, len(said) - 1)]
+    return np.where(newest >= 0, states, NOTHING).astype(np.int8)
+
+
+def _changes(labels: NDArray[np.int8], now: NDArray[np.int8]) -> tuple[list[float], int]:
+    """Return the delay of each change to another activity, in seconds, and the false changes.
+
+    A change of now within a bout is false but for the one that leads to the bout's activity.
+    """
+    bounds = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
+    delays, false, before = [], 0, NOTHING
+    for first, last in pairwise(bounds):
+        label = int(labels[first])
+        if label == NOTHING or label == NAMES.index(TRANSITION):
+            continue
+        bout = now[first:last]
+        false += max(0, np.count_nonzero(np.diff(bout)) - int(bout[0] != label))
+        if before not in (NOTHING, label):
+            right = np.flatnonzero(bout == label)
+            delays.append(right[0] / SAMPLING_RATE_HZ if len(right) else np.inf)
+        before = label
+    return delays, false
+
+
+def _percent(which: NDArray[np.bool_], among: NDArray[np.bool_]) -> float:
+    return float(which[among].mean()) * 100
+
+
+def _figure(
+    name: str, value: float, limit: float | None = None, *, unit: str = "%", detail: str = ""
+) -> Figure:
+    return Figure("decisions", name, value, unit, limit=limit, detail=detail)
+
+
+def main() -> None:
+    """Run this benchmark alone."""
+    run_alone(measure, "Decisions about people that nothing was learnt from")
+
+
+if __name__ == "__main__":
+    main()

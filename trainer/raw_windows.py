@@ -1,0 +1,129 @@
+"""Training windows cut from raw recordings, as a live phone's are.
+
+The published windows each show one activity. Those cut here also run across changes, and are
+labelled by their newest samples, so that a model learns to see a change when it comes. Copies
+turned about the vertical stand for phones worn elsewhere around the waist.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from pipeline.preprocessing import SETTLING_ROWS, Preprocessor
+from pipeline.recordings.recording import Recording, Stretch
+from pipeline.recordings.uci_har import Split
+from pipeline.signals import ACTIVITIES, WINDOW_LENGTH
+
+WindowLabel = Literal["newest", "majority"]
+"""A window's label: that of its newest sample, or that of more than half of its samples."""
+
+TRAINING_SUBJECTS: Final = (
+    *(1, 3, 5, 6, 7, 8, 11, 14, 15, 16, 17),
+    *(19, 21, 22, 23, 25, 26, 27, 28, 29, 30),
+)
+"""The subjects of UCI HAR's training split; the other nine are for the test alone"""
+
+_ONE_PHONE: Final = np.array([0])
+_TURN_TAIL: Final = 2
+"""Degrees of freedom of Student's t: most phones sit where they usually do, few far from it."""
+
+
+def training_windows(
+    recordings: Sequence[Recording], *, hop: int, degrees: float, seed: int
+) -> Split:
+    """Return what a model is to be trained on: windows as they are, and as many turned.
+
+    Args:
+        recordings: of the training subjects.
+        hop: samples between the starts of windows; the turned ones begin halfway between.
+        degrees: scale of the turns.
+        seed: draws the turns.
+    """
+    plain = raw_windows(recordings, hop=hop)
+    other = turned(raw_windows(recordings, hop=hop, offset=hop // 2), degrees=degrees, seed=seed)
+    return Split(
+        np.concatenate([plain.windows, other.windows]),
+        np.concatenate([plain.labels, other.labels]),
+        np.concatenate([plain.subjects, other.subjects]),
+    )
+
+
+def raw_windows(
+    recordings: Sequence[Recording],
+    *,
+    hop: int,
+    offset: int = 0,
+    label: WindowLabel = "newest",
+) -> Split:
+    """Return the windows of raw recordings that have a label, in their order.
+
+    Args:
+        recordings: of devices named ``subject-01`` and so on.
+        hop: samples between the starts of neighbouring windows.
+        offset: sample at which the first window of each stretch begins.
+        label: what a window is labelled by.
+    """
+    windows, labels, subjects = [], [], []
+    for recording in recordings:
+        for stretch in recording.stretches:
+            samples = prepare(stretch)
+            own = stretch.labels[: len(samples)]
+            cut_labels = _LABELS[label](cut(own[:, None], hop=hop, offset=offset)[:, :, 0])
+            # Live, the windows in which the filters settle decide nothing.
+            settled = offset + hop * np.arange(len(cut_labels)) >= SETTLING_ROWS
+            chosen = settled & (cut_labels >= 0)
+            windows.append(cut(samples, hop=hop, offset=offset)[chosen])
+            labels.append(cut_labels[chosen])
+            subjects.append(np.full(np.count_nonzero(chosen), recording.device[-2:], np.int8))
+    return Split(np.concatenate(windows), np.concatenate(labels), np.concatenate(subjects))
+
+
+def turned(split: Split, *, degrees: float, seed: int) -> Split:
+    """Return the same windows, each turned about the vertical by a random angle.
+
+    Args:
+        split: the windows; the vertical is x.
+        degrees: scale of the angles, which follow Student's t.
+        seed: draws the angles.
+    """
+    rng = np.random.default_rng(seed)
+    angles = np.deg2rad(degrees) * rng.standard_t(_TURN_TAIL, len(split.labels))
+    cos, sin = np.cos(angles)[:, None, None], np.sin(angles)[:, None, None]
+    y, z = split.windows[:, :, 1::3], split.windows[:, :, 2::3]  # (n, 128, 3): of each sensor
+    windows = split.windows.copy()
+    windows[:, :, 1::3] = cos * y - sin * z
+    windows[:, :, 2::3] = sin * y + cos * z
+    return Split(windows, split.labels, split.subjects)
+
+
+def prepare(stretch: Stretch) -> NDArray[np.float32]:
+    """Return what the filters make of raw samples, ``(n_samples - 1, 9)`` in g and rad/s."""
+    rows = np.asarray(stretch.samples, np.float64)[None]
+    samples: NDArray[np.float32] = Preprocessor(1).push(_ONE_PHONE, rows)[0]
+    return samples
+
+
+def cut(samples: NDArray[Any], *, hop: int, offset: int = 0) -> NDArray[Any]:
+    """Return the windows ``(n_windows, 128, n)`` of samples ``(n_samples, n)``."""
+    if len(samples) < WINDOW_LENGTH + offset:
+        return np.empty((0, WINDOW_LENGTH, samples.shape[1]), samples.dtype)
+    views = sliding_window_view(samples, WINDOW_LENGTH, axis=0)[offset::hop]
+    return np.ascontiguousarray(views.transpose(0, 2, 1))
+
+
+def _newest(labels: NDArray[np.int8]) -> NDArray[np.int8]:
+    newest: NDArray[np.int8] = labels[:, -1]
+    return newest
+
+
+def _majority(labels: NDArray[np.int8]) -> NDArray[np.int8]:
+    counts = np.stack([(labels == k).sum(axis=1) for k in range(len(ACTIVITIES))], axis=1)
+    most = counts.argmax(axis=1).astype(np.int8)
+    found: NDArray[np.int8] = np.where(counts.max(axis=1) > WINDOW_LENGTH // 2, most, np.int8(-1))
+    return found
+
+
+_LABELS: Final = {"newest": _newest, "majority": _majority}
