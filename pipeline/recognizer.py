@@ -279,15 +279,19 @@ class Recognizer:
             episodes += self._named(self._decider.interrupt(stage.interrupted))
             for turn in _turns(stage.slots):
                 slots = stage.slots[turn]
-                found = self._plausibility.push(slots, stage.windows[turn])
-                found = np.column_stack([found, self._slow[slots]])
+                settling = stage.settling[turn]
+                found = self._problems[slots]
+                found[~settling, :-1] = self._plausibility.push(
+                    slots[~settling], stage.windows[turn[~settling]]
+                )
+                found[:, -1] = self._slow[slots]
                 problems |= self._told(slots, found)
                 decided = self._decider.push(
                     slots,
                     stage.starts[turn],
                     stage.windows[turn],
                     of_stage[turn],
-                    settling=stage.settling[turn],
+                    settling=settling,
                     implausible=np.asarray(found.any(axis=1)),
                 )
                 changes += self._named(decided.changes)

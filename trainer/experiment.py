@@ -7,18 +7,22 @@ run goes on where it was stopped.
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
+from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import DataSet
 from pipeline.signals import ACTIVITIES
 from trainer import evaluation
 from trainer.export import export, make_card, save_with_card
 from trainer.models import BUILDERS
-from trainer.own import OwnWindows
+from trainer.own import OwnWindows, joined
+from trainer.raw_windows import training_windows
 from trainer.report import (
     Recipe,
     SeedRecord,
@@ -28,8 +32,8 @@ from trainer.report import (
     report,
     write_json,
 )
-from trainer.settings import TrainSettings
-from trainer.training import count_parameters, fit, probabilities
+from trainer.settings import Schedule, TrainSettings
+from trainer.training import count_parameters, fit, fit_for, probabilities
 
 Say = Callable[[str], None]
 """Tells the user a line."""
@@ -42,8 +46,18 @@ _CURVES: Final = {
 """What the learning curves show, by the beginning of their histories' names."""
 
 
-def run(settings: TrainSettings, data: DataSet, own: OwnWindows | None = None, *, say: Say) -> None:
+def run(
+    settings: TrainSettings,
+    data: DataSet,
+    own: OwnWindows | None = None,
+    *,
+    raw: Sequence[Recording] = (),
+    say: Say,
+) -> None:
     """Train, export and report what ``settings`` name, on the data set and one's own windows.
+
+    With the recipe ``raw``, the raw recordings of the training subjects take the place of the
+    published training windows.
 
     Raises:
         ExportError: an exported model does not keep the contract.
@@ -61,11 +75,17 @@ def run(settings: TrainSettings, data: DataSet, own: OwnWindows | None = None, *
     if own is not None:
         say(f"own recordings: {own.told()}")
     for name in BUILDERS if settings.model == "all" else [settings.model]:
-        _run_model(name, settings, data, own, say=say)
+        _run_model(name, settings, data, own, raw, say=say)
 
 
 def _run_model(
-    name: str, settings: TrainSettings, data: DataSet, own: OwnWindows | None, *, say: Say
+    name: str,
+    settings: TrainSettings,
+    data: DataSet,
+    own: OwnWindows | None,
+    raw: Sequence[Recording],
+    *,
+    say: Say,
 ) -> None:
     """Train one model with every seed, export the first seed's, and report."""
     started = time.perf_counter()
@@ -74,7 +94,7 @@ def _run_model(
     activities = ACTIVITIES if own is None else own.activities
     recipe = recipe_of(settings, data, own)
     records = [
-        _train_seed(name, seed, settings, data, own, recipe=recipe, say=say)
+        _train_seed(name, seed, settings, data, own, raw, recipe=recipe, say=say)
         for seed in range(settings.seed, settings.seed + settings.seeds)
     ]
     exported = records[0]
@@ -141,6 +161,7 @@ def _train_seed(
     settings: TrainSettings,
     data: DataSet,
     own: OwnWindows | None,
+    raw: Sequence[Recording],
     *,
     recipe: Recipe,
     say: Say,
@@ -153,18 +174,22 @@ def _train_seed(
         say(f"\n{name}, seed {seed}: finished before; {_told(record)}")
         return record
 
-    say(f"\n{name}, seed {seed}: choosing the number of epochs, then training")
+    say(f"\n{name}, seed {seed}: training")
     record_file.unlink(missing_ok=True)  # an older one would not fit the new weights
     n_activities = len(ACTIVITIES if own is None else own.activities)
-    fitted = fit(
-        lambda windows: BUILDERS[name](windows, n_activities, settings),
-        data.train,
-        fitting=settings,
-        seed=seed,
-        extra=None if own is None else own.split,
-        # A bar needs a terminal; in a file it would be a line for every step.
-        verbose=1 if sys.stdout.isatty() else 2,
-    )
+    # A bar needs a terminal; in a file it would be a line for every step.
+    verbose = 1 if sys.stdout.isatty() else 2
+
+    def build(windows: NDArray[np.float32]) -> keras.Model:
+        return BUILDERS[name](windows, n_activities, settings)
+
+    extra = None if own is None else own.split
+    if settings.recipe == "raw":
+        train = training_windows(raw, seed=seed)
+        train = train if extra is None else joined(train, extra)
+        fitted = fit_for(build, train, schedule=Schedule(), seed=seed, verbose=verbose)
+    else:
+        fitted = fit(build, data.train, fitting=settings, seed=seed, extra=extra, verbose=verbose)
     predictions = probabilities(fitted.model, data.test.windows).argmax(axis=1)
     scores = evaluation.score(data.test.labels, predictions, n_activities=n_activities)
     record = SeedRecord(
@@ -190,15 +215,23 @@ def _keras_file(folder: Path, seed: int) -> Path:
 
 def _told(record: SeedRecord) -> str:
     return (
-        f"{record.parameters:,} parameters, {record.epochs} epochs, held out subjects "
-        f"{' '.join(map(str, record.held_out_subjects))}, test accuracy "
-        f"{record.scores.accuracy:.4f}, {record.seconds:.0f} s"
+        f"{record.parameters:,} parameters, {record.epochs} epochs, "
+        f"held out subjects {' '.join(map(str, record.held_out_subjects)) or 'none'}, "
+        f"test accuracy {record.scores.accuracy:.4f}, {record.seconds:.0f} s"
     )
 
 
 def _selection(record: SeedRecord, own: OwnWindows | None, *, n_subjects: int) -> str:
     """Return in a sentence how the epochs and the weights were chosen."""
+    added = "" if own is None else f"; in every fit also own recordings, {own.told()}"
     n_held_out = len(record.held_out_subjects)
+    if n_held_out == 0:
+        return (
+            f"windows of the raw recordings of {n_subjects} training subjects, labelled by their "
+            "newest samples; number of epochs and learning rate fixed beforehand by "
+            "cross-validation over those subjects; seed fixed beforehand; "
+            "test split evaluated once, at the end"
+        ) + added
     then = (
         f"then fitted again on all {n_subjects}"
         if record.refit is not None
@@ -208,7 +241,7 @@ def _selection(record: SeedRecord, own: OwnWindows | None, *, n_subjects: int) -
         f"number of epochs by the accuracy on {n_held_out} of the {n_subjects} training subjects, "
         f"held out whole, drawn by the seed; {then}; seed fixed beforehand; "
         "test split evaluated once, at the end"
-    ) + ("" if own is None else f"; in every fit also own recordings, {own.told()}")
+    ) + added
 
 
 def _histories(record: SeedRecord) -> dict[str, list[float]]:

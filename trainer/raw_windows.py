@@ -31,16 +31,26 @@ _TURN_TAIL: Final = 2
 """Degrees of freedom of Student's t: most phones sit where they usually do, few far from it."""
 
 
+TRAINING_HOP: Final = 32
+"""Samples between the starts of the windows to train on"""
+TURN_DEGREES: Final = 12.0
+"""Scale of their turns about the vertical"""
+
+
 def training_windows(
-    recordings: Sequence[Recording], *, hop: int, degrees: float, seed: int
+    recordings: Sequence[Recording],
+    *,
+    seed: int,
+    hop: int = TRAINING_HOP,
+    degrees: float = TURN_DEGREES,
 ) -> Split:
     """Return what a model is to be trained on: windows as they are, and as many turned.
 
     Args:
         recordings: of the training subjects.
+        seed: draws the turns.
         hop: samples between the starts of windows; the turned ones begin halfway between.
         degrees: scale of the turns.
-        seed: draws the turns.
     """
     plain = raw_windows(recordings, hop=hop)
     other = turned(raw_windows(recordings, hop=hop, offset=hop // 2), degrees=degrees, seed=seed)

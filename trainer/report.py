@@ -7,6 +7,7 @@ that ask how a model came about.
 import os
 import platform
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 from pipeline.recordings.uci_har import DataSet, Split
 from trainer.evaluation import Scores, mean_and_sd
 from trainer.own import OwnWindows
-from trainer.settings import Fitting, Sizes, TrainSettings
+from trainer.raw_windows import TRAINING_HOP, TURN_DEGREES
+from trainer.settings import Fitting, Schedule, Sizes, TrainSettings
 
 _EXPORT_PACKAGES: Final = ("onnx", "onnxruntime", "tf2onnx")
 
@@ -62,6 +64,8 @@ def recipe_of(settings: TrainSettings, data: DataSet, own: OwnWindows | None) ->
         "data_hash": data.data_hash,
         "versions": training_versions(),
     }
+    if settings.recipe == "raw":
+        recipe |= {"schedule": asdict(Schedule()), "hop": TRAINING_HOP, "turns": TURN_DEGREES}
     if own is not None:
         recipe |= {"own_hash": own.data_hash, "frame": settings.frame}
     return recipe

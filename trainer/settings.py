@@ -4,6 +4,7 @@ The classes are the vocabulary of the trainer and the flags of ``har-train`` in 
 needs TensorFlow, so that ``--help`` answers at once.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +35,10 @@ class Task(BaseModel):
     data: Path | None = Field(
         None, description="data set's zip or folder; else HAR_DATA_DIR, cache, download"
     )
+    recipe: Literal["plain", "raw"] = Field(
+        "plain",
+        description="plain: the published windows; raw: windows of the raw recordings (HAPT)",
+    )
     out: Path = Field(Path("out"), description="folder for models and reports")
     seed: int = Field(1, ge=0, lt=2**31, description="first seed; its model is exported")
     seeds: PositiveInt = Field(1, description="how many seeds to train, from the first on")
@@ -61,6 +66,22 @@ class Fitting(BaseModel):
         5, description="epochs without better accuracy on them until it stops"
     )
     refit: bool = Field(True, description="then fit all training subjects for so many epochs")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a model is fitted, and how fast; by default as `raw_windows` are best learnt.
+
+    Chosen by cross-validation over the training subjects (`tests/benchmarks/decisions.py`).
+    """
+
+    epochs: int = 6
+    batch_size: int = 128
+    """Windows"""
+    first_rate: float = 1e-3
+    """Learning rate of Adam at the beginning"""
+    last_rate: float = 2e-5
+    """The same at the end"""
 
 
 class Tuning(BaseModel):

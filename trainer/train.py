@@ -13,10 +13,11 @@ from importlib.util import find_spec
 from typing import Final
 
 from pipeline.placements import PlacementError, Placements
-from pipeline.recordings import uci_har
+from pipeline.recordings import hapt, uci_har
 from pipeline.recordings.recording import DataError
 from pipeline.settings import from_command_line
 from trainer import own
+from trainer.raw_windows import TRAINING_SUBJECTS
 from trainer.settings import SettingError, TrainSettings
 
 _EXTRA: Final = ("matplotlib", "onnx", "tensorflow", "keras", "tf2onnx")
@@ -50,7 +51,12 @@ def main() -> None:
         else:
             assert data is not None
             extra = own.load(settings.extra, placements) if settings.extra else None
-            experiment.run(settings, data, extra, say=say)
+            raw = (
+                hapt.recordings(settings.data, TRAINING_SUBJECTS)
+                if settings.recipe == "raw"
+                else ()
+            )
+            experiment.run(settings, data, extra, raw=raw, say=say)
     except (DataError, SettingError, ExportError, OSError) as error:
         sys.exit(f"har-train: {error}")
     except KeyboardInterrupt:

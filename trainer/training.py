@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import Split
 from trainer.own import joined
-from trainer.settings import Fitting, SettingError
+from trainer.settings import Fitting, Schedule, SettingError
 
 History = dict[str, list[float]]
 """What Keras recorded, one number an epoch: ``loss``, ``accuracy``, ``val_loss``, ..."""
@@ -101,6 +101,45 @@ def fit(
     return Fitted(model, epochs, held_out, selection, refit, seconds)
 
 
+def fit_for(
+    build: Callable[[NDArray[np.float32]], keras.Model],
+    train: Split,
+    *,
+    schedule: Schedule,
+    seed: int,
+    verbose: int = 0,
+) -> Fitted:
+    """Return the model that ``build`` makes, trained on all windows for a fixed time.
+
+    The learning rate falls as half a cosine. The same seed gives the same weights on the same
+    machine.
+
+    Raises:
+        SettingError: the loss became infinite or not a number.
+    """
+    started = time.perf_counter()
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = build(train.windows)
+    steps = schedule.epochs * -(-len(train.windows) // schedule.batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(
+        schedule.first_rate, steps, alpha=schedule.last_rate / schedule.first_rate
+    )
+    model.compile(
+        keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    history: History = model.fit(
+        train.windows,
+        train.labels,
+        epochs=schedule.epochs,
+        batch_size=schedule.batch_size,
+        verbose=verbose,
+    ).history
+    _check(history, schedule.first_rate)
+    return Fitted(model, schedule.epochs, (), {}, history, time.perf_counter() - started)
+
+
 def draw_subjects(subjects: NDArray[np.int8], count: int, *, seed: int) -> tuple[int, ...]:
     """Return ``count`` different subjects of those in ``subjects``, in ascending order.
 
@@ -179,12 +218,15 @@ def _fit(
     history: History = model.fit(
         split.windows, split.labels, epochs=epochs, batch_size=fitting.batch_size, **options
     ).history
+    _check(history, float(model.optimizer.learning_rate))
+    return history
+
+
+def _check(history: History, rate: float) -> None:
     if not np.isfinite([*history.values()]).all():
         raise SettingError(
-            "the loss became infinite or not a number; "
-            f"try a learning rate below {float(model.optimizer.learning_rate):g}"
+            f"the loss became infinite or not a number; try a learning rate below {rate:g}"
         )
-    return history
 
 
 def _select(split: Split, chosen: NDArray[np.bool_]) -> Split:
