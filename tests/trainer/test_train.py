@@ -13,12 +13,14 @@ import pytest
 
 from pipeline.classifier import Classifier, ModelCard
 from pipeline.placements import Placements
+from pipeline.recordings import simulated
+from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import DataSet, load
 from pipeline.signals import ACTIVITIES
 from tests.trainer.recorded import record
 from trainer import experiment, own, train
 from trainer.report import read_record
-from trainer.settings import Fitting, Sizes, TrainSettings
+from trainer.settings import Fitting, Schedule, Sizes, TrainSettings
 from trainer.training import probabilities
 
 pytestmark = [
@@ -137,10 +139,31 @@ def test_report_tells_how_the_model_came_about(trained: Trained, mini_data: Data
     assert "fitted again on all 6" in report["selection"]
 
 
+def test_the_raw_recipe(mini_data: DataSet, tmp_path: Path) -> None:
+    """Raw recordings take the place of the published training windows; nobody is held out."""
+    raw = [
+        Recording(f"subject-0{number}", recording.stretches)
+        for number, recording in enumerate(simulated.recordings(2, seconds=30), start=1)
+    ]
+    settings = settings_for(tmp_path, recipe="raw")
+    told: list[str] = []
+
+    for _ in range(2):
+        experiment.run(settings, mini_data, raw=raw, say=told.append)
+
+    card = Classifier(tmp_path / "lstm.onnx").card
+    assert card.selection.startswith("windows of the raw recordings")
+    assert "test split evaluated once" in card.selection
+    report = json.loads((tmp_path / "lstm" / "report.json").read_text())
+    assert len(report["runs"][0]["history"]["refit"]["loss"]) == Schedule().epochs
+    assert [line for line in told if "held out subjects none" in line]
+    assert "finished before" in "\n".join(told)
+
+
 def test_finished_seeds_are_not_trained_again(trained: Trained) -> None:
     """The same settings go on after the last finished seed and end with the same model."""
     assert "lstm, seed 5: finished before" in trained.told
-    assert "lstm, seed 6: choosing" in trained.told
+    assert "lstm, seed 6: training" in trained.told
     assert trained.card == Classifier(trained.out / "lstm.onnx").card
 
 
