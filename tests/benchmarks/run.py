@@ -12,6 +12,7 @@ import data_set
 import decisions
 import end_to_end
 import inference
+import plausibility
 import resampling
 import training
 from figures import (
@@ -30,6 +31,7 @@ BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "resampling": resampling.measure,
     "end_to_end": end_to_end.measure,
     "training": training.measure,
+    "plausibility": plausibility.measure,
     "decisions": decisions.measure,
 }
 
