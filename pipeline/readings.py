@@ -4,9 +4,12 @@ A `Readings` that exists is whole and plausible; what it means over time is deci
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,6 +71,21 @@ class MessageError(Exception):
         """Keep the reason's word and the explanation for the log."""
         super().__init__(explanation)
         self.reason = reason
+
+
+@contextmanager
+def reading_json() -> Iterator[None]:
+    """Turn what msgspec raises about a sender's JSON into an error of the sender's.
+
+    Raises:
+        MessageError: within, the JSON was none, or did not fit.
+    """
+    try:
+        yield
+    except msgspec.ValidationError as error:
+        raise MessageError("field", str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MessageError("json", f"not JSON: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,5 @@
 import json
-import time
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from subprocess import CompletedProcess
@@ -211,6 +211,7 @@ class Phone:
         self._recording = uuid.uuid4().hex[:8]
         self._n_sent = 0
         self.calibrations: list[tuple[bytes, bool]] = []
+        self.calibrated = threading.Condition()
         """Payloads, and whether they were retained"""
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = self._note
@@ -223,7 +224,9 @@ class Phone:
         self._client.subscribe(f"har/{self.device}/calibration", 1)
 
     def _note(self, client: Client, userdata: object, message: MQTTMessage) -> None:
-        self.calibrations.append((bytes(message.payload), message.retain))
+        with self.calibrated:
+            self.calibrations.append((bytes(message.payload), message.retain))
+            self.calibrated.notify_all()
 
     def tell(self, **changes: Any) -> None:  # noqa: ANN401 (any JSON)
         """Publish what har-stream would tell of this phone, with some entries changed."""
@@ -388,8 +391,7 @@ def test_a_name_that_no_phone_can_have(run_command: "Run", broker: "Broker") -> 
 
 def await_calibrations(phone: Phone, n: int) -> list[tuple[bytes, bool]]:
     """Return the calibrations published when there are ``n``."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while len(phone.calibrations) < n:
-        assert time.monotonic() < deadline, f"only {phone.calibrations}"
-        time.sleep(0.02)
+    with phone.calibrated:
+        came = phone.calibrated.wait_for(lambda: len(phone.calibrations) >= n, TIMEOUT_S)
+    assert came, f"only {phone.calibrations}"
     return phone.calibrations

@@ -17,7 +17,7 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
-from pipeline.readings import Convention, MessageError, Readings
+from pipeline.readings import Convention, MessageError, Readings, reading_json
 from pipeline.signals import STANDARD_GRAVITY
 
 TOPIC: Final = "browser/+"
@@ -56,12 +56,8 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
     Raises:
         MessageError: the payload does not fit the format; nothing of the message is used.
     """
-    try:
+    with reading_json():
         message = _decoder.decode(payload)
-    except msgspec.ValidationError as error:
-        raise MessageError("field", str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MessageError("json", f"not JSON: {error}") from error
     device = message.device if device is None else device
     if device is None:
         raise MessageError("device", "has no device, and the topic names none")

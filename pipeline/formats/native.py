@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import MAX_ROWS, MessageError, Readings, Sensor
+from pipeline.readings import MAX_ROWS, MessageError, Readings, Sensor, reading_json
 from pipeline.signals import CHANNELS, STANDARD_GRAVITY
 
 TOPIC: Final = "har/+/samples"
@@ -83,12 +83,8 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
     """
     if device is None:
         raise MessageError("device", "the topic names no device: subscribe to har/+/samples")
-    try:
+    with reading_json():
         message = _decoder.decode(payload)
-    except msgspec.ValidationError as error:
-        raise MessageError("field", str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MessageError("json", f"not JSON: {error}") from error
     forms = [message.acc is not None or message.gyro is not None, message.sensors is not None]
     if sum([*forms, message.samples is not None]) > 1:
         raise MessageError("field", "has more than one of acc and gyro, sensors, samples")

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import Clock, MessageError, Readings, Sensor
+from pipeline.readings import Clock, MessageError, Readings, Sensor, reading_json
 
 TOPIC: Final = "phyphox/+"
 SUMMARY: Final = "phyphox (iOS, Android), mqtt/json of an experiment with both sensors"
@@ -65,12 +65,8 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
     """
     if device is None:
         raise MessageError("device", "the topic names no device: subscribe to phyphox/+")
-    try:
+    with reading_json():
         return _read(_message_decoder.decode(payload), device)
-    except msgspec.ValidationError as error:
-        raise MessageError("field", str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MessageError("json", f"not JSON: {error}") from error
 
 
 def _read(message: Mapping[str, msgspec.Raw], device: str) -> list[Readings]:

@@ -22,13 +22,14 @@ from pipeline.readings import (
     Readings,
     Sensor,
     check_device,
+    reading_json,
 )
 from pipeline.signals import STANDARD_GRAVITY
 
 TOPIC: Final = "sensor-logger"
 SUMMARY: Final = "Sensor Logger (iOS, Android), MQTT Publish or HTTP Push"
 
-_SENSORS: Final[dict[str, Sensor]] = {
+SENSORS: Final[dict[str, Sensor]] = {
     "accelerometer": "linear_acceleration",
     "gravity": "gravity",
     "totalacceleration": "accelerometer",
@@ -39,7 +40,7 @@ _SENSORS: Final[dict[str, Sensor]] = {
 """The app's names, without separators and in lower case."""
 
 _ANNOTATION: Final = "annotation"
-_KNOWN: Final = {*_SENSORS, _ANNOTATION}
+_KNOWN: Final = {*SENSORS, _ANNOTATION}
 
 _IN_G_BELOW: Final = 3.0
 """A median |acceleration| with gravity of less than this is in g: else the phone would fall."""
@@ -86,12 +87,8 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings | Label]:
     Raises:
         MessageError: the payload does not fit the format; nothing of the message is used.
     """
-    try:
+    with reading_json():
         return _read(_message_decoder.decode(payload), device)
-    except msgspec.ValidationError as error:
-        raise MessageError("field", str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MessageError("json", f"not JSON: {error}") from error
 
 
 def _read(message: _Message, device: str | None) -> list[Readings | Label]:
@@ -105,13 +102,13 @@ def _read(message: _Message, device: str | None) -> list[Readings | Label]:
     for name, group in groups.items():
         times, values = _samples(group)
         if len(times):
-            found[_SENSORS[name]] = times, values
+            found[SENSORS[name]] = times, values
 
     convention: Convention | None = None
     uncalibrated = found.get("accelerometer_uncalibrated")
     if any(reading.accuracy is not None for group in groups.values() for reading in group):
         convention = "android"  # only its readings have one
-    elif uncalibrated is not None and _is_in_g(uncalibrated[1]):
+    elif uncalibrated is not None and is_in_g(uncalibrated[1]):
         convention = "ios"  # and not standardised
         with np.errstate(over="ignore"):  # Readings refuses what overflows
             uncalibrated[1][:] *= STANDARD_GRAVITY
@@ -123,7 +120,7 @@ def _read(message: _Message, device: str | None) -> list[Readings | Label]:
 
 
 def _by_sensor(payload: Sequence[_Reading]) -> dict[str, list[_Reading]]:
-    """Return the readings that matter, by their sensor's name as `_SENSORS` spells it."""
+    """Return the readings that matter, by their sensor's name as `SENSORS` spells it."""
     spellings = dict.fromkeys([reading.name for reading in payload], "")
     for name in spellings:
         spellings[name] = "".join(filter(str.isalnum, name)).lower()
@@ -160,7 +157,7 @@ def _decode_all(decoder: msgspec.json.Decoder[_T], raws: Sequence[msgspec.Raw], 
         raise MessageError("field", f"{name}: {error}") from error
 
 
-def _is_in_g(values: NDArray[np.float64]) -> bool:
+def is_in_g(values: NDArray[np.float64]) -> bool:
     """Return whether accelerations ``(n, 3)`` with gravity are in g, not in m/s²."""
     with np.errstate(over="ignore"):
         return bool(np.median(np.sqrt((values**2).sum(axis=1))) < _IN_G_BELOW)

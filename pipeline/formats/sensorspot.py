@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import msgspec
 import numpy as np
 
-from pipeline.readings import MessageError, Readings, Sensor
+from pipeline.readings import MessageError, Readings, Sensor, reading_json
 
 TOPIC: Final = "sensorspot/+/#"
 SUMMARY: Final = "SensorSpot (Android), one message a sensor event"
@@ -53,12 +53,8 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
     """
     if device is None:
         raise MessageError("device", "the topic names no device: subscribe to sensorspot/+/#")
-    try:
+    with reading_json():
         return _read(payload, device)
-    except msgspec.ValidationError as error:
-        raise MessageError("field", str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MessageError("json", f"not JSON: {error}") from error
 
 
 def _read(payload: bytes, device: str) -> list[Readings]:

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from pipeline.formats.sensor_logger import SENSORS, is_in_g
 from pipeline.readings import Convention, Sensor
 from pipeline.recordings.exports import Export, Files, Table, numbers, read_table, whole
 from pipeline.recordings.recording import DataError
@@ -17,20 +18,8 @@ from pipeline.signals import STANDARD_GRAVITY
 
 APP: Final = "sensor-logger"
 
-SENSORS: Final[dict[str, Sensor]] = {
-    "accelerometer": "linear_acceleration",
-    "gravity": "gravity",
-    "totalacceleration": "accelerometer",
-    "accelerometeruncalibrated": "accelerometer_uncalibrated",
-    "gyroscope": "gyroscope",
-    "gyroscopeuncalibrated": "gyroscope_uncalibrated",
-}
-"""Files by their names, in lower case and without ``.csv``."""
-
 _COLUMNS: Final = {"time", "seconds_elapsed", "x", "y", "z"}
 _NS_PER_S: Final = 1_000_000_000  # an integer: int / int is rounded once
-_IN_G_BELOW: Final = 3.0
-"""A median |acceleration| with gravity of less than this is in g: else the phone would fall."""
 
 
 def recognises(files: Files) -> bool:
@@ -64,14 +53,9 @@ def read(files: Files) -> Export:
         values = np.column_stack([numbers(where, table.column(axis)) for axis in "xyz"])
         sensors[sensor] = whole(where, np.array(_times(where, table)), values)
     uncalibrated = sensors.get("accelerometer_uncalibrated")
-    if uncalibrated is not None:
-        size = np.median(np.sqrt((uncalibrated[1] ** 2).sum(axis=1)))
-        if size < _IN_G_BELOW:  # an iPhone, not standardised
-            convention = convention or "ios"
-            sensors["accelerometer_uncalibrated"] = (
-                uncalibrated[0],
-                uncalibrated[1] * STANDARD_GRAVITY,
-            )
+    if uncalibrated is not None and is_in_g(uncalibrated[1]):  # an iPhone, not standardised
+        convention = convention or "ios"
+        sensors["accelerometer_uncalibrated"] = uncalibrated[0], uncalibrated[1] * STANDARD_GRAVITY
     if not sensors:
         raise DataError(f"{files.source}: holds no samples of accelerometer or gyroscope")
     return Export(
