@@ -349,7 +349,7 @@ class Recognizer:
         return interrupted
 
     def _alike(self, stage: Sequence[Piece]) -> Iterable[list[Piece]]:
-        """Group pieces that one array operation can take: same shape, begun or not, turned or not."""
+        """Group pieces that one array operation can take: of one shape, in one state."""
         groups: defaultdict[tuple[object, ...], list[Piece]] = defaultdict(list)
         for piece in stage:
             begins = piece.rows.shape[1] == N_RAW and not self._preprocessor.started[piece.slot]
