@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+import calibration
 import data_set
 import decisions
 import end_to_end
@@ -32,6 +33,7 @@ BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "end_to_end": end_to_end.measure,
     "training": training.measure,
     "plausibility": plausibility.measure,
+    "calibration": calibration.measure,
     "decisions": decisions.measure,
 }
 
