@@ -32,15 +32,14 @@ from pipeline.novelty import Network, Summary, novelty_features, summarize
 from pipeline.preprocessing import SETTLING_ROWS, Preprocessor
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import Recording
-from pipeline.recordings.uci_har import Split
 from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGTH
-from trainer.raw_windows import TRAINING_SUBJECTS, cut, prepare, turned
+from trainer.raw_windows import TRAINING_SUBJECTS, Turns, cut, prepare, random_turns, turned
 
 HOP: Final = 16
 """Samples between the windows that are learnt from"""
 
-TURN_DEGREES: Final = 12.0
-"""Scale of the turns about the vertical with which phones are worn elsewhere around the waist"""
+TURNS: Final = Turns(around_deg=12.0, tilt_deg=0.0)
+"""With which phones are worn elsewhere around the waist"""
 
 _LABELS: Final = (*ACTIVITIES, *hapt.TRANSITIONS)
 _ARRIVALS: Final = {"SIT": "SITTING", "STAND": "STANDING", "LIE": "LAYING"}
@@ -121,10 +120,10 @@ def learn(stretches: Sequence[LabelledStretch], *, seed: int) -> Learnt:
 
     middle = np.concatenate([own[:, WINDOW_LENGTH // 2] for own in labels])
     known = middle >= 0
-    worn = Split(np.concatenate(windows)[known], middle[known], middle[known])
-    worn_elsewhere = turned(worn, degrees=TURN_DEGREES, seed=seed)
+    worn = np.concatenate(windows)[known]
+    turns = random_turns(np.random.default_rng(seed), len(worn), TURNS)
     usual = np.concatenate(
-        [novelty_features(summarize(split.windows)) for split in (worn, worn_elsewhere)]
+        [novelty_features(summarize(own)) for own in (worn, turned(worn, turns))]
     )
     strange = _strange_features(stretches, rng)
     novelty = fit_network(

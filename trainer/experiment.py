@@ -20,9 +20,9 @@ from pipeline.recordings.uci_har import DataSet
 from pipeline.signals import ACTIVITIES
 from trainer import evaluation
 from trainer.export import export, make_card, save_with_card
-from trainer.models import BUILDERS
+from trainer.models import BUILDERS, PLAIN_BUILDERS
 from trainer.own import OwnWindows, joined
-from trainer.raw_windows import training_windows
+from trainer.raw_windows import TRAINING_HOP, Turns, raw_windows
 from trainer.report import (
     Recipe,
     SeedRecord,
@@ -181,15 +181,22 @@ def _train_seed(
     verbose = 1 if sys.stdout.isatty() else 2
 
     def build(windows: NDArray[np.float32]) -> keras.Model:
-        return BUILDERS[name](windows, n_activities, settings)
+        return BUILDERS[name](windows, n_activities)
+
+    def build_plain(windows: NDArray[np.float32]) -> keras.Model:
+        return PLAIN_BUILDERS[name](windows, n_activities, settings)
 
     extra = None if own is None else own.split
     if settings.recipe == "raw":
-        train = training_windows(raw, seed=seed)
+        train = raw_windows(raw, hop=TRAINING_HOP)
         train = train if extra is None else joined(train, extra)
-        fitted = fit_for(build, train, schedule=Schedule(), seed=seed, verbose=verbose)
+        fitted = fit_for(
+            build, train, schedule=Schedule(), turns=Turns(), seed=seed, verbose=verbose
+        )
     else:
-        fitted = fit(build, data.train, fitting=settings, seed=seed, extra=extra, verbose=verbose)
+        fitted = fit(
+            build_plain, data.train, fitting=settings, seed=seed, extra=extra, verbose=verbose
+        )
     predictions = probabilities(fitted.model, data.test.windows).argmax(axis=1)
     scores = evaluation.score(data.test.labels, predictions, n_activities=n_activities)
     record = SeedRecord(

@@ -1,4 +1,4 @@
-"""The three networks, as functions of their sizes.
+"""The three networks, and the plain forms that tutorials give them.
 
 Each takes raw windows ``(batch, 128, 9)`` in g and rad/s, named ``window``, and gives
 probabilities ``(batch, n_activities)``: normalisation and reshaping are layers of the model, so
@@ -17,12 +17,69 @@ from pipeline.classifier import INPUT_NAME
 from pipeline.signals import CHANNELS, WINDOW_LENGTH
 from trainer.settings import SettingError, Sizes
 
-Builder = Callable[[NDArray[np.float32], int, Sizes], keras.Model]
-"""Makes an untrained model from training windows, the number of activities, and sizes."""
+Builder = Callable[[NDArray[np.float32], int], keras.Model]
+"""Makes an untrained model from training windows and the number of activities."""
+
+PlainBuilder = Callable[[NDArray[np.float32], int, Sizes], keras.Model]
+"""Makes one of a plain form, of any sizes."""
+
+_DROPOUT: Final = 0.3
+_CHANNEL_DROPOUT: Final = 0.1
 
 
-def lstm(windows: NDArray[np.float32], n_activities: int, sizes: Sizes) -> keras.Model:
-    """Return an untrained LSTM over the 128 samples.
+def lstm(windows: NDArray[np.float32], n_activities: int) -> keras.Model:
+    """Return an untrained LSTM over the 128 samples, all of whose outputs count.
+
+    ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
+    """
+    window, x = _normalized_window(windows)  # (batch, 128, 9)
+    x = layers.LSTM(100, return_sequences=True)(x)  # (batch, 128, 100)
+    return _pooled(window, x, n_activities)
+
+
+def cnn_lstm(windows: NDArray[np.float32], n_activities: int) -> keras.Model:
+    """Return an untrained LSTM over what two convolutions see, four samples a step.
+
+    ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
+    """
+    window, x = _normalized_window(windows)
+    x = _convolved(x, filters=48, kernel_size=7)  # (batch, 64, 48)
+    x = _convolved(x, filters=64, kernel_size=5)  # (batch, 32, 64)
+    x = layers.SpatialDropout1D(_CHANNEL_DROPOUT)(x)
+    x = layers.LSTM(64, return_sequences=True)(x)  # (batch, 32, 64)
+    return _pooled(window, x, n_activities)
+
+
+def conv_lstm(windows: NDArray[np.float32], n_activities: int) -> keras.Model:
+    """Return an untrained LSTM with convolutions for its products, over eight samples a step.
+
+    ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
+    """
+    window, x = _normalized_window(windows)
+    x = _convolved(x, filters=32, kernel_size=5)  # (batch, 64, 32)
+    x = layers.SpatialDropout1D(_CHANNEL_DROPOUT)(x)
+    x = layers.Reshape((16, 1, 4, 32))(x)
+    x = layers.ConvLSTM2D(
+        48,
+        (1, 3),
+        padding="same",
+        return_sequences=True,
+        unroll=True,  # else the ONNX graph gets a Loop, which runs at a fifth of the speed
+    )(x)  # (batch, 16, 1, 4, 48)
+    x = layers.Reshape((64, 48))(x)
+    return _pooled(window, x, n_activities)
+
+
+BUILDERS: Final[dict[str, Builder]] = {
+    "lstm": lstm,
+    "cnn-lstm": cnn_lstm,
+    "conv-lstm": conv_lstm,
+}
+"""The three models by name."""
+
+
+def plain_lstm(windows: NDArray[np.float32], n_activities: int, sizes: Sizes) -> keras.Model:
+    """Return an untrained LSTM over the 128 samples, of which the last output counts.
 
     ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
     """
@@ -32,7 +89,7 @@ def lstm(windows: NDArray[np.float32], n_activities: int, sizes: Sizes) -> keras
     return _classified(window, x, n_activities, sizes)
 
 
-def cnn_lstm(windows: NDArray[np.float32], n_activities: int, sizes: Sizes) -> keras.Model:
+def plain_cnn_lstm(windows: NDArray[np.float32], n_activities: int, sizes: Sizes) -> keras.Model:
     """Return an untrained LSTM over the parts of the window, each seen through convolutions.
 
     ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
@@ -55,7 +112,7 @@ def cnn_lstm(windows: NDArray[np.float32], n_activities: int, sizes: Sizes) -> k
     return _classified(window, x, n_activities, sizes)
 
 
-def conv_lstm(windows: NDArray[np.float32], n_activities: int, sizes: Sizes) -> keras.Model:
+def plain_conv_lstm(windows: NDArray[np.float32], n_activities: int, sizes: Sizes) -> keras.Model:
     """Return an untrained LSTM over the parts of the window, with convolutions for its products.
 
     ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
@@ -77,6 +134,14 @@ def conv_lstm(windows: NDArray[np.float32], n_activities: int, sizes: Sizes) -> 
     return _classified(window, x, n_activities, sizes)
 
 
+PLAIN_BUILDERS: Final[dict[str, PlainBuilder]] = {
+    "lstm": plain_lstm,
+    "cnn-lstm": plain_cnn_lstm,
+    "conv-lstm": plain_conv_lstm,
+}
+"""Their plain forms."""
+
+
 def widened(model: keras.Model, n_activities: int, *, seed: int) -> keras.Model:
     """Return a trained model with outputs for more activities; what it had learnt stays.
 
@@ -96,14 +161,6 @@ def widened(model: keras.Model, n_activities: int, *, seed: int) -> keras.Model:
     return wide
 
 
-BUILDERS: Final[dict[str, Builder]] = {
-    "lstm": lstm,
-    "cnn-lstm": cnn_lstm,
-    "conv-lstm": conv_lstm,
-}
-"""The three models by name."""
-
-
 def _normalized_window(windows: NDArray[np.float32]) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Return the input, and it less the mean of its channel, in its standard deviations."""
     window = keras.Input((WINDOW_LENGTH, len(CHANNELS)), name=INPUT_NAME)
@@ -114,6 +171,21 @@ def _normalized_window(windows: NDArray[np.float32]) -> tuple[keras.KerasTensor,
     # Not the layer Normalization: tf2onnx takes its eager tensors for inputs of the graph.
     normalization = layers.Rescaling((1 / sd).tolist(), (-mean / sd).tolist(), name="normalization")
     return window, normalization(window)
+
+
+def _convolved(x: keras.KerasTensor, *, filters: int, kernel_size: int) -> keras.KerasTensor:
+    """Return ``(batch, n_samples / 2, filters)`` of ``(batch, n_samples, n_channels)``."""
+    x = layers.Conv1D(filters, kernel_size, strides=2, padding="same", use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization()(x))
+
+
+def _pooled(window: keras.KerasTensor, x: keras.KerasTensor, n_activities: int) -> keras.Model:
+    """Return the model that judges ``x`` ``(batch, n_steps, n_units)`` over all steps."""
+    x = layers.Concatenate()(
+        [layers.GlobalAveragePooling1D()(x), layers.GlobalMaxPooling1D()(x)]
+    )  # (batch, 2 * n_units)
+    x = layers.Dropout(_DROPOUT)(x)
+    return keras.Model(window, layers.Dense(n_activities, activation="softmax")(x))
 
 
 def _classified(

@@ -1,16 +1,18 @@
 """Training windows cut from raw recordings, as a live phone's are.
 
 The published windows each show one activity. Those cut here also run across changes, and are
-labelled by their newest samples, so that a model learns to see a change when it comes. Copies
-turned about the vertical stand for phones worn elsewhere around the waist.
+labelled by their newest samples, so that a model learns to see a change when it comes; and they
+can be turned, for phones worn elsewhere around the waist, or less upright.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from pipeline.preprocessing import SETTLING_ROWS, Preprocessor
 from pipeline.recordings.recording import Recording, Stretch
@@ -30,35 +32,18 @@ _ONE_PHONE: Final = np.array([0])
 _TURN_TAIL: Final = 2
 """Degrees of freedom of Student's t: most phones sit where they usually do, few far from it."""
 
-
-TRAINING_HOP: Final = 32
+TRAINING_HOP: Final = 16
 """Samples between the starts of the windows to train on"""
-TURN_DEGREES: Final = 12.0
-"""Scale of their turns about the vertical"""
 
 
-def training_windows(
-    recordings: Sequence[Recording],
-    *,
-    seed: int,
-    hop: int = TRAINING_HOP,
-    degrees: float = TURN_DEGREES,
-) -> Split:
-    """Return what a model is to be trained on: windows as they are, and as many turned.
+@dataclass(frozen=True)
+class Turns:
+    """How far windows are turned at random, as no two people wear a phone alike."""
 
-    Args:
-        recordings: of the training subjects.
-        seed: draws the turns.
-        hop: samples between the starts of windows; the turned ones begin halfway between.
-        degrees: scale of the turns.
-    """
-    plain = raw_windows(recordings, hop=hop)
-    other = turned(raw_windows(recordings, hop=hop, offset=hop // 2), degrees=degrees, seed=seed)
-    return Split(
-        np.concatenate([plain.windows, other.windows]),
-        np.concatenate([plain.labels, other.labels]),
-        np.concatenate([plain.subjects, other.subjects]),
-    )
+    around_deg: float = 12.0
+    """Scale of the turn about the vertical, x: around the waist"""
+    tilt_deg: float = 10.0
+    """Standard deviation of the turn about any axis that comes before it"""
 
 
 def raw_windows(
@@ -91,22 +76,26 @@ def raw_windows(
     return Split(np.concatenate(windows), np.concatenate(labels), np.concatenate(subjects))
 
 
-def turned(split: Split, *, degrees: float, seed: int) -> Split:
-    """Return the same windows, each turned about the vertical by a random angle.
+def random_turns(rng: np.random.Generator, n: int, turns: Turns) -> NDArray[np.float64]:
+    """Return ``n`` rotations ``(n, 3, 3)``; the vertical is x."""
+    angles = np.deg2rad(turns.around_deg) * rng.standard_t(_TURN_TAIL, n)
+    around = Rotation.from_rotvec(angles[:, np.newaxis] * np.array([1.0, 0.0, 0.0]))
+    axes = rng.normal(size=(n, 3))
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    tilts = np.deg2rad(turns.tilt_deg) * rng.normal(size=(n, 1))
+    matrices: NDArray[np.float64] = (around * Rotation.from_rotvec(tilts * axes)).as_matrix()
+    return matrices
 
-    Args:
-        split: the windows; the vertical is x.
-        degrees: scale of the angles, which follow Student's t.
-        seed: draws the angles.
+
+def turned(windows: NDArray[np.float32], rotations: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return windows ``(n, 128, 9)``, all sensors of each turned by its rotation ``(3, 3)``.
+
+    That is turning the phone, but for the median of three: the other filters are linear, and the
+    same on all axes.
     """
-    rng = np.random.default_rng(seed)
-    angles = np.deg2rad(degrees) * rng.standard_t(_TURN_TAIL, len(split.labels))
-    cos, sin = np.cos(angles)[:, None, None], np.sin(angles)[:, None, None]
-    y, z = split.windows[:, :, 1::3], split.windows[:, :, 2::3]  # (n, 128, 3): of each sensor
-    windows = split.windows.copy()
-    windows[:, :, 1::3] = cos * y - sin * z
-    windows[:, :, 2::3] = sin * y + cos * z
-    return Split(windows, split.labels, split.subjects)
+    vectors = windows.reshape(len(windows), -1, 3)  # (n, 384, 3): each sample's three sensors
+    result: NDArray[np.float32] = vectors @ rotations.transpose(0, 2, 1).astype(np.float32)
+    return result.reshape(windows.shape)
 
 
 def prepare(stretch: Stretch) -> NDArray[np.float32]:

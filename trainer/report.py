@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pipeline.recordings.uci_har import DataSet, Split
 from trainer.evaluation import Scores, mean_and_sd
 from trainer.own import OwnWindows
-from trainer.raw_windows import TRAINING_HOP, TURN_DEGREES
+from trainer.raw_windows import TRAINING_HOP, Turns
 from trainer.settings import Fitting, Schedule, Sizes, TrainSettings
 
 _EXPORT_PACKAGES: Final = ("onnx", "onnxruntime", "tf2onnx")
@@ -65,7 +65,7 @@ def recipe_of(settings: TrainSettings, data: DataSet, own: OwnWindows | None) ->
         "versions": training_versions(),
     }
     if settings.recipe == "raw":
-        recipe |= {"schedule": asdict(Schedule()), "hop": TRAINING_HOP, "turns": TURN_DEGREES}
+        recipe |= {"schedule": asdict(Schedule()), "hop": TRAINING_HOP, "turns": asdict(Turns())}
     if own is not None:
         recipe |= {"own_hash": own.data_hash, "frame": settings.frame}
     return recipe

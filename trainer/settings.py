@@ -6,7 +6,7 @@ needs TensorFlow, so that ``--help`` answers at once.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -15,6 +15,7 @@ from pydantic import (
     PositiveInt,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import SettingsConfigDict
 
@@ -52,7 +53,7 @@ class Task(BaseModel):
 
 
 class Fitting(BaseModel):
-    """How a model is fitted to its training windows."""
+    """How a model is fitted to its training windows (recipe plain)."""
 
     epochs: PositiveInt = Field(15, description="most epochs")
     batch_size: PositiveInt = Field(64, description="windows a batch")
@@ -70,18 +71,22 @@ class Fitting(BaseModel):
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long a model is fitted, and how fast; by default as `raw_windows` are best learnt.
+    """How long a model is fitted to windows of the raw recordings, and how fast.
 
-    Chosen by cross-validation over the training subjects (`tests/benchmarks/decisions.py`).
+    The learning rate rises in a line for the first twentieth of the steps, then falls as half a
+    cosine. Chosen by cross-validation over the training subjects.
     """
 
-    epochs: int = 6
+    epochs: int = 10
     batch_size: int = 128
     """Windows"""
-    first_rate: float = 1e-3
-    """Learning rate of Adam at the beginning"""
-    last_rate: float = 2e-5
+    highest_rate: float = 2e-3
+    """Learning rate of AdamW"""
+    lowest_rate: float = 2e-5
     """The same at the end"""
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    """Gradients longer than that are shortened to it"""
 
 
 class Tuning(BaseModel):
@@ -99,7 +104,7 @@ class Tuning(BaseModel):
 
 
 class Sizes(BaseModel):
-    """The sizes of the three models; each takes of them what it has."""
+    """The sizes of the three plain models; each takes of them what it has."""
 
     units: PositiveInt = Field(128, description="LSTM units (lstm, cnn-lstm)")
     dense_units: PositiveInt = Field(64, description="units of the dense layer")
@@ -129,3 +134,12 @@ class TrainSettings(Sizes, Fitting, Tuning, Task, CommandSettings):
     """Train the activity models on the UCI HAR data set and export them to ONNX."""
 
     model_config = SettingsConfigDict(env_prefix_target="all")  # HAR_FROM, as ``from`` is an alias
+
+    @model_validator(mode="after")
+    def _plain_settings_go_with_the_plain_recipe(self) -> Self:
+        of_plain = {*Sizes.model_fields, *Fitting.model_fields} & self.model_fields_set
+        if self.recipe == "raw" and of_plain:
+            raise ValueError(
+                f"{', '.join(sorted(of_plain))}: only with --recipe plain; the raw recipe is fixed"
+            )
+        return self

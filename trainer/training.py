@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import Split
 from trainer.own import joined
+from trainer.raw_windows import Turns, random_turns, turned
 from trainer.settings import Fitting, Schedule, SettingError
 
 History = dict[str, list[float]]
@@ -101,18 +102,54 @@ def fit(
     return Fitted(model, epochs, held_out, selection, refit, seconds)
 
 
+class TurnedBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of windows and labels, shuffled and turned anew every epoch."""
+
+    def __init__(self, split: Split, *, batch_size: int, turns: Turns, seed: int) -> None:
+        """Draw all from the seed; what fills no batch at an epoch's end is left out of it."""
+        super().__init__()
+        self._split = split
+        self._batch_size = min(batch_size, len(split.windows))
+        self._turns = turns
+        self._seed = seed
+        self._epoch = 0
+        self._shuffle()
+
+    def __len__(self) -> int:
+        """Return the number of batches an epoch."""
+        return len(self._split.windows) // self._batch_size
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        """Return one batch: windows ``(batch_size, 128, 9)``, labels ``(batch_size,)``."""
+        own = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        # Of the batch alone, in whatever order Keras asks for them.
+        rng = np.random.default_rng([self._seed, self._epoch, index])
+        rotations = random_turns(rng, len(own), self._turns)
+        return turned(self._split.windows[own], rotations), self._split.labels[own]
+
+    def on_epoch_end(self) -> None:
+        """Begin the next epoch."""
+        self._epoch += 1
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        rng = np.random.default_rng([self._seed, self._epoch])
+        self._order = rng.permutation(len(self._split.windows))
+
+
 def fit_for(
     build: Callable[[NDArray[np.float32]], keras.Model],
     train: Split,
     *,
     schedule: Schedule,
+    turns: Turns,
     seed: int,
     verbose: int = 0,
 ) -> Fitted:
     """Return the model that ``build`` makes, trained on all windows for a fixed time.
 
-    The learning rate falls as half a cosine. The same seed gives the same weights on the same
-    machine.
+    The windows are turned at random, otherwise in every epoch. The same seed gives the same weights
+    on the same machine.
 
     Raises:
         SettingError: the loss became infinite or not a number.
@@ -122,21 +159,25 @@ def fit_for(
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     model = build(train.windows)
-    steps = schedule.epochs * -(-len(train.windows) // schedule.batch_size)
+    batches = TurnedBatches(train, batch_size=schedule.batch_size, turns=turns, seed=seed)
+    steps = schedule.epochs * len(batches)
+    warmup = max(1, steps // 20)
     rate = keras.optimizers.schedules.CosineDecay(
-        schedule.first_rate, steps, alpha=schedule.last_rate / schedule.first_rate
+        0.0,
+        max(1, steps - warmup),
+        alpha=schedule.lowest_rate / schedule.highest_rate,
+        warmup_target=schedule.highest_rate,
+        warmup_steps=warmup,
     )
     model.compile(
-        keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
+        keras.optimizers.AdamW(
+            rate, weight_decay=schedule.weight_decay, clipnorm=schedule.clip_norm
+        ),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
     )
-    history: History = model.fit(
-        train.windows,
-        train.labels,
-        epochs=schedule.epochs,
-        batch_size=schedule.batch_size,
-        verbose=verbose,
-    ).history
-    _check(history, schedule.first_rate)
+    history: History = model.fit(batches, epochs=schedule.epochs, verbose=verbose).history
+    _check(history, schedule.highest_rate)
     return Fitted(model, schedule.epochs, (), {}, history, time.perf_counter() - started)
 
 

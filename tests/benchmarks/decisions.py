@@ -28,11 +28,11 @@ from trainer.decisions import LabelledStretch, labelled_stretches, learn, random
 from trainer.raw_windows import (
     TRAINING_HOP,
     TRAINING_SUBJECTS,
-    TURN_DEGREES,
+    Turns,
     cut,
-    training_windows,
+    raw_windows,
 )
-from trainer.settings import Schedule, Sizes
+from trainer.settings import Schedule
 
 N_FOLDS: Final = 5
 SEED: Final = 1
@@ -135,8 +135,8 @@ def _fold_of(subject: int) -> int:
 
 
 def _recipe_hash() -> str:
-    """Return a name for the recipe; what `models` and `raw_windows` do is not in it."""
-    recipe = (*astuple(Schedule()), TRAINING_HOP, TURN_DEGREES, SEED, _folds())
+    """Return a name for the recipe; what `models` and `training` do is not in it."""
+    recipe = (*astuple(Schedule()), TRAINING_HOP, *astuple(Turns()), SEED, _folds())
     return hashlib.sha256(repr(recipe).encode()).hexdigest()[:8]
 
 
@@ -157,11 +157,11 @@ def _train(folder: Path, fold: int, recordings: Sequence[Recording]) -> None:
     from trainer.training import fit_for
 
     print(f"  training the model of group {fold + 1} of {N_FOLDS}", flush=True)
-    train = training_windows(recordings, seed=SEED)
     fitted = fit_for(
-        lambda windows: cnn_lstm(windows, len(ACTIVITIES), Sizes()),
-        train,
+        lambda windows: cnn_lstm(windows, len(ACTIVITIES)),
+        raw_windows(recordings, hop=TRAINING_HOP),
         schedule=Schedule(),
+        turns=Turns(),
         seed=SEED,
     )
     fitted.model.save(file)

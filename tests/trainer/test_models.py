@@ -4,7 +4,16 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from trainer.models import BUILDERS, cnn_lstm, conv_lstm, lstm
+from trainer.models import (
+    BUILDERS,
+    PLAIN_BUILDERS,
+    Builder,
+    PlainBuilder,
+    lstm,
+    plain_cnn_lstm,
+    plain_conv_lstm,
+    plain_lstm,
+)
 from trainer.settings import SettingError, Sizes
 
 pytestmark = pytest.mark.train
@@ -29,11 +38,9 @@ def layer_types(model: keras.Model) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", BUILDERS)
-def test_every_model_takes_raw_windows_and_gives_probabilities(name: str, small: Sizes) -> None:
-    """Whatever its inside, a model maps (batch, 128, 9) named window to (batch, 6)."""
+def check_probabilities(model: keras.Model) -> None:
+    """Hold a model to what all are to be: (batch, 128, 9) named window to probabilities."""
     windows = some_windows()
-    model = BUILDERS[name](windows, N_ACTIVITIES, small)
     probabilities = model.predict(windows, verbose=0)
     assert ["window"] == [node.name for node in model.inputs]
     assert (None, 128, 9) == model.input_shape
@@ -41,24 +48,42 @@ def test_every_model_takes_raw_windows_and_gives_probabilities(name: str, small:
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.parametrize("build", BUILDERS.values(), ids=BUILDERS)
+def test_every_model_takes_raw_windows_and_gives_probabilities(build: Builder) -> None:
+    """Whatever its inside, a model maps raw windows to probabilities."""
+    check_probabilities(build(some_windows(), N_ACTIVITIES))
+
+
+@pytest.mark.parametrize("build", PLAIN_BUILDERS.values(), ids=PLAIN_BUILDERS)
+def test_so_does_every_plain_model(build: PlainBuilder, small: Sizes) -> None:
+    """The plain forms keep the same contract."""
+    check_probabilities(build(some_windows(), N_ACTIVITIES, small))
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_models_are_small(name: str) -> None:
+    """None has more than 150,000 parameters."""
+    assert BUILDERS[name](some_windows(), N_ACTIVITIES).count_params() <= 150_000
+
+
 @pytest.mark.parametrize(
     ("name", "parameters"), [("lstm", 79_302), ("cnn-lstm", 547_590), ("conv-lstm", 179_654)]
 )
 def test_default_sizes(name: str, parameters: int) -> None:
-    """The defaults give the sizes that the README tells."""
-    assert parameters == BUILDERS[name](some_windows(), N_ACTIVITIES, Sizes()).count_params()
+    """The plain forms' defaults give the sizes that the README tells."""
+    assert parameters == PLAIN_BUILDERS[name](some_windows(), N_ACTIVITIES, Sizes()).count_params()
 
 
-def test_layers_of_lstm(small: Sizes) -> None:
-    """The LSTM is the tutorial's: LSTM, dropout, dense, softmax."""
-    model = lstm(some_windows(), N_ACTIVITIES, small)
+def test_layers_of_plain_lstm(small: Sizes) -> None:
+    """The plain LSTM is the tutorial's: LSTM, dropout, dense, softmax."""
+    model = plain_lstm(some_windows(), N_ACTIVITIES, small)
     assert ["InputLayer", "Rescaling", "LSTM", "Dropout", "Dense", "Dense"] == layer_types(model)
     assert "softmax" == model.layers[-1].activation.__name__
 
 
-def test_layers_of_cnn_lstm(small: Sizes) -> None:
-    """The CNN-LSTM sees each part of the window through two convolutions before its LSTM."""
-    model = cnn_lstm(some_windows(), N_ACTIVITIES, small)
+def test_layers_of_plain_cnn_lstm(small: Sizes) -> None:
+    """The plain CNN-LSTM sees each part of the window through two convolutions before its LSTM."""
+    model = plain_cnn_lstm(some_windows(), N_ACTIVITIES, small)
     assert [
         "InputLayer",
         "Rescaling",
@@ -75,9 +100,9 @@ def test_layers_of_cnn_lstm(small: Sizes) -> None:
     ] == layer_types(model)
 
 
-def test_layers_of_conv_lstm(small: Sizes) -> None:
-    """The ConvLSTM is unrolled over the parts of the window."""
-    model = conv_lstm(some_windows(), N_ACTIVITIES, small)
+def test_layers_of_plain_conv_lstm(small: Sizes) -> None:
+    """The plain ConvLSTM is unrolled over the parts of the window."""
+    model = plain_conv_lstm(some_windows(), N_ACTIVITIES, small)
     assert [
         "InputLayer",
         "Rescaling",
@@ -91,24 +116,24 @@ def test_layers_of_conv_lstm(small: Sizes) -> None:
     assert model.layers[3].unroll
 
 
-def test_normalisation_is_that_of_the_training_windows(small: Sizes) -> None:
+def test_normalisation_is_that_of_the_training_windows() -> None:
     """After the first layer every channel of the training windows has mean 0 and deviation 1."""
     windows = some_windows(200)
-    normalization = lstm(windows, N_ACTIVITIES, small).get_layer("normalization")
+    normalization = lstm(windows, N_ACTIVITIES).get_layer("normalization")
     normalized = np.asarray(normalization(windows))
     np.testing.assert_allclose(normalized.mean(axis=(0, 1)), 0, atol=1e-5)
     np.testing.assert_allclose(normalized.std(axis=(0, 1)), 1, atol=1e-5)
 
 
-def test_channel_that_never_changes(small: Sizes) -> None:
+def test_channel_that_never_changes() -> None:
     """A channel without any deviation is not divided by it."""
     windows = some_windows()
     windows[:, :, 4] = 2.5
-    model = lstm(windows, N_ACTIVITIES, small)
+    model = lstm(windows, N_ACTIVITIES)
     assert np.isfinite(model.predict(windows, verbose=0)).all()
 
 
-@pytest.mark.parametrize("build", [cnn_lstm, conv_lstm])
+@pytest.mark.parametrize("build", [plain_cnn_lstm, plain_conv_lstm])
 def test_other_parts_of_a_window(build: type, small: Sizes) -> None:
     """A window may be cut into any parts that make it up."""
     sizes = small.model_copy(update={"n_steps": 8, "n_length": 16})
@@ -125,14 +150,14 @@ def test_parts_that_make_no_window(parts: dict[str, int]) -> None:
         Sizes(**parts)
 
 
-@pytest.mark.parametrize(("build", "kernel_size"), [(cnn_lstm, 17), (conv_lstm, 33)])
+@pytest.mark.parametrize(("build", "kernel_size"), [(plain_cnn_lstm, 17), (plain_conv_lstm, 33)])
 def test_kernel_longer_than_a_part(build: type, kernel_size: int) -> None:
     """A filter that spans more than there is of a part is refused."""
     with pytest.raises(SettingError, match="kernel_size must be at most"):
         build(some_windows(), N_ACTIVITIES, Sizes(kernel_size=kernel_size))
 
 
-@pytest.mark.parametrize(("build", "kernel_size"), [(cnn_lstm, 16), (conv_lstm, 32)])
+@pytest.mark.parametrize(("build", "kernel_size"), [(plain_cnn_lstm, 16), (plain_conv_lstm, 32)])
 def test_longest_kernel(build: type, kernel_size: int, small: Sizes) -> None:
     """The longest filter that is allowed works."""
     sizes = small.model_copy(update={"kernel_size": kernel_size})

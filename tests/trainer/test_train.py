@@ -10,6 +10,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from pipeline.classifier import Classifier, ModelCard
 from pipeline.placements import Placements
@@ -145,19 +146,27 @@ def test_the_raw_recipe(mini_data: DataSet, tmp_path: Path) -> None:
         Recording(f"subject-0{number}", recording.stretches)
         for number, recording in enumerate(simulated.recordings(2, seconds=30), start=1)
     ]
-    settings = settings_for(tmp_path, recipe="raw")
+    settings = TrainSettings(
+        _env_file=None, _cli_parse_args=False, out=tmp_path, model="cnn-lstm", recipe="raw"
+    )
     told: list[str] = []
 
     for _ in range(2):
         experiment.run(settings, mini_data, raw=raw, say=told.append)
 
-    card = Classifier(tmp_path / "lstm.onnx").card
+    card = Classifier(tmp_path / "cnn-lstm.onnx").card
     assert card.selection.startswith("windows of the raw recordings")
     assert "test split evaluated once" in card.selection
-    report = json.loads((tmp_path / "lstm" / "report.json").read_text())
+    report = json.loads((tmp_path / "cnn-lstm" / "report.json").read_text())
     assert len(report["runs"][0]["history"]["refit"]["loss"]) == Schedule().epochs
     assert [line for line in told if "held out subjects none" in line]
     assert "finished before" in "\n".join(told)
+
+
+def test_settings_of_the_plain_recipe_go_with_no_other(tmp_path: Path) -> None:
+    """Nobody is left to believe that the raw recipe minds them."""
+    with pytest.raises(ValidationError, match=r"batch_size, dense_units.*only with --recipe plain"):
+        settings_for(tmp_path, recipe="raw")
 
 
 def test_finished_seeds_are_not_trained_again(trained: Trained) -> None:

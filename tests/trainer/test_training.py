@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import DataSet
-from trainer.models import lstm
+from trainer.models import plain_lstm
 from trainer.settings import Fitting, SettingError, Sizes
 from trainer.training import Fitted, count_parameters, draw_subjects, fit, probabilities
 
@@ -84,7 +84,7 @@ def test_same_seed_same_weights(mini_data: DataSet, small: Sizes) -> None:
     """Everything random comes from the seed."""
     first, again = (
         fit(
-            lambda windows: lstm(windows, 6, small),
+            lambda windows: plain_lstm(windows, 6, small),
             mini_data.train,
             fitting=FITTING.model_copy(update={"refit": False}),
             seed=seed,
@@ -146,4 +146,4 @@ def test_parameters_are_counted(mini_data: DataSet, small: Sizes) -> None:
     units, dense_units = small.units, small.dense_units
     gates = 4 * (9 + units + 1) * units
     expected = gates + (units + 1) * dense_units + (dense_units + 1) * 6
-    assert expected == count_parameters(lstm(mini_data.train.windows, 6, small))
+    assert expected == count_parameters(plain_lstm(mini_data.train.windows, 6, small))

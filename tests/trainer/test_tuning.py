@@ -17,7 +17,7 @@ from tests.trainer.recorded import record
 from trainer import experiment, own, tuning
 from trainer.export import load_with_card, save_with_card
 from trainer.models import BUILDERS, widened
-from trainer.settings import SettingError, Sizes, TrainSettings
+from trainer.settings import SettingError, TrainSettings
 from trainer.training import probabilities
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
@@ -58,10 +58,10 @@ def run(settings: TrainSettings, parent: Path, data: DataSet | None) -> str:
 
 
 @pytest.mark.parametrize("name", BUILDERS)
-def test_wider_outputs_keep_what_was_learnt(name: str, mini_data: DataSet, small: Sizes) -> None:
+def test_wider_outputs_keep_what_was_learnt(name: str, mini_data: DataSet) -> None:
     """The old activities' odds are as before, whatever the new one's are."""
     keras.utils.set_random_seed(3)
-    model = BUILDERS[name](mini_data.train.windows, 6, small)
+    model = BUILDERS[name](mini_data.train.windows, 6)
     before = probabilities(model, mini_data.test.windows)
     wide = widened(model, 8, seed=1)
     after = probabilities(wide, mini_data.test.windows)
@@ -78,9 +78,9 @@ def test_a_model_from_a_file_is_widened(trained: Path) -> None:
     assert (None, 7) == widened(model, 7, seed=1).output_shape
 
 
-def test_the_same_seed_widens_alike(mini_data: DataSet, small: Sizes) -> None:
+def test_the_same_seed_widens_alike(mini_data: DataSet) -> None:
     """The new weights are drawn by the seed."""
-    model = BUILDERS["lstm"](mini_data.train.windows, 6, small)
+    model = BUILDERS["lstm"](mini_data.train.windows, 6)
     first, same, other = (widened(model, 7, seed=seed).get_weights()[-2] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first[:, 6], other[:, 6])
