@@ -123,7 +123,7 @@ class Tuning:
     """Most by which these weights grow at longer hops; windows that share nothing count fully"""
     model_error: float = 0.01
     """Share of a uniform distribution mixed into the classifier's probabilities"""
-    posture_doubt: float = 0.3
+    posture_doubt: float = 0.5
     """Factor on the classifier's log odds of sitting against standing, which are often wrong for
     all of a person's windows alike"""
     change_doubt: float = 0.5

@@ -42,7 +42,7 @@ class Turns:
 
     around_deg: float = 12.0
     """Scale of the turn about the vertical, x: around the waist"""
-    tilt_deg: float = 10.0
+    tilt_deg: float = 22.0
     """Standard deviation of the turn about any axis that comes before it"""
 
 
