@@ -115,7 +115,7 @@ class Tuning:
     """Weight of the classifier's log probabilities, a window at the reference hop of 16 samples"""
     motion: float = 0.15
     """Weight of the log likelihoods of motions, likewise"""
-    tilt: float = 0.6
+    tilt: float = 0.4
     """Weight of the log likelihoods of sitting and standing by the tilt, likewise"""
     novelty: float = 0.6
     """Weight of the novelty score, likewise"""
@@ -126,7 +126,7 @@ class Tuning:
     posture_doubt: float = 0.5
     """Factor on the classifier's log odds of sitting against standing, which are often wrong for
     all of a person's windows alike"""
-    change_doubt: float = 0.5
+    change_doubt: float = 0.3
     """Share of what the classifier says that is disregarded where a change of posture is certain"""
     doubt: float = 0.3
     """A window of which the classifier gives no activity more is as strange as can be; and what it

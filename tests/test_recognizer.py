@@ -135,7 +135,8 @@ def test_the_activity_now_and_the_timeline(shipped: Classifier, hop: int) -> Non
     assert list(ACTIVITIES) == [episode.activity for episode in lasting]
     assert [one.end for one in episodes[:-1]] == [one.start for one in episodes[1:]]
     for number, episode in enumerate(lasting):
-        assert episode.end - EPOCH == pytest.approx(20 * (number + 1) + 0.5, abs=2.0)
+        # Simulated stairs are told apart late: only whole windows of them are like people.
+        assert episode.end - EPOCH == pytest.approx(20 * (number + 1) + 0.5, abs=2.5)
         assert 0.9 < episode.probability <= 1
 
 

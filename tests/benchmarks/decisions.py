@@ -7,6 +7,7 @@ time (--training); they are kept in the user's cache folder, in a folder named b
 """
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
@@ -186,6 +187,8 @@ def _heard(
     if not file.is_file():
         import keras
 
+        # It would warn that every length of a recording is traced anew.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
         by_fold = [keras.saving.load_model(_model_file(folder, fold)) for fold in range(N_FOLDS)]
         said = [
             by_fold[fold].predict(cut(samples, hop=hop), batch_size=BATCH, verbose=0)
