@@ -30,8 +30,8 @@ format: setup ## bring the code into its style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: setup mosquitto ## print the figures that the README quotes
-	$(BIN)/python tests/benchmarks/run.py
+bench: setup mosquitto ## print the figures that the README quotes (BENCH=--full: hold loads long)
+	$(BIN)/python tests/benchmarks/run.py $(BENCH)
 
 lock: $(BIN)/python ## renew the locked dependencies
 	$(BIN)/python -m pip install --quiet uv

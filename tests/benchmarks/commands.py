@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -81,6 +81,19 @@ def mosquitto(folder: Path) -> Iterator[int]:
     Raises:
         NotMeasuredError: there is no Mosquitto, or it does not start.
     """
+    with mosquitto_process(folder) as (port, _):
+        yield port
+
+
+@contextmanager
+def mosquitto_process(
+    folder: Path, configuration: Sequence[str] = ()
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run a Mosquitto with these further lines of configuration, and give port and process.
+
+    Raises:
+        NotMeasuredError: there is no Mosquitto, or it does not start.
+    """
     program = shutil.which(
         "mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
     )
@@ -89,12 +102,13 @@ def mosquitto(folder: Path) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    configuration = folder / "mosquitto.conf"
-    configuration.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
-    process = start([program, "-c", str(configuration)], folder, log="mosquitto.log")
+    lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", *configuration]
+    file = folder / "mosquitto.conf"
+    file.write_text("".join(f"{line}\n" for line in lines))
+    process = start([program, "-c", str(file)], folder, log="mosquitto.log")
     try:
         _await_port(port, process, folder / "mosquitto.log")
-        yield port
+        yield port, process
     finally:
         stop(process)
 

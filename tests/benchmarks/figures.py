@@ -36,7 +36,9 @@ class Figure:
     value: float
     unit: str
     limit: float | None = None
-    """Most that the project allows itself, in the same unit"""
+    """Most that the project allows itself, in the same unit; the least, with `at_least`"""
+    at_least: bool = field(default=False, kw_only=True)
+    """More is better"""
     peer: str = ""
     """What else it is held against"""
     peer_value: float | None = None
@@ -59,7 +61,9 @@ class Figure:
     @property
     def met(self) -> bool | None:
         """Whether the value is within its limit, None without one."""
-        return None if self.limit is None else self.value <= self.limit
+        if self.limit is None:
+            return None
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
 
     def __str__(self) -> str:
         """Return the figure as a line."""
@@ -69,8 +73,10 @@ class Figure:
                 f"{self.peer} {readable(self.peer_value)} {self.unit}, ratio {self.peer_ratio:.2f}"
             )
         if self.limit is not None:
-            notes.append(f"limit {self.limit:g} {self.unit}, ratio {self.limit_ratio:.2f}")
-        verdict = {None: "", True: " ok", False: " OVER THE LIMIT"}[self.met]
+            sense = "at least" if self.at_least else "limit"
+            notes.append(f"{sense} {self.limit:g} {self.unit}, ratio {self.limit_ratio:.2f}")
+        missed = " BELOW THE LIMIT" if self.at_least else " OVER THE LIMIT"
+        verdict = {None: "", True: " ok", False: missed}[self.met]
         note = f"({'; '.join(notes)})" if notes else ""
         return f"  {self.name:<42}{readable(self.value):>9} {self.unit:<9} {note}{verdict}".rstrip()
 
@@ -91,6 +97,8 @@ class Options:
     seconds: float
     """Length of the replay in real time"""
     training: bool
+    full: bool
+    """Take the long form of what has a short one"""
     json: Path | None
 
 
@@ -105,6 +113,9 @@ def parse_options(description: str) -> Options:
         "--seconds", type=float, default=30.0, help="length of the replay in real time"
     )
     parser.add_argument("--training", action="store_true", help="measure har-train too: minutes")
+    parser.add_argument(
+        "--full", action="store_true", help="hold each load for 60 s, not for 10: an hour or two"
+    )
     parser.add_argument("--json", type=Path, help="file for all figures")
     options = Options(**vars(parser.parse_args()))
     signal.signal(signal.SIGTERM, _exit)  # so that the processes started are stopped

@@ -13,6 +13,7 @@ import data_set
 import decisions
 import end_to_end
 import inference
+import load
 import plausibility
 import resampling
 import training
@@ -31,6 +32,7 @@ BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "inference": inference.measure,
     "resampling": resampling.measure,
     "end_to_end": end_to_end.measure,
+    "load": load.measure,
     "training": training.measure,
     "plausibility": plausibility.measure,
     "calibration": calibration.measure,
@@ -74,7 +76,7 @@ def _print_summary(figures: list[Figure]) -> None:
     exceeded = [figure.name for figure in limited if not figure.met]
     print(f"summary: {len(limited) - len(exceeded)} of {len(limited)} limits are met")
     for name in exceeded:
-        print(f"  over its limit: {name}")
+        print(f"  misses its limit: {name}")
 
 
 if __name__ == "__main__":

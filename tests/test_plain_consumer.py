@@ -1,0 +1,80 @@
+import importlib
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.classifier import Classifier, find_model
+from pipeline.formats import native
+from pipeline.readings import Readings
+from pipeline.recognizer import Recognizer
+from pipeline.recordings import hapt, simulated
+
+ROWS: Final = 25
+START: Final = 1_700_000_000.0
+LONGEST: Final = 9_000
+"""Samples, three minutes"""
+
+
+@pytest.fixture
+def plain_consumer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The program that har-stream is measured against."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "benchmarks"))
+    return importlib.import_module("plain_consumer")
+
+
+def test_its_predictions_are_those_of_har_stream(plain_consumer: ModuleType) -> None:
+    """Simulated motion: the same windows, the same activities and probabilities."""
+    (recording,) = simulated.recordings(1, seconds=60.0)
+    _compare(plain_consumer, recording.stretches[0].samples)
+
+
+def test_its_predictions_on_a_real_recording_are_those_of_har_stream(
+    plain_consumer: ModuleType, data_dir: Path
+) -> None:
+    """A raw recording: the same windows, the same activities and probabilities."""
+    (recording,) = hapt.recordings(data_dir, [1], download=False)
+    _compare(plain_consumer, recording.stretches[0].samples[:LONGEST])
+
+
+def _compare(plain_consumer: ModuleType, samples: NDArray[np.floating]) -> None:
+    model = find_model("cnn-lstm")
+    plain = plain_consumer.Consumer(model)
+    classifier = Classifier(model)
+    recognizer = Recognizer(classifier, hop=plain_consumer.HOP, max_devices=1)
+    recognizer.admit("phone")
+    found, expected = [], []
+    for first in range(0, len(samples), ROWS):
+        payload = _payload(samples[first : first + ROWS], START + first / 50)
+        found += plain.predictions("phone", payload)
+        readings = [one for one in native.decode(payload, "phone") if isinstance(one, Readings)]
+        expected += recognizer.push(readings).predictions
+    assert len(found) == len(expected) > len(samples) // 64 - 4
+    for one, other in zip(found, expected, strict=True):
+        assert one["device"] == other.device
+        assert one["start"] == pytest.approx(other.start, abs=1e-6)
+        assert one["end"] == pytest.approx(other.end, abs=1e-6)
+        assert one["activity"] == classifier.activities[other.label]
+        assert list(one["probabilities"]) == list(classifier.activities)
+        assert list(one["probabilities"].values()) == pytest.approx(
+            other.probabilities.tolist(), abs=1e-4
+        )
+        assert one["probability"] == max(one["probabilities"].values())
+        assert one["model"] == classifier.card.identity
+
+
+def _payload(rows: NDArray[np.floating], start: float) -> bytes:
+    message = {
+        "v": 1,
+        "start": start,
+        "rate": 50.0,
+        "acc": rows[:, :3].tolist(),
+        "acc_unit": "m/s2",
+        "gyro": rows[:, 3:].tolist(),
+        "gyro_unit": "rad/s",
+    }
+    return json.dumps(message).encode()
