@@ -235,8 +235,8 @@ def _selection(record: SeedRecord, own: OwnWindows | None, *, n_subjects: int) -
     if n_held_out == 0:
         return (
             f"windows of the raw recordings of {n_subjects} training subjects, labelled by their "
-            "newest samples; number of epochs and learning rate fixed beforehand by "
-            "cross-validation over those subjects; seed fixed beforehand; "
+            "newest samples, turned at random by as much as did best in cross-validation over "
+            "those subjects; schedule and seed fixed beforehand; "
             "test split evaluated once, at the end"
         ) + added
     then = (

@@ -7,7 +7,7 @@ can be turned, for phones worn elsewhere around the waist, or less upright.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -17,10 +17,7 @@ from scipy.spatial.transform import Rotation
 from pipeline.preprocessing import SETTLING_ROWS, Preprocessor
 from pipeline.recordings.recording import Recording, Stretch
 from pipeline.recordings.uci_har import Split
-from pipeline.signals import ACTIVITIES, WINDOW_LENGTH
-
-WindowLabel = Literal["newest", "majority"]
-"""A window's label: that of its newest sample, or that of more than half of its samples."""
+from pipeline.signals import WINDOW_LENGTH
 
 TRAINING_SUBJECTS: Final = (
     *(1, 3, 5, 6, 7, 8, 11, 14, 15, 16, 17),
@@ -46,32 +43,23 @@ class Turns:
     """Standard deviation of the turn about any axis that comes before it"""
 
 
-def raw_windows(
-    recordings: Sequence[Recording],
-    *,
-    hop: int,
-    offset: int = 0,
-    label: WindowLabel = "newest",
-) -> Split:
-    """Return the windows of raw recordings that have a label, in their order.
+def raw_windows(recordings: Sequence[Recording], *, hop: int) -> Split:
+    """Return the windows of raw recordings whose newest sample has a label, in their order.
 
     Args:
         recordings: of devices named ``subject-01`` and so on.
         hop: samples between the starts of neighbouring windows.
-        offset: sample at which the first window of each stretch begins.
-        label: what a window is labelled by.
     """
     windows, labels, subjects = [], [], []
     for recording in recordings:
         for stretch in recording.stretches:
             samples = prepare(stretch)
-            own = stretch.labels[: len(samples)]
-            cut_labels = _LABELS[label](cut(own[:, None], hop=hop, offset=offset)[:, :, 0])
+            newest = cut(stretch.labels[: len(samples), np.newaxis], hop=hop)[:, -1, 0]
             # Live, the windows in which the filters settle decide nothing.
-            settled = offset + hop * np.arange(len(cut_labels)) >= SETTLING_ROWS
-            chosen = settled & (cut_labels >= 0)
-            windows.append(cut(samples, hop=hop, offset=offset)[chosen])
-            labels.append(cut_labels[chosen])
+            settled = hop * np.arange(len(newest)) >= SETTLING_ROWS
+            chosen = settled & (newest >= 0)
+            windows.append(cut(samples, hop=hop)[chosen])
+            labels.append(newest[chosen])
             subjects.append(np.full(np.count_nonzero(chosen), recording.device[-2:], np.int8))
     return Split(np.concatenate(windows), np.concatenate(labels), np.concatenate(subjects))
 
@@ -111,18 +99,3 @@ def cut(samples: NDArray[Any], *, hop: int, offset: int = 0) -> NDArray[Any]:
         return np.empty((0, WINDOW_LENGTH, samples.shape[1]), samples.dtype)
     views = sliding_window_view(samples, WINDOW_LENGTH, axis=0)[offset::hop]
     return np.ascontiguousarray(views.transpose(0, 2, 1))
-
-
-def _newest(labels: NDArray[np.int8]) -> NDArray[np.int8]:
-    newest: NDArray[np.int8] = labels[:, -1]
-    return newest
-
-
-def _majority(labels: NDArray[np.int8]) -> NDArray[np.int8]:
-    counts = np.stack([(labels == k).sum(axis=1) for k in range(len(ACTIVITIES))], axis=1)
-    most = counts.argmax(axis=1).astype(np.int8)
-    found: NDArray[np.int8] = np.where(counts.max(axis=1) > WINDOW_LENGTH // 2, most, np.int8(-1))
-    return found
-
-
-_LABELS: Final = {"newest": _newest, "majority": _majority}

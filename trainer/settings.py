@@ -74,7 +74,7 @@ class Schedule:
     """How long a model is fitted to windows of the raw recordings, and how fast.
 
     The learning rate rises in a line for the first twentieth of the steps, then falls as half a
-    cosine. Chosen by cross-validation over the training subjects.
+    cosine. Fixed beforehand, not searched for.
     """
 
     epochs: int = 10

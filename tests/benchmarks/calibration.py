@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from figures import Figure, NotMeasuredError, Options, run_alone
+from figures import Figure, Options, raw_stretches, run_alone
 from numpy.typing import NDArray
 
 from pipeline.classifier import Classifier, find_model
@@ -22,8 +22,7 @@ from pipeline.orientation import (
     rotation_onto_x,
 )
 from pipeline.preprocessing import SETTLING_ROWS
-from pipeline.recordings import hapt
-from pipeline.recordings.recording import DataError, Stretch
+from pipeline.recordings.recording import Stretch
 from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ
 from trainer.decisions import random_rotation
 from trainer.raw_windows import TRAINING_SUBJECTS, cut, prepare
@@ -55,22 +54,18 @@ def measure(options: Options) -> list[Figure]:
     Raises:
         NotMeasuredError: the raw recordings are not at hand.
     """
-    try:
-        recordings = hapt.recordings(options.data, TRAINING_SUBJECTS, download=False)
-    except DataError as error:
-        raise NotMeasuredError(str(error)) from error
-    stretches = [stretch for recording in recordings for stretch in recording.stretches]
+    stretches = raw_stretches(options, TRAINING_SUBJECTS)
     rng = np.random.default_rng(SEED)
     classifier = Classifier(find_model(MODEL))
     worn: list[Worn] = []
     before_deg, total, right, right_turned, refused, asked = [], 0, 0, 0, 0, 0
     for stretch in stretches:
-        turn = random_rotation(rng)
-        turned = _turned(stretch, turn)
+        turned = _turned(stretch, random_rotation(rng))
         before_deg.append(angle_deg(_upright(stretch), UP))
         bouts = _bouts(stretch)
         asked += len(bouts)
-        right_as_recorded, n_windows = _right(classifier, stretch)
+        as_recorded, n_windows = _right(classifier, stretch)
+        in_another_frame, _ = _right(classifier, turned)
         for bout in bouts:
             try:
                 rotation = calibrate(turned.samples[bout]).rotation
@@ -86,8 +81,8 @@ def measure(options: Options) -> list[Figure]:
                 )
             )
             total += n_windows
-            right += right_as_recorded
-            right_turned += _right(classifier, turned)[0]
+            right += as_recorded
+            right_turned += in_another_frame
     heading = np.array([one.heading_deg for one in worn])
     lean = np.array([one.lean_deg for one in worn])
     detail = f"{len(worn)} walks of {len(stretches)} recordings, {refused} of {asked} refused"

@@ -18,6 +18,8 @@ from types import FrameType
 from typing import Final
 
 from pipeline.classifier import SHIPPED_MODELS, ModelError, find_model
+from pipeline.recordings import hapt
+from pipeline.recordings.recording import DataError, Stretch
 
 FOLDER_VARIABLE: Final = "HAR_DATA_DIR"
 
@@ -120,6 +122,19 @@ def parse_options(description: str) -> Options:
     options = Options(**vars(parser.parse_args()))
     signal.signal(signal.SIGTERM, _exit)  # so that the processes started are stopped
     return options
+
+
+def raw_stretches(options: Options, subjects: Iterable[int]) -> list[Stretch]:
+    """Return the raw recordings of these subjects of HAPT.
+
+    Raises:
+        NotMeasuredError: they are not at hand.
+    """
+    try:
+        recordings = hapt.recordings(options.data, subjects, download=False)
+    except DataError as error:
+        raise NotMeasuredError(str(error)) from error
+    return [stretch for recording in recordings for stretch in recording.stretches]
 
 
 def present_models(models: Iterable[str]) -> list[tuple[str, Path]]:

@@ -9,15 +9,14 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from figures import Figure, NotMeasuredError, Options, run_alone
+from figures import Figure, Options, raw_stretches, run_alone
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
 from pipeline.orientation import FRAMES
 from pipeline.plausibility import PROBLEMS, Plausibility
 from pipeline.preprocessing import SETTLING_ROWS, Preprocessor
-from pipeline.recordings import hapt
-from pipeline.recordings.recording import DataError, Stretch
+from pipeline.recordings.recording import Stretch
 from pipeline.signals import SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGTH
 from pipeline.windows import Windower
 from trainer.raw_windows import TRAINING_SUBJECTS
@@ -71,11 +70,7 @@ def measure(options: Options) -> list[Figure]:
     Raises:
         NotMeasuredError: the raw recordings are not at hand.
     """
-    try:
-        recordings = hapt.recordings(options.data, TRAINING_SUBJECTS, download=False)
-    except DataError as error:
-        raise NotMeasuredError(str(error)) from error
-    stretches = [stretch for recording in recordings for stretch in recording.stretches]
+    stretches = raw_stretches(options, TRAINING_SUBJECTS)
     figures = [_false_alarms(stretches)]
     for fault, (problem, spoil) in SPOILT.items():
         seconds = [_seen_after_s(_watched(spoil(one.samples)), problem) for one in stretches]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from figures import Figure, NotMeasuredError, Options, run_alone
+from figures import Figure, NotMeasuredError, Options, raw_stretches, run_alone
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
@@ -25,8 +25,7 @@ from scipy.signal import resample_poly
 from pipeline.classifier import Classifier, find_model
 from pipeline.preprocessing import Preprocessor
 from pipeline.readings import Readings
-from pipeline.recordings import hapt
-from pipeline.recordings.recording import DataError, Stretch
+from pipeline.recordings.recording import Stretch
 from pipeline.resampling import Resampler
 from pipeline.signals import SAMPLING_RATE_HZ, WINDOW_LENGTH
 from pipeline.windows import Windower
@@ -85,11 +84,7 @@ def measure(options: Options) -> list[Figure]:
     Raises:
         NotMeasuredError: the raw recordings are not at hand.
     """
-    try:
-        recordings = hapt.recordings(options.data, SUBJECTS, download=False)
-    except DataError as error:
-        raise NotMeasuredError(str(error)) from error
-    motions = [_motion(stretch) for one in recordings for stretch in one.stretches]
+    motions = [_motion(stretch) for stretch in raw_stretches(options, SUBJECTS)]
     classifier = Classifier(find_model(MODEL))
     exact = [_samples(_as_recorded(motion.stretch)) for motion in motions]
     truth = [_labels(motion.stretch) for motion in motions]

@@ -59,17 +59,6 @@ def test_windows_are_labelled_by_their_newest_sample(hop: int) -> None:
         np.testing.assert_array_equal(samples[end - WINDOW_LENGTH + 1 : end + 1], window)
 
 
-def test_windows_are_labelled_by_their_majority() -> None:
-    """A window of which more than half has one label has that, others are left out."""
-    labels = two_bouts()
-    split = raw_windows([recording(labels)], hop=1, label="majority")
-    expected = []
-    for first in range(SETTLING_ROWS, N_ROWS - WINDOW_LENGTH):
-        own = labels[first : first + WINDOW_LENGTH]
-        expected += [label for label in range(6) if (own == label).sum() > WINDOW_LENGTH / 2]
-    assert expected == split.labels.tolist()
-
-
 def test_a_recording_without_labels_gives_nothing() -> None:
     """Where nothing is labelled, or all is too short, there are no windows."""
     short = recording(np.zeros(SETTLING_ROWS, np.int8))

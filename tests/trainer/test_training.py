@@ -7,8 +7,17 @@ from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import DataSet
 from trainer.models import plain_lstm
-from trainer.settings import Fitting, SettingError, Sizes
-from trainer.training import Fitted, count_parameters, draw_subjects, fit, probabilities
+from trainer.raw_windows import Turns
+from trainer.settings import Fitting, Schedule, SettingError, Sizes
+from trainer.training import (
+    Fitted,
+    TurnedBatches,
+    count_parameters,
+    draw_subjects,
+    fit,
+    fit_for,
+    probabilities,
+)
 
 pytestmark = pytest.mark.train
 
@@ -147,3 +156,55 @@ def test_parameters_are_counted(mini_data: DataSet, small: Sizes) -> None:
     gates = 4 * (9 + units + 1) * units
     expected = gates + (units + 1) * dense_units + (dense_units + 1) * 6
     assert expected == count_parameters(plain_lstm(mini_data.train.windows, 6, small))
+
+
+NO_TURNS = Turns(around_deg=0.0, tilt_deg=0.0)
+
+
+def test_an_epoch_has_every_window_once_but_for_what_fills_no_batch(mini_data: DataSet) -> None:
+    """Without turns the batches are the windows themselves, with their labels, shuffled."""
+    train = mini_data.train
+    batches = TurnedBatches(train, batch_size=20, turns=NO_TURNS, seed=1)
+    windows, labels = (
+        np.concatenate(parts)
+        for parts in zip(*(batches[i] for i in range(len(batches))), strict=True)
+    )
+    assert len(train.windows) // 20 * 20 == len(windows) == len(labels)
+    place = {window.tobytes(): i for i, window in enumerate(train.windows)}
+    found = [place[window.tobytes()] for window in windows]
+    assert len(found) == len(set(found))
+    assert sorted(found) != found
+    np.testing.assert_array_equal(train.labels[found], labels)
+
+
+def test_epochs_turn_and_shuffle_anew_as_the_seed_says(mini_data: DataSet) -> None:
+    """Another epoch or seed gives other batches, the same ones the same in any order."""
+    one, same, other = (
+        TurnedBatches(mini_data.train, batch_size=20, turns=Turns(), seed=seed)
+        for seed in (1, 1, 2)
+    )
+    second = same[1][0]
+    np.testing.assert_array_equal([one[0][0], one[1][0]], [same[0][0], second])
+    assert not np.array_equal(one[0][0], other[0][0])
+    before = one[0][0]
+    one.on_epoch_end()
+    assert not np.array_equal(before, one[0][0])
+
+
+def test_fitting_for_a_fixed_time_is_reproducible(mini_data: DataSet) -> None:
+    """The same seed gives the same weights, after as many epochs as the schedule has."""
+    first, again, other = (
+        fit_for(
+            build_plain,
+            mini_data.train,
+            schedule=Schedule(epochs=2, batch_size=32),
+            turns=Turns(),
+            seed=seed,
+        )
+        for seed in (1, 1, 2)
+    )
+    assert first.refit is not None
+    assert 2 == first.epochs == len(first.refit["loss"])
+    for weights, same in zip(first.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, same)
+    assert not np.array_equal(first.model.get_weights()[0], other.model.get_weights()[0])
