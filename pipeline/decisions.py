@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from pipeline.novelty import Network, Summary, novelty, summarize
 from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.slots import PerPhone
+from pipeline.turns import Turns, deal
 
 TRANSITION: Final = "transition"
 UNKNOWN: Final = "unknown"
@@ -185,12 +187,92 @@ class Decided:
     episodes: list[Episode]
 
 
-class Decider:
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What windows show, each by itself."""
+
+    evidence: NDArray[np.float64]
+    """``(n, n_states)``: the states' log likelihoods, all but what the tilt says"""
+    tilts: NDArray[np.float64]
+    """``(n,)``: as `Learnt.tilt` measures them"""
+
+    def between(self, first: int, end: int) -> "Seen":
+        """Return what some of the windows show that follow one another."""
+        return Seen(self.evidence[first:end], self.tilts[first:end])
+
+
+@dataclass(frozen=True, eq=False)
+class _Persons:
+    """What is known of the tilts of some phones' wearers."""
+
+    boundary: NDArray[np.float64]
+    """``(n,)``: between sitting and standing"""
+    variance: NDArray[np.float64]
+    """``(n,)``: of the boundary"""
+
+    def first(self, n: int) -> "_Persons":
+        """Return the first of them, whose changes are changes here."""
+        return _Persons(self.boundary[:n], self.variance[:n])
+
+
+@dataclass(eq=False, slots=True)
+class _Open:
+    """An episode that goes on."""
+
+    label: int
+    """`_NOTHING` for none"""
+    start: float
+    """Epoch seconds"""
+    probability: float
+    """Summed over windows"""
+    windows: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Pending:
+    """Windows of some phones that are not yet in the timeline, in their order."""
+
+    begins: NDArray[np.float64]
+    """``(n_phones, n)``: what each window stands for begins then, in epoch seconds"""
+    beliefs: NDArray[np.float32]
+    """``(n_phones, n, n_states)``: probabilities given all windows up to it"""
+    evidence: NDArray[np.float32]
+    """``(n_phones, n, n_states)``: likelihoods"""
+
+    @classmethod
+    def empty(cls, n_phones: int, n: int, n_states: int) -> Self:
+        """Return room for ``n`` windows a phone."""
+        shape = (n_phones, n, n_states)
+        return cls(np.zeros(shape[:2]), np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """All three."""
+        return self.begins, self.beliefs, self.evidence
+
+
+class Decider(PerPhone):
     """The activities of all phones, now and over time.
 
     What is decided for a phone depends on its windows alone, not on how they were dealt out to
     calls, nor on the other phones.
     """
+
+    _per_phone = (
+        "belief",
+        "boundary",
+        "boundary_variance",
+        "now",
+        "count",
+        "end",
+        "pending_begins",
+        "pending_beliefs",
+        "pending_evidence",
+        "open_label",
+        "open_start",
+        "open_probability",
+        "open_windows",
+    )
 
     def __init__(
         self,
@@ -237,9 +319,8 @@ class Decider:
         self.now = np.full(n_slots, _NOTHING, np.int64)
         self.count = np.zeros(n_slots, np.int64)  # pending windows: those not yet in the timeline
         self.end = np.zeros(n_slots)  # of the last window
-        self.pending_begins = np.zeros((n_slots, n_pending))
-        self.pending_beliefs = np.zeros((n_slots, n_pending, n_states), np.float32)
-        self.pending_evidence = np.zeros((n_slots, n_pending, n_states), np.float32)
+        self._pending = _Pending.empty(n_slots, n_pending, n_states)
+        self.pending_begins, self.pending_beliefs, self.pending_evidence = self._pending.arrays
         self.open_label = np.full(n_slots, _NOTHING, np.int64)  # the episode that goes on
         self.open_start = np.zeros(n_slots)
         self.open_probability = np.zeros(n_slots)  # summed over windows
@@ -264,36 +345,50 @@ class Decider:
         """Return what these windows change, and the episodes that they finish.
 
         Args:
-            slots: ``(n,)``, each phone at most once.
+            slots: ``(n,)``, their phones, each phone's windows in their order.
             starts: ``(n,)`` epoch seconds of the windows' first samples.
             windows: ``(n, 128, 9)`` in g and rad/s, as the model got them.
             probabilities: ``(n, n_activities)``, what it said of them.
             settling: ``(n,)``, where the filters have not settled: such a window says nothing.
             implausible: ``(n,)``, where a sanity check of the phone fails: it is unknown.
         """
-        if settling.any():
-            said = ~settling
-            slots, starts, implausible = slots[said], starts[said], implausible[said]
-            windows, probabilities = windows[said], probabilities[said]
+        said = ~settling
+        seen = self.look(windows[said], probabilities[said])
+        return self.decide(slots[said], starts[said], seen, implausible[said])
+
+    def look(self, windows: NDArray[np.float32], probabilities: NDArray[np.floating[Any]]) -> Seen:
+        """Return what windows show, each by itself; the arguments are as for `push`."""
+        summary = summarize(windows)
+        tilts = np.zeros(len(windows))
+        if self._sitting_standing is not None:
+            tilts = (tilt_features(summary) * self._learnt.tilt).sum(axis=1)
+        return Seen(self._evidence(summary, probabilities), tilts)
+
+    def decide(
+        self,
+        slots: NDArray[np.intp],
+        starts: NDArray[np.float64],
+        seen: Seen,
+        implausible: NDArray[np.bool_],
+    ) -> Decided:
+        """Do what `push` does with settled windows that have been looked at."""
         if len(slots) == 0:
             return Decided([], [])
-        begins = self._begins(slots, starts)
-        summary = summarize(windows)
-        evidence = self._evidence(summary, probabilities, implausible)
-        pair = self._sitting_standing
-        if pair is not None:
-            tilts = (tilt_features(summary) * self._learnt.tilt).sum(axis=1)
-            evidence[:, pair] += self._judge_tilt(slots, tilts)
-        likelihoods = np.exp(evidence - evidence.max(axis=1, keepdims=True))
-        expected = _product(self.belief[slots], self._stay)
-        belief = np.maximum(expected * likelihoods, _SMALLEST)
-        belief /= belief.sum(axis=1, keepdims=True)
-        self.belief[slots] = belief
-        if pair is not None:
-            self._learn_tilt(slots, tilts, belief[:, pair])
-        changes = self._show(slots, begins, belief)
-        episodes = self._carry_on(slots, begins, belief, likelihoods)
-        return Decided(changes, episodes)
+        turns = deal(slots)
+        starts = turns.ordered(starts)
+        ends = starts + (WINDOW_LENGTH - 1) / SAMPLING_RATE_HZ
+        begins = ends - self._hop_s / 2 - self._tuning.shift_s  # what each window stands for
+        first = np.flatnonzero(self.now[turns.slots] == _NOTHING)  # of a stretch, in turn 0
+        begins[first] = starts[first]
+        self.belief[turns.slots[first]] = self._usual
+        self.end[turns.slots[turns.phones]] = ends
+        evidence = turns.ordered(seen.evidence).copy()
+        doubted = turns.ordered(implausible)
+        evidence[doubted, -1] = 0.0
+        evidence[doubted, :-1] = -_CERTAIN
+        beliefs, likelihoods = self._believe(turns, evidence, turns.ordered(seen.tilts))
+        changes = self._show(turns, begins, beliefs)
+        return Decided(changes, self._carry_on(turns, begins, beliefs, likelihoods))
 
     def interrupt(self, slots: Sequence[int]) -> list[Episode]:
         """Return the last episodes of phones whose windows end here: a gap, or silence.
@@ -304,9 +399,12 @@ class Decider:
         for slot in map(int, slots):
             one, count = np.array([slot]), int(self.count[slot])
             if count:
-                episodes += self._finish(one, count, count)
+                pending = _Pending(*(array[one] for array in self._pending.arrays))
+                row = np.array([0])
+                episodes += self._finish(one, pending, row, row, count, count)
             if self.open_label[slot] != _NOTHING:
-                episodes.append(self._episode(slot, float(self.end[slot])))
+                [opened] = self._opened(one)
+                episodes.append(self._episode(slot, opened, float(self.end[slot])))
         self._break(slots)
         return episodes
 
@@ -317,22 +415,34 @@ class Decider:
         self.open_label[slots] = _NOTHING
         self.belief[slots] = 0.0
 
-    def _begins(self, slots: NDArray[np.intp], starts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the epoch seconds from which on each window stands for what goes on, ``(n,)``."""
-        ends = starts + (WINDOW_LENGTH - 1) / SAMPLING_RATE_HZ
-        self.end[slots] = ends
-        first = self.now[slots] == _NOTHING
-        self.belief[slots[first]] = self._usual
-        begins: NDArray[np.float64] = np.where(
-            first, starts, ends - self._hop_s / 2 - self._tuning.shift_s
-        )
-        return begins
+    def _believe(
+        self, turns: Turns, evidence: NDArray[np.float64], tilts: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return beliefs and likelihoods of the states, both ``(n, n_states)``, turn by turn."""
+        beliefs, likelihoods = np.empty_like(evidence), np.empty_like(evidence)
+        pair, phones = self._sitting_standing, turns.slots
+        belief = self.belief[phones]
+        person = _Persons(self.boundary[phones], self.boundary_variance[phones])
+        for n_phones, turn in turns:
+            of_turn = evidence[turn]
+            if pair is not None:
+                of_turn[:, pair] += self._judge_tilt(person.first(n_phones), tilts[turn])
+            likelihood = np.exp(of_turn - of_turn.max(axis=1, keepdims=True))
+            expected = _product(belief[:n_phones], self._stay)
+            after = np.maximum(expected * likelihood, _SMALLEST)
+            after /= after.sum(axis=1, keepdims=True)
+            if pair is not None:
+                self._learn_tilt(person.first(n_phones), tilts[turn], after[:, pair])
+            belief[:n_phones] = beliefs[turn] = after
+            likelihoods[turn] = likelihood
+        self.belief[phones] = belief
+        self.boundary[phones], self.boundary_variance[phones] = person.boundary, person.variance
+        return beliefs, likelihoods
 
     def _evidence(
         self,
         summary: Summary,
         probabilities: NDArray[np.floating[Any]],
-        implausible: NDArray[np.bool_],
     ) -> NDArray[np.float64]:
         """Return the states' log likelihoods, ``(n, n_states)``, all but what the tilt says."""
         tuning, n = self._tuning, self._n_activities
@@ -354,31 +464,24 @@ class Decider:
         evidence[:, n:-1] = tuning.model * _ANY_ACTIVITY + tuning.motion * motion[:, 2:-1]
         evidence[:, -1] = tuning.model * np.log(tuning.doubt) + tuning.novelty * strange
         evidence *= self._weight
-        evidence[implausible, -1] = 0.0
-        evidence[implausible, :-1] = -_CERTAIN
         return evidence
 
-    def _judge_tilt(
-        self, slots: NDArray[np.intp], tilts: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _judge_tilt(self, person: _Persons, tilts: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return how well each tilt fits the person's sitting and standing, ``(n, 2)``.
 
         Logarithms of the odds against a posture of which nothing is known.
         """
         learnt, tuning = self._learnt, self._tuning
-        variance = self.boundary_variance[slots] + learnt.tilt_sd**2
+        variance = person.variance + learnt.tilt_sd**2
         # The difference of two normal log densities, half a gap above and below the boundary.
-        odds = 2 * learnt.half_gap * (tilts - self.boundary[slots]) / variance
+        odds = 2 * learnt.half_gap * (tilts - person.boundary) / variance
         odds = np.clip(odds, -tuning.clearest_tilt, tuning.clearest_tilt)
         sitting, standing = -np.logaddexp(0, -odds), -np.logaddexp(0, odds)
         fits: NDArray[np.float64] = np.stack([sitting, standing], axis=1) + np.log(2)
         return tuning.tilt * self._weight * fits
 
     def _learn_tilt(
-        self,
-        slots: NDArray[np.intp],
-        tilts: NDArray[np.float64],
-        beliefs: NDArray[np.float64],
+        self, person: _Persons, tilts: NDArray[np.float64], beliefs: NDArray[np.float64]
     ) -> None:
         """Move each person's boundary towards what the tilts say.
 
@@ -386,15 +489,15 @@ class Decider:
         into one normal distribution again: where the posture is doubtful, little is learnt.
         """
         learnt = self._learnt
-        before, variance = self.boundary[slots], self.boundary_variance[slots]
+        before, variance = person.boundary, person.variance
         noise = learnt.tilt_sd**2 * self._tuning.tilt_memory_s / self._hop_s
         gain = variance / (variance + noise)
         moves = [gain * (tilts - side * learnt.half_gap - before) for side in (1, -1)]
         mean = beliefs[:, 0] * moves[0] + beliefs[:, 1] * moves[1]
         square = beliefs[:, 0] * moves[0] ** 2 + beliefs[:, 1] * moves[1] ** 2
         variance = variance * (1 - gain * beliefs.sum(axis=1)) + square - mean**2
-        self.boundary[slots] = before + mean
-        self.boundary_variance[slots] = np.minimum(variance, learnt.boundary_sd**2)
+        person.boundary[:] = before + mean
+        person.variance[:] = np.minimum(variance, learnt.boundary_sd**2)
 
     def _shown(self, states: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
         """Return the probabilities of the labels from those of the states, along the last axis."""
@@ -403,85 +506,158 @@ class Decider:
         return np.concatenate([states[..., :n], transition, states[..., -1:]], axis=-1)
 
     def _show(
-        self,
-        slots: NDArray[np.intp],
-        begins: NDArray[np.float64],
-        belief: NDArray[np.float64],
+        self, turns: Turns, begins: NDArray[np.float64], beliefs: NDArray[np.float64]
     ) -> list[Change]:
         """Return the changes of the activity now."""
-        shown = self._shown(belief)
+        shown = self._shown(beliefs)
         best = shown.argmax(axis=1)
         probability = np.take_along_axis(shown, best[:, None], axis=1)[:, 0]
-        now = self.now[slots]
-        changed = (best != now) & ((now == _NOTHING) | (probability >= self._tuning.confirm))
-        self.now[slots[changed]] = best[changed]
-        return [
-            Change(int(slots[i]), self._labels[best[i]], float(begins[i]), float(probability[i]))
-            for i in np.flatnonzero(changed)
-        ]
+        now = self.now[turns.slots]
+        changes: list[Change] = []
+        for n_phones, turn in turns:
+            before = now[:n_phones]
+            sure = (before == _NOTHING) | (probability[turn] >= self._tuning.confirm)
+            changed = np.flatnonzero((best[turn] != before) & sure)
+            before[changed] = best[turn][changed]
+            changes += [
+                Change(slot, self._labels[label], since, p)
+                for slot, label, since, p in zip(
+                    turns.slots[changed].tolist(),
+                    best[turn][changed].tolist(),
+                    begins[turn][changed].tolist(),
+                    probability[turn][changed].tolist(),
+                    strict=True,
+                )
+            ]
+        self.now[turns.slots] = now
+        return changes
 
     def _carry_on(
         self,
-        slots: NDArray[np.intp],
+        turns: Turns,
         begins: NDArray[np.float64],
-        belief: NDArray[np.float64],
+        beliefs: NDArray[np.float64],
         likelihoods: NDArray[np.float64],
     ) -> list[Episode]:
         """Keep the windows pending, and carry the timeline on where enough of them are."""
-        count = self.count[slots]
-        self.pending_begins[slots, count] = begins
-        self.pending_beliefs[slots, count] = belief
-        self.pending_evidence[slots, count] = likelihoods
-        self.count[slots] += 1
-        n_pending = self._revised + self._lag
-        due = slots[count + 1 == n_pending]
+        phones, of_window = turns.slots, turns.phones
+        n_phones, n_pending = len(phones), self._revised + self._lag
+        before = self.count[phones]
+        count = before + np.bincount(of_window, minlength=n_phones)
+        # Behind what is pending of each phone come its windows: turn t has the one at count + t.
+        turn = np.repeat(np.arange(len(turns.ends)), np.diff(turns.ends, prepend=0))
+        place = before[of_window] + turn
+        width = max(int(count.max()), n_pending)
+        pending = _Pending.empty(n_phones, width, len(self._stay))
+        for all_of_it, kept, new in zip(
+            pending.arrays, self._pending.arrays, (begins, beliefs, likelihoods), strict=True
+        ):
+            all_of_it[:, :n_pending] = kept[phones]
+            all_of_it[of_window, place] = new
+
+        times = np.maximum((count - n_pending) // self._revised + 1, 0)  # it is carried on
+        first = times * self._revised
+        kept_places = np.minimum(first[:, None] + np.arange(n_pending), width - 1)
+        rows = np.arange(n_phones)[:, None]
+        for all_of_it, kept in zip(pending.arrays, self._pending.arrays, strict=True):
+            kept[phones] = all_of_it[rows, kept_places]
+        self.count[phones] = count - first
+        due = np.repeat(np.arange(n_phones), times)
         if len(due) == 0:
             return []
-        episodes = self._finish(due, n_pending, self._revised)
-        for pending in (self.pending_begins, self.pending_beliefs, self.pending_evidence):
-            pending[due, : self._lag] = pending[due, self._revised :]
-        self.count[due] = self._lag
-        return episodes
+        nth = np.arange(len(due)) - np.repeat(np.cumsum(times) - times, times)
+        return self._finish(phones, pending, due, nth * self._revised, n_pending, self._revised)
 
-    def _finish(self, slots: NDArray[np.intp], count: int, finished: int) -> list[Episode]:
-        """Add the oldest ``finished`` of ``count`` pending windows to the timeline.
+    def _finish(
+        self,
+        phones: NDArray[np.intp],
+        pending: _Pending,
+        rows: NDArray[np.intp],
+        firsts: NDArray[np.intp],
+        count: int,
+        finished: int,
+    ) -> list[Episode]:
+        """Add windows to the timeline, and return the episodes that end with that.
 
-        Returns the episodes that end with that.
+        ``pending`` has a row for each of ``phones``. It is done ``(n,)`` times, each phone's in
+        their order: for ``count`` windows in the row that ``rows`` says, the first where ``firsts``
+        says, of which the oldest ``finished`` are added.
         """
-        later = np.ones((len(slots), len(self._stay)))  # likelihood of all later windows
+        later = np.ones((len(rows), len(self._stay)))  # likelihood of all later windows
         smoothed = np.empty((finished, *later.shape))
         for i in range(count - 1, -1, -1):
             if i < finished:
-                smoothed[i] = self.pending_beliefs[slots, i] * later
-            later = _product(self.pending_evidence[slots, i] * later, self._stay.T)
-            later = np.maximum(later / later.max(axis=1, keepdims=True), _SMALLEST)
-        shown = self._shown(smoothed)  # (finished, n_phones, n_labels)
-        labels = shown.argmax(axis=2)
-        probabilities = shown.max(axis=2) / shown.sum(axis=2)
+                smoothed[i] = pending.beliefs[rows, firsts + i] * later
+            if i > 0:
+                later = _product(pending.evidence[rows, firsts + i] * later, self._stay.T)
+                later = np.maximum(later / later.max(axis=1, keepdims=True), _SMALLEST)
+        shown = self._shown(smoothed)  # (finished, n, n_labels)
+        labels = shown.argmax(axis=2).T
+        probabilities = (shown.max(axis=2) / shown.sum(axis=2)).T
+        begins = pending.begins[rows[:, None], firsts[:, None] + np.arange(finished)]
+        return self._tell(phones[rows], labels, probabilities, begins)
+
+    def _tell(
+        self,
+        slots: NDArray[np.intp],
+        labels: NDArray[np.intp],
+        probabilities: NDArray[np.float64],
+        begins: NDArray[np.float64],
+    ) -> list[Episode]:
+        """Add labelled windows to the phones' episodes, and return those that end with that.
+
+        ``slots`` is ``(n,)``, each phone's in their order, the other arrays ``(n, n_windows)``.
+        """
+        if (np.diff(np.sort(slots)) > 0).all():  # of each phone once: most episodes just go on
+            same = (labels == self.open_label[slots, None]).all(axis=1)
+            going_on = slots[same]
+            for probability in probabilities[same].T:
+                self.open_probability[going_on] += probability
+            self.open_windows[going_on] += labels.shape[1]
+            other = ~same
+            slots, labels = slots[other], labels[other]
+            probabilities, begins = probabilities[other], begins[other]
+        phones = np.unique(slots)
+        opened = dict(zip(phones.tolist(), self._opened(phones), strict=True))
         episodes: list[Episode] = []
-        for i in range(finished):
-            begins = self.pending_begins[slots, i]
-            before = self.open_label[slots]
-            other = labels[i] != before
-            for k in np.flatnonzero(other & (before != _NOTHING)):
-                episodes.append(self._episode(int(slots[k]), float(begins[k])))
-            began = slots[other]
-            self.open_label[began] = labels[i, other]
-            self.open_start[began] = begins[other]
-            self.open_probability[began] = 0.0
-            self.open_windows[began] = 0
-            self.open_probability[slots] += probabilities[i]
-            self.open_windows[slots] += 1
+        for slot, *of_phone in zip(
+            slots.tolist(), labels.tolist(), probabilities.tolist(), begins.tolist(), strict=True
+        ):
+            one = opened[slot]
+            for label, probability, begin in zip(*of_phone, strict=True):
+                if label != one.label:
+                    if one.label != _NOTHING:
+                        episodes.append(self._episode(slot, one, begin))
+                    one = opened[slot] = _Open(label, begin, 0.0, 0)
+                one.probability += probability
+                one.windows += 1
+        self.open_label[phones] = [one.label for one in opened.values()]
+        self.open_start[phones] = [one.start for one in opened.values()]
+        self.open_probability[phones] = [one.probability for one in opened.values()]
+        self.open_windows[phones] = [one.windows for one in opened.values()]
         return episodes
 
-    def _episode(self, slot: int, end: float) -> Episode:
-        """Return the phone's open episode, finished."""
+    def _opened(self, phones: NDArray[np.intp]) -> list[_Open]:
+        """Return the episodes that go on."""
+        return [
+            _Open(*of_phone)
+            for of_phone in zip(
+                self.open_label[phones].tolist(),
+                self.open_start[phones].tolist(),
+                self.open_probability[phones].tolist(),
+                self.open_windows[phones].tolist(),
+                strict=True,
+            )
+        ]
+
+    def _episode(self, slot: int, opened: _Open, end: float) -> Episode:
+        """Return an open episode, finished."""
         return Episode(
             slot,
-            self._labels[self.open_label[slot]],
-            float(self.open_start[slot]),
+            self._labels[opened.label],
+            opened.start,
             end,
-            float(self.open_probability[slot] / self.open_windows[slot]),
+            opened.probability / opened.windows,
         )
 
 
@@ -502,9 +678,9 @@ def motion_features(summary: Summary) -> NDArray[np.float64]:
     return np.concatenate(
         [
             np.log(np.concatenate(powers, axis=1).sum(axis=2) + _POWER_FLOOR),  # (n, 23)
-            body_acc.reshape(n, -1),
-            gyro.reshape(n, -1),
-            tilts.reshape(n, -1),
+            body_acc.reshape(n, 12),
+            gyro.reshape(n, 12),
+            tilts.reshape(n, 9),
             total_acc[:, -1],
         ],
         axis=1,

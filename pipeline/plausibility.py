@@ -7,6 +7,7 @@ over all that was recorded, labelled or not.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import permutations, product
 from typing import Final
 
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.signals import SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.slots import PerPhone
+from pipeline.turns import deal
 
 ADVICE: Final = {
     "acc-unit": "gravity does not measure 1 g: accelerations are about ten times too large or too "
@@ -92,12 +95,35 @@ median of the recordings."""
 MARGIN: Final = 0.15
 """By how much other axes must agree better than the axes as they are."""
 
+_WRONG_FRAME: Final = PROBLEMS.index("wrong-frame")
 _STEPS: Final = slice(2, 8)  # of a window's spectrum without its mean, 0.39 Hz apart
 _TINY: Final = 1e-12
 
 
-class Plausibility:
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What windows show, each by itself."""
+
+    verdicts: NDArray[np.int8]
+    """``(n, n_problems - 1)``, of all problems but the last: 1 for the problem, -1 against it, 0
+    for nothing"""
+    stirs: NDArray[np.bool_]
+    """``(n, 2)``: whether the wearer stirs upright, and otherwise"""
+    place: NDArray[np.intp]
+    """``(n,)``: where in `rotations` a calm window's are, -1 if it turns too little"""
+    rotations: NDArray[np.float32]
+    """``(n_turning, 91)``, as `_rotations` says"""
+
+    def between(self, first: int, end: int) -> "Judged":
+        """Return what some of the windows show that follow one another."""
+        part = slice(first, end)
+        return Judged(self.verdicts[part], self.stirs[part], self.place[part], self.rotations)
+
+
+class Plausibility(PerPhone):
     """The evidence on all phones."""
+
+    _per_phone = ("in_force", "evidence", "rotations", "stirred")
 
     def __init__(self, n_slots: int, *, hop: int) -> None:
         """Make room for ``n_slots`` phones, whose windows are ``hop`` samples apart."""
@@ -115,71 +141,94 @@ class Plausibility:
         self.stirred[slots] = 0
 
     def push(self, slots: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return which `PROBLEMS` are in force after these windows, ``(n, n_problems)``.
+        """Return which `PROBLEMS` are in force after each of these windows, ``(n, n_problems)``.
 
-        ``slots`` ``(n,)`` names each phone once; ``windows`` ``(n, 128, 9)`` are as the model gets
-        them.
+        ``slots`` ``(n,)`` names their phones, each phone's windows in their order; ``windows``
+        ``(n, 128, 9)`` are as the model gets them.
         """
-        signals = np.ascontiguousarray(windows.transpose(0, 2, 1))  # (n, 9, 128)
-        verdicts, stirs, calm = _judge(signals)
-        in_force = self.in_force[slots]
-        evidence = np.clip(self.evidence[slots] + verdicts * self._hop, 0, MOST)
-        in_force[:, :-1] = (evidence >= RAISE) | (in_force[:, :-1] & (evidence > 0))
-        in_force[calm, -1] = self._compare(slots[calm], signals[calm], in_force[calm, -1])
-        self.evidence[slots] = evidence
-        self.in_force[slots] = in_force
-        return self._with_never_upright(slots, stirs, in_force)
+        return self.weigh(slots, self.judge(windows))
 
-    def _with_never_upright(
-        self, slots: NDArray[np.intp], stirs: NDArray[np.bool_], in_force: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
-        """Return the problems, with a wrong frame for whoever stirs, but hardly ever upright.
+    def judge(self, windows: NDArray[np.float32]) -> Judged:
+        """Return what windows ``(n, 128, 9)`` show, each by itself."""
+        return _judge(windows)
 
-        ``stirs`` ``(n, 2)`` are the windows of stirring upright, and otherwise. At rest a phone in
-        a wrong frame looks like its lying wearer; but nobody only ever moves while lying.
-        """
-        stirred = np.minimum(self.stirred[slots] + stirs * self._hop, MOST_STIRRING)
-        self.stirred[slots] = stirred
-        upright, otherwise = stirred.T
-        never = (otherwise >= STIRRING) & (
-            upright < np.maximum(UPRIGHT_STIRRING, UPRIGHT_SHARE * otherwise)
-        )
-        result = in_force.copy()
-        result[:, PROBLEMS.index("wrong-frame")] |= never
-        return result
+    def weigh(self, slots: NDArray[np.intp], judged: Judged) -> NDArray[np.bool_]:
+        """Do what `push` does with windows that have been judged."""
+        turns = deal(slots)
+        verdicts = turns.ordered(judged.verdicts) * np.int64(self._hop)
+        stirs = turns.ordered(judged.stirs) * np.int64(self._hop)
+        place = turns.ordered(judged.place)
+        phones = turns.slots
+        evidence, stirred = self.evidence[phones], self.stirred[phones]
+        in_force, rotations = self.in_force[phones], self.rotations[phones]
+        result = np.empty((len(slots), len(PROBLEMS)), np.bool_)
+        for n_phones, turn in turns:
+            of_turn, counted, stirring = (
+                in_force[:n_phones],
+                evidence[:n_phones],
+                stirred[:n_phones],
+            )
+            counted += verdicts[turn]
+            np.clip(counted, 0, MOST, out=counted)
+            of_turn[:, :-1] = (counted >= RAISE) | (of_turn[:, :-1] & (counted > 0))
+            turning = np.flatnonzero(place[turn] >= 0)
+            if len(turning):
+                sums = self._remember(rotations[turning], judged.rotations[place[turn][turning]])
+                rotations[turning] = sums
+                of_turn[turning, -1] = _differ(sums, of_turn[turning, -1])
+            result[turn] = of_turn
+            stirring = stirred[:n_phones]
+            stirring += stirs[turn]
+            np.minimum(stirring, MOST_STIRRING, out=stirring)
+            result[turn, _WRONG_FRAME] |= _never_upright(stirring)
+        self.evidence[phones], self.stirred[phones] = evidence, stirred
+        self.in_force[phones], self.rotations[phones] = in_force, rotations
+        return turns.restored(result)
 
-    def _compare(
-        self,
-        slots: NDArray[np.intp],
-        signals: NDArray[np.float32],
-        in_force: NDArray[np.bool_],
-    ) -> NDArray[np.bool_]:
-        """Return whether the sensors' axes differ, ``(n,)``, after these calm windows."""
-        news = _rotations(signals)
-        news[news[:, _SEEN] < TURN_RAD2] = 0
+    def _remember(
+        self, sums: NDArray[np.float64], news: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Return the sums over rotations ``(n, 91)`` with those of one more window."""
         # Windows overlap: each moment is to count once.
-        sums = self.rotations[slots] + news * (self._hop / WINDOW_LENGTH)
+        sums = sums + news * (self._hop / WINDOW_LENGTH)
         sums *= MOST_RAD2 / np.maximum(sums[:, [_SEEN]], MOST_RAD2)
-        self.rotations[slots] = sums
-
-        measured = np.maximum(sums @ _MEASURED, _TINY)  # (n, 48)
-        agreement = sums @ _COMMON / np.sqrt(np.maximum(sums[:, [_SEEN]], _TINY) * measured)
-        best, as_they_are = agreement.max(axis=1), agreement[:, _AS_THEY_ARE]
-        clear = (sums[:, _SEEN] >= ENOUGH_RAD2) & (best >= AGREEMENT)
-        result: NDArray[np.bool_] = (clear & (best >= as_they_are + MARGIN)) | (
-            in_force & (best > as_they_are)
-        )
-        return result
+        return sums
 
 
-def _judge(
-    signals: NDArray[np.float32],
-) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return what windows ``(n, 9, 128)`` say of all problems but the last; who stirs; who is calm.
+def _never_upright(stirred: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return who stirs, but hardly ever upright, ``(n,)``, from the samples of either ``(n, 2)``.
 
-    The verdicts ``(n, n_problems - 1)`` are 1 for the problem, -1 against it, 0 for nothing.
-    Stirring ``(n, 2)`` is upright or otherwise.
+    At rest a phone in a wrong frame looks like its lying wearer; but nobody only ever moves while
+    lying.
     """
+    upright, otherwise = stirred.T
+    never: NDArray[np.bool_] = (otherwise >= STIRRING) & (
+        upright < np.maximum(UPRIGHT_STIRRING, UPRIGHT_SHARE * otherwise)
+    )
+    return never
+
+
+def _differ(sums: NDArray[np.float64], in_force: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return whether the sensors' axes differ, ``(n,)``, as these sums over rotations show.
+
+    ``in_force`` ``(n,)`` is whether they seemed to before.
+    """
+    seen = sums[:, _SEEN]
+    # A product for each phone by itself: its bits do not depend on how many there are.
+    measured = np.maximum((sums[:, np.newaxis, _ALONG] @ _MEASURED)[:, 0], _TINY)  # (n, 48)
+    common = (sums[:, np.newaxis, :9] @ _COMMON)[:, 0]
+    agreement = common / np.sqrt(np.maximum(seen, _TINY)[:, np.newaxis] * measured)
+    best, as_they_are = agreement.max(axis=1), agreement[:, _AS_THEY_ARE]
+    clear = (seen >= ENOUGH_RAD2) & (best >= AGREEMENT)
+    result: NDArray[np.bool_] = (clear & (best >= as_they_are + MARGIN)) | (
+        in_force & (best > as_they_are)
+    )
+    return result
+
+
+def _judge(windows: NDArray[np.float32]) -> Judged:
+    """Return what windows ``(n, 128, 9)`` show, each by itself."""
+    signals = np.ascontiguousarray(windows.transpose(0, 2, 1))  # (n, 9, 128)
     mean = signals.mean(axis=2)  # (n, 9)
     power = np.einsum("ncs,ncs->nc", signals, signals) / WINDOW_LENGTH  # (n, 9)
     size = np.sqrt(np.square(signals[:, 6:]).sum(axis=1))  # (n, 128)
@@ -192,7 +241,8 @@ def _judge(
     too_small = (gravity >= TOO_SMALL_G[0]) & (gravity <= TOO_SMALL_G[1]) & steady
     moving = right & (unsteady > MOVING_G)
     sized = (turning >= TURNING_RAD_S[0]) & (turning <= TURNING_RAD_S[1])
-    walking = moving & (turning > WALKING_RAD_S) & (_step_share(size) > STEP_SHARE)
+    walking = moving & (turning > WALKING_RAD_S)
+    walking[walking] = _step_share(size[walking]) > STEP_SHARE
     upright = mean[:, 6] > UPRIGHT * gravity
     for_it = [
         too_small | (gravity > TOO_LARGE_G),
@@ -201,11 +251,16 @@ def _judge(
         walking & ~upright,
     ]
     against_it = [right, right | too_small, moving & sized, walking & upright]
-    verdicts = np.array(for_it, np.int64) - np.array(against_it, np.int64)
+    verdicts = (np.stack(for_it).view(np.int8) - np.stack(against_it).view(np.int8)).T
     stirring = right & (unsteady > STIRRING_G)
     otherwise = mean[:, 6] < NOT_UPRIGHT * gravity
     stirs = np.column_stack([stirring & upright, stirring & otherwise])
-    return verdicts.T, stirs, right & (unsteady < CALM_G)
+
+    calm = np.flatnonzero(right & (unsteady < CALM_G))
+    turns, rotations = _rotations(signals, calm)
+    place = np.full(len(windows), -1)
+    place[calm[turns]] = np.arange(len(rotations))
+    return Judged(verdicts, stirs, place, rotations)
 
 
 def _step_share(size: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -223,30 +278,51 @@ def _step_share(size: NDArray[np.float32]) -> NDArray[np.float32]:
 _BLOCK: Final = 16  # samples that are averaged, 0.32 s
 _N_TURNS: Final = WINDOW_LENGTH // _BLOCK - 1
 _SEEN: Final = 9 + 81  # column of the rotation that gravity shows, squared
+_ALONG: Final = slice(9, _SEEN)
 _N_SUMS: Final = _SEEN + 1
 
 
-def _rotations(signals: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return of windows ``(n, 9, 128)`` the sums ``(n, 91)`` over their turns, in rad².
+def _rotations(
+    signals: NDArray[np.float32], calm: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return which calm windows turn, and the sums ``(n_turning, 91)`` over their turns.
 
-    With gravity's direction u, the turn v that it shows and the turn w that the gyroscope
-    measured: v w', then (u w')(u w')' with u w' as nine numbers, then v'v.
+    ``signals`` ``(n, 9, 128)`` are all windows, ``calm`` ``(n_calm,)`` those that are calm; those
+    that turn are counted among them. The sums are in rad²: with gravity's direction u, the turn v
+    that it shows and the turn w that the gyroscope measured: v w', then (u w')(u w')' with u w' as
+    nine numbers, then v'v.
     """
-    smooth = np.matmul(signals, _SMOOTHING)  # (n, 9, 3 * 7)
-    smooth = smooth.reshape(len(signals), 9, 3, _N_TURNS).transpose(2, 0, 3, 1)
-    gravity, change, measured = smooth[0, ..., 6:], smooth[1, ..., 6:], smooth[2, ..., 3:6]
+    # Of windows that turn too little, as most do, the gyroscope does not matter.
+    smooth = np.matmul(signals[calm, 6:], _SMOOTHING[:, : 2 * _N_TURNS])  # (n_calm, 3, 2 * 7)
+    smooth = smooth.reshape(len(calm), 3, 2, _N_TURNS).transpose(2, 0, 3, 1)
+    gravity, change = smooth  # (n_calm, 7, 3)
     strength = np.sqrt(np.einsum("nti,nti->nt", gravity, gravity))[:, :, np.newaxis]
     up = gravity / np.maximum(strength, _TINY)
-    shown = np.cross(change / np.maximum(strength, _TINY), up)
+    shown = _cross(change / np.maximum(strength, _TINY), up)
+    seen = np.einsum("nti,nti->n", shown, shown)
+    turning = np.flatnonzero(seen >= TURN_RAD2)
+
+    up, shown = up[turning], shown[turning]
+    measured = np.matmul(signals[calm[turning], 3:6], _SMOOTHING[:, 2 * _N_TURNS :]).transpose(
+        0, 2, 1
+    )
     along = (up[..., :, np.newaxis] * measured[..., np.newaxis, :]).reshape(*up.shape[:2], 9)
-    return np.concatenate(
+    return turning, np.concatenate(
         [
             np.einsum("nti,ntj->nij", shown, measured).reshape(-1, 9),
             np.matmul(along.transpose(0, 2, 1), along).reshape(-1, 81),
-            np.einsum("nti,nti->n", shown, shown)[:, np.newaxis],
+            seen[turning, np.newaxis],
         ],
         axis=1,
     )
+
+
+def _cross(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the cross products along the last axis, as `np.cross` does in many more steps."""
+    result = np.empty_like(a)
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        result[..., i] = a[..., j] * b[..., k] - a[..., k] * b[..., j]
+    return result
 
 
 def _smoothing() -> NDArray[np.float32]:
@@ -280,11 +356,10 @@ def _axes() -> NDArray[np.float64]:
 _SMOOTHING: Final = _smoothing()
 _AXES: Final = _axes()
 _AS_THEY_ARE: Final = int(np.flatnonzero((_AXES == np.eye(3)).all(axis=(1, 2)))[0])
-_COMMON: Final = np.zeros((_N_SUMS, len(_AXES)))
-"""``(91, 48)``: from the sums to the product of the turns that both sensors see, for each axes"""
-_COMMON[:9] = _AXES.reshape(-1, 9).T
-_MEASURED: Final = np.zeros((_N_SUMS, len(_AXES)))
-"""The same to the square of what the gyroscope measured across gravity: all but what is along it"""
-_MEASURED[9:_SEEN] = np.transpose(
+_COMMON: Final = _AXES.reshape(-1, 9).T
+"""``(9, 48)``: from the sums v w' to the product of the turns that both sensors see, by axes"""
+_MEASURED: Final = np.transpose(
     [(np.eye(9) - np.outer(axes, axes)).ravel() for axes in _AXES.reshape(-1, 9)]
 )
+"""``(81, 48)``: from those of (u w')(u w')' to the square of what the gyroscope measured across
+gravity: all but what is along it"""

@@ -6,12 +6,13 @@ nor on the other phones.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,8 +22,9 @@ from pipeline.placements import turned
 from pipeline.plausibility import PROBLEMS, Plausibility
 from pipeline.preprocessing import SETTLING_ROWS, FilterStart, Preprocessor
 from pipeline.readings import MessageError, Readings, Sensor
-from pipeline.resampling import DEFAULT_LATENESS_S, Piece, Resampler
-from pipeline.signals import CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.resampling import DEFAULT_LATENESS_S, Piece, Resampler, Rows, joined_pieces
+from pipeline.signals import SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.slots import PerPhone
 from pipeline.windows import Windower
 
 N_RAW: Final = 6
@@ -30,13 +32,13 @@ N_RAW: Final = 6
 LOW_RATE_HZ: Final = 30.0
 """Of a slower sensor the steps of a walk cannot be restored."""
 
-_NO_WINDOWS: Final = np.empty((0, WINDOW_LENGTH, len(CHANNELS)), np.float32)
+_PROBLEMS: Final = (*PROBLEMS, "low-rate")
 
 D = TypeVar("D", Change, Episode)
+S = TypeVar("S", bound=np.generic)
 
 
-@dataclass(frozen=True, eq=False)
-class Prediction:
+class Prediction(msgspec.Struct, frozen=True, eq=False):
     """What the model says of one window."""
 
     device: str
@@ -67,6 +69,17 @@ class Recognised:
     """Samples of each device that were repeated or late"""
 
 
+class StateError(Exception):
+    """A saved state belongs to other settings or another model; whoever chose them can mend it."""
+
+
+State = dict[str, Any]
+"""What a recognizer knows, by name: arrays, and small values that JSON can hold."""
+
+_SEPARATOR: Final = "/"
+"""In a state's names, behind the part of the recognizer that an array belongs to"""
+
+
 @dataclass(frozen=True)
 class _Past:
     """A recording that a phone sent before."""
@@ -92,6 +105,37 @@ class _Windows:
     """``(n, 128, 9)``"""
 
 
+class _Phones(PerPhone):
+    """What is known of the phones beside their signals and windows."""
+
+    _per_phone = (
+        *("slow", "problems", "sign", "rotation", "turned"),
+        *("origin", "boot", "boot_now", "own_origin"),
+    )
+
+    def __init__(self, n_slots: int) -> None:
+        self.slow = np.zeros(n_slots, np.bool_)  # a sensor is below `LOW_RATE_HZ`
+        self.problems = np.zeros((n_slots, len(_PROBLEMS)), np.bool_)  # as they were told last
+        self.sign = np.ones(n_slots)  # of accelerations
+        self.rotation = np.tile(np.eye(3), (n_slots, 1, 1))  # (slots, 3, 3)
+        self.turned = np.zeros(n_slots, np.bool_)  # sign or rotation change anything
+        self.origin = np.zeros(n_slots)  # epoch seconds of the stretch's first sample
+        # Of phones whose own clock does not tell the epoch:
+        self.boot = np.full(n_slots, np.nan)  # epoch seconds of its 0
+        self.boot_now = np.full(n_slots, np.nan)  # the same, as the last message has it
+        self.own_origin = np.full(n_slots, np.inf)  # `origin` on that clock
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Forget these phones."""
+        self.problems[slots] = self.slow[slots] = False
+        self.sign[slots], self.rotation[slots], self.turned[slots] = 1.0, np.eye(3), False
+        self.boot[slots] = self.boot_now[slots] = np.nan
+        self.own_origin[slots] = np.inf
+
+
+_Part = _Phones | Resampler | Preprocessor | Windower | Plausibility | Decider
+
+
 class Recognizer:
     """The phones' signals, windows and activities, and the model that they share."""
 
@@ -110,22 +154,14 @@ class Recognizer:
             ValueError: ``hop`` is not 1 to 128 samples.
         """
         self._classifier = classifier
+        self._hop, self._filter_start, self._lateness_s = hop, filter_start, lateness_s
         n = max_devices
         self._resampler = Resampler(n, lateness_s=lateness_s)
         self._preprocessor = Preprocessor(n, start=filter_start)
         self._windower = Windower(n, hop=hop)
         self._plausibility = Plausibility(n, hop=hop)
-        self._slow = np.zeros(n, np.bool_)  # a sensor is below `LOW_RATE_HZ`
-        self._problems = np.zeros((n, len(PROBLEMS) + 1), np.bool_)  # as they were told last
         self._decider = Decider(n, classifier.activities, hop=hop)
-        self._sign = np.ones(n)  # of accelerations
-        self._rotation = np.tile(np.eye(3), (n, 1, 1))  # (slots, 3, 3)
-        self._turned = np.zeros(n, np.bool_)  # sign or rotation change anything
-        self._origin = np.zeros(n)  # epoch seconds of the stretch's first sample
-        # Of phones whose own clock does not tell the epoch:
-        self._boot = np.full(n, np.nan)  # epoch seconds of its 0
-        self._boot_now = np.full(n, np.nan)  # the same, as the last message has it
-        self._own_origin = np.full(n, np.inf)  # `_origin` on that clock
+        self._phones = _Phones(n)
         self._slots: dict[str, int] = {}
         self._free = list(range(n - 1, -1, -1))
         self._names = [""] * n
@@ -158,10 +194,12 @@ class Recognizer:
         If that is news, its signals begin anew.
         """
         slot = self._slots[device]
-        if sign == self._sign[slot] and np.array_equal(rotation, self._rotation[slot]):
+        if sign == self._phones.sign[slot] and np.array_equal(
+            rotation, self._phones.rotation[slot]
+        ):
             return
-        self._sign[slot], self._rotation[slot] = sign, rotation
-        self._turned[slot] = sign != 1.0 or not np.array_equal(rotation, np.eye(3))
+        self._phones.sign[slot], self._phones.rotation[slot] = sign, rotation
+        self._phones.turned[slot] = sign != 1.0 or not np.array_equal(rotation, np.eye(3))
         self._resampler.reset([slot])
         self._plausibility.reset([slot])
 
@@ -179,16 +217,23 @@ class Recognizer:
         Every phone must have been admitted. ``received`` is when they came, in epoch seconds; for
         phones whose own clock does not tell.
         """
-        by_device: defaultdict[str, list[Readings]] = defaultdict(list)
+        by_slot: defaultdict[int, list[Readings]] = defaultdict(list)
         for reading in readings:
-            by_device[reading.device].append(reading)
+            by_slot[self._slots[reading.device]].append(reading)
         dropped: Counter[str] = Counter()
+        steady = self._resampler.push_steady(
+            {slot: batch for slot, batch in by_slot.items() if self._goes_on(slot, batch)}
+        )
+        for rows in steady:
+            self.counts["samples"] += rows.rows.shape[0] * rows.rows.shape[1]
+            for slot in rows.slots.tolist():
+                del by_slot[slot]
         pieces = [
             piece
-            for device, batch in by_device.items()
-            for piece in self._resample(self._slots[device], batch, dropped, received)
+            for slot, batch in by_slot.items()
+            for piece in self._resample(slot, batch, dropped, received)
         ]
-        return self._recognise(pieces, dropped)
+        return self._recognise(pieces, dropped, steady)
 
     def finish(self, devices: Iterable[str]) -> Recognised:
         """Return what these phones' last samples lead to, now that they have fallen silent."""
@@ -206,14 +251,95 @@ class Recognizer:
         self._windower.reset(slots)
         self._plausibility.reset(slots)
         self._decider.reset(slots)
-        self._problems[slots] = self._slow[slots] = False
+        self._phones.reset(slots)
         for slot in slots:
             self._recording[slot] = ""
             self._past_recording[slot] = None
-        self._sign[slots], self._rotation[slots], self._turned[slots] = 1.0, np.eye(3), False
-        self._boot[slots] = self._boot_now[slots] = np.nan
-        self._own_origin[slots] = np.inf
         self._free += slots
+
+    def state(self) -> State:
+        """Return all that is known of the phones, as of now; nothing in it changes later.
+
+        ``of`` says what it belongs to; the other values are about ``devices``, in their order.
+        """
+        slots = np.array(list(self._slots.values()), np.intp)
+        pasts = [self._past_recording[slot] for slot in self._slots.values()]
+        state: State = {
+            "of": self._belongs_to(),
+            "devices": self.devices,
+            "counts": dict(self.counts),
+            "recordings": [self._recording[slot] for slot in self._slots.values()],
+            "past_recordings": [None if past is None else past.name for past in pasts],
+            "past_newest": np.array([0.0 if past is None else past.newest for past in pasts]),
+        }
+        for name, part in self._parts.items():
+            for array_name, array in part.state(slots).items():
+                state[f"{name}{_SEPARATOR}{array_name}"] = array
+        return state
+
+    def restore(self, state: State) -> None:
+        """Know what `state` returned, in place of all that is known now.
+
+        From then on each phone's samples lead to what they would have led to there.
+
+        Raises:
+            StateError: it belongs to other settings or another model, or has too many phones.
+        """
+        for what, here in self._belongs_to().items():
+            if state["of"][what] != here:
+                raise StateError(f"the state is of {what} {state['of'][what]}, not {here}")
+        devices: list[str] = state["devices"]
+        if len(devices) > len(self._names):
+            raise StateError(f"the state has {len(devices)} phones; {len(self._names)} are taken")
+        self.forget(self.devices)
+        self._free = list(range(len(self._names) - 1, -1, -1))
+        self.counts = Counter(state["counts"])
+        for device, recording, past, newest in zip(
+            devices,
+            state["recordings"],
+            state["past_recordings"],
+            state["past_newest"].tolist(),
+            strict=True,
+        ):
+            self.admit(device)
+            slot = self._slots[device]
+            self._recording[slot] = recording
+            self._past_recording[slot] = None if past is None else _Past(past, newest)
+        slots = np.arange(len(devices))
+        for name, part in self._parts.items():
+            own = name + _SEPARATOR
+            part.restore(
+                slots, {key.removeprefix(own): state[key] for key in state if key.startswith(own)}
+            )
+
+    def _belongs_to(self) -> dict[str, Any]:
+        """Return what a state must be of to be used here."""
+        return {
+            "model": self._classifier.card.identity,
+            "activities": list(self._classifier.activities),
+            "hop": self._hop,
+            "filter_start": self._filter_start,
+            "lateness_s": self._lateness_s,
+        }
+
+    @property
+    def _parts(self) -> "dict[str, _Part]":
+        return {
+            "recognizer": self._phones,
+            "resampler": self._resampler,
+            "preprocessor": self._preprocessor,
+            "windower": self._windower,
+            "plausibility": self._plausibility,
+            "decider": self._decider,
+        }
+
+    def _goes_on(self, slot: int, batch: Sequence[Readings]) -> bool:
+        """Return whether nothing but samples is new in a phone's messages."""
+        recording = self._recording[slot]
+        for one in batch:
+            if one.recording != recording or one.clock != "epoch":
+                return False
+        return True
 
     def _resample(
         self, slot: int, batch: Sequence[Readings], dropped: Counter[str], received: float
@@ -231,20 +357,22 @@ class Recognizer:
                 dropped[self._names[slot]] += n_dropped
         if any(piece.origin is not None for piece in pieces):
             rates_hz = self._resampler.rates_hz(slot).values()
-            self._slow[slot] = min(rates_hz, default=SAMPLING_RATE_HZ) < LOW_RATE_HZ
+            self._phones.slow[slot] = min(rates_hz, default=SAMPLING_RATE_HZ) < LOW_RATE_HZ
         if batch[-1].clock == "boot":
-            self._boot_now[slot] = received - float(batch[-1].times.max())
-        return [self._on_epoch(piece) for piece in pieces]
+            self._phones.boot_now[slot] = received - float(batch[-1].times.max())
+        return [self._on_epoch(piece) for piece in joined_pieces(pieces)]
 
     def _on_epoch(self, piece: Piece) -> Piece:
         """Return a piece whose grid begins in epoch seconds, whatever the phone's clock."""
         slot = piece.slot
-        if piece.origin is None or np.isnan(self._boot_now[slot]):
+        if piece.origin is None or np.isnan(self._phones.boot_now[slot]):
             return piece
-        if np.isnan(self._boot[slot]) or piece.origin < self._own_origin[slot]:
-            self._boot[slot] = self._boot_now[slot]  # first seen, or switched on again
-        self._own_origin[slot] = piece.origin
-        return replace(piece, origin=piece.origin + float(self._boot[slot]))
+        if np.isnan(self._phones.boot[slot]) or piece.origin < self._phones.own_origin[slot]:
+            self._phones.boot[slot] = self._phones.boot_now[
+                slot
+            ]  # first seen, or switched on again
+        self._phones.own_origin[slot] = piece.origin
+        return replace(piece, origin=piece.origin + float(self._phones.boot[slot]))
 
     def _enter(self, slot: int, recording: str, readings: Sequence[Readings]) -> bool:
         """Begin anew when a phone's recording is another; return False for one long past."""
@@ -262,80 +390,110 @@ class Recognizer:
         self._recording[slot] = recording
         return True
 
-    def _recognise(self, pieces: Iterable[Piece], dropped: Counter[str]) -> Recognised:
-        """Return what grid rows lead to."""
-        stages = [self._cut(stage) for stage in _stages(pieces)]
-        all_windows = [stage.windows for stage in stages]
-        probabilities = self._classifier.classify(np.concatenate([_NO_WINDOWS, *all_windows]))
+    def _recognise(
+        self, pieces: Iterable[Piece], dropped: Counter[str], steady: Sequence[Rows] = ()
+    ) -> Recognised:
+        """Return what grid rows lead to: pieces, and rows of phones that have no piece."""
+        stages = _stages(pieces)
+        if steady and not stages:
+            stages = [[]]
+        cuts = [self._cut(stage, () if number else steady) for number, stage in enumerate(stages)]
+        if not any(len(cut.slots) for cut in cuts):
+            interrupted = [slot for cut in cuts for slot in cut.interrupted]
+            ended = self._named(self._decider.interrupt(interrupted))
+            return Recognised([], [], ended, [], dropped)
+        windows = _concatenated([cut.windows for cut in cuts])
+        probabilities = self._classifier.classify(windows)
+        settled = ~_concatenated([cut.settling for cut in cuts])
+        told = windows if settled.all() else windows[settled]  # settling windows say nothing
+        judged = self._plausibility.judge(told)
+        seen = self._decider.look(told, probabilities[settled])
+
         predictions: list[Prediction] = []
         changes: list[tuple[str, Change]] = []
         episodes: list[tuple[str, Episode]] = []
         problems: dict[str, tuple[str, ...]] = {}
-        done = 0
-        for stage in stages:
-            of_stage = probabilities[done : done + len(stage.slots)]
-            done += len(stage.slots)
-            predictions += self._predictions(stage, of_stage)
-            episodes += self._named(self._decider.interrupt(stage.interrupted))
-            for turn in _turns(stage.slots):
-                slots = stage.slots[turn]
-                settling = stage.settling[turn]
-                found = self._problems[slots]
-                found[~settling, :-1] = self._plausibility.push(
-                    slots[~settling], stage.windows[turn[~settling]]
-                )
-                found[:, -1] = self._slow[slots]
-                problems |= self._told(slots, found)
-                decided = self._decider.push(
-                    slots,
-                    stage.starts[turn],
-                    stage.windows[turn],
-                    of_stage[turn],
-                    settling=settling,
-                    implausible=np.asarray(found.any(axis=1)),
-                )
-                changes += self._named(decided.changes)
-                episodes += self._named(decided.episodes)
+        done = said = 0
+        for cut in cuts:
+            predictions += self._predictions(cut, probabilities[done : done + len(cut.slots)])
+            done += len(cut.slots)
+            episodes += self._named(self._decider.interrupt(cut.interrupted))
+            settled_here = ~cut.settling
+            slots = cut.slots[settled_here]
+            until = said + len(slots)
+            found = self._phones.problems[cut.slots]
+            found[settled_here, :-1] = self._plausibility.weigh(slots, judged.between(said, until))
+            found[:, -1] = self._phones.slow[cut.slots]
+            problems |= self._told(cut.slots, found)
+            decided = self._decider.decide(
+                slots,
+                cut.starts[settled_here],
+                seen.between(said, until),
+                np.asarray(found[settled_here].any(axis=1)),
+            )
+            said = until
+            changes += self._named(decided.changes)
+            episodes += self._named(decided.episodes)
         return Recognised(predictions, changes, episodes, list(problems.items()), dropped)
 
     def _told(
         self, slots: NDArray[np.intp], problems: NDArray[np.bool_]
     ) -> dict[str, tuple[str, ...]]:
-        """Return the phones whose problems have changed, with those in force."""
-        changed = (problems != self._problems[slots]).any(axis=1)
-        self._problems[slots] = problems
-        names = (*PROBLEMS, "low-rate")
+        """Return the phones whose problems have changed, with those in force.
+
+        ``problems`` ``(n, n_problems + 1)`` are those after windows of ``slots`` ``(n,)``, each
+        phone's in their order.
+        """
+        before = self._phones.problems[slots]
+        by_phone = np.argsort(slots, kind="stable")
+        again = np.flatnonzero(np.diff(slots[by_phone]) == 0)
+        before[by_phone[again + 1]] = problems[by_phone[again]]
+        last = np.delete(by_phone, again)
+        self._phones.problems[slots[last]] = problems[last]
+        changed = np.flatnonzero((problems != before).any(axis=1))
         return {
-            self._names[slot]: tuple(names[i] for i in np.flatnonzero(in_force))
+            self._names[slot]: tuple(_PROBLEMS[i] for i in np.flatnonzero(in_force))
             for slot, in_force in zip(slots[changed].tolist(), problems[changed], strict=True)
         }
 
-    def _cut(self, stage: Sequence[Piece]) -> _Windows:
-        """Return the windows that each phone's next piece completes."""
+    def _cut(self, stage: Sequence[Piece], steady: Sequence[Rows]) -> _Windows:
+        """Return the windows that each phone's next piece completes, each phone's in order."""
         interrupted = self._begin_stretches(stage)
-        slots, starts, settling, windows = [], [], [], [_NO_WINDOWS]
-        for group in self._alike(stage):
-            group_slots = np.array([piece.slot for piece in group])
-            rows = np.stack([piece.rows for piece in group])  # (n_phones, n_rows, 6 or 9)
+        slots, starts, settling, windows = [], [], [], []
+        for group_slots, rows in self._alike(stage, steady):
             raw = rows.shape[2] == N_RAW
-            if raw and self._turned[group_slots[0]]:
-                rows = turned(rows, self._sign[group_slots], self._rotation[group_slots])
-            samples = self._preprocessor.push(group_slots, rows) if raw else rows.astype(np.float32)
+            samples = (
+                self._preprocessor.push(group_slots, self._in_training_frame(group_slots, rows))
+                if raw
+                else rows.astype(np.float32)
+            )
             cut = self._windower.push(group_slots, samples)
             of_windows = group_slots[cut.phones]
             slots.append(of_windows)
-            starts.append(self._origin[of_windows] + cut.first_samples / SAMPLING_RATE_HZ)
+            starts.append(self._phones.origin[of_windows] + cut.first_samples / SAMPLING_RATE_HZ)
             settling.append(raw & (cut.first_samples < SETTLING_ROWS))
             windows.append(cut.windows)
-        all_slots, all_starts = np.concatenate(slots), np.concatenate(starts)
-        order = np.lexsort([all_starts, all_slots])
         return _Windows(
             interrupted,
-            all_slots[order],
-            all_starts[order],
-            np.concatenate(settling)[order],
-            np.concatenate(windows)[order],
+            _concatenated(slots),
+            _concatenated(starts),
+            _concatenated(settling),
+            _concatenated(windows),
         )
+
+    def _in_training_frame(
+        self, slots: NDArray[np.intp], rows: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return raw rows ``(n_phones, n_rows, 6)`` as if the phones were worn as in training."""
+        otherwise = np.flatnonzero(self._phones.turned[slots])
+        if len(otherwise) == 0:
+            return rows
+        worn = slots[otherwise]
+        rows = rows.copy()
+        rows[otherwise] = turned(
+            rows[otherwise], self._phones.sign[worn], self._phones.rotation[worn]
+        )
+        return rows
 
     def _begin_stretches(self, stage: Sequence[Piece]) -> list[int]:
         """Reset what a gap ends; return the slots that had one."""
@@ -345,32 +503,40 @@ class Recognizer:
         self.counts["gaps"] += len(interrupted)
         self._preprocessor.reset(slots)
         self._windower.reset(slots)
-        self._origin[slots] = [piece.origin for piece in begun]
+        self._phones.origin[slots] = [piece.origin for piece in begun]
         return interrupted
 
-    def _alike(self, stage: Sequence[Piece]) -> Iterable[list[Piece]]:
-        """Group pieces that one array operation can take: of one shape, in one state."""
-        groups: defaultdict[tuple[object, ...], list[Piece]] = defaultdict(list)
+    def _alike(
+        self, stage: Sequence[Piece], steady: Sequence[Rows]
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+        """Yield what one array operation can take: slots, and rows of one shape, in one state."""
+        groups: defaultdict[tuple[object, ...], list[Rows]] = defaultdict(list)
+        for rows in steady:
+            groups[*rows.rows.shape[1:], False].append(rows)
         for piece in stage:
             begins = piece.rows.shape[1] == N_RAW and not self._preprocessor.started[piece.slot]
-            groups[*piece.rows.shape, begins, self._turned[piece.slot]].append(piece)
-        return groups.values()
+            alone = Rows(np.array([piece.slot]), piece.rows[np.newaxis])
+            groups[*piece.rows.shape, begins].append(alone)
+        for group in groups.values():
+            yield (
+                _concatenated([rows.slots for rows in group]),
+                _concatenated([rows.rows for rows in group]),
+            )
 
     def _predictions(
         self, windows: _Windows, probabilities: NDArray[np.float32]
     ) -> Iterable[Prediction]:
         ends = windows.starts + (WINDOW_LENGTH - 1) / SAMPLING_RATE_HZ
         return [
-            Prediction(self._names[slot], start, end, label, probabilities[i], settling)
-            for i, (slot, start, end, label, settling) in enumerate(
-                zip(
-                    windows.slots.tolist(),
-                    windows.starts.tolist(),
-                    ends.tolist(),
-                    probabilities.argmax(axis=1).tolist(),
-                    windows.settling.tolist(),
-                    strict=True,
-                )
+            Prediction(self._names[slot], start, end, label, probability, settling)
+            for slot, start, end, label, probability, settling in zip(
+                windows.slots.tolist(),
+                windows.starts.tolist(),
+                ends.tolist(),
+                probabilities.argmax(axis=1).tolist(),
+                probabilities,
+                windows.settling.tolist(),
+                strict=True,
             )
         ]
 
@@ -390,8 +556,7 @@ def _stages(pieces: Iterable[Piece]) -> list[list[Piece]]:
     return stages
 
 
-def _turns(slots: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """Return indices into ascending ``slots`` so that each turn has a phone at most once."""
-    first_of_each = np.searchsorted(slots, slots)
-    turn = np.arange(len(slots)) - first_of_each
-    return [np.flatnonzero(turn == number) for number in range(turn.max(initial=-1) + 1)]
+def _concatenated(arrays: Sequence[NDArray[S]]) -> NDArray[S]:
+    """Return arrays put one after the other, without a copy of the only one that is not empty."""
+    filled = [array for array in arrays if len(array)] or arrays[:1]
+    return filled[0] if len(filled) == 1 else np.concatenate(filled)

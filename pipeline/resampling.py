@@ -10,13 +10,17 @@
 * Sensors faster than 100 Hz pass an anti-alias low-pass on their way to the grid.
 
 What comes out depends on the samples alone, not on how they were cut into messages.
+
+Most phones' samples just continue on their grids, and then hardly anything of a grid changes. Such
+a *steady* grid is kept in arrays over all phones, and a tick's messages for all of them are dealt
+with at once; it becomes a `_Grid` with its `_Source` only for as long as something else happens.
 """
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final, get_args
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -24,6 +28,7 @@ from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor
 from pipeline.signals import SAMPLING_RATE_HZ
+from pipeline.slots import PerPhone
 
 ON_GRID_S: Final = 0.5e-3 + 1e-6
 """How far a sample may lie from a grid point and still be that point: what rounding to whole
@@ -96,43 +101,212 @@ class Piece:
     """``(n_rows, n_columns)``: raw (6) or prepared (9)"""
 
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows with which several phones' grids continue, equally many each."""
+
+    slots: NDArray[np.intp]
+    """``(n_phones,)``"""
+    rows: NDArray[np.float64]
+    """``(n_phones, n_rows, n_columns)``: raw (6) or prepared (9)"""
+
+
+_STEADY_SENSORS: Final[tuple[Sensor, ...]] = ("motion", "prepared")
+"""Those of which one makes up a row."""
+
+_N_COLUMNS: Final[Mapping[Sensor, int]] = {"motion": 6, "prepared": 9}
+
+
+class _Steady(PerPhone):
+    """The grids that just continue, in arrays over all phones."""
+
+    _per_phone = (
+        *("sensor", "origin", "next_index", "interval_s", "newest", "latest_start"),
+        *("times", "rows", "starts", "n_starts"),
+    )
+
+    def __init__(self, n_slots: int) -> None:
+        self.sensor = np.zeros(n_slots, np.int8)  # 1 + index into _STEADY_SENSORS, 0 for no grid
+        self.origin = np.zeros(n_slots)
+        self.next_index = np.zeros(n_slots, np.int64)
+        self.interval_s = np.zeros(n_slots)
+        self.newest = np.zeros(n_slots)
+        self.latest_start = np.zeros(n_slots)
+        self.times = np.zeros((n_slots, _TAIL))
+        self.rows = np.zeros((n_slots, _TAIL, max(_N_COLUMNS.values())))
+        self.starts = np.zeros((n_slots, _STARTS))
+        self.n_starts = np.zeros(n_slots, np.int64)
+
+    def push(
+        self, sensor: Sensor, slots: NDArray[np.intp], messages: Sequence[Sequence[Readings]]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Let the grids of these phones continue with messages of as many samples for each.
+
+        Return which of the grids they continue, ``(n_phones,)``; of the others nothing was taken;
+        and the rows of those, ``(n_continued, n_rows, n_columns)``.
+        """
+        shape = len(messages), -1
+        times = np.concatenate([one.times for of_phone in messages for one in of_phone])
+        starts = times[_firsts([len(one.times) for of_phone in messages for one in of_phone])]
+        times = times.reshape(shape)
+        grid = self.next_index[slots, np.newaxis] + np.arange(times.shape[1])
+        offset_s = times - (self.origin[slots, np.newaxis] + grid / SAMPLING_RATE_HZ)
+        continued = (np.abs(offset_s) <= ON_GRID_S).all(axis=1)
+        continued &= times[:, 0] > self.newest[slots]
+        continued &= self.sensor[slots] == 1 + _STEADY_SENSORS.index(sensor)
+        rows = np.concatenate([one.values for of_phone in messages for one in of_phone])
+        rows = rows.reshape(*shape, rows.shape[1])
+        n_messages = np.array([len(of_phone) for of_phone in messages])
+        if not continued.all():
+            starts = starts[np.repeat(continued, n_messages)]
+            slots, times, rows = slots[continued], times[continued], rows[continued]
+            n_messages = n_messages[continued]
+
+        self.next_index[slots] += times.shape[1]
+        self.newest[slots] = times[:, -1]
+        self.latest_start[slots] = starts[np.cumsum(n_messages) - 1]
+        self.times[slots] = times[:, -_TAIL:]
+        self.rows[slots, :, : rows.shape[2]] = rows[:, -_TAIL:]
+        of_starts = np.repeat(slots, n_messages)
+        nth = np.arange(len(starts)) - np.repeat(np.cumsum(n_messages) - n_messages, n_messages)
+        self.starts[of_starts, (self.n_starts[of_starts] + nth) % _STARTS] = starts
+        self.n_starts[slots] += n_messages
+        return continued, rows
+
+    def keep(self, slot: int, grid: "_Grid") -> bool:
+        """Take a phone's grid over if it is steady; return whether it is."""
+        if len(grid.sensors) != 1 or grid.sensors[0] not in _STEADY_SENSORS:
+            return False
+        [sensor] = grid.sensors
+        source = grid.sources[sensor]
+        if not source.is_steady or len(grid.sources) != 1:
+            return False
+        self.sensor[slot] = 1 + _STEADY_SENSORS.index(sensor)
+        self.origin[slot], self.next_index[slot] = grid.origin, grid.next_index
+        self.interval_s[slot], self.newest[slot] = source.interval_s, source.newest
+        self.latest_start[slot] = source.latest_start
+        self.times[slot], self.rows[slot, :, : source.rows.shape[1]] = source.times, source.rows
+        self.starts[slot], self.n_starts[slot] = source.starts.ring, source.starts.count
+        return True
+
+    def release(self, slot: int, lateness_s: float) -> "_Grid":
+        """Give a phone's grid up, and return it by itself."""
+        sensor = self.sensor_of(slot)
+        grid = _Grid(slot, lateness_s)
+        source = _Source(_N_COLUMNS[sensor], lateness_s)
+        grid.sources[sensor] = source
+        grid.choice, grid.sensors = ((sensor,),), [sensor]
+        grid.origin, grid.next_index = float(self.origin[slot]), int(self.next_index[slot])
+        source.times = self.times[slot].copy()
+        source.rows = self.rows[slot, :, : _N_COLUMNS[sensor]].copy()
+        source.joined, source.n_released = np.ones(_TAIL, np.bool_), _TAIL
+        source.interval_s, source.newest = float(self.interval_s[slot]), float(self.newest[slot])
+        source.latest_start = float(self.latest_start[slot])
+        source.starts.ring[:] = self.starts[slot]
+        source.starts.count = int(self.n_starts[slot])
+        self.sensor[slot] = 0
+        return grid
+
+    def sensor_of(self, slot: int) -> Sensor:
+        """Return the sensor of a grid that is here."""
+        return _STEADY_SENSORS[int(self.sensor[slot]) - 1]
+
+
 class Resampler:
     """The grids of all phones."""
 
     def __init__(self, n_slots: int, *, lateness_s: float = DEFAULT_LATENESS_S) -> None:
         """Make room for ``n_slots`` phones; their messages may overtake by ``lateness_s``."""
         self._lateness_s = lateness_s
-        self._grids: list[_Grid | None] = [None] * n_slots
+        self._steady = _Steady(n_slots)
+        self._grids: dict[int, _Grid] = {}  # of phones whose grid is not steady
 
-    def reset(self, slots: Iterable[int]) -> None:
+    def reset(self, slots: Sequence[int]) -> None:
         """Forget the grids of these phones."""
+        self._steady.sensor[slots] = 0
         for slot in slots:
-            self._grids[slot] = None
+            self._grids.pop(slot, None)
+
+    def state(self, slots: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
+        """Return all that is known of these phones, in arrays of their own.
+
+        Those of steady grids are ``(n_phones, ...)``; the others' are as `_packed` says.
+        """
+        state = {f"steady.{name}": array for name, array in self._steady.state(slots).items()}
+        phones = [(i, slot) for i, slot in enumerate(slots.tolist()) if slot in self._grids]
+        state["others.phone"] = np.array([i for i, _ in phones], np.int64)
+        packed = _packed([self._grids[slot] for _, slot in phones])
+        return state | {f"others.{name}": array for name, array in packed.items()}
+
+    def restore(self, slots: NDArray[np.intp], state: Mapping[str, NDArray[Any]]) -> None:
+        """Know of these phones what `state` returned; a slot may be another than it was."""
+        of_steady, of_others = (
+            {name.removeprefix(kind): state[name] for name in state if name.startswith(kind)}
+            for kind in ("steady.", "others.")
+        )
+        self._steady.restore(slots, of_steady)
+        others = slots[of_others["phone"]].tolist()
+        self._grids |= zip(others, _unpacked(of_others, others, self._lateness_s), strict=True)
+
+    def push_steady(self, messages: Mapping[int, Sequence[Readings]]) -> list[Rows]:
+        """Return the rows of those phones, by slot, whose messages just continue their grids.
+
+        Of the others, whose messages remain for `push`, nothing is taken.
+        """
+        alike: defaultdict[tuple[Sensor, int], list[int]] = defaultdict(list)
+        for slot, of_phone in messages.items():
+            if slot in self._grids:
+                continue
+            sensor, n_rows = of_phone[0].sensor, len(of_phone[0].times)
+            if len(of_phone) > 1:
+                if min(len(one.times) for one in of_phone) < _TAIL:
+                    continue
+                if any(one.sensor != sensor for one in of_phone):
+                    continue
+                n_rows = sum(len(one.times) for one in of_phone)
+            if n_rows >= _TAIL and sensor in _STEADY_SENSORS:
+                alike[sensor, n_rows].append(slot)
+        found = []
+        for (sensor, _), group in alike.items():
+            slots = np.array(group)
+            continued, rows = self._steady.push(sensor, slots, [messages[slot] for slot in group])
+            if len(rows):
+                found.append(Rows(slots[continued], rows))
+        return found
 
     def push(self, slot: int, readings: Sequence[Readings]) -> tuple[list[Piece], int]:
         """Return the grid rows that one phone's new samples complete, and how many were dropped.
 
         Between two pieces of the list there is a gap.
         """
-        grid = self._grids[slot]
+        grid = self._grids.get(slot)
         if grid is None:
-            grid = self._grids[slot] = _Grid(slot, self._lateness_s)
-        return grid.push(readings)
+            grid = self._grids[slot] = (
+                self._steady.release(slot, self._lateness_s)
+                if self._steady.sensor[slot]
+                else _Grid(slot, self._lateness_s)
+            )
+        result = grid.push(readings)
+        if self._steady.keep(slot, grid):
+            del self._grids[slot]
+        return result
 
     def finish(self, slot: int) -> list[Piece]:
         """Return the rows of one phone that waited for messages which will not come."""
-        grid = self._grids[slot]
+        grid = self._grids.get(slot)
         return [] if grid is None else grid.finish()
 
     def newest(self, slot: int) -> float:
         """Return the time of the newest sample of one phone, -infinity without any."""
-        grid = self._grids[slot]
+        if self._steady.sensor[slot]:
+            return float(self._steady.newest[slot])
+        grid = self._grids.get(slot)
         times = [] if grid is None else [one.newest for one in grid.sources.values()]
         return max(times, default=-np.inf)
 
     def lacks(self, slot: int) -> list[Sensor]:
         """Return what one phone would have to send besides for there to be rows."""
-        grid = self._grids[slot]
+        grid = self._grids.get(slot)
         if grid is None or grid.choice or not grid.sources:
             return []
         needs = [set(sum(choice, ())) for choice in CHOICES]
@@ -142,7 +316,9 @@ class Resampler:
 
     def rates_hz(self, slot: int) -> dict[Sensor, float]:
         """Return how fast the sensors are that one phone's rows are made of, in hertz."""
-        grid = self._grids[slot]
+        if self._steady.sensor[slot]:
+            return {self._steady.sensor_of(slot): 1 / float(self._steady.interval_s[slot])}
+        grid = self._grids.get(slot)
         if grid is None:
             return {}
         return {sensor: 1 / grid.sources[sensor].interval_s for sensor in grid.sensors}
@@ -300,6 +476,21 @@ class _Grid:
         return np.hstack([sum(rest, start=first) for first, *rest in groups])
 
 
+class _Starts:
+    """When a sensor's last messages began."""
+
+    def __init__(self) -> None:
+        self.ring = np.zeros(_STARTS)
+        self.count = 0  # of all there ever were
+
+    def __contains__(self, start: float) -> bool:
+        return bool((self.ring[: self.count] == start).any())
+
+    def append(self, start: float) -> None:
+        self.ring[self.count % _STARTS] = start
+        self.count += 1
+
+
 class _Source:
     """One sensor's samples, in the order of their times."""
 
@@ -310,26 +501,28 @@ class _Source:
         self.joined = np.empty(0, np.bool_)  # came in one message with the sample before
         self.n_released = 0  # the others lie behind a hole
         self.interval_s = np.nan
-        self._newest = -np.inf  # of those released, also when they are gone
-        self._latest_start = -np.inf  # when the latest message began
-        self._oversampling = 1  # points of the finer grid on which the low-pass works, a grid point
-        self._late: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
-        self._starts: deque[float] = deque(maxlen=_STARTS)  # when the last messages began
-
-    @property
-    def newest(self) -> float:
-        """Time of the newest sample behind which nothing is waited for."""
-        return self._newest
+        self.newest = -np.inf  # of those released, also when they are gone
+        self.latest_start = -np.inf  # when the latest message began
+        self.oversampling = 1  # points of the finer grid on which the low-pass works, a grid point
+        self.late: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        self.starts = _Starts()
 
     @property
     def is_plain(self) -> bool:
         """Whether samples are neither waited for nor filtered."""
-        return self.n_released == len(self.times) and self._oversampling == 1
+        return self.n_released == len(self.times) and self.oversampling == 1
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it is as `replace` leaves it."""
+        return (
+            self.is_plain and not self.late and len(self.times) == _TAIL and bool(self.joined.all())
+        )
 
     @property
     def is_set_back(self) -> bool:
         """Whether late samples came for so long that the clock must have been set back."""
-        return bool(self._late) and self._late[-1][0][-1] - self._late[0][0][0] >= SET_BACK_S
+        return bool(self.late) and self.late[-1][0][-1] - self.late[0][0][0] >= SET_BACK_S
 
     def replace(self, times: NDArray[np.float64], rows: NDArray[np.float64]) -> int:
         """Keep of samples that follow on the grid those that can still be needed.
@@ -339,9 +532,9 @@ class _Source:
         self.times, self.rows = times[-_TAIL:], rows[-_TAIL:]
         self.joined = np.ones(_TAIL, np.bool_)
         self.n_released = _TAIL
-        self._newest = float(times[-1])
-        self._latest_start = float(times[0])
-        self._starts.append(self._latest_start)
+        self.newest = float(times[-1])
+        self.latest_start = float(times[0])
+        self.starts.append(self.latest_start)
         return self._drop_late()
 
     def push(self, times: NDArray[np.float64], rows: NDArray[np.float64]) -> int:
@@ -351,7 +544,7 @@ class _Source:
             times, first_of_each = np.unique(times, return_index=True)
             rows = rows[first_of_each]
         n_dropped = n_samples - len(times)
-        n_late = int(np.searchsorted(times, self._newest, side="right"))
+        n_late = int(np.searchsorted(times, self.newest, side="right"))
         if n_late:
             n_dropped += self._hold_late(times[:n_late], rows[:n_late])
         if n_late == len(times):
@@ -361,8 +554,8 @@ class _Source:
         times, rows = times[n_late:], rows[n_late:]
         joined = np.ones(len(times), np.bool_)
         joined[0] = n_late > 0
-        self._latest_start = max(self._latest_start, float(times[0]))
-        self._starts.append(float(times[0]))
+        self.latest_start = max(self.latest_start, float(times[0]))
+        self.starts.append(float(times[0]))
         n_known = len(self.times)
         overtaken = n_known > 0 and times[0] <= self.times[-1]
         self.times = np.concatenate([self.times, times])
@@ -379,18 +572,18 @@ class _Source:
 
     def release_all(self) -> None:
         """Wait for nothing any more."""
-        self._late.clear()
+        self.late.clear()
         if len(self.times) > self.n_released:
             self.n_released = len(self.times)
-            self._newest = float(self.times[-1])
+            self.newest = float(self.times[-1])
 
     def set_back(self) -> None:
         """Go on with the late samples alone."""
-        late, self._late = self._late, []
+        late, self.late = self.late, []
         self.times, self.rows = self.times[:0], self.rows[:0]
         self.joined = self.joined[:0]
         self.n_released = 0
-        self._newest = self._latest_start = -np.inf
+        self.newest = self.latest_start = -np.inf
         for times, rows in late:
             self.push(times, rows)
 
@@ -425,12 +618,12 @@ class _Source:
             rate_hz = 1 / self.interval_s
             fast = rate_hz > ANTI_ALIAS_ABOVE_HZ
             finer = min(int(np.ceil(rate_hz / SAMPLING_RATE_HZ - 0.1)), MOST_OVERSAMPLING)
-            self._oversampling = finer if fast else 1
+            self.oversampling = finer if fast else 1
         self.keep_for(origin)
 
     def keep_for(self, time: float) -> None:
         """Drop what a grid point at ``time`` and those after it do not need."""
-        margin_s = _taps(self._oversampling).size / 2 / (self._oversampling * SAMPLING_RATE_HZ)
+        margin_s = _taps(self.oversampling).size / 2 / (self.oversampling * SAMPLING_RATE_HZ)
         before = np.searchsorted(self.times[: self.n_released], time - margin_s - ON_GRID_S)
         self.drop_first(min(int(before), self.n_released) - _TAIL)
 
@@ -453,7 +646,7 @@ class _Source:
         ``end`` is the index of the first sample that does not belong to the stretch.
         """
         times, rows = self.times[:end], self.rows[:end]
-        n = self._oversampling
+        n = self.oversampling
         if n == 1 or len(indices) == 0:
             return _interpolate(times, rows, origin + indices / SAMPLING_RATE_HZ, ON_GRID_S)
         taps = _taps(n)
@@ -468,19 +661,19 @@ class _Source:
     def _hold_late(self, times: NDArray[np.float64], rows: NDArray[np.float64]) -> int:
         """Keep late samples for the case that the clock was set back; return how many it drops."""
         start = float(times[0])
-        if start in self._starts:
+        if start in self.starts:
             return len(times)  # a message that comes again
-        self._starts.append(start)
+        self.starts.append(start)
         n_dropped = 0
-        if self._late and not 0 < start - self._late[-1][0][-1] <= MAX_GAP_S:
+        if self.late and not 0 < start - self.late[-1][0][-1] <= MAX_GAP_S:
             n_dropped = self._drop_late()
-        self._late.append((times, rows))
+        self.late.append((times, rows))
         return n_dropped
 
     def _drop_late(self) -> int:
         """Drop the late samples that were kept; return how many."""
-        n_dropped = sum(len(times) for times, _ in self._late)
-        self._late.clear()
+        n_dropped = sum(len(times) for times, _ in self.late)
+        self.late.clear()
         return n_dropped
 
     def _release(self) -> None:
@@ -494,11 +687,126 @@ class _Source:
         waits = (
             (np.diff(self.times[first - 1 :]) > _HOLE * interval_s)
             & ~self.joined[first:]
-            & (self._latest_start - self.times[first:] <= self._lateness_s)
+            & (self.latest_start - self.times[first:] <= self._lateness_s)
             & (self.times[-1] - self.times[first:] <= HOLD_S)
         )
         self.n_released = first + int(waits.argmax()) if waits.any() else len(self.times)
-        self._newest = float(self.times[self.n_released - 1])
+        self.newest = float(self.times[self.n_released - 1])
+
+
+_SENSORS: Final[tuple[Sensor, ...]] = get_args(Sensor)
+
+
+def _packed(grids: Sequence[_Grid]) -> dict[str, NDArray[Any]]:
+    """Return all there is in some grids as arrays.
+
+    One number a grid, or ``source.``, one a source of theirs, one grid's after the other's; what a
+    source has several of is put one after the other too, and its rows' numbers likewise.
+    """
+    sources = [(sensor, one) for grid in grids for sensor, one in grid.sources.items()]
+    late = [one for _, source in sources for one in source.late]
+    return {
+        "choice": np.array(
+            [CHOICES.index(grid.choice) if grid.choice else -1 for grid in grids], np.int8
+        ),
+        "origin": np.array([grid.origin for grid in grids], np.float64),
+        "next_index": np.array([grid.next_index for grid in grids], np.int64),
+        "n_sources": np.array([len(grid.sources) for grid in grids], np.int64),
+        "source.sensor": np.array([_SENSORS.index(sensor) for sensor, _ in sources], np.int8),
+        "source.n_columns": np.array([one.rows.shape[1] for _, one in sources], np.int64),
+        "source.n_released": np.array([one.n_released for _, one in sources], np.int64),
+        "source.interval_s": np.array([one.interval_s for _, one in sources], np.float64),
+        "source.newest": np.array([one.newest for _, one in sources], np.float64),
+        "source.latest_start": np.array([one.latest_start for _, one in sources], np.float64),
+        "source.oversampling": np.array([one.oversampling for _, one in sources], np.int64),
+        "source.starts": np.array([one.starts.ring for _, one in sources]).reshape(-1, _STARTS),
+        "source.n_starts": np.array([one.starts.count for _, one in sources], np.int64),
+        "source.n_samples": np.array([len(one.times) for _, one in sources], np.int64),
+        "source.times": _in_a_row([one.times for _, one in sources]),
+        "source.rows": _in_a_row([one.rows for _, one in sources]),
+        "source.joined": _in_a_row([one.joined for _, one in sources]).astype(np.bool_),
+        "source.n_late": np.array([len(one.late) for _, one in sources], np.int64),
+        "late.n_samples": np.array([len(times) for times, _ in late], np.int64),
+        "late.times": _in_a_row([times for times, _ in late]),
+        "late.rows": _in_a_row([rows for _, rows in late]),
+    }
+
+
+def _unpacked(
+    state: Mapping[str, NDArray[Any]], slots: Sequence[int], lateness_s: float
+) -> list[_Grid]:
+    """Return the grids that `_packed` packed, as those of these slots."""
+    take = {name: iter(array.tolist()) for name, array in state.items() if array.ndim == 1}
+    rings = iter(state["source.starts"])
+    cut = {name: _Cutter(state[name]) for name in state if name.endswith((".times", ".rows"))}
+    cut["source.joined"] = _Cutter(state["source.joined"])
+    grids = []
+    for slot in slots:
+        grid = _Grid(slot, lateness_s)
+        choice = next(take["choice"])
+        grid.choice = CHOICES[choice] if choice >= 0 else ()
+        grid.sensors = [sensor for group in grid.choice for sensor in group]
+        grid.origin, grid.next_index = next(take["origin"]), next(take["next_index"])
+        for _ in range(next(take["n_sources"])):
+            sensor = _SENSORS[next(take["source.sensor"])]
+            n_columns = next(take["source.n_columns"])
+            source = grid.sources[sensor] = _Source(n_columns, lateness_s)
+            source.n_released = next(take["source.n_released"])
+            source.interval_s = next(take["source.interval_s"])
+            source.newest = next(take["source.newest"])
+            source.latest_start = next(take["source.latest_start"])
+            source.oversampling = next(take["source.oversampling"])
+            source.starts.ring[:] = next(rings)
+            source.starts.count = next(take["source.n_starts"])
+            n_samples = next(take["source.n_samples"])
+            source.times = cut["source.times"].take(n_samples)
+            source.rows = cut["source.rows"].take(n_samples * n_columns).reshape(-1, n_columns)
+            source.joined = cut["source.joined"].take(n_samples)
+            for _ in range(next(take["source.n_late"])):
+                n_late = next(take["late.n_samples"])
+                rows = cut["late.rows"].take(n_late * n_columns).reshape(-1, n_columns)
+                source.late.append((cut["late.times"].take(n_late), rows))
+        grids.append(grid)
+    return grids
+
+
+class _Cutter:
+    """Takes an array apart."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array = array
+        self._taken = 0
+
+    def take(self, n: int) -> NDArray[Any]:
+        """Return the next ``n``."""
+        self._taken += n
+        return self._array[self._taken - n : self._taken].copy()
+
+
+def _in_a_row(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate([np.empty(0), *(array.ravel() for array in arrays)])
+
+
+def joined_pieces(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return one phone's pieces with those joined that have no gap between them."""
+    if all(piece.origin is not None for piece in pieces[1:]):
+        return list(pieces)
+    begins = [0, *(i for i, piece in enumerate(pieces) if i and piece.origin is not None)]
+    return [
+        Piece(
+            pieces[begin].slot,
+            pieces[begin].origin,
+            np.concatenate([piece.rows for piece in pieces[begin:end]]),
+        )
+        for begin, end in zip(begins, [*begins[1:], len(pieces)], strict=True)
+    ]
+
+
+def _firsts(lengths: Sequence[int]) -> NDArray[np.intp]:
+    """Return where each of several arrays of these lengths begins, one put after the other."""
+    sizes = np.array(lengths)
+    firsts: NDArray[np.intp] = np.cumsum(sizes) - sizes
+    return firsts
 
 
 def _family(sensor: Sensor) -> str:

@@ -320,6 +320,39 @@ def test_company_and_order_do_not_matter(
         assert episodes == [episode for episode in together[1] if episode.slot == slot]
 
 
+@given(
+    drawings=st.lists(st.text("wts.0!~", min_size=1, max_size=40), min_size=1, max_size=4),
+    hop=HOPS,
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=40)
+def test_many_windows_of_a_phone_at_once(drawings: list[str], hop: int, seed: int) -> None:
+    """Decisions are the same if all of the phones' windows come in one call, in any mixture."""
+    one_by_one, at_once = (Decider(len(drawings), ACTIVITIES, hop=hop) for _ in range(2))
+    changes, episodes = play(one_by_one, dict(enumerate(drawings)), hop, lambda slots: [slots])
+    rng = np.random.default_rng(seed)
+    slots = rng.permutation([slot for slot, drawing in enumerate(drawings) for _ in drawing])
+    steps = np.array([np.count_nonzero(slots[:i] == slot) for i, slot in enumerate(slots)])
+    letters = [drawings[slot][step] for slot, step in zip(slots, steps, strict=True)]
+    looks = [look(letter) for letter in letters]
+    decided = at_once.push(
+        slots,
+        EPOCH + slots.astype(float) + steps * hop / SAMPLING_RATE_HZ,
+        np.array([window for window, _ in looks]),
+        np.array([said for _, said in looks]),
+        settling=np.array([letter == "~" for letter in letters]),
+        implausible=np.array([letter == "!" for letter in letters]),
+    )
+    last = at_once.interrupt(range(len(drawings)))
+    for slot in range(len(drawings)):
+        assert [one for one in changes if one.slot == slot] == [
+            one for one in decided.changes if one.slot == slot
+        ]
+        assert [one for one in episodes if one.slot == slot] == [
+            one for one in [*decided.episodes, *last] if one.slot == slot
+        ]
+
+
 def test_bits_do_not_depend_on_company() -> None:
     """With the shipped numbers too, a phone's beliefs are the same to the last bit in company."""
     rng = np.random.default_rng(0)

@@ -273,6 +273,21 @@ def test_phones_do_not_mind_each_other(order: list[int], data: st.DataObject) ->
             assert expected.tolist() == row.tolist()
 
 
+@given(st.permutations([phone for phone in range(len(PHONES)) for _ in range(12)]))
+@settings(max_examples=20)
+def test_many_windows_of_a_phone_at_once(order: list[int]) -> None:
+    """What is said after each window is the same if a phone's next ones come in the same call."""
+    one_by_one, at_once = (Plausibility(len(PHONES), hop=HOP) for _ in range(2))
+    nth = [order[:i].count(phone) for i, phone in enumerate(order)]
+    windows = np.stack([PHONES[phone][n] for phone, n in zip(order, nth, strict=True)])
+    expected = [
+        one_by_one.push(np.array([phone]), window[np.newaxis])[0]
+        for phone, window in zip(order, windows, strict=True)
+    ]
+    assert np.array(expected).tolist() == at_once.push(np.array(order), windows).tolist()
+    assert one_by_one.rotations.tobytes() == at_once.rotations.tobytes()
+
+
 @pytest.fixture(scope="module")
 def recordings(data_dir: Path) -> list[tuple[Rows, NDArray[np.int8]]]:
     """Raw rows and labels of three training subjects."""

@@ -1,5 +1,7 @@
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,8 @@ from pipeline.classifier import Classifier, find_model
 from pipeline.decisions import Change, Episode
 from pipeline.orientation import FRAMES
 from pipeline.readings import MessageError, Readings, Sensor
-from pipeline.recognizer import Prediction, Recognised, Recognizer
-from pipeline.recordings import simulated
+from pipeline.recognizer import Prediction, Recognised, Recognizer, State, StateError
+from pipeline.recordings import hapt, simulated
 from pipeline.signals import ACTIVITIES
 
 EPOCH = 1698501144.4
@@ -163,12 +165,13 @@ def test_nothing_to_do(classifier: Classifier) -> None:
 @given(data=st.data())
 @settings(max_examples=40)
 def test_cuts_ticks_repeats_and_company_do_not_matter(
-    classifier: Classifier, data: st.DataObject
+    classifier: Classifier, tiny_model: Path, data: st.DataObject
 ) -> None:
-    """The same samples give the same predictions, however they arrive.
+    """The same samples give the same predictions, however they arrive and are classified.
 
     Phones, raw and prepared, some with a gap, one at 60 Hz, are cut into random messages, repeated
-    at random, interleaved with each other and gathered into random ticks.
+    at random, interleaved with each other and gathered into random ticks; the model takes random
+    batches.
     """
     n_phones = data.draw(st.integers(1, 4))
     queues: dict[str, list[Readings]] = {}
@@ -192,9 +195,10 @@ def test_cuts_ticks_repeats_and_company_do_not_matter(
         queues[whole.device] = [
             part for part, n in zip(parts, repeats, strict=True) for _ in range(n)
         ]
-        _overtake(queues[whole.device], data)
+        _overtake(queues[whole.device], lambda: data.draw(st.booleans()))
 
-    recognizer = Recognizer(classifier, hop=HOP, max_devices=n_phones)
+    in_batches = Classifier(tiny_model, batch_size=data.draw(st.integers(1, 9)))
+    recognizer = Recognizer(in_batches, hop=HOP, max_devices=n_phones)
     actual: dict[str, list[Prediction]] = {device: [] for device in queues}
     decisions: list[tuple[object, ...]] = []
     while any(queues.values()):
@@ -226,13 +230,13 @@ def _decisions(recognised: Recognised) -> list[tuple[object, ...]]:
     ]
 
 
-def _overtake(messages: list[Readings], data: st.DataObject) -> None:
+def _overtake(messages: list[Readings], wanted: Callable[[], bool]) -> None:
     """Let short messages of a phone at the grid's rate overtake the one before."""
     for i in range(1, len(messages)):
         before, message = messages[i - 1], messages[i]
         regular = len(before.times) > 1 and before.times[1] - before.times[0] > 0.018
         short = before.times[0] + 0.2 > message.times[-1] > before.times[-1]
-        if regular and short and data.draw(st.booleans()):
+        if regular and short and wanted():
             messages[i - 1], messages[i] = message, before
 
 
@@ -485,3 +489,255 @@ def test_rubbish_of_one_phone_does_no_harm(
     assert [p.start for p in expected] == [p.start for p in actual]
     for one, other in zip(expected, actual, strict=True):
         np.testing.assert_allclose(other.probabilities, one.probabilities, rtol=0, atol=1e-6)
+
+
+@given(size=st.integers(4, 60), batch_size=st.integers(1, 70), seed=st.integers(0, 1 << 32))
+@settings(max_examples=8, deadline=None)
+def test_real_recordings_arrive_in_any_way(
+    recorded: list[NDArray[np.float64]], size: int, batch_size: int, seed: int
+) -> None:
+    """People's raw recordings, sent on in random messages and ticks, give the same predictions.
+
+    Messages overtake within the allowance, some come again, and the model takes any batches.
+    """
+    rng = np.random.default_rng(seed)
+    model = find_model("cnn-lstm")
+    queues: dict[str, list[Readings]] = {}
+    expected: dict[str, list[Prediction]] = {}
+    for number, rows in enumerate(recorded):
+        device = f"phone-{number}"
+        first = rng.integers(len(rows) - 700)
+        whole = readings(rows[first : first + 700], device=device)
+        alone = Recognizer(Classifier(model), hop=HOP)
+        expected[device] = push(alone, whole).predictions + alone.finish([device]).predictions
+        queues[device] = in_messages(whole, size=size)
+        _overtake(queues[device], lambda: rng.random() < 0.3)
+    recognizer = Recognizer(Classifier(model, batch_size=batch_size), hop=HOP)
+    actual: dict[str, list[Prediction]] = {device: [] for device in queues}
+    sent: list[Readings] = []
+    while any(queues.values()):
+        tick = []
+        for queue in queues.values():
+            n = rng.integers(4)
+            tick += queue[:n]
+            del queue[:n]
+        if sent and rng.random() < 0.3:
+            tick.append(sent[rng.integers(len(sent))])
+        sent += tick
+        for prediction in push(recognizer, *tick).predictions:
+            actual[prediction.device].append(prediction)
+    for prediction in recognizer.finish(list(queues)).predictions:
+        actual[prediction.device].append(prediction)
+
+    for device in queues:
+        assert len(expected[device]) == (700 - 1 - 128) // HOP + 1
+        assert_same(expected[device], actual[device])
+
+
+@pytest.fixture(scope="module")
+def recorded(data_dir: Path) -> list[NDArray[np.float64]]:
+    """Raw rows of three people."""
+    return [
+        recording.stretches[0].samples.astype(np.float64)
+        for recording in hapt.recordings(data_dir, (1, 3, 5), download=False)
+    ]
+
+
+# The state
+
+
+def stored(state: State) -> State:
+    """Return a state as a file would give it back: JSON, and arrays that nobody may change."""
+    values = {name: one for name, one in state.items() if not isinstance(one, np.ndarray)}
+    arrays = {
+        name: np.frombuffer(one.tobytes(), one.dtype).reshape(one.shape)
+        for name, one in state.items()
+        if isinstance(one, np.ndarray)
+    }
+    return json.loads(json.dumps(values, allow_nan=False)) | arrays
+
+
+def separate(rows: NDArray[np.float64]) -> list[Readings]:
+    """Return raw rows as those of two sensors at times of their own."""
+    times = EPOCH + np.arange(len(rows)) / 50
+    return [
+        Readings("phone", times, rows[:, :3], "accelerometer"),
+        Readings("phone", times + 0.007, rows[:, 3:], "gyroscope"),
+    ]
+
+
+def in_messages(whole: Readings, *, size: int = 15) -> list[Readings]:
+    """Return readings cut into messages of so many samples."""
+    return [
+        replace(whole, times=whole.times[k : k + size], values=whole.values[k : k + size])
+        for k in range(0, len(whole.times), size)
+    ]
+
+
+@cache
+def of_every_kind() -> dict[str, list[Readings]]:
+    """Return the messages of phones that leave the usual way in every manner."""
+    rows = [motion(500, seed=seed) for seed in range(10)]
+    times = EPOCH + np.arange(500) / 50
+    jitter_s = np.random.default_rng(0).normal(0, 1e-3, 500)
+    earlier = readings(rows[7], start=EPOCH - 3600)
+    acc, gyro = (in_messages(one) for one in separate(rows[4]))
+    messages = {
+        "usual": in_messages(readings(rows[0])),
+        "prepared": in_messages(readings(motion(500, seed=1, width=9))),
+        "irregular": in_messages(Readings("phone", times + jitter_s, rows[2])),
+        "fast": in_messages(Readings("phone", EPOCH + np.arange(500) / 200, rows[3])),
+        "separate": [one for both in zip(acc, gyro, strict=True) for one in both],
+        "gap": in_messages(Readings("phone", times + 7.7 * (times > EPOCH + 4), rows[5])),
+        "boot": in_messages(
+            Readings("phone", times - EPOCH + 3.0 * (times > EPOCH + 5), rows[6], clock="boot")
+        ),
+        "set-back": in_messages(readings(rows[7][:250])) + in_messages(earlier),
+        "recordings": in_messages(readings(rows[8][:300], recording="a"))
+        + in_messages(replace(earlier, recording="b")),
+        "hole": in_messages(readings(rows[9]), size=7),
+    }
+    hole = messages["hole"]
+    for i in range(0, 30, 5):  # overtaken, lost and sent again
+        hole[i], hole[i + 1] = hole[i + 1], hole[i]
+    del hole[12]
+    for of_phone in (messages["usual"], messages["irregular"]):
+        of_phone[8:8] = of_phone[2:4]
+    return {
+        device: [replace(one, device=device) for one in of_phone]
+        for device, of_phone in messages.items()
+    }
+
+
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_a_restored_recognizer_goes_on(classifier: Classifier, data: st.DataObject) -> None:
+    """What is saved at any moment and restored elsewhere goes on to the last bit."""
+    messages = of_every_kind()
+    names = data.draw(st.lists(st.sampled_from(sorted(messages)), min_size=1, unique=True))
+    undisturbed, restored = Recognizer(classifier, hop=HOP), Recognizer(classifier, hop=HOP)
+    for recognizer in (undisturbed, restored):
+        for device in ["gone", *names]:
+            recognizer.admit(device)
+        recognizer.place(names[0], -1.0, FRAMES["portrait"])
+        recognizer.forget(["gone"])  # so that slots change when they are restored
+    expected: list[object] = []
+    actual: list[object] = []
+    for number in range(max(len(messages[name]) for name in names)):
+        tick = [one for name in names for one in messages[name][number : number + 1]]
+        if data.draw(st.integers(0, 5)) == 0:
+            saved = stored(restored.state())
+            restored = Recognizer(classifier, hop=HOP, max_devices=len(names))
+            restored.restore(saved)
+        expected += told_of(undisturbed.push(tick, received=EPOCH + number))
+        actual += told_of(restored.push(tick, received=EPOCH + number))
+    expected += told_of(undisturbed.finish(names))
+    actual += told_of(restored.finish(names))
+
+    assert expected == actual
+    assert undisturbed.counts == restored.counts
+    assert undisturbed.devices == restored.devices
+    for device in names:
+        assert undisturbed.rates_hz(device) == restored.rates_hz(device)
+        assert undisturbed.lacks(device) == restored.lacks(device)
+
+
+def told_of(recognised: Recognised) -> list[object]:
+    """Return all that came of a tick, in a form that compares by every bit."""
+    predictions = [
+        (p.device, p.start, p.end, p.label, p.probabilities.tobytes(), p.settling)
+        for p in recognised.predictions
+    ]
+    decided = [*recognised.changes, *recognised.episodes]
+    decisions = [(device, replace(one, slot=0)) for device, one in decided]
+    return [*predictions, *decisions, *recognised.problems, dict(recognised.dropped)]
+
+
+def test_a_state_does_not_change_later(classifier: Classifier) -> None:
+    """What was saved stays as it was, whatever comes afterwards."""
+    messages = of_every_kind()
+    recognizer = Recognizer(classifier, hop=HOP)
+    for number in range(10):
+        push(recognizer, *(of_phone[number] for of_phone in messages.values()))
+    state = recognizer.state()
+    before = stored(state)
+    for number in range(10, 20):
+        push(recognizer, *(of_phone[number] for of_phone in messages.values()))
+
+    after = stored(state)
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        np.testing.assert_array_equal(value, after[name])
+
+
+def test_a_state_replaces_what_was_known(classifier: Classifier) -> None:
+    """A recognizer that had phones of its own knows those of the state and no others."""
+    rows = motion(300, seed=1)
+    first = Recognizer(classifier, hop=HOP)
+    push(first, readings(rows[:150], device="a"))
+    other = Recognizer(classifier, hop=HOP, max_devices=2)
+    push(other, *(readings(motion(200, seed=2), device=name) for name in ("a", "b")))
+
+    other.restore(stored(first.state()))
+
+    assert other.devices == ["a"]
+    onward = readings(rows[150:], first=150, device="a")
+    assert told_of(push(other, onward)) == told_of(push(first, onward))
+    other.admit("c")
+    with pytest.raises(MessageError):
+        other.admit("d")
+
+
+def test_a_state_of_no_phones(classifier: Classifier) -> None:
+    """A state without phones can be restored."""
+    recognizer = Recognizer(classifier, hop=HOP)
+    recognizer.restore(stored(Recognizer(classifier, hop=HOP).state()))
+    assert recognizer.devices == []
+
+
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        ("hop", {"hop": 16}),
+        ("filter_start", {"hop": HOP, "filter_start": "zero"}),
+        ("lateness_s", {"hop": HOP, "lateness_s": 0.5}),
+    ],
+)
+def test_a_state_of_other_settings(
+    classifier: Classifier, what: str, changes: dict[str, Any]
+) -> None:
+    """A state is refused where it would mean something else, and it is said why."""
+    state = Recognizer(classifier, hop=HOP).state()
+    with pytest.raises(StateError, match=what):
+        Recognizer(classifier, **changes).restore(state)
+
+
+def test_a_state_of_another_model(classifier: Classifier, shipped: Classifier) -> None:
+    """So it is where the model is another."""
+    state = Recognizer(classifier, hop=HOP).state()
+    assert state["of"]["model"] == classifier.card.identity
+    with pytest.raises(StateError, match="model"):
+        Recognizer(shipped, hop=HOP).restore(state)
+
+
+def test_a_state_of_too_many_phones(classifier: Classifier) -> None:
+    """A state of more phones than there is room for is refused, and nothing is forgotten."""
+    full = Recognizer(classifier, hop=HOP)
+    for device in "abc":
+        full.admit(device)
+    small = Recognizer(classifier, hop=HOP, max_devices=2)
+    small.admit("x")
+    with pytest.raises(StateError, match="3 phones"):
+        small.restore(full.state())
+    assert small.devices == ["x"]
+
+
+def test_a_phone_takes_little_memory(classifier: Classifier) -> None:
+    """All that is known of a phone on its usual way has 20 KiB at most, of any phone 40."""
+    for device, messages in of_every_kind().items():
+        recognizer = Recognizer(classifier, hop=64)
+        for message in messages:
+            push(recognizer, message)
+        arrays = [one for one in recognizer.state().values() if isinstance(one, np.ndarray)]
+        most = 20 if device in ("usual", "prepared") else 40
+        assert sum(array.nbytes for array in arrays) <= most * 1024

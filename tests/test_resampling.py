@@ -407,7 +407,6 @@ def test_a_sensor_that_stops() -> None:
             resampler.push(0, [sensor("gyroscope", times)])
 
     grid = resampler._grids[0]
-    assert grid is not None
     assert sum(len(source.times) for source in grid.sources.values()) < 400
 
 
@@ -514,3 +513,77 @@ def test_cuts_do_not_matter(steps: list[float], cuts: list[int], repeat: bool) -
     assert [origin for origin, _ in whole] == [origin for origin, _ in cut]
     for expected, actual in zip(whole, cut, strict=True):
         assert expected[1].tobytes() == actual[1].tobytes()
+
+
+@given(
+    sizes=st.lists(st.integers(1, 30), min_size=1, max_size=25),
+    shifts_s=st.lists(
+        st.sampled_from([0.0, 0.0, 0.0, 0.0, 2e-4, 9e-4, 0.02, 0.1, 0.7, -0.3, -5.0]),
+        min_size=25,
+        max_size=25,
+    ),
+    ticks=st.lists(st.integers(1, 4), min_size=25, max_size=25),
+    prepared=st.booleans(),
+)
+@settings(max_examples=200)
+def test_all_phones_at_once(
+    sizes: list[int], shifts_s: list[float], ticks: list[int], prepared: bool
+) -> None:
+    """Messages taken with those of all phones give what they give when pushed by themselves.
+
+    Some begin early or late, so that they repeat, overtake, leave holes or gaps, or are off the
+    grid; in between phones are on it.
+    """
+    rng = np.random.default_rng(len(sizes))
+    messages: dict[int, list[Readings]] = {0: [], 1: []}
+    for slot, of_slot in messages.items():
+        time = EPOCH + slot / 7
+        for size, shift_s in zip(sizes, shifts_s if slot else [0.0] * 25, strict=False):
+            values = rng.normal(size=(size, 9 if prepared else 6))
+            times = time + shift_s + np.arange(size) / 50
+            of_slot.append(Readings("phone", times, values, "prepared" if prepared else "motion"))
+            time = max(time, times[-1] + 0.02)
+    at_once, alone = Resampler(2), Resampler(2)
+    while any(messages.values()):
+        tick = {}
+        for slot, of_slot in messages.items():
+            if of_slot:
+                n = ticks.pop() if len(ticks) > 1 else 1
+                tick[slot], of_slot[:n] = of_slot[:n], []
+        expected = {slot: alone.push(slot, of_slot) for slot, of_slot in tick.items()}
+        steady = {
+            int(slot): rows
+            for found in at_once.push_steady(tick)
+            for slot, rows in zip(found.slots, found.rows, strict=True)
+        }
+        for slot, (pieces, n_dropped) in expected.items():
+            if slot in steady:
+                assert n_dropped == 0
+                assert all(piece.origin is None for piece in pieces)
+                assert [rows.tobytes() for rows in (steady[slot],)] == [
+                    np.concatenate([piece.rows for piece in pieces]).tobytes()
+                ]
+                continue
+            actual, actually_dropped = at_once.push(slot, tick[slot])
+            assert actually_dropped == n_dropped
+            assert [(one.origin, one.rows.tobytes()) for one in actual] == [
+                (one.origin, one.rows.tobytes()) for one in pieces
+            ]
+        for slot in tick:
+            assert at_once.newest(slot) == alone.newest(slot)
+            assert at_once.rates_hz(slot) == alone.rates_hz(slot)
+
+
+def test_ordinary_messages_are_taken_at_once() -> None:
+    """From its second message on, a phone with samples on the grid is taken with the others."""
+    resampler = Resampler(2)
+    taken = []
+    for first in range(0, 100, 25):
+        tick = {slot: [motion(*on_grid(25, first=first))] for slot in range(2)}
+        found = resampler.push_steady(tick)
+        taken.append(sum(len(rows.slots) for rows in found))
+        if not found:
+            for slot, messages in tick.items():
+                resampler.push(slot, messages)
+
+    assert taken == [0, 2, 2, 2]

@@ -4,14 +4,16 @@ Three forms: ``acc`` and ``gyro`` row by row; ``sensors``, each at its own times
 prepared ``channels``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Annotated, Final, Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import MAX_ROWS, MessageError, Readings, Sensor, reading_json
+from pipeline.readings import LATEST_TIME_S, MAX_ROWS, MessageError, Readings, Sensor, reading_json
 from pipeline.signals import CHANNELS, STANDARD_GRAVITY
 
 TOPIC: Final = "har/+/samples"
@@ -22,7 +24,9 @@ MAX_RATE_HZ: Final = 1_000.0
 Triple = tuple[float, float, float]
 Nine = Annotated[list[float], msgspec.Meta(min_length=9, max_length=9)]
 
-_SI_UNITS: Final = {"m/s2": 1.0, "g": STANDARD_GRAVITY, "rad/s": 1.0, "deg/s": np.pi / 180}
+_SI: Final = ("m/s2", "rad/s")
+_SI_UNITS: Final = {"g": STANDARD_GRAVITY, "deg/s": np.pi / 180}
+"""What other units are multiplied by"""
 
 
 class _Acceleration(msgspec.Struct):
@@ -85,19 +89,18 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
         raise MessageError("device", "the topic names no device: subscribe to har/+/samples")
     with reading_json():
         message = _decoder.decode(payload)
-    forms = [message.acc is not None or message.gyro is not None, message.sensors is not None]
-    if sum([*forms, message.samples is not None]) > 1:
+    raw, prepared = message.acc is not None or message.gyro is not None, message.samples is not None
+    if raw + prepared + (message.sensors is not None) > 1:
         raise MessageError("field", "has more than one of acc and gyro, sensors, samples")
-    with np.errstate(over="ignore", invalid="ignore"):  # Readings refuses what overflows
-        if message.sensors is not None:
-            return _separate(message, message.sensors, device)
-        if message.samples is not None:
-            values = _prepared(message, message.samples)
-            sensor: Sensor = "prepared"
-        else:
-            values = _raw(message)
-            sensor = "motion"
-        return [Readings(device, _times(message, len(values)), values, sensor, message.recording)]
+    if message.sensors is not None:
+        return _separate(message, message.sensors, device)
+    if message.samples is not None:
+        values = _prepared(message, message.samples)
+        sensor: Sensor = "prepared"
+    else:
+        values = _raw(message)
+        sensor = "motion"
+    return [Readings(device, _times(message, len(values)), values, sensor, message.recording)]
 
 
 def _raw(message: _Message) -> NDArray[np.float64]:
@@ -110,9 +113,9 @@ def _raw(message: _Message) -> NDArray[np.float64]:
     if len(acc) != len(gyro):
         raise MessageError("length", f"acc has {len(acc)} rows, gyro {len(gyro)}")
     _check_rows(len(acc))
-    values = np.hstack([np.array(acc, np.float64), np.array(gyro, np.float64)])  # (n_rows, 6)
-    values[:, :3] *= _SI_UNITS[message.acc_unit]
-    values[:, 3:] *= _SI_UNITS[message.gyro_unit]
+    values = _flat(chain.from_iterable(zip(acc, gyro, strict=True)), 6 * len(acc)).reshape(-1, 6)
+    _scale(values[:, :3], message.acc_unit)
+    _scale(values[:, 3:], message.gyro_unit)
     return values
 
 
@@ -140,7 +143,8 @@ def _separate(message: _Message, sensors: _Sensors, device: str) -> list[Reading
                 "length", f"{name} has {len(sensor.time)} times, {len(sensor.values)} rows"
             )
         _check_rows(len(sensor.values))
-        values = np.array(sensor.values, np.float64) * _SI_UNITS[sensor.unit]
+        values = _flat(sensor.values, 3 * len(sensor.values)).reshape(-1, 3)
+        _scale(values, sensor.unit)
         times = np.array(sensor.time, np.float64)
         readings.append(Readings(device, times, values, name, message.recording))
     if not readings:
@@ -158,7 +162,30 @@ def _times(message: _Message, n_rows: int) -> NDArray[np.float64]:
         return np.array(message.time, np.float64)
     if message.start is None or message.rate is None:
         raise MessageError("field", "needs start and rate, or time")
-    return message.start + np.arange(n_rows) / message.rate
+    start, offsets_s = message.start, _offsets_s(n_rows, message.rate)
+    if abs(start) < LATEST_TIME_S:
+        return start + offsets_s
+    with np.errstate(over="ignore"):  # Readings refuses what overflows
+        return start + offsets_s
+
+
+@lru_cache(maxsize=16)
+def _offsets_s(n_rows: int, rate_hz: float) -> NDArray[np.float64]:
+    """Return each row's time after the first; phones send messages of the same size and rate."""
+    with np.errstate(over="ignore"):
+        return np.arange(n_rows) / rate_hz
+
+
+def _flat(triples: Iterable[Triple], n: int) -> NDArray[np.float64]:
+    """Return the ``n`` numbers of triples; NumPy would take far longer to find out their shape."""
+    return np.fromiter(chain.from_iterable(triples), np.float64, n)
+
+
+def _scale(values: NDArray[np.float64], unit: str) -> None:
+    """Bring values to their SI unit."""
+    if unit not in _SI:
+        with np.errstate(over="ignore"):  # Readings refuses what overflows
+            values *= _SI_UNITS[unit]
 
 
 def _check_rows(n_rows: int) -> None:

@@ -1,0 +1,66 @@
+"""The windows of a tick, dealt out in turns, for what must follow each phone's windows in order.
+
+A turn has each phone at most once. The phones that have the most windows come first, so that each
+turn is of the first so many phones: what they need for it are slices, not choices.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+S = TypeVar("S", bound=np.generic)
+
+
+@dataclass(frozen=True, eq=False)
+class Turns:
+    """Which windows are of which phone, and in what order they are gone through."""
+
+    slots: NDArray[np.intp]
+    """``(n_phones,)``: each phone once"""
+    order: NDArray[np.intp] | None
+    """``(n,)``: the windows turn by turn, None if that is their order already"""
+    phones: NDArray[np.intp]
+    """``(n,)``: of each window in that order, the index into `slots`"""
+    ends: NDArray[np.intp]
+    """``(n_turns,)``: where in that order each turn ends"""
+
+    def __iter__(self) -> Iterator[tuple[int, slice]]:
+        """Yield for each turn of how many phones it is, and where its windows are."""
+        begin = 0
+        for end in self.ends.tolist():
+            yield end - begin, slice(begin, end)
+            begin = end
+
+    def ordered(self, of_windows: NDArray[S]) -> NDArray[S]:
+        """Return what belongs to the windows, ``(n, ...)``, turn by turn."""
+        return of_windows if self.order is None else of_windows[self.order]
+
+    def restored(self, of_turns: NDArray[S]) -> NDArray[S]:
+        """Return what `ordered` returned, or the like, in the windows' own order again."""
+        if self.order is None:
+            return of_turns
+        result = np.empty_like(of_turns)
+        result[self.order] = of_turns
+        return result
+
+
+def deal(slots: NDArray[np.intp]) -> Turns:
+    """Return the turns of windows whose phones are ``slots`` ``(n,)``, each phone's in order."""
+    n = len(slots)
+    ascending = np.sort(slots)
+    if (ascending[1:] > ascending[:-1]).all():
+        ends = np.full(min(n, 1), n)
+        return Turns(slots, None, np.arange(n), ends)
+    by_phone = np.argsort(slots, kind="stable")
+    phones, first, counts = np.unique(slots[by_phone], return_index=True, return_counts=True)
+    most_first = np.argsort(-counts, kind="stable")
+    place = np.empty_like(most_first)
+    place[most_first] = np.arange(len(phones))
+    turn = np.arange(n) - np.repeat(first, counts)
+    of_window = np.repeat(place, counts)
+    order = np.lexsort((of_window, turn))
+    ends = np.cumsum(np.bincount(turn))
+    return Turns(phones[most_first], by_phone[order], of_window[order], ends)
