@@ -90,6 +90,7 @@ def har_stream(settings: DemoSettings, replay: ReplaySettings) -> Iterator[HarSt
     """Run har-stream as long as the context lasts."""
     flags = [
         *("--broker", replay.broker, "--port", str(replay.port), "--protocol", replay.protocol),
+        "--no-tls",
         *("--model", settings.model, "--hop", str(replay.hop), "--log-level", "info"),
     ]
     with (
@@ -246,7 +247,11 @@ def play(settings: DemoSettings, console: Console) -> None:
         {
             "broker": HOST,
             "protocol": "3.1.1",  # all that the embedded broker speaks
+            "tls": False,
             "username": None,
+            "password": None,
+            "password_file": None,
+            "key": None,
             "recording": settings.recording or "uci-har",
             "data": settings.data,
             "subjects": [],

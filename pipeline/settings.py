@@ -1,10 +1,11 @@
 """Settings of the commands: flags before ``HAR_*`` variables before ``.env`` before defaults."""
 
+import re
 import sys
 from argparse import HelpFormatter
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +16,7 @@ from pydantic import (
     PositiveInt,
     SecretStr,
     ValidationError,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -42,6 +44,7 @@ class CommandSettings(BaseSettings):
         cli_implicit_flags=True,
         cli_hide_none_type=True,
         cli_avoid_json=True,
+        hide_input_in_errors=True,  # it may hold a password
     )
 
 
@@ -51,6 +54,12 @@ HELP_WIDTH: Final = 140
 
 DATA_SETS: Final = ("uci-har", "hapt", "simulated")
 """What can be played without a file of one's own."""
+
+SECRETS: Final = ("password", "key_password")
+"""Settings whose values are shown to nobody."""
+
+TLS_PORT: Final = 8883
+"""Where brokers speak TLS, unless the port is given."""
 
 S = TypeVar("S", bound=CommandSettings)
 
@@ -68,11 +77,14 @@ def from_command_line(kind: type[S]) -> S:
 
 
 def _problem(details: ErrorDetails) -> str:
-    """Return in a line what is wrong with a setting."""
+    """Return in a line what is wrong with a setting, without any password."""
+    if not details["loc"]:  # with settings that do not go together
+        return details["msg"].removeprefix("Value error, ")
     name = str(details["loc"][0])
     if details["type"] == "missing":
         return f"--{name.replace('_', '-')} or HAR_{name.upper()} is needed"
-    return f"{name.replace('_', '-')} = {details['input']!r}: {details['msg']}"
+    value = "***" if name in SECRETS else repr(details["input"])
+    return f"{name.replace('_', '-')} = {value}: {details['msg']}"
 
 
 def _split(value: object) -> object:
@@ -96,16 +108,86 @@ def _playable(recording: str) -> str:
     return recording
 
 
-class BrokerSettings(CommandSettings):
-    """How to reach the broker."""
+def _host(broker: str) -> str:
+    """Return the broker's host, which may not be a URL, nor hold the port."""
+    if "/" in broker or re.fullmatch(r"[^:]*:\d*", broker):
+        raise ValueError("is to be a host alone: the port goes into --port, and TLS is --tls")
+    try:
+        broker.encode("idna")
+    except UnicodeError as error:
+        raise ValueError("is no host name") from error
+    return broker
 
-    broker: str = Field(min_length=1, description="host name or address of the MQTT broker")
-    port: int = Field(1883, ge=1, le=65535, description="TCP port of the broker")
+
+class BrokerSettings(CommandSettings):
+    """How to reach the broker, and who we are to it."""
+
+    broker: Annotated[str, AfterValidator(_host)] = Field(
+        min_length=1, description="host name or address of the MQTT broker"
+    )
+    port: int = Field(
+        1883, ge=1, le=65535, description="TCP port of the broker; if not given, 8883 with TLS"
+    )
     protocol: Literal["3.1.1", "5"] = Field("3.1.1", description="MQTT version")
+    tls: bool = Field(
+        False, description="encrypt and verify the broker; implied by --cafile and --cert"
+    )
+    cafile: Path | None = Field(
+        None,
+        description="authority that vouches for the broker (PEM); else the system's",
+    )
+    cert: Path | None = Field(None, description="client certificate, if the broker demands one")
+    key: Path | None = Field(None, description="its private key, if that is in a file of its own")
+    key_password: SecretStr | None = Field(
+        None, description="what decrypts the key; better in HAR_KEY_PASSWORD or a file"
+    )
+    key_password_file: Path | None = Field(None, description="file that holds the key's password")
+    insecure: bool = Field(
+        False, description="DANGER: with TLS, let anybody pose as the broker and take the password"
+    )
     username: str | None = Field(None, description="name to log in with")
     password: SecretStr | None = Field(
-        None, description="password to log in with; better in HAR_PASSWORD than as a flag"
+        None, description="password to log in with; better in HAR_PASSWORD or a file"
     )
+    password_file: Path | None = Field(None, description="file that holds the password")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Read passwords from their files, and find the defaults that depend on other settings.
+
+        Raises:
+            ValueError: a file cannot be read, or settings do not go together.
+        """
+        self.password = _secret(self.password, self.password_file, "password")
+        self.key_password = _secret(self.key_password, self.key_password_file, "key-password")
+        if self.password is not None and self.username is None:
+            raise ValueError("a password needs a name to log in with: --username or HAR_USERNAME")
+        if self.key is not None and self.cert is None:
+            raise ValueError(f"key = {str(self.key)!r}: a key needs its certificate, --cert")
+        if "tls" not in self.model_fields_set:
+            self.tls = self.cafile is not None or self.cert is not None
+        if self.tls and "port" not in self.model_fields_set:
+            self.port = TLS_PORT
+        return self
+
+
+def _secret(given: SecretStr | None, path: Path | None, name: str) -> SecretStr | None:
+    """Return a password that was given, or what its file holds but for the end of the line."""
+    if path is None:
+        return given
+    flag = f"{name}-file = {str(path)!r}"
+    if given is not None:
+        raise ValueError(f"{flag}: the {name} is given besides; leave out one of them")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"{flag}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ValueError(f"{flag}: is not text in UTF-8") from None
+    secret = text.removesuffix("\n").removesuffix("\r")
+    if not secret:
+        raise ValueError(f"{flag}: is empty")
+    return SecretStr(secret)
 
 
 class StreamSettings(BrokerSettings):

@@ -298,6 +298,18 @@ def own_mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     mosquitto.stop()
 
 
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an authority ``ca`` and what it signed, ``server`` for 127.0.0.1 and ``client``."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the command openssl, which makes certificates")
+    folder = tmp_path_factory.mktemp("certificates")
+    script = ROOT / "deploy" / "certificates.sh"
+    for arguments in ([str(folder), "localhost", HOST], ["--client", str(folder), "client"]):
+        subprocess.run(["sh", str(script), *arguments], check=True, capture_output=True)
+    return folder
+
+
 # The commands
 
 
@@ -338,13 +350,18 @@ def run_command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str
 
 
 @pytest.fixture
-def refused_settings(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[..., str]:
-    """A function that returns what a command says of flags that it must refuse."""
-    monkeypatch.chdir(tmp_path)  # where there is no .env
+def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder without a .env and an environment without settings."""
+    monkeypatch.chdir(tmp_path)
     for variable in [name for name in os.environ if name.startswith("HAR_")]:
         monkeypatch.delenv(variable)
+
+
+@pytest.fixture
+def refused_settings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own_settings: None
+) -> Callable[..., str]:
+    """A function that returns what a command says of flags that it must refuse."""
 
     def refused(kind: type[CommandSettings], name: str, *flags: str) -> str:
         monkeypatch.setattr(sys, "argv", [name, *flags])

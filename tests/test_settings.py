@@ -1,0 +1,154 @@
+"""Settings of the commands: where they come from, what goes together, and what nobody may see."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.settings import (
+    BrokerSettings,
+    CalibrateSettings,
+    RecordSettings,
+    ReplaySettings,
+    StreamSettings,
+    from_command_line,
+)
+
+BROKER_COMMANDS = [StreamSettings, CalibrateSettings, ReplaySettings, RecordSettings]
+
+pytestmark = pytest.mark.usefixtures("own_settings")
+
+
+@pytest.mark.parametrize("kind", BROKER_COMMANDS)
+def test_every_command_can_log_in(
+    kind: type[BrokerSettings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """TLS, certificates and logins are set alike in all commands that talk to a broker."""
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2\n")
+    device = [] if "device" not in kind.model_fields else ["--device", "phone-7"]
+    flags = ["--broker", "host", "--cafile", "ca.crt", "--cert", "me.crt", "--key", "me.key"]
+    login = ["--username", "me", "--password-file", str(secret)]
+    monkeypatch.setattr(sys, "argv", ["har", *device, *flags, *login])
+    settings = from_command_line(kind)
+    assert (settings.tls, settings.port, settings.insecure) == (True, 8883, False)
+    assert (settings.cafile, settings.cert, settings.key) == (
+        Path("ca.crt"), Path("me.crt"), Path("me.key"),
+    )  # fmt: skip
+    assert settings.password is not None
+    assert settings.password.get_secret_value() == "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("given", "tls", "port"),
+    [
+        ({}, False, 1883),
+        ({"tls": True}, True, 8883),
+        ({"tls": True, "port": 1883}, True, 1883),
+        ({"port": 8883}, False, 8883),
+        ({"cafile": "ca.crt"}, True, 8883),
+        ({"cert": "me.pem"}, True, 8883),
+        ({"cafile": "ca.crt", "tls": False}, False, 1883),
+        ({"insecure": True}, False, 1883),
+    ],
+)
+def test_tls_and_its_port(given: dict[str, object], tls: bool, port: int) -> None:
+    """Certificates turn TLS on unless it is turned off; its port is 8883 unless one is given."""
+    settings = BrokerSettings(broker="host", **given)
+    assert (settings.tls, settings.port) == (tls, port)
+
+
+def test_passwords_from_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A password comes from an argument, HAR_PASSWORD, .env or a file, all but its newline."""
+
+    def password(**given: str) -> str:
+        settings = BrokerSettings(broker="host", username="me", **given)
+        assert settings.password is not None
+        return settings.password.get_secret_value()
+
+    assert password(password="plain") == "plain"
+    Path(".env").write_text("HAR_PASSWORD=from-env-file\n")
+    assert password() == "from-env-file"
+    monkeypatch.setenv("HAR_PASSWORD", "from-environment")
+    assert password() == "from-environment"
+    monkeypatch.delenv("HAR_PASSWORD")
+    Path(".env").unlink()
+    file = tmp_path / "secret"
+    monkeypatch.setenv("HAR_PASSWORD_FILE", str(file))
+    for text in (" p ä ss ", " p ä ss \n", " p ä ss \r\n"):
+        file.write_text(text, encoding="utf-8", newline="")
+        assert password() == " p ä ss "
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--password", "hunter2"], "a password needs a name to log in with: --username"),
+        (["--username", "me", "--password-file", "gone"], "password-file = 'gone': No such file"),
+        (["--username", "me", "--password-file", "."], "password-file = '.': Is a directory"),
+        (["--username", "me", "--password-file", "empty"], "password-file = 'empty': is empty"),
+        (
+            ["--username", "me", "--password-file", "binary"],
+            "password-file = 'binary': is not text",
+        ),
+        (
+            ["--username", "me", "--password", "hunter2", "--password-file", "hunter2.txt"],
+            "password-file = 'hunter2.txt': the password is given besides",
+        ),
+        (["--key", "me.key"], "key = 'me.key': a key needs its certificate, --cert"),
+        (
+            ["--cert", "me.crt", "--key-password-file", "gone"],
+            "key-password-file = 'gone': No such",
+        ),
+    ],
+)
+def test_what_does_not_go_together(
+    refused_settings: Callable[..., str], tmp_path: Path, flags: list[str], said: str
+) -> None:
+    """Settings that cannot be used together end a command with one line, without the password."""
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    written = refused_settings(StreamSettings, "har-stream", "--broker", "host", *flags)
+    assert written.startswith(f"har-stream: {said}")
+    assert written.count("\n") == 1
+    assert "hunter2" not in written.replace("hunter2.txt", "")
+
+
+@pytest.mark.parametrize("broker", ["mqtt://host", "host:1883", "host/", ".host", "a..b"])
+def test_the_broker_is_a_host(refused_settings: Callable[..., str], broker: str) -> None:
+    """A URL, a port or no name at all as --broker is refused with one line."""
+    written = refused_settings(StreamSettings, "har-stream", "--broker", broker)
+    assert written.startswith(f"har-stream: broker = {broker!r}: Value error, is ")
+    assert written.count("\n") == 1
+
+
+@pytest.mark.parametrize("broker", ["host", "127.0.0.1", "::1", "fe80::1%eth0", "bücher.example"])
+def test_hosts(broker: str) -> None:
+    """Names and addresses of both kinds name a broker."""
+    assert BrokerSettings(broker=broker).broker == broker
+
+
+def test_passwords_are_shown_to_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    refused_settings: Callable[..., str],
+) -> None:
+    """No password is in --help, in the settings' text, or in what is said of wrong settings."""
+    settings = BrokerSettings(
+        broker="h", username="me", password="hunter2", cert="c", key_password="hunter2"
+    )
+    assert "hunter2" not in f"{settings} {settings!r}"
+    with pytest.raises(ValidationError) as error:
+        BrokerSettings(broker="h", password="hunter2")
+    assert "hunter2" not in str(error.value)
+    monkeypatch.setenv("HAR_PASSWORD", "hunter2")
+    monkeypatch.setattr(sys, "argv", ["har-stream", "--help"])
+    with pytest.raises(SystemExit):
+        from_command_line(StreamSettings)
+    written = capsys.readouterr().out
+    assert "--password-file" in written
+    assert "hunter2" not in written
+    wrong = ["--broker", "h", "--username", "me", "--password", "hunter2", "--port", "0"]
+    assert "hunter2" not in refused_settings(StreamSettings, "har-stream", *wrong)
