@@ -136,6 +136,9 @@ def angle_deg(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 # The message on har/<device>/calibration
 
+MAX_CALIBRATION_BYTES: Final = 4_096
+"""Ten times what har-calibrate writes"""
+
 Triple = Annotated[list[float], msgspec.Meta(min_length=3, max_length=3)]
 
 
@@ -172,6 +175,8 @@ def decode_calibration(payload: bytes) -> NDArray[np.float64] | None:
     """
     if not payload:
         return None
+    if len(payload) > MAX_CALIBRATION_BYTES:
+        raise MessageError("size", f"{len(payload)} bytes; at most {MAX_CALIBRATION_BYTES}")
     try:
         rotation = np.array(_decoder.decode(payload).rotation)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

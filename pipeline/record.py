@@ -42,11 +42,17 @@ SILENCE_S: Final = 5.0
 """After so long without samples there is a warning"""
 PLAIN_LINE_EVERY_S: Final = 5.0
 """How often a line is printed where standard output is no terminal"""
+MAX_OTHERS: Final = 100
+"""Other phones whose messages are counted; anybody can invent more."""
 
 NATIVE: Final = "native"
 """The format that is always read; it has Android's signs."""
 
 logger = logging.getLogger(__name__)
+
+
+MAX_LABEL_BYTES: Final = 4_096
+"""Of a message on ``har/<device>/label``"""
 
 
 class _LabelMessage(msgspec.Struct):
@@ -63,12 +69,14 @@ def decode_label(payload: bytes) -> tuple[str | None, float | None]:
     Raises:
         MessageError: it is neither, or no name of an activity.
     """
+    if len(payload) > MAX_LABEL_BYTES:
+        raise MessageError("size", f"{len(payload)} bytes; at most {MAX_LABEL_BYTES}")
     try:
         text = payload.decode()
         if not text.lstrip().startswith("{"):
             return activity_name(text), None
         message = msgspec.json.decode(payload, type=_LabelMessage)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MessageError("label", f"neither text nor {{label, time}}: {error}") from error
     return activity_name(message.label), message.time
 
@@ -102,7 +110,7 @@ class Recorder:
         self.last: float | None = None
         """Monotonic seconds of the newest samples"""
         self.others: Counter[str] = Counter()
-        """Messages of other devices"""
+        """Messages of other devices, of `MAX_OTHERS` at most"""
         self.files: list[Path] = []
         """Recordings that have ended"""
 
@@ -124,11 +132,11 @@ class Recorder:
         if way is None:
             return
         if way.device not in (None, self._settings.device):
-            self.others[way.device or ""] += 1
+            self._note_other(way.device or "")
             return
         for part in way.decode(message.payload):
             if part.device != self._settings.device:
-                self.others[part.device] += 1
+                self._note_other(part.device)
             elif isinstance(part, Label):
                 self._say(activity_name(part.text), part.time, now=now)
             else:
@@ -175,6 +183,16 @@ class Recorder:
         seconds = max(count.seconds for count in self._sensors.values())
         n_samples = sum(count.n_samples for count in self._sensors.values())
         return f"{seconds:.0f} s, {n_samples} rows, {rates}, label {self.label or 'none'}"
+
+    def _note_other(self, device: str) -> None:
+        """Count a message of another device.
+
+        Raises:
+            MessageError: no phone can have such a name.
+        """
+        check_device(device)
+        if device in self.others or len(self.others) < MAX_OTHERS:
+            self.others[device] += 1
 
     def _keep(self, readings: Readings, format_name: str, message: Message) -> None:
         if readings.sensor == "prepared":
@@ -347,7 +365,7 @@ def _live(console: Console, recorder: Recorder) -> Iterator[None]:
 def main() -> None:
     """Run the command."""
     settings = from_command_line(RecordSettings)
-    console = Console()
+    console = Console(markup=False, emoji=False)  # a phone's name may look like either
     if console.is_terminal:
         beside_the_line = RichHandler(console=console, show_time=False, show_path=False)
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[beside_the_line])

@@ -220,7 +220,8 @@ def own_batches(
                 due=begins + newest - first,
                 start=float(readings[0].times[0]) + shift - epoch,
                 rows=tuple(
-                    replace(one, times=one.times + shift, clock="epoch") for one in readings
+                    msgspec.structs.replace(one, times=one.times + shift, clock="epoch")
+                    for one in readings
                 ),
                 completes=[
                     (start + shift - epoch, recording.done_throughout(start))
@@ -251,7 +252,9 @@ def _sendable(message: Iterable[Readings]) -> Iterator[tuple[Readings, ...]]:
 def _parts(readings: Readings) -> Iterator[Readings]:
     for first in range(0, len(readings.times), MOST_RECORDED):
         part = slice(first, first + MOST_RECORDED)
-        yield replace(readings, times=readings.times[part], values=readings.values[part])
+        yield msgspec.structs.replace(
+            readings, times=readings.times[part], values=readings.values[part]
+        )
 
 
 def payload(batch: Batch, *, epoch: float, recording: str) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.formats import FORMATS, Format
-from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings, check_device
+from pipeline.readings import Label, Readings, check_device, check_payload
 
 
 class SubscriptionError(ValueError):
@@ -40,13 +40,12 @@ class Route:
         """Return what a message holds.
 
         Raises:
-            MessageError: it is too long, or does not fit the format; or the topic's device has a
-                name that cannot be used.
+            MessageError: it is too long or holds too much, or does not fit the format; or the
+                topic's device has a name that cannot be used.
         """
         if self.device is not None:
             check_device(self.device)
-        if len(payload) > MAX_PAYLOAD_BYTES:
-            raise MessageError("size", f"{len(payload)} bytes; at most {MAX_PAYLOAD_BYTES}")
+        check_payload(payload)
         return self.format.decode(payload, self.device)
 
 

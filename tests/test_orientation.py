@@ -224,6 +224,13 @@ def test_messages_that_hold_no_rotation(payload: bytes, explanation: str) -> Non
 number = st.floats() | st.integers() | st.none() | st.text(max_size=3)
 
 
+def test_a_message_of_any_length() -> None:
+    """A message that is far longer than any of har-calibrate's is refused before it is read."""
+    with pytest.raises(MessageError) as refusal:
+        decode_calibration(b'{"v":1,"rotation":[[' + b"5e-324," * 1000 + b"0]]}")
+    assert refusal.value.reason == "size"
+
+
 @given(
     st.binary(max_size=50)
     | st.builds(message, st.lists(st.lists(number, max_size=4), max_size=4))

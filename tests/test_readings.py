@@ -4,15 +4,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.readings import (
+    HARMLESS_BYTES,
     LATEST_TIME_S,
+    MAX_EXTREME_NUMBERS,
     MAX_GYRO_RAD_S,
+    MAX_NAME,
+    MAX_OBJECTS,
+    MAX_PAYLOAD_BYTES,
+    MAX_RECORDING,
     MAX_ROWS,
     MAX_TOTAL_ACC_G,
+    MAX_VALUES,
     Label,
     MessageError,
     Readings,
     Sensor,
     check_device,
+    check_payload,
+    plain,
 )
 from pipeline.signals import CHANNELS, STANDARD_GRAVITY
 
@@ -54,6 +63,19 @@ def test_an_error_keeps_its_reason() -> None:
     """A MessageError holds the word by which it is counted and the text that explains it."""
     error = MessageError("length", "no rows")
     assert ("length", "no rows") == (error.reason, str(error))
+
+
+@given(st.text(max_size=30), st.integers(1, 50))
+def test_what_an_error_quotes(text: str, times: int) -> None:
+    """Whatever a sender's words are, the explanation is one line of printable characters.
+
+    Printable words stay as they are, up to a length.
+    """
+    explanation = str(MessageError("field", f"no such field: {text * times}"))
+    assert explanation.isprintable()
+    assert len(explanation) <= 500 * len(r"\U0010ffff")
+    if text.isprintable():
+        assert f"no such field: {text * times}"[:500] == explanation
 
 
 def test_what_is_not_said() -> None:
@@ -185,8 +207,70 @@ def test_any_device_name(device: str) -> None:
     assert not device.startswith("$")
 
 
+def test_a_recordings_name_is_bounded() -> None:
+    """It is kept for long, so a sender cannot make it long."""
+    times, values = np.array([1.0]), np.zeros((1, 6))
+    Readings("phone", times, values, "motion", "x" * MAX_RECORDING)
+    with pytest.raises(MessageError) as error:
+        Readings("phone", times, values, "motion", "x" * (MAX_RECORDING + 1))
+    assert "length" == error.value.reason
+
+
 def test_labels_compare_by_what_they_say() -> None:
     """Two labels are equal if device, time and text are."""
     label = Label("phone-7", 1698501144.4, "walking")
     assert Label("phone-7", 1698501144.4, "walking") == label
     assert Label("phone-7", 1698501144.5, "walking") != label
+
+
+@pytest.mark.parametrize(
+    "fill", [b"1,", b"[],", b"{},", b"1e308,", b"5e-324,", b'"x":0,', b"1" * 300]
+)
+def test_small_payloads_are_not_checked(fill: bytes) -> None:
+    """Whatever a payload holds that is too small to do harm, it is left to its format."""
+    check_payload((fill * HARMLESS_BYTES)[:HARMLESS_BYTES])
+
+
+@pytest.mark.parametrize(
+    ("fill", "most", "reason"),
+    [
+        (b"1,", MAX_VALUES, "length"),
+        (b"[],", MAX_VALUES // 2, "length"),
+        (b"{},", MAX_OBJECTS, "length"),
+        (b"1e308,", MAX_EXTREME_NUMBERS, "magnitude"),
+        (b"1E+010,", MAX_EXTREME_NUMBERS, "magnitude"),
+        (b"5e-324,", MAX_EXTREME_NUMBERS, "magnitude"),
+        (b"1e-0100,", MAX_EXTREME_NUMBERS, "magnitude"),
+        (b"0." + b"0" * 100 + b"1e-99,", MAX_EXTREME_NUMBERS, "magnitude"),
+        (b"1234567890" * 10 + b",", MAX_EXTREME_NUMBERS, "magnitude"),
+    ],
+)
+def test_payloads_that_would_cost_too_much(fill: bytes, most: int, reason: str) -> None:
+    """As many values, objects and extreme numbers as are taken pass, one more does not."""
+    check_payload((fill * most).ljust(MAX_PAYLOAD_BYTES))
+    with pytest.raises(MessageError) as rejected:
+        check_payload((fill * (most + 1)).ljust(MAX_PAYLOAD_BYTES))
+    assert reason == rejected.value.reason
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        b"1.1920929e-07,",
+        b"6.1e-17,",
+        b"1.234560e+00,",
+        b"-9.81E+01,",
+        b'"4e83-3e10",',
+        b"0.1234567,",
+    ],
+)
+def test_payloads_of_usual_numbers(fill: bytes) -> None:
+    """Numbers that phones send, and texts that look like large ones, are no extreme numbers."""
+    check_payload(fill * (MAX_PAYLOAD_BYTES // len(fill) // 2))
+
+
+def test_names_without_separators() -> None:
+    """A name is compared by its letters and digits, unless it is longer than any that is known."""
+    assert "totalacceleration2" == plain("Total_Accel-eration 2")
+    assert "x" == plain("_" * (MAX_NAME - 1) + "X")
+    assert "" == plain("_" * MAX_NAME + "X")

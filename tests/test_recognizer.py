@@ -6,6 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -186,7 +187,7 @@ def test_cuts_ticks_repeats_and_company_do_not_matter(
         assert expected[whole.device]
         cuts = sorted(data.draw(st.sets(st.integers(1, len(whole.times) - 1), max_size=12)))
         parts = [
-            replace(whole, times=times, values=rows)
+            msgspec.structs.replace(whole, times=times, values=rows)
             for times, rows in zip(
                 np.split(whole.times, cuts), np.split(whole.values, cuts), strict=True
             )
@@ -428,7 +429,7 @@ def test_a_clock_since_boot(classifier: Classifier) -> None:
         found = []
         for k in range(0, 300, 25):
             part = readings(motion(300, seed=seed)[k : k + 25], start=first_s, first=k)
-            part = replace(part, clock="boot")
+            part = msgspec.structs.replace(part, clock="boot")
             arrival = received + float(part.times[-1]) - first_s
             found += recognizer.push([part], received=arrival).predictions
         return [p.start for p in found]
@@ -569,7 +570,9 @@ def separate(rows: NDArray[np.float64]) -> list[Readings]:
 def in_messages(whole: Readings, *, size: int = 15) -> list[Readings]:
     """Return readings cut into messages of so many samples."""
     return [
-        replace(whole, times=whole.times[k : k + size], values=whole.values[k : k + size])
+        msgspec.structs.replace(
+            whole, times=whole.times[k : k + size], values=whole.values[k : k + size]
+        )
         for k in range(0, len(whole.times), size)
     ]
 
@@ -594,7 +597,7 @@ def of_every_kind() -> dict[str, list[Readings]]:
         ),
         "set-back": in_messages(readings(rows[7][:250])) + in_messages(earlier),
         "recordings": in_messages(readings(rows[8][:300], recording="a"))
-        + in_messages(replace(earlier, recording="b")),
+        + in_messages(msgspec.structs.replace(earlier, recording="b")),
         "hole": in_messages(readings(rows[9]), size=7),
     }
     hole = messages["hole"]
@@ -604,7 +607,7 @@ def of_every_kind() -> dict[str, list[Readings]]:
     for of_phone in (messages["usual"], messages["irregular"]):
         of_phone[8:8] = of_phone[2:4]
     return {
-        device: [replace(one, device=device) for one in of_phone]
+        device: [msgspec.structs.replace(one, device=device) for one in of_phone]
         for device, of_phone in messages.items()
     }
 

@@ -109,6 +109,22 @@ def test_label_messages_that_are_none(payload: bytes) -> None:
     assert "label" == refused.value.reason
 
 
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b'{"label": "a", "x": ' + b"[" * 3000, "label"),
+        (b"a" * 4097, "size"),
+        (b'{"label": "' + b" " * 5000 + b'"}', "size"),
+    ],
+    ids=["deep", "text", "json"],
+)
+def test_label_messages_that_would_cost_too_much(payload: bytes, reason: str) -> None:
+    """What is nested without end, or longer than any label, is refused."""
+    with pytest.raises(MessageError) as refused:
+        decode_label(payload)
+    assert reason == refused.value.reason
+
+
 def test_labels_while_recording(tmp_path: Path) -> None:
     """The first label holds from the beginning, others from their time, or from now on."""
     recording = Recording(tmp_path, label="WALKING")
@@ -204,6 +220,20 @@ def test_what_is_not_recorded(tmp_path: Path) -> None:
         recording.take("har/phone-7/samples", native)
     (one,) = recording.results()
     assert 30 == one.n_samples
+
+
+def test_invented_phones(tmp_path: Path) -> None:
+    """However many names there are, a hundred are kept, and none that no phone can have."""
+    recording = Recording(tmp_path)
+    for number in range(200):
+        recording.take(f"har/invented-{number}/samples", samples(0.0))
+    others = recording.recorder.others
+    assert (100, 1) == (len(others), others["invented-8"])
+    recording.take("har/invented-8/samples", samples(0.0))
+    assert 2 == others["invented-8"]
+    for name in ("a\nb", "a" * 65, "$a"):
+        with pytest.raises(MessageError, match="a device name has"):
+            recording.take(f"har/{name}/samples", samples(0.0))
 
 
 def test_a_calibration_goes_with_the_recording(tmp_path: Path) -> None:

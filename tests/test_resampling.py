@@ -1,11 +1,11 @@
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import zip_longest
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor

@@ -17,13 +17,19 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
-from pipeline.readings import Convention, MessageError, Readings, reading_json
-from pipeline.signals import STANDARD_GRAVITY
+from pipeline.readings import (
+    ACC_UNITS,
+    GYRO_UNITS,
+    MAX_ROWS,
+    Convention,
+    MessageError,
+    Readings,
+    check_unit,
+    reading_json,
+)
 
 TOPIC: Final = "browser/+"
 SUMMARY: Final = "a phone's browser, DeviceMotionEvent in batches"
-
-_SI_UNITS: Final = {"m/s2": 1.0, "g": STANDARD_GRAVITY, "rad/s": 1.0, "deg/s": np.pi / 180}
 
 
 class _Sample(msgspec.Struct):
@@ -38,13 +44,17 @@ class _Sample(msgspec.Struct):
 
 
 class _Message(msgspec.Struct):
-    unit: Literal["m/s2", "g"]
-    gyro_unit: Literal["deg/s", "rad/s"]
+    unit: str
+    gyro_unit: str
     samples: list[_Sample]
     v: Literal[1] = 1
     device: str | None = None
     platform: str | None = None
     recording: str = ""
+
+    def __post_init__(self) -> None:
+        check_unit("unit", self.unit, ACC_UNITS)
+        check_unit("gyro_unit", self.gyro_unit, GYRO_UNITS)
 
 
 _decoder = msgspec.json.Decoder(_Message)
@@ -61,8 +71,8 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
     device = message.device if device is None else device
     if device is None:
         raise MessageError("device", "has no device, and the topic names none")
-    if not message.samples:
-        raise MessageError("length", "samples is empty")
+    if not 1 <= len(message.samples) <= MAX_ROWS:
+        raise MessageError("length", f"{len(message.samples)} samples; 1 to {MAX_ROWS} are taken")
     rows = np.array([msgspec.structs.astuple(one) for one in message.samples], np.float64)  # (n, 7)
     missing = np.isnan(rows)  # null has become NaN
     if missing[:, 4:].any(axis=1).all():
@@ -70,7 +80,7 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
     if missing[:, 1:4].any(axis=1).all():
         raise MessageError("field", "this phone has no accelerometer, or its browser hides it")
     rows = rows[~missing.any(axis=1)]
-    units = [_SI_UNITS[message.unit]] * 3 + [_SI_UNITS[message.gyro_unit]] * 3
+    units = [ACC_UNITS[message.unit]] * 3 + [GYRO_UNITS[message.gyro_unit]] * 3
     with np.errstate(over="ignore"):  # Readings refuses what overflows
         values = rows[:, 1:] * units
     return [

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import Clock, MessageError, Readings, Sensor, reading_json
+from pipeline.readings import Clock, MessageError, Readings, Sensor, plain, reading_json
 
 TOPIC: Final = "phyphox/+"
 SUMMARY: Final = "phyphox (iOS, Android), mqtt/json of an experiment with both sensors"
@@ -50,6 +50,9 @@ class _Times(msgspec.Struct):
     events: list[_Event]
 
 
+_MAX_KEYS: Final = 10_000
+"""Keys and events' entries in a message; apart, or they would take more memory than all values."""
+
 _T = TypeVar("_T")
 
 _message_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -65,12 +68,14 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
     """
     if device is None:
         raise MessageError("device", "the topic names no device: subscribe to phyphox/+")
+    if payload.count(b":") > _MAX_KEYS:
+        raise MessageError("length", f"more than {_MAX_KEYS} keys")
     with reading_json():
         return _read(_message_decoder.decode(payload), device)
 
 
 def _read(message: Mapping[str, msgspec.Raw], device: str) -> list[Readings]:
-    sent = {"".join(filter(str.isalnum, name)).lower(): raw for name, raw in message.items()}
+    sent = {plain(name): raw for name, raw in message.items()}
     tables = {sensor: _table(sensor, sent) for sensor in _IDS}
     if all(table is None for table in tables.values()):
         raise MessageError("field", "has neither t, accX, accY, accZ nor gyrT, gyrX, gyrY, gyrZ")

@@ -8,7 +8,7 @@ https://github.com/tszheichoi/awesome-sensor-logger: PUSHING.md, UNITS.md, COORD
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from pipeline.readings import (
     LATEST_TIME_S,
+    MAX_ROWS,
     Convention,
     Label,
     MessageError,
     Readings,
     Sensor,
     check_device,
+    plain,
     reading_json,
 )
 from pipeline.signals import STANDARD_GRAVITY
@@ -47,6 +49,14 @@ _IN_G_BELOW: Final = 3.0
 
 _NS_PER_S: Final = 1_000_000_000  # an integer: int / int is rounded once
 
+_MAX_NAMES: Final = 1_000
+"""Sensors in a message; the app knows some thirty."""
+
+_MAX_ANNOTATIONS: Final = 1_000
+"""In a message; people make some."""
+
+_NULL: Final = msgspec.Raw(b"null")
+
 _T = TypeVar("_T")
 
 
@@ -61,12 +71,12 @@ class _Annotation(msgspec.Struct):
 
 
 class _Reading(msgspec.Struct):
-    """Of any sensor: ``time`` and ``values`` are read only if the name is known."""
+    """Of any sensor: the rest is read only if the name is known."""
 
     name: str
-    time: msgspec.Raw = msgspec.Raw(b"null")
-    values: msgspec.Raw = msgspec.Raw(b"null")
-    accuracy: Any = None
+    time: msgspec.Raw = _NULL
+    values: msgspec.Raw = _NULL
+    accuracy: msgspec.Raw = _NULL
 
 
 class _Message(msgspec.Struct, rename="camel"):
@@ -106,7 +116,7 @@ def _read(message: _Message, device: str | None) -> list[Readings | Label]:
 
     convention: Convention | None = None
     uncalibrated = found.get("accelerometer_uncalibrated")
-    if any(reading.accuracy is not None for group in groups.values() for reading in group):
+    if any(reading.accuracy != _NULL for group in groups.values() for reading in group):
         convention = "android"  # only its readings have one
     elif uncalibrated is not None and is_in_g(uncalibrated[1]):
         convention = "ios"  # and not standardised
@@ -122,8 +132,10 @@ def _read(message: _Message, device: str | None) -> list[Readings | Label]:
 def _by_sensor(payload: Sequence[_Reading]) -> dict[str, list[_Reading]]:
     """Return the readings that matter, by their sensor's name as `SENSORS` spells it."""
     spellings = dict.fromkeys([reading.name for reading in payload], "")
+    if len(spellings) > _MAX_NAMES:
+        raise MessageError("length", f"readings of {len(spellings)} sensors; at most {_MAX_NAMES}")
     for name in spellings:
-        spellings[name] = "".join(filter(str.isalnum, name)).lower()
+        spellings[name] = plain(name)
     groups: dict[str, list[_Reading]] = {}
     for reading in payload:
         name = spellings[reading.name]
@@ -134,6 +146,8 @@ def _by_sensor(payload: Sequence[_Reading]) -> dict[str, list[_Reading]]:
 
 def _samples(group: Sequence[_Reading]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return times ``(n,)`` in seconds and values ``(n, 3)``, without those that lack a number."""
+    if len(group) > MAX_ROWS:
+        raise MessageError("length", f"{len(group)} rows; 1 to {MAX_ROWS} are taken")
     vectors = _decode_all(_vector_decoder, [reading.values for reading in group], group[0].name)
     values = np.array([(one.x, one.y, one.z) for one in vectors], np.float64)
     whole = ~np.isnan(values).any(axis=1)  # null has become NaN
@@ -166,6 +180,10 @@ def is_in_g(values: NDArray[np.float64]) -> bool:
 def _labels(annotations: Sequence[_Reading], device: str) -> list[Label]:
     if not annotations:
         return []
+    if len(annotations) > _MAX_ANNOTATIONS:
+        raise MessageError(
+            "length", f"{len(annotations)} annotations; at most {_MAX_ANNOTATIONS} are taken"
+        )
     times = _times(annotations)
     if not (times.min() >= 0 and times.max() < LATEST_TIME_S):
         raise MessageError("time", "times must be in nanoseconds since 1970")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.formats import browser
-from pipeline.readings import MessageError, Readings
+from pipeline.readings import MAX_ROWS, MessageError, Readings
 from pipeline.signals import STANDARD_GRAVITY
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -158,6 +158,12 @@ def test_the_topic_names_the_device_first() -> None:
 def test_fields_that_do_not_fit(payload: bytes) -> None:
     """Missing keys, other types, units or versions are rejected as that."""
     assert reason_of(payload) == "field"
+
+
+def test_too_many_samples() -> None:
+    """A message with more samples than are taken is rejected for its length."""
+    assert len(decode(message(*[sample()] * MAX_ROWS)).times) == MAX_ROWS
+    assert reason_of(message(*[sample()] * (MAX_ROWS + 1))) == "length"
 
 
 @pytest.mark.parametrize("time", [-1.0, 1698501144400, 1e300])

@@ -103,6 +103,21 @@ def test_channels_in_another_order() -> None:
     np.testing.assert_array_equal([list(range(8, -1, -1))], decode(message).values)
 
 
+@given(
+    rows=st.lists(
+        st.tuples(*[st.floats(-99, 99) | st.integers(-99, 99)] * 6), min_size=1, max_size=40
+    )
+)
+@settings(max_examples=300, deadline=None)
+def test_numbers_keep_all_their_bits(rows: list[tuple[float, ...]]) -> None:
+    """Values are the nearest float64 to what is written, whatever the number of rows."""
+    acc, gyro = [row[:3] for row in rows], [row[3:] for row in rows]
+    expected = np.array(rows, np.float64)
+    assert expected.tobytes() == decode(raw(acc=acc, gyro=gyro)).values.tobytes()
+    alone = decode(separate(gravity=sensor(time=[1.0] * len(rows), values=acc)))
+    assert np.ascontiguousarray(expected[:, :3]).tobytes() == alone.values.tobytes()
+
+
 def test_sensors_with_times_of_their_own() -> None:
     """Sensors that are not sampled together come each with its own times, rate and unit."""
     payload = json.dumps(example("native-sensors")).encode()
@@ -248,6 +263,22 @@ def test_not_json(payload: bytes) -> None:
 def test_fields_that_do_not_fit(message: object) -> None:
     """Missing keys, other types, units, channels or versions are rejected as that."""
     assert reason_of(message) == "field"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        raw(acc_unit="📱" * 200_000),
+        separate(gyroscope=sensor(unit="📱" * 200_000)),
+    ],
+    ids=["raw", "sensor"],
+)
+def test_a_unit_of_any_length(message: object) -> None:
+    """What is no unit is told with its beginning alone."""
+    with pytest.raises(MessageError, match=r"unit is '📱{20}', not") as rejected:
+        native.decode(json.dumps(message).encode(), "phone-7")
+    assert rejected.value.reason == "field"
+    assert len(str(rejected.value)) < 100
 
 
 @pytest.mark.parametrize(

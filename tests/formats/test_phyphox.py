@@ -208,6 +208,11 @@ def test_impossible_times(sent: dict[str, Any]) -> None:
     assert reason_of(sent) == "time"
 
 
+def test_too_many_keys() -> None:
+    """A message of more keys than an experiment can have is rejected for its length."""
+    assert reason_of(message(**{f"x{i}": 0 for i in range(10_000)})) == "length"
+
+
 def test_magnitudes_that_no_phone_measures() -> None:
     """Absurd accelerations are rejected as that."""
     assert reason_of(message(accX=[0.1, 400.0])) == "magnitude"

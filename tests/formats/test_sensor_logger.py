@@ -178,6 +178,15 @@ def test_the_accuracy_of_one_sensor_tells_of_all() -> None:
     assert [None] == [one.convention for one in unknown.values()]
 
 
+@pytest.mark.parametrize("accuracy", [3, 0, -1.5, "high", [3], {}, True])
+def test_any_accuracy_is_an_android_phones(accuracy: object) -> None:
+    """Whatever an accuracy is, the phone is an Android; null is none."""
+    of_android = decode(message(reading("gravity", accuracy=accuracy, values=UP)))
+    assert of_android["gravity"].convention == "android"
+    unknown = decode(message(reading("gravity", accuracy=None, values=UP)))
+    assert unknown["gravity"].convention is None
+
+
 def test_samples_without_a_number_are_skipped() -> None:
     """A sample one of whose values is null is left out, and with it perhaps the whole sensor."""
     lacking = {"x": 0.1, "y": None, "z": 0.3}
@@ -288,3 +297,17 @@ def test_magnitudes_that_no_phone_measures(name: str, x: float) -> None:
 def test_too_many_samples() -> None:
     """A message with more samples of a sensor than are taken is rejected for its length."""
     assert reason_of(message(*[reading()] * (MAX_ROWS + 1))) == "length"
+
+
+def test_too_many_sensors() -> None:
+    """A message of more sensors than a phone can have is rejected for its length."""
+    others = [reading(f"other {i}") for i in range(1_000)]
+    assert {"gyroscope"} == set(decode(message(*others[1:], reading())))
+    assert reason_of(message(*others, reading())) == "length"
+
+
+def test_too_many_annotations() -> None:
+    """A message of more annotations than anybody makes is rejected for its length."""
+    said = reading("annotation", values={"text": "walking"})
+    assert 1_000 == len(sensor_logger.decode(message(*[said] * 1_000), None))
+    assert reason_of(message(*[said] * 1_001)) == "length"
