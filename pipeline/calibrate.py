@@ -37,12 +37,15 @@ from pipeline.plausibility import ADVICE
 from pipeline.readings import Convention, MessageError, Readings, check_device
 from pipeline.resampling import Resampler
 from pipeline.settings import CalibrateSettings, from_command_line
+from pipeline.subscriptions import Route
 
 INFO_TIMEOUT_S: Final = 5.0
 """For the retained message that tells where a phone's samples are."""
 SILENCE_S: Final = 5.0
 """Without samples for so long, the measurement is given up."""
 DELIVERY_TIMEOUT_S: Final = 5.0
+EFFECT_TIMEOUT_S: Final = 5.0
+"""For what was published to come back from the broker, or har-stream to tell that it uses it."""
 LOOK_EVERY_S: Final = 0.2
 
 STILL: Final = 150
@@ -68,6 +71,8 @@ class Info(msgspec.Struct):
     convention: Convention = "android"
     convention_by: str = ""
     """``assumed`` if nothing says so"""
+    frame: str = ""
+    """``calibrated``, or the name of a placement"""
     warnings: tuple[str, ...] = ()
     """Problems, words of `ADVICE`"""
 
@@ -236,13 +241,14 @@ def _readings(connection: Connection, device: str, info: Info) -> Iterator[list[
         raise CalibrationError(f"the format of {device} is {info.format!r}: update har-stream here")
     # The level of the topic that names the phone; else the payload does.
     named = device if device in info.topic.split("/") else None
+    route = Route(FORMATS[info.format], named, info.topic)
     newest = time.monotonic()
     trouble = "is it sending?"
     while True:
         readings: list[Readings] = []
         for message in connection.take(timeout_s=LOOK_EVERY_S, gather_s=LOOK_EVERY_S):
             try:
-                decoded = FORMATS[info.format].decode(message.payload, named)
+                decoded = route.decode(message.payload)
             except MessageError as error:  # on a shared topic it may be another phone's
                 trouble = str(error)
                 continue
@@ -261,14 +267,49 @@ def _readings(connection: Connection, device: str, info: Info) -> Iterator[list[
 def publish(settings: CalibrateSettings, payload: bytes) -> None:
     """Publish what har-stream is to keep of the phone, an empty payload to keep nothing.
 
+    Returns when the broker has passed it on: a broker that speaks MQTT 3.1.1 confirms also what it
+    drops for want of rights.
+
     Raises:
-        CalibrationError: the broker did not confirm it.
+        CalibrationError: the broker did not confirm it, or did not pass it on.
         ConnectionError: the broker cannot be reached.
     """
-    with _connected(settings) as connection:
-        connection.publish(f"har/{settings.device}/calibration", payload, retain=True)
+    topic, info_topic = f"har/{settings.device}/calibration", f"har/{settings.device}/info"
+    with _connected(settings, topic, info_topic) as connection:
+        connection.publish(topic, payload, retain=True)
         if not connection.await_confirmations(0, timeout_s=DELIVERY_TIMEOUT_S):
             raise CalibrationError(f"{connection.address} did not confirm: may we write there?")
+        if not _took_effect(connection, topic, payload):
+            raise CalibrationError(
+                f"the broker did not pass the {'calibration' if payload else 'removal'} on: "
+                f"may {settings.username or 'anybody'} write {topic}, and read it?"
+            )
+
+
+def _took_effect(connection: Connection, topic: str, payload: bytes) -> bool:
+    """Return whether what was published comes back, or the phone's info changes accordingly.
+
+    The connection is subscribed to both; it has been since before the publication.
+    """
+    was_calibrated: bool | None = None  # not told yet
+    deadline = time.monotonic() + EFFECT_TIMEOUT_S
+    while time.monotonic() < deadline:
+        for message in connection.take(timeout_s=LOOK_EVERY_S, gather_s=0.0):
+            if message.topic == topic:
+                if message.payload == payload:
+                    return True
+                continue
+            try:
+                frame = msgspec.json.decode(message.payload, type=Info).frame
+            except msgspec.MsgspecError:
+                continue
+            is_calibrated = frame == "calibrated"
+            # What is told first was retained, from before: a change alone is an effect.
+            changed = was_calibrated is not None and was_calibrated != is_calibrated
+            if changed and is_calibrated == bool(payload):
+                return True
+            was_calibrated = is_calibrated
+    return False
 
 
 @contextmanager
@@ -324,7 +365,7 @@ def run(settings: CalibrateSettings, console: Console) -> None:
 def main() -> None:
     """Run the command."""
     settings = from_command_line(CalibrateSettings)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     try:
         run(settings, console)
     except (CalibrationError, MessageError, ConnectionError) as error:

@@ -1,7 +1,9 @@
 import json
+import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +30,7 @@ from pipeline.settings import CalibrateSettings
 from pipeline.signals import SAMPLING_RATE_HZ, STANDARD_GRAVITY
 
 if TYPE_CHECKING:
-    from tests.conftest import Broker, Running
+    from tests.conftest import Broker, Mosquitto, Running
 
     Start = Callable[..., Running]
     Run = Callable[..., CompletedProcess[str]]
@@ -285,6 +287,14 @@ def calibrate(phone: Phone, broker: "Broker", start_command: "Start") -> "Callab
     return start
 
 
+def obey(phone: Phone, running: "Running", *, worn: NDArray[np.float64] = ASKEW) -> None:
+    """Do what the command asks its wearer to do."""
+    running.await_log("Stand still for three seconds")
+    phone.send(stand(worn=worn))
+    running.await_log("Now walk ten steps")
+    phone.send(stroll(worn=worn))
+
+
 @pytest.mark.broker
 @pytest.mark.parametrize("worn", [FRAMES["portrait"], ASKEW], ids=["portrait", "askew"])
 def test_calibrating(
@@ -293,10 +303,7 @@ def test_calibrating(
     """Whoever does what the command says gets a calibration, retained, that fits the phone."""
     phone.tell()
     running = calibrate()
-    running.await_log("Stand still for three seconds")
-    phone.send(stand(worn=worn))
-    running.await_log("Now walk ten steps")
-    phone.send(stroll(worn=worn))
+    obey(phone, running, worn=worn)
     assert running.process.wait(TIMEOUT_S) == 0, running.log
 
     assert "gravity in the phone's axes" in running.log
@@ -323,6 +330,114 @@ def test_taking_a_calibration_back(phone: Phone, calibrate: "Callable[..., Runni
     assert running.process.wait(TIMEOUT_S) == 0, running.log
     assert "taken back" in running.log
     assert await_calibrations(phone, 2)[1] == (b"", False)
+
+
+@pytest.fixture
+def limited_phone(own_mosquitto: "Mosquitto", tmp_path: Path) -> Iterator[Callable[..., Phone]]:
+    """A function that returns a phone at a broker where har-calibrate has the rights given.
+
+    Beside these it may read infos and samples; others may do everything.
+    """
+    phones: list[Phone] = []
+
+    def begin(*rights: str) -> Phone:
+        own = ("user har-calibrate", "topic read har/+/info", "topic read har/+/samples", *rights)
+        acl = tmp_path / "acl"
+        acl.write_text("\n".join(["topic readwrite har/#", *own, ""]))
+        with (tmp_path / "mosquitto.conf").open("a") as config:
+            config.write(f"acl_file {acl}\n")
+            config.write("user root\n" if os.geteuid() == 0 else "")  # to read the tests' folders
+        own_mosquitto.start()
+        phones.append(Phone(own_mosquitto))
+        return phones[-1]
+
+    yield begin
+    for phone in phones:
+        phone.close()
+
+
+@pytest.fixture
+def limited_calibrate(
+    own_mosquitto: "Mosquitto", start_command: "Start"
+) -> "Callable[..., Running]":
+    """A function that starts har-calibrate for a phone, where it has few rights."""
+
+    def start(phone: Phone, *flags: str) -> "Running":
+        who = ["--username", "har-calibrate", "--device", phone.device]
+        return start_command("har-calibrate", *own_mosquitto.flags, *who, *flags)
+
+    return start
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+def test_a_calibration_that_the_broker_drops(
+    limited_phone: Callable[..., Phone],
+    limited_calibrate: "Callable[..., Running]",
+    protocol: str,
+) -> None:
+    """Without the right to write it the command fails, also where the broker confirms it.
+
+    That the phone was calibrated before does not count.
+    """
+    phone = limited_phone("topic read har/+/calibration")
+    phone.tell(frame="calibrated")
+    running = limited_calibrate(phone, "--protocol", protocol)
+    obey(phone, running)
+    assert running.process.wait(TIMEOUT_S) == 1, running.log
+    assert (
+        "har-calibrate: the broker did not pass the calibration on: may har-calibrate write "
+        f"har/{phone.device}/calibration, and read it?\n"
+    ) in running.log
+    assert "is calibrated" not in running.log
+    assert phone.calibrations == []
+
+
+@pytest.mark.broker
+def test_a_removal_that_the_broker_drops(
+    limited_phone: Callable[..., Phone], limited_calibrate: "Callable[..., Running]"
+) -> None:
+    """So does it with --remove, and what the broker retains is still there."""
+    phone = limited_phone("topic read har/+/calibration")
+    phone.publish("calibration", b"{}", retain=True)
+    phone.tell(frame="calibrated")
+    running = limited_calibrate(phone, "--remove")
+    assert running.process.wait(TIMEOUT_S) == 1, running.log
+    assert "the broker did not pass the removal on: may har-calibrate write" in running.log
+    assert "taken back" not in running.log
+    phone.listen()
+    assert await_calibrations(phone, 2)[1] == (b"{}", True)
+
+
+@pytest.mark.broker
+def test_what_har_stream_tells_is_enough(
+    limited_phone: Callable[..., Phone], limited_calibrate: "Callable[..., Running]"
+) -> None:
+    """A login that may not read calibrations takes har-stream's word for it that one came."""
+    phone = limited_phone("topic write har/+/calibration")
+    phone.tell(frame="portrait")
+    running = limited_calibrate(phone)
+    obey(phone, running)
+    await_calibrations(phone, 1)
+    phone.publish("info", b"nonsense")
+    phone.tell(frame="calibrated")
+    assert running.process.wait(TIMEOUT_S) == 0, running.log
+    assert f"{phone.device} is calibrated" in running.log
+
+    running = limited_calibrate(phone, "--remove")
+    assert await_calibrations(phone, 2)[1] == (b"", False)
+    phone.tell(frame="portrait")
+    assert running.process.wait(TIMEOUT_S) == 0, running.log
+    assert f"The calibration of {phone.device} is taken back." in running.log
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("device", ["[red]:smile:", "..", "телефон %20"])
+def test_whatever_the_phone_is_called(run_command: "Run", broker: "Broker", device: str) -> None:
+    """A name that looks like markup, an emoji or a path is said as it is."""
+    ended = run_command("har-calibrate", *broker.flags, "--device", device, "--remove")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == f"The calibration of {device} is taken back.\n"
 
 
 @pytest.mark.broker

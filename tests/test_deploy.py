@@ -15,12 +15,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from pipeline.readings import MAX_PAYLOAD_BYTES
+from pipeline.recordings import simulated
 
 if TYPE_CHECKING:
     from tests.conftest import Running
@@ -242,13 +245,16 @@ _INPUTS: Final = ["har/phone-a/samples", "har/phone-a/label", "har/phone-a/calib
 _OTHERS: Final = ["har/phone-b/samples", "har/phone-b/label", "har/phone-b/calibration"]
 _ANNOUNCEMENT: Final = "homeassistant/device/har_phone-a/config"
 TOPICS: Final = [
-    *_INPUTS, *_OTHERS, *_RESULT_TOPICS, "har/phone-b/activity", "har/status", "har/samples",
-    "har/phone-a/samples/x", "sensor-logger", "phyphox/phone-a", "homeassistant/status",
-    _ANNOUNCEMENT, "elsewhere",
+    *_INPUTS, *_OTHERS, *_RESULT_TOPICS, "har/phone-b/activity", "har/status", "har/load",
+    "har/samples", "har/phone-a/samples/x", "sensor-logger", "phyphox/phone-a",
+    "homeassistant/status", _ANNOUNCEMENT, "elsewhere",
 ]  # fmt: skip
 MAY_WRITE: Final = {
     "phone-a": {"har/phone-a/samples", "har/phone-a/label"},
-    "har-stream": {*_RESULT_TOPICS, "har/phone-b/activity", "har/status", _ANNOUNCEMENT},
+    "har-stream": {
+        *(*_RESULT_TOPICS, "har/phone-b/activity"),
+        *("har/status", "har/load", _ANNOUNCEMENT),
+    },
     "har-calibrate": {"har/phone-a/calibration", "har/phone-b/calibration"},
     "har-record": set(),
     "reader": set(),
@@ -286,12 +292,15 @@ MAY_READ: Final = {
         *("har/phone-a/samples", "har/phone-b/samples"),
         *("har/phone-a/calibration", "har/status", "homeassistant/status"),
     },
-    "har-calibrate": {"har/phone-a/samples", "har/phone-b/samples", "har/phone-a/info"},
+    "har-calibrate": {
+        *("har/phone-a/samples", "har/phone-b/samples"),
+        *("har/phone-a/info", "har/phone-a/calibration"),
+    },
     "har-record": {
         *("har/phone-a/samples", "har/phone-b/samples"),
         *("har/phone-a/label", "har/phone-a/calibration"),
     },
-    "reader": {*_RESULT_TOPICS, "har/phone-b/activity", "har/status"},
+    "reader": {*_RESULT_TOPICS, "har/phone-b/activity", "har/status", "har/load"},
     "home-assistant": {
         *("har/phone-a/activity", "har/phone-a/availability", "har/phone-b/activity"),
         *("har/status", "homeassistant/status", _ANNOUNCEMENT),
@@ -300,7 +309,10 @@ MAY_READ: Final = {
 PUBLISHED: Final = {
     "phone-a": ["har/phone-a/samples", "har/phone-a/label"],
     "phone-b": ["har/phone-b/samples"],
-    "har-stream": [*_RESULT_TOPICS, "har/phone-b/activity", "har/status", _ANNOUNCEMENT],
+    "har-stream": [
+        *(*_RESULT_TOPICS, "har/phone-b/activity"),
+        *("har/status", "har/load", _ANNOUNCEMENT),
+    ],
     "home-assistant": ["homeassistant/status"],
     "har-calibrate": ["har/phone-a/calibration"],
 }
@@ -335,6 +347,17 @@ def samples(first: int = 0, **changes: object) -> str:
     return json.dumps(message | changes)
 
 
+def stand_and_walk() -> NDArray[np.float64]:
+    """Return samples of somebody who stands and then walks, ``(600, 6)``."""
+    kinds = {"STANDING": 4.0, "WALKING": 8.0}
+    return np.vstack(
+        [
+            simulated.recordings(1, seconds=seconds, activity=activity)[0].stretches[0].samples
+            for activity, seconds in kinds.items()
+        ]
+    ).astype(np.float64)
+
+
 def test_har_stream_over_tls(
     broker: SecureBroker,
     visit: Callable[..., Guest],
@@ -365,6 +388,17 @@ def test_har_stream_over_tls(
     assert [topic for topic, _ in heard if "phone-b" in topic] == []
 
     # har-calibrate is heard; its password comes from the environment
+    calibrate = start_command(
+        "har-calibrate", *broker.flags("har-calibrate"), "--device", "phone-a",
+        HAR_PASSWORD=password_of("har-calibrate"),
+    )  # fmt: skip
+    calibrate.await_log("Stand still")
+    for number, part in enumerate(np.split(stand_and_walk(), 24)):
+        body = samples(192 + 25 * number, acc=part[:, :3].tolist(), gyro=part[:, 3:].tolist())
+        assert phone.publish("har/phone-a/samples", body) == "Success"
+    assert calibrate.process.wait(TIMEOUT_S) == 0, calibrate.log
+    assert "phone-a is calibrated" in calibrate.log
+    stream.await_log("phone-a: calibrated")
     done = run_command(
         "har-calibrate", *broker.flags("har-calibrate"), "--device", "phone-a", "--remove",
         HAR_PASSWORD=password_of("har-calibrate"),
@@ -377,6 +411,24 @@ def test_har_stream_over_tls(
         assert b"s3cret" not in arguments.read_bytes()
     assert stream.end() == 0
     assert "s3cret" not in stream.log
+
+
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+@pytest.mark.parametrize(("user", "may"), [("har-calibrate", True), ("har-record", False)])
+def test_whether_a_calibration_came_through(
+    broker: SecureBroker, run_command: "Run", protocol: str, user: str, may: bool
+) -> None:
+    """har-calibrate sees what the broker did, though no har-stream runs; MQTT 3.1.1 hides it."""
+    result = run_command(
+        "har-calibrate", *broker.flags(user), "--protocol", protocol, "--device", "phone-b",
+        "--remove", HAR_PASSWORD=password_of(user),
+    )  # fmt: skip
+    expected = (
+        "har-calibrate: the broker did not pass the removal on: may har-record write "
+        "har/phone-b/calibration, and read it?"
+    )
+    assert (result.returncode == 0, expected in result.stderr) == (may, not may)
+    assert ("is taken back" in result.stdout) == may
 
 
 @pytest.mark.parametrize("command", ["har-stream", "har-replay", "har-record", "har-calibrate"])

@@ -5,10 +5,11 @@ to that is tested in test_deploy.py.
 """
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.formats import FORMATS
@@ -98,6 +99,30 @@ def test_a_payload_names_no_topic(name: str, example: str) -> None:
     for sender in senders(topic, json.dumps(message).encode()):
         assert sender == name
         assert_harmless(sender)
+
+
+def may_be_in_a_name(character: str) -> bool:
+    """Return whether a character means nothing to MQTT, and is one that Unicode has or may have."""
+    never = ord(character) & 0xFFFE == 0xFFFE or "\ufdd0" <= character <= "\ufdef"
+    return not (character in "/+#" or unicodedata.category(character) in ("Cc", "Cs") or never)
+
+
+@given(names | st.text(min_size=60, max_size=70), st.integers(1, 10))
+@settings(max_examples=500)
+def test_what_a_name_may_be(name: str, times: int) -> None:
+    """A name of 1 to 64 characters is taken, whichever these are; else it is refused.
+
+    Not in it may be a topic's wildcards and separators, controls and what is no character, nor $ as
+    the first.
+    """
+    name *= times
+    taken = 1 <= len(name) <= 64 and name[0] != "$" and all(map(may_be_in_a_name, name))
+    if taken:
+        check_device(name)
+        return
+    with pytest.raises(MessageError) as rejected:
+        check_device(name)
+    assert rejected.value.reason == "device"
 
 
 @pytest.mark.parametrize("example", sorted(NAMED_BY_PAYLOAD))
