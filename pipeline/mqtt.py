@@ -1,6 +1,9 @@
 """The connection to the broker: bytes in and out. The only file that knows paho.
 
-Nothing happens on the network thread but putting a message on a queue; the caller takes them.
+paho connects, logs in, subscribes, keeps alive and connects again. Messages, publications and their
+acknowledgements pass it by, many at once, in the form that `packets` gives them: packet by packet
+they would cost more than all that is done with them. Nothing else happens on the network thread;
+the caller takes the messages.
 """
 
 import logging
@@ -11,22 +14,30 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 from uuid import uuid4
 
-from paho.mqtt.client import (
-    Client,
-    ConnectFlags,
-    DisconnectFlags,
-    MQTTMessage,
-)
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from pipeline import tls
+from pipeline.inbox import Inbox
+from pipeline.packets import (
+    Confirmation,
+    Message,
+    Outbox,
+    Publication,
+    Receipt,
+    acknowledgements,
+    split,
+)
 from pipeline.settings import BrokerSettings
 
 logger = logging.getLogger(__name__)
@@ -50,17 +61,117 @@ LASTING_REFUSALS: Final = {
 }
 """Answers to a login that will be the same the next time."""
 
+_REFUSED: Final = 128
+"""Reason codes from here on are refusals (MQTT 5, 2.4)"""
+
 _PROTOCOLS: Final = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQTTv5}
 
 
-@dataclass(frozen=True)
-class Message:
-    """What the broker delivered."""
+MOST_WAITING: Final = 20_000
+"""Messages that may wait to be taken before the broker is made to wait"""
+MOST_AT_ONCE: Final = 2_000
+"""Messages that are taken at once: some tenths of a second's work"""
+MOST_IN_FLIGHT: Final = 1_000
+"""Publications that may be on their way, if the broker does not say"""
+READ_BYTES: Final = 1 << 18
+HOLD_S: Final = 0.05
+"""While too much waits to be taken, the connection is left alone for so long at a time."""
 
-    topic: str
-    payload: bytes
-    received: float
-    """Seconds on the monotonic clock"""
+
+@dataclass(frozen=True)
+class Session:
+    """A session that the broker keeps while its client is away (MQTT 5)."""
+
+    client_id: str
+    expiry_s: int
+    """How long it is kept, in seconds"""
+    expected: bool
+    """The broker should have it already"""
+
+
+class _Client(Client):
+    """paho's client, reading all that has arrived at once; messages and confirmations pass it by.
+
+    paho reads from its socket by `_sock_recv` alone, and writes what `_packet_queue` is given.
+    """
+
+    def __init__(
+        self,
+        client_id: str,
+        protocol: MQTTProtocolVersion,
+        arrived: Callable[[list[Message | Confirmation]], None],
+        room: threading.Event,
+    ) -> None:
+        """Prepare a client.
+
+        Args:
+            client_id: its name with the broker.
+            protocol: MQTT version.
+            arrived: is called with messages and confirmations, on the network thread.
+            room: nothing is read while it is not set.
+        """
+        super().__init__(CallbackAPIVersion.VERSION2, client_id, protocol=protocol)
+        self._v5 = protocol == MQTTProtocolVersion.MQTTv5
+        self._arrived = arrived
+        self._room = room
+        self._rest = b""  # the beginning of a packet
+        self._foreign = b""  # packets for paho
+        self._end: OSError | None = None
+
+    def reconnect(self) -> MQTTErrorCode:
+        """Begin a connection."""
+        self._rest, self._foreign, self._end = b"", b"", None
+        return super().reconnect()
+
+    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
+        """Deal with all that has arrived."""
+        if not self._room.wait(HOLD_S):
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+        try:
+            data = super()._sock_recv(READ_BYTES)
+        except BlockingIOError:
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+        except OSError as error:
+            self._end = error
+            return super().loop_read()
+        if not data:
+            self._end = ConnectionError("the broker has closed the connection")
+            return super().loop_read()
+        packets, self._rest = split(self._rest + data, time.monotonic(), v5=self._v5)
+        own: list[Message | Confirmation] = []
+        for packet in packets:
+            if not isinstance(packet, bytes):
+                own.append(packet)
+                continue
+            self._hand_over(own)
+            own = []
+            self._foreign = packet
+            result = super().loop_read()
+            if result:
+                return result
+        self._hand_over(own)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def send(self, packets: bytes) -> None:
+        """Send packets after what was sent before; lost if there is no connection."""
+        if packets:
+            self._packet_queue(MessageType.PUBACK, packets, 0, 1)  # a kind that is left alone
+
+    def close(self) -> None:
+        """Give up the sockets that it keeps without a connection."""
+        self._reset_sockets()
+
+    def _hand_over(self, own: list[Message | Confirmation]) -> None:
+        if own:
+            self._arrived(own)
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if self._foreign:
+            part, self._foreign = self._foreign[:bufsize], self._foreign[bufsize:]
+            return part
+        if self._end is not None:
+            raise self._end
+        raise BlockingIOError
 
 
 class Connection:
@@ -73,41 +184,60 @@ class Connection:
         name: str,
         subscriptions: Sequence[str],
         status_topic: str | None = None,
+        session: Session | None = None,
+        most_waiting: int = MOST_WAITING,
+        shared_topics: Collection[str] = (),
     ) -> None:
         """Prepare the connection; `start` makes it.
 
         Args:
             settings: the broker and how to log in.
-            name: what the client id begins with.
+            name: what the client id begins with, but for a kept session's.
             subscriptions: topic filters, subscribed again whenever the connection is made.
             status_topic: retained ``online`` while connected, ``offline`` after (the last will).
+            session: a session that outlives the program, by MQTT 5; its messages are acknowledged
+                by `acknowledge` alone. Without one they are when they have come.
+            most_waiting: messages that may wait to be taken. What is more waits at the broker, at
+                QoS 1; at QoS 0 the oldest are dropped.
+            shared_topics: topics of many phones together, as `inbox` has to know.
         """
         self._settings = settings
         self._subscriptions = subscriptions
         self._status_topic = status_topic
-        self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._session = session
+        self._most_waiting = most_waiting
+        self._arrivals: queue.SimpleQueue[list[Message]] = queue.SimpleQueue()
+        self._inbox = Inbox(most_waiting, MOST_AT_ONCE, shared_topics)
+        self._room = threading.Event()
+        self._room.set()
+        self._n_arrived = 0  # counted on the network thread alone
+        self._n_fetched = 0  # of those, what the inbox has got; counted by the caller alone
         self._attempt = 0
         self._retry = True
         self._woken = False
         self._was_ready = False
-        self._linked = False  # there is a connection, and no failure of it was noted yet
+        self._reached = False  # there is a connection, and no failure of it was noted yet
         self._link_error: OSError | None = None
-        self._confirmation = threading.Condition()
-        self._n_published = 0
-        self._n_confirmed = 0
+        self._sending = threading.Condition()  # guards what follows
+        self._outbox = Outbox(v5=settings.protocol == "5")
+        self._most_in_flight = MOST_IN_FLIGHT
+        self._linked = False  # logged in, and no failure of it was noted yet
+        self._link_since = 0.0  # monotonic seconds
+        self._owed: dict[int, bool] = {}
+        """Messages to acknowledge, by packet identifier, in the order of their arrival, and whether
+        they may be"""
         self.ready = threading.Event()
         """Set while connected and subscribed"""
         self.failure: str | None = None
         """Why the last attempt to connect failed"""
         self._given_up = threading.Event()
-        self._refused: set[str] = set()
+        self._refused: set[int] = set()
         self._unsubscribed = threading.Event()
 
-        client_id = f"{name}-{uuid4().hex[:8]}"
-        self._client = Client(
-            CallbackAPIVersion.VERSION2, client_id, protocol=_PROTOCOLS[settings.protocol]
+        client_id = f"{name}-{uuid4().hex[:8]}" if session is None else session.client_id
+        self._client = _Client(
+            client_id, _PROTOCOLS[settings.protocol], self._on_arrivals, self._room
         )
-        self._client.max_inflight_messages_set(1000)
         if settings.username is not None:
             password = settings.password.get_secret_value() if settings.password else None
             self._client.username_pw_set(settings.username, password)
@@ -120,8 +250,6 @@ class Connection:
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_unsubscribe = self._on_unsubscribe
-        self._client.on_publish = self._on_publish
-        self._client.on_message = self._on_message
 
     @property
     def address(self) -> str:
@@ -146,7 +274,21 @@ class Connection:
                 raise ConnectionError(str(error)) from error
             if self._settings.insecure:
                 logger.warning("--insecure: anybody can pose as %s and read along", self.address)
-        self._client.connect_async(self._settings.broker, self._settings.port, KEEPALIVE_S)
+        broker, port = self._settings.broker, self._settings.port
+        if self._settings.protocol == "5":
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.ReceiveMaximum = self._most_waiting
+            if self._session is not None:
+                properties.SessionExpiryInterval = self._session.expiry_s
+            self._client.connect_async(
+                broker,
+                port,
+                KEEPALIVE_S,
+                clean_start=self._session is None,
+                properties=properties,
+            )
+        else:
+            self._client.connect_async(broker, port, KEEPALIVE_S)
         self._client.loop_start()
         while not (self.ready.wait(0.02) or self._woken):
             if self._given_up.is_set():
@@ -156,34 +298,84 @@ class Connection:
     def take(self, *, timeout_s: float, gather_s: float) -> list[Message]:
         """Return what has arrived, at least one message unless ``timeout_s`` passes or `wake`.
 
-        After the first message others may arrive for ``gather_s`` seconds.
+        After the first message others may arrive for ``gather_s`` seconds. When very much has
+        arrived, some of it is left for the next time, as `inbox` says.
         """
-        try:
-            messages = [self._messages.get(timeout=timeout_s)]
-        except queue.Empty:
-            return []
-        if gather_s:
-            time.sleep(gather_s)
-        messages += [self._messages.get() for _ in range(self._messages.qsize())]
-        return [message for message in messages if message is not None]
+        if not self._inbox:
+            try:
+                self._fetch(self._arrivals.get(timeout=timeout_s))
+            except queue.Empty:
+                return []
+            if gather_s:
+                time.sleep(gather_s)
+        for _ in range(self._arrivals.qsize()):
+            self._fetch(self._arrivals.get())
+        messages = self._inbox.take()
+        if len(self._inbox) > 2 * self._most_waiting:  # the broker knows no bound
+            self._room.clear()
+        else:
+            self._room.set()
+        if self._owed and self._session is None:
+            self.acknowledge(message.receipt for message in messages)
+        return messages
+
+    def _fetch(self, arrived: Sequence[Message]) -> None:
+        self._inbox.put(arrived)
+        self._n_fetched += len(arrived)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be taken."""
+        return self._n_arrived - self._n_fetched + len(self._inbox)
+
+    def take_dropped(self) -> Counter[str]:
+        """Return how many messages at QoS 0 were dropped since this was called last, by topic."""
+        dropped, self._inbox.dropped = self._inbox.dropped, Counter()
+        return dropped
+
+    def acknowledge(self, receipts: Iterable[Receipt]) -> None:
+        """Let the broker know that these messages need not be sent again.
+
+        It is told in the order of their arrival (MQTT 5, 4.6): of a message as soon as this was
+        called for all before it too. Those of an earlier connection are passed over; they come
+        again.
+        """
+        with self._sending:
+            for mid, received in receipts:
+                if mid in self._owed and received >= self._link_since:
+                    self._owed[mid] = True
+            mids = list(takewhile(self._owed.__getitem__, self._owed))
+            for mid in mids:
+                del self._owed[mid]
+            if self._linked:
+                self._client.send(acknowledgements(mids))
 
     def wake(self) -> None:
         """Let a waiting `take` or `start` return; may be called from a signal handler."""
         self._woken = True
-        self._messages.put(None)
+        self._arrivals.put([])
 
     def publish(self, topic: str, payload: bytes | str, *, retain: bool = False) -> None:
         """Send a message; while the connection is down it waits in memory."""
-        with self._confirmation:
-            self._n_published += 1
-        self._client.publish(topic, payload, AT_LEAST_ONCE, retain)
+        data = payload.encode() if isinstance(payload, str) else payload
+        self.publish_all([Publication(topic, data, retain)])
+
+    def publish_all(self, publications: Iterable[Publication]) -> None:
+        """Send messages in this order; while the connection is down they wait in memory."""
+        with self._sending:
+            self._outbox.add(publications)
+            self._send()
+
+    @property
+    def unconfirmed(self) -> list[Publication]:
+        """What was published and is not confirmed by the broker, in its order."""
+        with self._sending:
+            return self._outbox.publications
 
     def await_confirmations(self, most: int, *, timeout_s: float | None = None) -> bool:
         """Wait until at most ``most`` messages are unconfirmed; return whether it came to that."""
-        with self._confirmation:
-            return self._confirmation.wait_for(
-                lambda: self._n_published - self._n_confirmed <= most, timeout_s
-            )
+        with self._sending:
+            return self._sending.wait_for(lambda: len(self._outbox) <= most, timeout_s)
 
     def stop_receiving(self) -> None:
         """Unsubscribe; what the broker sent before has arrived when this returns."""
@@ -200,6 +392,7 @@ class Connection:
             delivered = self.await_confirmations(0, timeout_s=timeout_s)
         self._client.disconnect()
         self._client.loop_stop()
+        self._client.close()
         return delivered
 
     def _on_pre_connect(self, client: Client, userdata: object) -> None:
@@ -213,7 +406,10 @@ class Connection:
             self._link_error = error
 
     def _on_socket_open(self, client: Client, userdata: object, link: object) -> None:
-        self._linked = True
+        self._reached = True
+        with self._sending:
+            self._link_since = time.monotonic()
+            self._owed.clear()
         # Else small packets wait for the acknowledgement of the one before, up to 40 ms.
         if isinstance(link, socket.socket):
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -232,6 +428,13 @@ class Connection:
             return
         self._attempt = 0
         logger.info("connected to %s%s", self.address, " by TLS" if self._settings.tls else "")
+        if self._session is not None and not flags.session_present:
+            if self._session.expected or self._was_ready:
+                logger.warning("the broker has forgotten our session, and what it kept for us")
+        with self._sending:
+            self._linked = True
+            self._most_in_flight = getattr(properties, "ReceiveMaximum", MOST_IN_FLIGHT)
+            self._outbox.begin_again()
         if self._subscriptions:
             filters = [(topic, AT_LEAST_ONCE) for topic in self._subscriptions]
             client.subscribe(filters)
@@ -262,28 +465,12 @@ class Connection:
         self._unsubscribed.set()
 
     def _become_ready(self) -> None:
+        with self._sending:
+            self._send()
         if self._status_topic is not None:
             self.publish(self._status_topic, "online", retain=True)
         self._was_ready = True
         self.ready.set()
-
-    def _on_publish(
-        self,
-        client: Client,
-        userdata: object,
-        message_id: int,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        if reason.is_failure and str(reason) not in self._refused:  # MQTT 5 alone tells
-            self._refused.add(str(reason))
-            logger.error(
-                "%s refuses what is published: %s; may %s write there?",
-                self.address, reason, self._settings.username or "anybody",
-            )  # fmt: skip
-        with self._confirmation:
-            self._n_confirmed += 1
-            self._confirmation.notify_all()
 
     def _on_connect_fail(self, client: Client, userdata: object) -> None:
         error = sys.exception()  # paho calls this while it handles the error
@@ -309,7 +496,9 @@ class Connection:
     ) -> None:
         was_ready = self.ready.is_set()
         self.ready.clear()
-        if not self._linked or not reason.is_failure:
+        with self._sending:
+            self._linked = False
+        if not self._reached or not reason.is_failure:
             return
         if was_ready:
             self._fail(f"connection lost: {reason}")
@@ -338,7 +527,7 @@ class Connection:
 
     def _fail(self, why: str, *, lasting: bool = False) -> None:
         """Keep and log the reason, and draw the time until the next attempt, if there is one."""
-        self._linked = False
+        self._reached = False
         self.failure = why
         if not self._was_ready and (lasting or not self._retry):
             self._given_up.set()
@@ -351,5 +540,40 @@ class Connection:
         self._client.reconnect_delay_set(delay, delay)  # type: ignore[arg-type]
         logger.warning("no connection to %s: %s; next try in %.1f s", self.address, why, delay)
 
-    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
-        self._messages.put(Message(message.topic, bytes(message.payload), time.monotonic()))
+    def _on_arrivals(self, arrived: Sequence[Message | Confirmation]) -> None:
+        """Take what has come, on the network thread."""
+        messages = [one for one in arrived if isinstance(one, Message)]
+        confirmations = [one for one in arrived if isinstance(one, Confirmation)]
+        for confirmation in confirmations:
+            if confirmation.reason >= _REFUSED:  # MQTT 5 alone tells
+                self._log_refusal(confirmation.reason)
+        with self._sending:
+            mids = [message.mid for message in messages if message.mid]
+            if self._session is not None or self._owed or self.waiting > self._most_waiting:
+                self._owed |= dict.fromkeys(mids, False)
+            else:
+                self._client.send(acknowledgements(mids))
+            for confirmation in confirmations:
+                self._outbox.confirm(confirmation.mid)
+            if confirmations:
+                self._send()
+                self._sending.notify_all()
+        if messages:
+            self._n_arrived += len(messages)
+            self._arrivals.put(messages)
+
+    def _log_refusal(self, reason: int) -> None:
+        if reason in self._refused:
+            return
+        self._refused.add(reason)
+        logger.error(
+            "%s refuses what is published: %s; may %s write there?",
+            self.address,
+            ReasonCode(PacketTypes.PUBACK, identifier=reason),
+            self._settings.username or "anybody",
+        )
+
+    def _send(self) -> None:
+        """Send what may be sent."""
+        if self._linked:
+            self._client.send(self._outbox.packets(self._most_in_flight))

@@ -26,8 +26,9 @@ from rich.logging import RichHandler
 from rich.text import Text
 
 from pipeline.formats import native
-from pipeline.mqtt import Connection, Message
+from pipeline.mqtt import Connection
 from pipeline.orientation import decode_calibration
+from pipeline.packets import Message
 from pipeline.readings import Label, MessageError, Readings, Sensor, check_device
 from pipeline.recordings import parquet
 from pipeline.recordings.labelled import Header, activity_name, software

@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pipeline.mqtt import STATUS_TOPIC, Connection, Message
+from pipeline.mqtt import STATUS_TOPIC, Connection
 from pipeline.offline import Passage
+from pipeline.packets import Message
 from pipeline.readings import Readings, Sensor
 from pipeline.recordings import hapt, simulated, uci_har
 from pipeline.recordings.labelled import LabelledRecording

@@ -220,8 +220,25 @@ class StreamSettings(BrokerSettings):
     )
     home_assistant: bool = Field(False, description="announce phones to Home Assistant")
     retry: bool = Field(True, description="keep trying while the broker cannot be reached")
+    state: Path | None = Field(
+        None, description="folder for the state: nothing is lost by a crash (QoS 1, MQTT 5)"
+    )
+    checkpoint: PositiveFloat = Field(1.0, description="seconds from one saved state to the next")
+    reset_state: bool = Field(False, description="begin anew in place of the saved state")
+    session_expiry: int = Field(
+        604_800,
+        ge=1,
+        le=0xFFFF_FFFF,
+        description="seconds for which the broker keeps messages for a --state that is not running",
+    )
     tick: PositiveFloat = Field(
         0.02, description="seconds between two passes over what has arrived"
+    )
+    max_waiting: int = Field(
+        20_000,
+        ge=1,
+        le=0xFFFF,
+        description="messages that may wait here; more wait at the broker (QoS 0: are dropped)",
     )
     batch_size: PositiveInt = Field(64, description="most windows in one call of the model")
     threads: PositiveInt = Field(1, description="threads within one call of the model")
@@ -241,6 +258,25 @@ class StreamSettings(BrokerSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages to log"
     )
+
+    @model_validator(mode="after")
+    def _durable(self) -> Self:
+        """Speak the version of MQTT that a kept state needs.
+
+        Raises:
+            ValueError: settings do not go together.
+        """
+        if self.state is None:
+            if self.reset_state:
+                raise ValueError("reset-state: which? Name the folder with --state")
+        elif "protocol" not in self.model_fields_set:
+            self.protocol = "5"
+        elif self.protocol != "5":
+            raise ValueError(
+                f"protocol = {self.protocol!r}: --state needs 5, by which the broker is told how "
+                "much it may send before it is acknowledged"
+            )
+        return self
 
 
 class CalibrateSettings(BrokerSettings):

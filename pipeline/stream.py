@@ -5,35 +5,40 @@ import re
 import signal
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from importlib.metadata import version
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from pipeline import homeassistant
+from pipeline import homeassistant, results
+from pipeline.checkpoint import RESET, CheckpointError, StateFolder
 from pipeline.classifier import Classifier, ModelError, find_model
 from pipeline.formats import FORMATS, native
-from pipeline.mqtt import STATUS_TOPIC, Connection, Message
+from pipeline.keeper import Keeper
+from pipeline.mqtt import MOST_AT_ONCE, STATUS_TOPIC, Connection, Session
 from pipeline.orientation import decode_calibration
+from pipeline.packets import Message, Publication
 from pipeline.placements import PlacementError, Placements
 from pipeline.plausibility import ADVICE
 from pipeline.readings import MessageError, Readings
-from pipeline.recognizer import LOW_RATE_HZ, Prediction, Recognised, Recognizer
+from pipeline.recognizer import LOW_RATE_HZ, Recognised, Recognizer, StateError
 from pipeline.settings import StreamSettings, from_command_line
 from pipeline.subscriptions import Route, Subscription, SubscriptionError, parse, route
+from pipeline.workload import Load, Losses, Rejections
 
 logger = logging.getLogger(__name__)
 
-LOG_INTERVAL_S: Final = 10.0
-"""Trouble of one kind is logged at most this often."""
 DELIVERY_TIMEOUT_S: Final = 5.0
 HOUSEKEEPING_S: Final = 1.0
 INFO_S: Final = 30.0
 """What is known of a phone is looked at this often."""
+LOAD_TOPIC: Final = "har/load"
+MOST_UNCONFIRMED: Final = 20_000
+"""While the broker has not confirmed so many results, no more are made."""
 
 WARNINGS: Final = ADVICE | {
     "low-rate": f"a sensor sends fewer than {LOW_RATE_HZ:.0f} samples a second: "
@@ -43,6 +48,9 @@ WARNINGS: Final = ADVICE | {
 MISSING: Final = (
     "accelerometer, with gravity, and gyroscope are both needed: switch it on in the app"
 )
+
+_CORE: Final = "core."
+"""In a state's names, before those of the recognizer"""
 
 CALIBRATION_TOPIC: Final = "har/+/calibration"
 CALIBRATION: Final = re.compile("har/(?P<device>[^/]+)/calibration")
@@ -59,9 +67,9 @@ class Phone:
     online: bool = False
     published: float = 0.0
     """Monotonic seconds when its activity was published last"""
-    activity: bytes | None = None
+    activity: Publication | None = None
     """What was published then"""
-    info: bytes | None = None
+    info: Publication | None = None
     """What was published of it last"""
     info_due: float = 0.0
     """Monotonic seconds when that may have changed"""
@@ -80,12 +88,13 @@ class Stream:
         *,
         subscriptions: Sequence[Subscription],
         placements: Placements,
+        keeper: Keeper | None = None,
     ) -> None:
-        """Join a loaded model with a connection."""
+        """Join a loaded model with a connection, and with a keeper if nothing may be lost."""
         self._settings = settings
         self._classifier = classifier
         self._connection = connection
-        self._subscriptions = subscriptions
+        self._route = lru_cache(settings.max_devices)(partial(_sample_route, subscriptions))
         self._placements = placements
         self._recognizer = Recognizer(
             classifier,
@@ -94,12 +103,15 @@ class Stream:
             max_devices=settings.max_devices,
             lateness_s=settings.lateness,
         )
+        self._keeper = keeper
         self._phones: dict[str, Phone] = {}
-        self._rejections = RejectionLog()
-        self._dropped: Counter[str] = Counter()
-        self._dropped_logged: Counter[str] = Counter()
-        self._next_dropped_log = 0.0
+        self._results: list[Publication] = []  # to be published at the end of a tick
+        self._rejections = Rejections()
+        self._late = Losses("samples that came again or too late (see --lateness)")
+        self._crowded_out = Losses("messages at QoS 0, the oldest of who sent most")
+        self._load = Load(settings.max_waiting, time.monotonic())
         self._n_predictions = 0
+        self._hearing_since: float | None = None  # monotonic seconds; None while nothing can come
         self._stopping = False
 
     def stop(self) -> None:
@@ -111,34 +123,100 @@ class Stream:
         """Classify what arrives until `stop`."""
         next_housekeeping = 0.0
         while not self._stopping:
-            self._tick(
-                self._connection.take(timeout_s=HOUSEKEEPING_S, gather_s=self._settings.tick)
-            )
+            if self._connection.await_confirmations(MOST_UNCONFIRMED, timeout_s=HOUSEKEEPING_S):
+                self._tick(
+                    self._connection.take(timeout_s=HOUSEKEEPING_S, gather_s=self._settings.tick)
+                )
             now = time.monotonic()
             if now >= next_housekeeping:
                 self._keep_house(now)
                 next_housekeeping = now + HOUSEKEEPING_S
+            if self._keeper is not None:
+                self._keep_state(self._keeper, now)
+        if self._keeper is not None:
+            self._leave(self._keeper)
+            return
         self._connection.stop_receiving()
         while messages := self._connection.take(timeout_s=0.1, gather_s=0.0):
             self._tick(messages)
-        self._publish(self._recognizer.finish(list(self._phones)))
+        self._gather(self._recognizer.finish(list(self._phones)))
+        self._publish()
+
+    def state(self) -> dict[str, object]:
+        """Return all that would be lost with the program."""
+        phones = [
+            {
+                "device": device,
+                "format": phone.route.format.name,
+                "topic": phone.route.topic,
+                "named": phone.route.device is not None,
+                "online": phone.online,
+                "activity": phone.activity,
+                "info": phone.info,
+                "problems": phone.problems,
+            }
+            for device, phone in self._phones.items()
+        ]
+        core = {_CORE + name: value for name, value in self._recognizer.state().items()}
+        return core | {
+            "phones": phones,
+            "placements": self._placements.state(),
+            "unconfirmed": self._connection.unconfirmed,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned.
+
+        Raises:
+            StateError: it belongs to another model or other settings.
+        """
+        self._recognizer.restore(
+            {name.removeprefix(_CORE): state[name] for name in state if name.startswith(_CORE)}
+        )
+        self._placements.restore(state["placements"])
+        now = time.monotonic()
+        for known in state["phones"]:
+            device = known["device"]
+            route = Route(
+                FORMATS[known["format"]], device if known["named"] else None, known["topic"]
+            )
+            self._phones[device] = Phone(
+                route,
+                last_seen=now,
+                online=known["online"],
+                published=now,
+                activity=msgspec.convert(known["activity"], Publication | None),
+                info=msgspec.convert(known["info"], Publication | None),
+                problems=tuple(known["problems"]),
+            )
+            self._place(device)
+        self._connection.publish_all(
+            msgspec.convert(state["unconfirmed"], list[Publication], builtin_types=(bytes,))
+        )
 
     def summary(self) -> str:
         """What the run came to, in a line."""
         counts = self._recognizer.counts
         return (
             f"{self._n_predictions} predictions from {counts['samples']} samples; "
-            f"{self._dropped.total()} repeated or late samples, {counts['gaps']} gaps, "
+            f"{self._late.total} repeated or late samples, {counts['gaps']} gaps, "
             f"{self._rejections}"
         )
 
-    def _tick(self, messages: Iterable[Message]) -> None:
+    def _tick(self, messages: Sequence[Message]) -> None:
         readings = list(self._readings(messages))
-        self._publish(self._recognizer.push(readings, received=time.time()))
+        self._gather(self._recognizer.push(readings, received=time.time()))
+        self._publish()
+        self._load.add(messages, time.monotonic())
 
     def _readings(self, messages: Iterable[Message]) -> Iterable[Readings]:
         """Yield the readings of the messages that can be used; count and log the others."""
         for message in messages:
+            if self._keeper is not None:
+                known = self._keeper.knows(message)
+                self._keeper.note(message)
+                if known:
+                    continue
             try:
                 yield from self._used(message)
             except MessageError as error:
@@ -150,25 +228,32 @@ class Stream:
         Raises:
             MessageError: nothing of it can be used.
         """
+        found = self._route(message.topic)
+        if found is None:
+            self._obey(message)
+            return []
+        readings = [one for one in found.decode(message.payload) if isinstance(one, Readings)]
+        now_s = time.time()
+        for one in readings:
+            _check_clock(one, now_s, self._settings.max_ahead)
+        for one in readings:
+            self._recognizer.admit(one.device)  # and met at once, or it would never be forgotten
+            self._meet(one, found, message)
+        return readings
+
+    def _obey(self, message: Message) -> None:
+        """Let a message take effect that brings no samples.
+
+        Raises:
+            MessageError: it cannot be used.
+        """
         calibrated = CALIBRATION.fullmatch(message.topic)
         if calibrated is not None:
             self._calibrate(calibrated["device"], message)
-            return []
-        if message.topic == homeassistant.BIRTH_TOPIC:
-            if self._settings.home_assistant and message.payload == b"online":
+        elif message.topic == homeassistant.BIRTH_TOPIC and message.payload == b"online":
+            if self._settings.home_assistant:
                 for device in self._phones:
                     self._announce(device)
-            return []
-        found = route(self._subscriptions, message.topic)
-        if found is None:  # the broker is free to send what nobody asked for
-            return []
-        readings = [one for one in found.decode(message.payload) if isinstance(one, Readings)]
-        for one in readings:
-            self._check_clock(one)
-            self._recognizer.admit(one.device)
-        for one in readings:
-            self._meet(one, found, message)
-        return readings
 
     def _meet(self, reading: Readings, found: Route, message: Message) -> None:
         """Note that a phone has sent something."""
@@ -177,6 +262,7 @@ class Stream:
         if phone is None:
             phone = self._phones[device] = Phone(found, message.received)
             logger.info("%s: here, %s on %s", device, found.format.name, message.topic)
+            self._placements.meet(device)
             self._place(device)
             if self._settings.home_assistant:
                 self._announce(device)
@@ -185,7 +271,7 @@ class Stream:
             self._place(device)
         if not phone.online:
             phone.online = True
-            self._connection.publish(f"har/{device}/availability", "online", retain=True)
+            self._results.append(results.availability(device, online=True))
 
     def _calibrate(self, device: str, message: Message) -> None:
         rotation = decode_calibration(message.payload)
@@ -209,79 +295,45 @@ class Stream:
             version=version("har-stream"),
             heartbeat_s=self._settings.heartbeat,
         )
-        self._connection.publish(topic, payload, retain=True)
+        self._results.append(Publication(topic, payload, retain=True))
 
-    def _check_clock(self, reading: Readings) -> None:
-        """Refuse samples of the future: every true one after them would be late."""
-        if reading.clock == "boot":
-            return
-        ahead_s = float(reading.times.max()) - time.time()
-        if ahead_s > self._settings.max_ahead:
-            raise MessageError("time", f"{ahead_s:.0f} s ahead of this machine's clock")
+    def _publish(self) -> None:
+        """Publish what was gathered."""
+        if self._results:
+            self._connection.publish_all(self._results)
+            self._results = []
 
-    def _publish(self, recognised: Recognised) -> None:
-        self._dropped += recognised.dropped
-        for prediction in recognised.predictions:
-            self._connection.publish(
-                f"har/{prediction.device}/prediction", self._prediction_payload(prediction)
-            )
+    def _gather(self, recognised: Recognised) -> None:
+        """Put what was recognised into messages."""
+        self._late.add(recognised.dropped, time.monotonic())
+        self._results += results.predictions(recognised.predictions, self._classifier)
         self._n_predictions += len(recognised.predictions)
         for device, change in recognised.changes:
-            payload = msgspec.json.encode(
-                {
-                    "device": device,
-                    "activity": change.activity,
-                    "since": round(change.since, 6),
-                    "probability": round(change.probability, 7),
-                }
-            )
             logger.info("%s: %s (%.2f)", device, change.activity, change.probability)
-            self._publish_activity(device, payload)
-        for device, episode in recognised.episodes:
-            payload = msgspec.json.encode(
-                {
-                    "device": device,
-                    "activity": episode.activity,
-                    "start": round(episode.start, 6),
-                    "end": round(episode.end, 6),
-                    "probability": round(episode.probability, 7),
-                }
-            )
-            self._connection.publish(f"har/{device}/episode", payload)
-
+            self._tell_activity(device, results.activity(device, change))
+        self._results += [results.episode(device, one) for device, one in recognised.episodes]
         for device, problems in recognised.problems:
             phone = self._phones[device]
             for problem in set(problems) - set(phone.problems):
                 logger.warning("%s: %s: %s", device, problem, WARNINGS[problem])
             phone.problems, phone.info_due = problems, 0.0
 
-    def _prediction_payload(self, prediction: Prediction) -> bytes:
-        probabilities = [round(float(p), 7) for p in prediction.probabilities]
-        activities = self._classifier.activities
-        payload: dict[str, object] = {
-            "device": prediction.device,
-            "start": round(prediction.start, 6),
-            "end": round(prediction.end, 6),
-            "activity": activities[prediction.label],
-            "probability": probabilities[prediction.label],
-            "probabilities": dict(zip(activities, probabilities, strict=True)),
-            "model": self._classifier.card.identity,
-        }
-        if prediction.settling:
-            payload["settling"] = True
-        return msgspec.json.encode(payload)
-
-    def _publish_activity(self, device: str, payload: bytes) -> None:
-        self._connection.publish(f"har/{device}/activity", payload, retain=True)
+    def _tell_activity(self, device: str, publication: Publication) -> None:
+        self._results.append(publication)
         phone = self._phones[device]
-        phone.published, phone.activity = time.monotonic(), payload
+        phone.published, phone.activity = time.monotonic(), publication
 
     def _keep_house(self, now: float) -> None:
         """Publish heartbeats and infos, log drops, see which phones have fallen silent."""
-        self._log_dropped(now)
+        self._tell_load(now)
+        if not self._connection.ready.is_set() or self._connection.waiting > MOST_AT_ONCE:
+            self._hearing_since = None  # a phone may have spoken, and we have not heard it yet
+            return
+        if self._hearing_since is None:
+            self._hearing_since = now
         silent, forgotten = [], []
         for device, phone in self._phones.items():
-            silence = now - phone.last_seen
+            silence = now - max(phone.last_seen, self._hearing_since)
             if phone.online and silence > self._settings.offline_after:
                 silent.append(device)
             if silence > self._settings.forget_after:
@@ -289,25 +341,59 @@ class Stream:
             if not phone.online:
                 continue
             if phone.activity is not None and now - phone.published >= self._settings.heartbeat:
-                self._publish_activity(device, phone.activity)
+                self._tell_activity(device, phone.activity)
             if now >= phone.info_due:
-                self._publish_info(device, phone, now)
-        self._publish(self._recognizer.finish(silent))
+                self._tell_info(device, phone, now)
+        self._gather(self._recognizer.finish(silent))
         for device in silent:
             self._phones[device].online = False
-            self._connection.publish(f"har/{device}/availability", "offline", retain=True)
+            self._results.append(results.availability(device, online=False))
         self._recognizer.forget(forgotten)
         for device in forgotten:
             del self._phones[device]
             self._placements.forget(device)
+        self._publish()
 
-    def _publish_info(self, device: str, phone: Phone, now: float) -> None:
+    def _keep_state(self, keeper: Keeper, now: float) -> None:
+        """Acknowledge what a checkpoint holds, and begin another when it is time."""
+        self._connection.acknowledge(keeper.settled(now))
+        if keeper.due(now):
+            keeper.begin(self.state(), now)
+
+    def _leave(self, keeper: Keeper) -> None:
+        """Save the state for the next start; what waits stays with the broker until then."""
+        self._connection.await_confirmations(0, timeout_s=DELIVERY_TIMEOUT_S)
+        now = time.monotonic()
+        self._connection.acknowledge(keeper.settled(now, wait=True))
+        keeper.begin(self.state(), now)
+        self._connection.acknowledge(keeper.settled(now, wait=True))
+
+    def _tell_load(self, now: float) -> None:
+        """Publish how much waits, and how old what is published is; warn of too much."""
+        waiting = self._connection.waiting
+        self._load.watch(waiting)
+        self._crowded_out.add(self._connection.take_dropped(), now)
+        report = self._load.report(now)
+        if report is None:
+            return
+        report |= {
+            "phones": len(self._phones),
+            "waiting": waiting,
+            "unconfirmed": len(self._connection.unconfirmed),
+            "dropped": self._crowded_out.total,
+            "rejected": self._rejections.total,
+        }
+        if self._keeper is not None:
+            report["unsaved"] = self._keeper.unsaved
+        self._connection.publish(LOAD_TOPIC, msgspec.json.encode(report), retain=True)
+
+    def _tell_info(self, device: str, phone: Phone, now: float) -> None:
         """Tell what is known of a phone, if it is news."""
         placement = self._placements.of(device)
         rates_hz = self._recognizer.rates_hz(device)
         lacks = self._recognizer.lacks(device)
         problems = [*phone.problems, *(f"no-{sensor.replace('_', '-')}" for sensor in lacks)]
-        info = msgspec.json.encode(
+        payload = msgspec.json.encode(
             {
                 "device": device,
                 "topic": phone.route.topic,
@@ -320,51 +406,23 @@ class Stream:
                 "advice": [WARNINGS.get(problem, MISSING) for problem in problems],
             }
         )
+        info = Publication(f"har/{device}/info", payload, retain=True)
         if info != phone.info:
             phone.info = info
-            self._connection.publish(f"har/{device}/info", info, retain=True)
+            self._results.append(info)
         phone.info_due = now + (INFO_S if rates_hz else HOUSEKEEPING_S)
 
-    def _log_dropped(self, now: float) -> None:
-        if self._dropped == self._dropped_logged or now < self._next_dropped_log:
-            return
-        news = self._dropped - self._dropped_logged
-        logger.warning(
-            "dropped samples that came again or too late (see --lateness): %s",
-            ", ".join(f"{device} {n}" for device, n in news.most_common(5)),
-        )
-        self._dropped_logged = self._dropped.copy()
-        self._next_dropped_log = now + LOG_INTERVAL_S
+
+def _sample_route(subscriptions: Sequence[Subscription], topic: str) -> Route | None:
+    """Return what a topic says of a message, None if it brings no samples."""
+    return None if CALIBRATION.fullmatch(topic) else route(subscriptions, topic)
 
 
-class RejectionLog:
-    """Counts rejected messages by reason, and logs each reason now and then."""
-
-    def __init__(self) -> None:
-        """Begin with nothing rejected."""
-        self._counts: Counter[str] = Counter()
-        self._logged: dict[str, float] = {}
-
-    def add(self, message: Message, error: MessageError) -> None:
-        """Count a message; log it unless one for the same reason was logged just before."""
-        self._counts[error.reason] += 1
-        if message.received - self._logged.get(error.reason, -float("inf")) < (LOG_INTERVAL_S):
-            return
-        self._logged[error.reason] = message.received
-        logger.warning(
-            "rejected a message on %.100r (%s, %d so far): %s",
-            message.topic,
-            error.reason,
-            self._counts[error.reason],
-            error,
-        )
-
-    def __str__(self) -> str:
-        """Return the counts for people."""
-        by_reason = ", ".join(f"{reason} {n}" for reason, n in sorted(self._counts.items()))
-        return f"{self._counts.total()} rejected messages" + (
-            f" ({by_reason})" if by_reason else ""
-        )
+def _check_clock(reading: Readings, now_s: float, most_ahead_s: float) -> None:
+    """Refuse samples of the future: every true one after them would be late."""
+    ahead_s = reading.times[reading.times.argmax()] - now_s  # a third of what max() takes
+    if ahead_s > most_ahead_s and reading.clock == "epoch":
+        raise MessageError("time", f"{ahead_s:.0f} s ahead of this machine's clock")
 
 
 def list_formats() -> None:
@@ -388,18 +446,46 @@ def main() -> None:
             find_model(settings.model), threads=settings.threads, batch_size=settings.batch_size
         )
         subscriptions = [parse(text) for text in [*settings.subscribe, f"{native.TOPIC}=native"]]
-        placements = Placements(settings.convention, settings.frame)
-    except (ModelError, SubscriptionError, PlacementError) as error:
+        placements = Placements(
+            settings.convention, settings.frame, max_devices=settings.max_devices
+        )
+        folder = None if settings.state is None else StateFolder(settings.state)
+        if folder is not None and settings.reset_state:
+            folder.discard()
+        state = None if folder is None else folder.load()
+    except (ModelError, SubscriptionError, PlacementError, CheckpointError) as error:
         sys.exit(f"har-stream: {error}")
     topics = [*(one.filter for one in subscriptions), CALIBRATION_TOPIC]
     if settings.home_assistant:
         topics.append(homeassistant.BIRTH_TOPIC)
+    session = None
+    if folder is not None:
+        session = Session(folder.client_id, settings.session_expiry, expected=state is not None)
     connection = Connection(
-        settings, name="har-stream", subscriptions=topics, status_topic=STATUS_TOPIC
+        settings,
+        name="har-stream",
+        subscriptions=topics,
+        status_topic=STATUS_TOPIC,
+        session=session,
+        most_waiting=settings.max_waiting,
+        shared_topics=[one.filter for one in subscriptions if not set("+#") & set(one.filter)],
     )
+    keeper = None if folder is None else Keeper(folder, period_s=settings.checkpoint)
     stream = Stream(
-        settings, classifier, connection, subscriptions=subscriptions, placements=placements
+        settings,
+        classifier,
+        connection,
+        subscriptions=subscriptions,
+        placements=placements,
+        keeper=keeper,
     )
+    if keeper is not None and state is not None:
+        try:
+            stream.restore(state)
+        except StateError as error:
+            sys.exit(f"har-stream: {settings.state}: {error}; {RESET}")
+        keeper.restore(state)
+        logger.info("going on from %s, %d phones", settings.state, len(state["phones"]))
 
     def stop(signum: int, frame: FrameType | None) -> None:
         stream.stop()

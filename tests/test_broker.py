@@ -11,7 +11,8 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.broker import HOST, embedded_broker
-from pipeline.mqtt import Connection, Message
+from pipeline.mqtt import Connection
+from pipeline.packets import Message
 from pipeline.settings import BrokerSettings
 
 TIMEOUT_S = 10.0

@@ -14,7 +14,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from pipeline.mqtt import Message
+from pipeline.packets import Message
 from pipeline.readings import MessageError
 from pipeline.record import Recorder, decode_label
 from pipeline.recordings import parquet

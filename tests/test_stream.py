@@ -629,3 +629,51 @@ def test_help(run_command: "Run") -> None:
     assert len(StreamSettings.model_fields) + 1 == len(settings)  # one line each, and --help's
     assert "default: 64" in result.stdout
     assert "20 ms" in result.stdout
+
+
+def test_calibrations_of_phones_that_are_not_there(
+    own_mosquitto: "Mosquitto",
+    join: Callable[..., Phone],
+    start_command: "Start",
+    tiny_model: "Path",
+) -> None:
+    """Of them so many are kept as phones are served; that of a phone which sends is kept always."""
+    own_mosquitto.start()
+    phone = join(own_mosquitto)
+    running = start_command(
+        "har-stream", *own_mosquitto.flags, "--model", str(tiny_model), "--max-devices", "1"
+    )
+    own_mosquitto.await_har_stream()
+    calibration = json.dumps({"v": 1, "rotation": [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]})
+    for name in ("invented-1", "invented-2"):
+        phone.publish(f"har/{name}/calibration", calibration, retain=True)
+    running.await_log("rejected a message on 'har/invented-2/calibration' (devices, 1 so far)")
+    phone.send(prepared_rows(25))
+    phone.await_message(f"har/{phone.device}/availability", b"online")
+    phone.publish(f"har/{phone.device}/calibration", calibration, retain=True)
+    while json.loads(phone.await_message(f"har/{phone.device}/info")[0])["frame"] != "calibrated":
+        pass
+
+
+def test_a_refused_message_takes_no_place(
+    own_mosquitto: "Mosquitto",
+    join: Callable[..., Phone],
+    start_command: "Start",
+    tiny_model: "Path",
+) -> None:
+    """Who sends samples of which some are of the future does not count as a phone."""
+    own_mosquitto.start()
+    phone = join(own_mosquitto)
+    running = start_command(
+        "har-stream", *own_mosquitto.flags, "--model", str(tiny_model), "--max-devices", "1",
+        "--subscribe", "sensor-logger=sensor-logger",
+    )  # fmt: skip
+    own_mosquitto.await_har_stream()
+    message = json.loads(sensor_logger(raw_rows(25), first=0, device="ghost"))
+    for entry in message["payload"]:
+        if entry["name"] == "gyroscope":  # the others would be taken
+            entry["time"] = 4_000_000_000 * 10**9
+    phone.publish("sensor-logger", json.dumps(message))
+    running.await_log("s ahead of this machine's clock")
+    phone.send(prepared_rows(128))
+    assert len(phone.predictions(1)) == 1

@@ -436,7 +436,7 @@ def measure(options: Options) -> list[Figure]:
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as name:
         motion = Path(name) / "motion.npy"
-        np.save(motion, _motion(options.data))
+        np.save(motion, recorded_motion(options.data))
         models = present_models(options.models)
         # The default model first.
         models.sort(key=lambda model: model[0] != StreamSettings.model_fields["model"].default)
@@ -447,7 +447,7 @@ def measure(options: Options) -> list[Figure]:
     return figures
 
 
-def _motion(data: Path | None) -> NDArray[np.float64]:
+def recorded_motion(data: Path | None) -> NDArray[np.float64]:
     """Return ``(n, n_samples, 6)``: raw recordings, or simulated motion where there are none."""
     found: Sequence[Recording]
     try:

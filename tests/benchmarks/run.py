@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 import calibration
+import checkpoint
 import data_set
 import decisions
 import end_to_end
@@ -33,6 +34,7 @@ BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "resampling": resampling.measure,
     "end_to_end": end_to_end.measure,
     "load": load.measure,
+    "checkpoint": checkpoint.measure,
     "training": training.measure,
     "plausibility": plausibility.measure,
     "calibration": calibration.measure,

@@ -28,10 +28,11 @@ class StageError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """A class that does a stage's work."""
+    """A class, or a module of functions, that does a stage's work."""
 
     module: str
-    name: str
+    name: str = ""
+    """Of the class; empty for the module itself"""
     methods: str = r"[^_]\w*"
     """Regular expression of the methods that count: all public ones"""
 
@@ -49,8 +50,7 @@ STAGES: Final[Mapping[str, tuple[Place, ...]]] = {
     ),
     "publish": (
         Place("pipeline.mqtt", "Connection", r"publish\w*"),
-        # Encoding, too, is publishing; no other class does it.
-        Place("pipeline.stream", "Stream", r"_\w*(publish|payload)\w*"),
+        Place("pipeline.results"),
     ),
 }
 """Stages in their order, and what each is made of"""
@@ -107,7 +107,8 @@ def install(clock: StageClock, stages: Mapping[str, Iterable[Place]] = STAGES) -
     for stage, places in stages.items():
         for place in places:
             try:
-                owner = getattr(importlib.import_module(place.module), place.name)
+                owner = importlib.import_module(place.module)
+                owner = getattr(owner, place.name) if place.name else owner
             except (ImportError, AttributeError) as error:
                 raise StageError(f"{stage}: {error}; name in {__file__} what does it now") from None
             methods = {

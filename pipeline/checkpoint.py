@@ -1,0 +1,199 @@
+"""The state on disk: a checkpoint, written so that a crash leaves the old one or the new one.
+
+A checkpoint is one file: a header with a checksum, then MessagePack. What is in it, and when one is
+written, is decided in `stream`.
+"""
+
+import fcntl
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from struct import Struct
+from typing import Any, Final, Self
+from uuid import uuid4
+from zlib import crc32
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+_log = logging.getLogger(__name__)
+
+VERSION: Final = 1
+"""Of what a checkpoint holds; to be raised whenever something in it changes its meaning"""
+
+_MAGIC: Final = b"har-stream state"
+_HEADER: Final = Struct("<16sIIQ")
+"""Magic, version, CRC-32 and length of what follows"""
+
+RESET: Final = "--reset-state begins anew, without what was under way"
+"""What to do about a state that cannot be used"""
+
+CHECKPOINT: Final = "checkpoint"
+_CLIENT_ID: Final = "client-id"
+_LOCK: Final = "lock"
+
+
+class CheckpointError(Exception):
+    """The folder or the checkpoint cannot be used; whoever runs the program can mend it."""
+
+
+class _Array(msgspec.Struct, array_like=True):
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+class _Contents(msgspec.Struct):
+    arrays: dict[str, _Array]
+    values: dict[str, Any]
+
+
+_decoder = msgspec.msgpack.Decoder(_Contents)
+
+
+def encode(state: Mapping[str, Any]) -> bytes:
+    """Return a state of arrays, and of values that MessagePack can hold, as a checkpoint."""
+    arrays = {name: one for name, one in state.items() if isinstance(one, np.ndarray)}
+    contents = msgspec.msgpack.encode(
+        _Contents(
+            {name: _packed(array) for name, array in arrays.items()},
+            {name: one for name, one in state.items() if name not in arrays},
+        )
+    )
+    return _HEADER.pack(_MAGIC, VERSION, crc32(contents), len(contents)) + contents
+
+
+def decode(data: bytes) -> dict[str, Any]:
+    """Return the state that `encode` was given.
+
+    Raises:
+        CheckpointError: the data are something else, damaged, or of another version.
+    """
+    if len(data) < _HEADER.size:
+        raise CheckpointError("is damaged: it is cut off")
+    magic, version, checksum, length = _HEADER.unpack_from(data)
+    if magic != _MAGIC:
+        raise CheckpointError("is no checkpoint of har-stream, or damaged")
+    if version != VERSION:
+        raise CheckpointError(f"is of version {version}, this har-stream's are of {VERSION}")
+    contents = memoryview(data)[_HEADER.size :]
+    if len(contents) != length or crc32(contents) != checksum:
+        raise CheckpointError("is damaged: its checksum does not fit")
+    decoded = _decoder.decode(contents)
+    return decoded.values | {name: _unpacked(one) for name, one in decoded.arrays.items()}
+
+
+def _packed(array: NDArray[Any]) -> _Array:
+    return _Array(array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
+
+
+def _unpacked(packed: _Array) -> NDArray[Any]:
+    return np.frombuffer(packed.data, packed.dtype).reshape(packed.shape)
+
+
+class StateFolder:
+    """A folder with one program's checkpoint and its name with the broker."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the folder for this program alone; it is made if need be.
+
+        Raises:
+            CheckpointError: it cannot be made or written to, or another program has it.
+        """
+        self.path = path
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = (path / _LOCK).open("wb")
+            self.client_id = self._client_id()
+            """The program's name with the broker"""
+        except OSError as error:
+            raise CheckpointError(
+                f"{path}: cannot keep the state here: {error.strerror}; "
+                "give --state a folder that can be written to"
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise CheckpointError(
+                f"{path}: another har-stream keeps its state here; give --state another folder"
+            ) from error
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the folder free for others."""
+        self._lock.close()
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the checkpoint is, if there is one."""
+        return self.path / CHECKPOINT
+
+    def load(self) -> dict[str, Any] | None:
+        """Return the state as it was written last, None if it never was.
+
+        Raises:
+            CheckpointError: it cannot be read, or is damaged.
+        """
+        try:
+            return decode(self.checkpoint.read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CheckpointError(f"{self.checkpoint}: {error.strerror}") from error
+        except CheckpointError as error:
+            raise CheckpointError(f"{self.checkpoint}: {error}; {RESET}") from error
+
+    def discard(self) -> None:
+        """Delete the checkpoint, if there is one.
+
+        Raises:
+            CheckpointError: it cannot be deleted.
+        """
+        try:
+            self.checkpoint.unlink(missing_ok=True)
+            _sync_folder(self.path)
+        except OSError as error:
+            raise CheckpointError(f"{self.checkpoint}: {error.strerror}") from error
+
+    def save(self, state: Mapping[str, Any]) -> int:
+        """Return, with the checkpoint's size in bytes, when it is on the disk.
+
+        Raises:
+            OSError: it cannot be written; the one before stays.
+        """
+        data = encode(state)
+        self._replace(self.checkpoint, data)
+        return len(data)
+
+    def _client_id(self) -> str:
+        file = self.path / _CLIENT_ID
+        try:
+            return file.read_text()
+        except FileNotFoundError:
+            client_id = f"har-stream-{uuid4().hex[:8]}"
+            self._replace(file, client_id.encode())
+            return client_id
+
+    def _replace(self, target: Path, data: bytes) -> None:
+        unfinished = target.with_name(f"{target.name}.unfinished")
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode=0o600)
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, target)
+        _sync_folder(self.path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
