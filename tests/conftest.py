@@ -237,17 +237,31 @@ class Broker:
 class Mosquitto(Broker):
     """A Mosquitto of its own on a free port, that can be started and stopped again."""
 
-    def __init__(self, folder: Path) -> None:
-        """Write its configuration into ``folder``."""
+    def __init__(self, folder: Path, *, persistence: bool = False) -> None:
+        """Write its configuration into ``folder``.
+
+        With ``persistence`` it keeps sessions and all that waits for them in its `database`, which
+        it writes when it is stopped, and at `save`.
+        """
         super().__init__(find_free_port())
+        self.database = folder / "mosquitto.db"
         self._config = folder / "mosquitto.conf"
         self._log = folder / "mosquitto.log"
         self._config.write_text(
             f"listener {self.port} {self.host}\n"
             "allow_anonymous true\n"
-            "persistence false\n"
             f"log_dest file {self._log}\n"
+            f"persistence {str(persistence).lower()}\n"
         )
+        if persistence:
+            with self._config.open("a") as config:
+                config.write(
+                    f"persistence_location {folder}/\n"
+                    "autosave_interval 0\n"
+                    "max_queued_messages 0\n"
+                    "max_inflight_messages 0\n"
+                    "user root\n"  # if it is; else it would have to write as somebody else
+                )
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -267,12 +281,32 @@ class Mosquitto(Broker):
             else:
                 return
 
-    def stop(self) -> None:
+    def stop(self, signal_number: int = signal.SIGTERM) -> None:
         """Stop it if it runs."""
         if self._process is not None:
-            self._process.terminate()
+            self._process.send_signal(signal_number)
             self._process.wait(STOP_TIMEOUT_S)
             self._process = None
+
+    def save(self) -> None:
+        """Let it write its database and return when it has."""
+        assert self._process is not None
+        before = self._written()
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while self._written() == before:
+            assert time.monotonic() < deadline, "Mosquitto does not save"
+            # It misses a signal that comes while it ends saving.
+            self._process.send_signal(signal.SIGUSR1)
+            again = time.monotonic() + 0.5
+            while self._written() == before and time.monotonic() < again:
+                time.sleep(0.01)
+
+    def _written(self) -> tuple[int, int] | None:
+        """Return what is different after it has written its database."""
+        if not self.database.exists():
+            return None
+        found = self.database.stat()
+        return found.st_ino, found.st_mtime_ns
 
 
 @pytest.fixture(scope="session")
@@ -294,6 +328,16 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def own_mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     """A Mosquitto that has not been started, for one test alone."""
     mosquitto = Mosquitto(tmp_path)
+    yield mosquitto
+    mosquitto.stop()
+
+
+@pytest.fixture
+def lasting_mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A Mosquitto that has not been started, and keeps sessions and queues when it is stopped."""
+    folder = tmp_path / "mosquitto"
+    folder.mkdir()
+    mosquitto = Mosquitto(folder, persistence=True)
     yield mosquitto
     mosquitto.stop()
 
