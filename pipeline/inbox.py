@@ -2,9 +2,9 @@
 
 Usually all of them are taken at once, in the order of their arrival. But only so many at a time, so
 that what comes meanwhile need not wait long; and of those only a few of one topic, which is one
-phone's, so that one that floods does not hold up the others. The rest is left for the next time.
-Of messages at QoS 0, which the broker cannot be made to keep, only so many wait: beyond that the
-oldest of the topics with most of them are dropped.
+phone's, so that one that floods does not hold up the others. The rest is left for the next time. Of
+messages at QoS 0, which the broker cannot be made to keep, only so many wait: beyond that the
+oldest of the topics with most of them are dropped. Those at QoS 1 never are; so they press.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.packets import Message
 
-MOST_OF_ONE: Final = 8
+MOST_OF_ONE: Final = 16
 """Messages of one topic that are taken at once: usually some seconds of a phone's samples"""
 
 
@@ -32,6 +32,8 @@ class Inbox:
         self._waiting: list[Message] = []
         self.dropped: Counter[str] = Counter()
         """By topic; whoever looks at it may empty it"""
+        self.pressing = False
+        """What was left the last time cannot be dropped, or is of very many"""
 
     def __len__(self) -> int:
         """How many wait."""
@@ -52,7 +54,7 @@ class Inbox:
         counts = Counter(message.topic for message in self._waiting)
         share = self._share(counts)
         if share is None:
-            everything, self._waiting = self._waiting, []
+            everything, self._waiting, self.pressing = self._waiting, [], False
             return everything
         had: Counter[str] = Counter()
         taken: list[Message] = []
@@ -63,6 +65,7 @@ class Inbox:
             of_one = max(share, self._most // 2) if topic in self._shared else share
             (taken if had[topic] <= of_one else kept).append(message)
         self._waiting = kept
+        self.pressing = len(taken) >= self._most // 2 or any(message.mid for message in kept)
         return taken
 
     def _share(self, counts: Counter[str]) -> int | None:

@@ -210,6 +210,7 @@ class Connection:
         self._inbox = Inbox(most_waiting, MOST_AT_ONCE, shared_topics)
         self._room = threading.Event()
         self._room.set()
+        self._taken_at = 0.0  # monotonic seconds
         self._n_arrived = 0  # counted on the network thread alone
         self._n_fetched = 0  # of those, what the inbox has got; counted by the caller alone
         self._attempt = 0
@@ -301,15 +302,21 @@ class Connection:
         After the first message others may arrive for ``gather_s`` seconds. When very much has
         arrived, some of it is left for the next time, as `inbox` says.
         """
-        if not self._inbox:
+        pause_s = gather_s
+        arrived: list[Message] = []
+        if len(self._inbox):
+            pause_s -= time.monotonic() - self._taken_at
+        else:
             try:
-                self._fetch(self._arrivals.get(timeout=timeout_s))
+                arrived += self._arrivals.get(timeout=timeout_s)
             except queue.Empty:
                 return []
-            if gather_s:
-                time.sleep(gather_s)
+        if pause_s > 0 and not self._inbox.pressing:
+            time.sleep(pause_s)
         for _ in range(self._arrivals.qsize()):
-            self._fetch(self._arrivals.get())
+            arrived += self._arrivals.get()
+        self._inbox.put(arrived)
+        self._n_fetched += len(arrived)
         messages = self._inbox.take()
         if len(self._inbox) > 2 * self._most_waiting:  # the broker knows no bound
             self._room.clear()
@@ -317,11 +324,8 @@ class Connection:
             self._room.set()
         if self._owed and self._session is None:
             self.acknowledge(message.receipt for message in messages)
+        self._taken_at = time.monotonic()
         return messages
-
-    def _fetch(self, arrived: Sequence[Message]) -> None:
-        self._inbox.put(arrived)
-        self._n_fetched += len(arrived)
 
     @property
     def waiting(self) -> int:

@@ -33,7 +33,7 @@ Receipt = tuple[int, float]
 """By what a message is acknowledged: packet identifier, and when it came (monotonic seconds)"""
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """What the broker delivered."""
 
     topic: str
@@ -51,7 +51,7 @@ class Message(msgspec.Struct, frozen=True):
         return self.mid, self.received
 
 
-class Confirmation(msgspec.Struct, frozen=True):
+class Confirmation(msgspec.Struct, frozen=True, gc=False):
     """The broker's answer to a publication."""
 
     mid: int
@@ -59,7 +59,7 @@ class Confirmation(msgspec.Struct, frozen=True):
     """From 128 on a refusal (MQTT 5)"""
 
 
-class Publication(msgspec.Struct, frozen=True):
+class Publication(msgspec.Struct, frozen=True, gc=False):
     """What is to be published at QoS 1."""
 
     topic: str

@@ -1,5 +1,6 @@
 """The command har-stream: samples in from the broker, predictions out to it."""
 
+import gc
 import logging
 import re
 import signal
@@ -492,6 +493,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    gc.freeze()  # what is there now stays: it need not be gone through again and again
     logger.info("model %s, hop %d samples", classifier.card.identity, settings.hop)
     try:
         connection.start(retry=settings.retry)

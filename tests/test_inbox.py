@@ -37,7 +37,22 @@ def test_one_that_floods() -> None:
     assert (3, 2) == (len(numbers(taken, "a")), len(numbers(taken, "b")))
     assert list(range(MOST_OF_ONE)) == numbers(taken, "flood")
     assert 100 - MOST_OF_ONE == len(inbox)
+    assert not inbox.pressing
     assert list(range(MOST_OF_ONE, 2 * MOST_OF_ONE)) == numbers(inbox.take(), "flood")
+
+
+def test_what_cannot_be_dropped_presses() -> None:
+    """Messages at QoS 1 that are left had better be taken soon; so had those of very many."""
+    inbox = Inbox(limit=1000, most=500)
+    inbox.put(messages("flood", 2 * MOST_OF_ONE, qos=1))
+    inbox.take()
+    assert inbox.pressing
+    inbox.take()
+    assert not inbox.pressing
+    for number in range(600):
+        inbox.put(messages(f"phone-{number}", 1))
+    inbox.take()
+    assert inbox.pressing
 
 
 def test_a_crowd_is_served_fairly() -> None:
