@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-header --no-annotate --group build pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format mosquitto bench fuzz lock clean
+.PHONY: help setup demo test check format mosquitto bench soak fuzz lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ format: setup ## bring the code into its style
 
 bench: setup mosquitto ## print the figures that the README quotes (BENCH=--full: hold loads long)
 	$(BIN)/python tests/benchmarks/run.py $(BENCH)
+
+soak: setup mosquitto ## let phones come, go and flood for half an hour (SOAK="--minutes 6")
+	$(BIN)/python tests/benchmarks/soak.py $(SOAK)
 
 fuzz: setup ## decode a million messages that are wrong in any way (FUZZ="--seed 7": the same again)
 	$(BIN)/python -m tests.fuzz.run $(FUZZ)

@@ -299,20 +299,19 @@ class Connection:
     def take(self, *, timeout_s: float, gather_s: float) -> list[Message]:
         """Return what has arrived, at least one message unless ``timeout_s`` passes or `wake`.
 
-        After the first message others may arrive for ``gather_s`` seconds. When very much has
-        arrived, some of it is left for the next time, as `inbox` says.
+        ``gather_s`` seconds at least lie between two calls' messages, so that they are many. When
+        very much has arrived, some of it is left for the next time, as `inbox` says.
         """
-        pause_s = gather_s
         arrived: list[Message] = []
-        if len(self._inbox):
-            pause_s -= time.monotonic() - self._taken_at
-        else:
+        if not len(self._inbox):
             try:
                 arrived += self._arrivals.get(timeout=timeout_s)
             except queue.Empty:
                 return []
+        pause_s = self._taken_at + gather_s - time.monotonic()
         if pause_s > 0 and not self._inbox.pressing:
             time.sleep(pause_s)
+        self._taken_at = time.monotonic()
         for _ in range(self._arrivals.qsize()):
             arrived += self._arrivals.get()
         self._inbox.put(arrived)
@@ -324,7 +323,6 @@ class Connection:
             self._room.set()
         if self._owed and self._session is None:
             self.acknowledge(message.receipt for message in messages)
-        self._taken_at = time.monotonic()
         return messages
 
     @property

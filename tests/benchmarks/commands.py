@@ -14,7 +14,9 @@ from typing import Final
 from figures import FOLDER_VARIABLE, NotMeasuredError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 10.0
+POLL_S: Final = 0.02
 _MODULES: Final = {
     "har-replay": "pipeline.replay",
     "har-stream": "pipeline.stream",
@@ -56,6 +58,34 @@ def stop(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
 
 
+def await_text(file: Path, text: str, process: subprocess.Popen[bytes], log: Path) -> str:
+    """Return what a file holds once ``text`` is in it; ``process`` is to bring that about.
+
+    Raises:
+        NotMeasuredError: it did not come in time; what the process printed is in ``log``.
+    """
+    give_up = time.monotonic() + START_TIMEOUT_S
+    while text not in (content := file.read_text(errors="replace")):
+        if process.poll() is not None or time.monotonic() > give_up:
+            raise NotMeasuredError(f"{log.stem} does not start: {last_lines(log)}")
+        time.sleep(POLL_S)
+    return content
+
+
+def await_end(process: subprocess.Popen[bytes], log: Path, *, timeout_s: float) -> None:
+    """Return when a process that has nothing left to do has ended by itself.
+
+    Raises:
+        NotMeasuredError: it did not, or not well.
+    """
+    try:
+        exit_code = process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        raise NotMeasuredError(f"{log.stem} does not end: {last_lines(log)}") from None
+    if exit_code != 0:
+        raise NotMeasuredError(f"{log.stem} ended with {exit_code}: {last_lines(log)}")
+
+
 def last_lines(log: Path, n: int = 5) -> str:
     """Return the end of what a process printed."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-n:])
@@ -72,6 +102,13 @@ def cpu_s(pid: int) -> float:
     """Return the seconds of processor time, user and system, that a process has taken."""
     after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def machine_cpu_s() -> float:
+    """Return the seconds of processor time that everything on this machine has taken."""
+    ticks = [int(one) for one in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    idle, waiting = 3, 4  # for a disk
+    return (sum(ticks) - ticks[idle] - ticks[waiting]) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -4,6 +4,9 @@ Messages are encoded beforehand; only the start time is put in when one is due. 
 500 phones. Phones join one after the other over a ramp: those that begin together would fill their
 windows together. What was sent when, and how late, is written down at the end, so that the
 generator's own overload is not taken for that of the program which it feeds.
+
+Time can be sped up: messages come as much more often, and their samples' times run as much faster.
+Phones can come and go, or send in bursts.
 """
 
 import argparse
@@ -12,7 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -28,7 +31,7 @@ INTERVAL_S: Final = ROWS / RATE_HZ
 """Seconds from one message of a phone to the next"""
 PHONES_PER_CONNECTION: Final = 500
 MOST_PHONES: Final = 20_000
-LONGEST_S: Final = 900.0
+LONGEST_S: Final = 7200.0
 TICK_S: Final = 0.004
 """Least time from one round of sending to the next"""
 READ_S: Final = 0.05
@@ -56,10 +59,20 @@ class Load:
     ramp_s: float
     """Seconds before, over which they join"""
 
+    speed: float = field(default=1.0, kw_only=True)
+    """Times real time"""
+    first: int = field(default=0, kw_only=True)
+    """Number of the first phone in its name: those of two generators are not to be the same"""
+
     @property
     def duration_s(self) -> float:
         """Seconds in all."""
         return self.ramp_s + self.hold_s
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds from one message of a phone to the next."""
+        return INTERVAL_S / self.speed
 
     @property
     def joins_s(self) -> NDArray[np.float64]:
@@ -67,14 +80,77 @@ class Load:
 
         Phones send one after the other at equal distances, and as many join in each interval.
         """
-        phone = np.arange(self.phones)
-        n_intervals = int(self.ramp_s / INTERVAL_S)
-        return (phone % n_intervals + phone / self.phones) * INTERVAL_S
+        return _joins_s(self.phones, self.ramp_s, self.interval_s)
 
     @property
     def n_messages(self) -> NDArray[np.int64]:
         """How many messages each phone sends."""
-        return np.ceil((self.duration_s - self.joins_s) / INTERVAL_S - 1e-9).astype(np.int64)
+        return _n_intervals(self.duration_s - self.joins_s, self.interval_s)
+
+    def due_s(self, phone: NDArray[np.int64], number: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return when messages are due, by phone and number, in seconds after the beginning."""
+        return self.joins_s[phone] + number * self.interval_s
+
+
+@dataclass(frozen=True)
+class Relay(Load):
+    """Phones that come and go: at equal distances the one that is there longest gives way to one.
+
+    ``phones`` counts all that ever come. The first ones join over the ramp.
+    """
+
+    at_once: int = field(kw_only=True)
+    """Phones that are there at any time"""
+
+    @property
+    def turn_s(self) -> float:
+        """Seconds from one that gives way to the next."""
+        return self.duration_s / (self.phones - self.at_once + 1)
+
+    @property
+    def joins_s(self) -> NDArray[np.float64]:
+        """When each phone's first message is due, in seconds after the beginning."""
+        first = _joins_s(self.at_once, self.ramp_s, self.interval_s)
+        later = np.arange(self.phones - self.at_once)
+        place_s = later % self.at_once / self.at_once * self.interval_s
+        return np.concatenate([first, (later + 1) * self.turn_s + place_s])
+
+    @property
+    def n_messages(self) -> NDArray[np.int64]:
+        """How many messages each phone sends."""
+        leaves_s = np.minimum((np.arange(self.phones) + 1) * self.turn_s, self.duration_s)
+        return _n_intervals(leaves_s - self.joins_s, self.interval_s)
+
+
+@dataclass(frozen=True)
+class Bursts(Load):
+    """Phones that are silent and send by turns; their samples' times run on only as they send."""
+
+    burst_s: float = field(kw_only=True)
+    """Seconds of a silence, and of a burst"""
+
+    @property
+    def n_messages(self) -> NDArray[np.int64]:
+        """How many messages each phone sends."""
+        n_whole, rest_s = divmod(self.duration_s, 2 * self.burst_s)
+        sending_s = n_whole * self.burst_s + max(rest_s - self.burst_s, 0.0)
+        return _n_intervals(sending_s - self.joins_s, self.interval_s)
+
+    def due_s(self, phone: NDArray[np.int64], number: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return when messages are due, by phone and number, in seconds after the beginning."""
+        sending_s = super().due_s(phone, number)
+        return sending_s + (np.floor(sending_s / self.burst_s + 1e-9) + 1) * self.burst_s
+
+
+def _joins_s(n_phones: int, ramp_s: float, interval_s: float) -> NDArray[np.float64]:
+    phone = np.arange(n_phones)
+    n_intervals = int(ramp_s / interval_s + 1e-9)
+    return (phone % n_intervals + phone / n_phones) * interval_s
+
+
+def _n_intervals(seconds: NDArray[np.float64], interval_s: float) -> NDArray[np.int64]:
+    """Return how many messages are due in less than so many seconds, the first at once."""
+    return np.maximum(np.ceil(seconds / interval_s - 1e-9), 0).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +169,7 @@ def schedule(load: Load) -> Schedule:
     counts = load.n_messages
     phone = np.repeat(np.arange(load.phones), counts)
     number = np.arange(len(phone)) - np.repeat(np.cumsum(counts) - counts, counts)
-    due_s = load.joins_s[phone] + number * INTERVAL_S
+    due_s = load.due_s(phone, number)
     order = np.argsort(due_s, kind="stable")
     return Schedule(due_s[order], phone[order], number[order])
 
@@ -107,9 +183,9 @@ def first_samples_ms(load: Load, epoch: float) -> NDArray[np.int64]:
     """Return when each phone measured its first sample, in epoch milliseconds ``(phones,)``.
 
     The last sample of its first message is of the moment when that is due; ``epoch`` is the
-    beginning, in epoch seconds.
+    beginning, in epoch seconds. With time sped up all lies in the past, but for the end.
     """
-    last_sample_s = epoch + load.joins_s
+    last_sample_s = epoch + load.joins_s * load.speed - load.duration_s * (load.speed - 1)
     return np.round(last_sample_s * 1000).astype(np.int64) - (ROWS - 1) * 1000 // RATE_HZ
 
 
@@ -230,8 +306,7 @@ def play(load: Load, motion: Motion, links: Sequence[Link], *, begin: float) -> 
     """
     plan = schedule(load)
     due = plan.due_s + begin
-    phones, numbers = plan.phone.tolist(), plan.number.tolist()
-    prefixes = [_prefix(phone) for phone in range(load.phones)]
+    prefixes = [_prefix(load.first + phone) for phone in range(load.phones)]
     first_ms = first_samples_ms(load, time.time() + begin - time.monotonic())
     starts_ms = first_ms.tolist()
     sent = np.zeros(len(due))
@@ -240,8 +315,8 @@ def play(load: Load, motion: Motion, links: Sequence[Link], *, begin: float) -> 
     while done < len(due):
         now = time.monotonic()
         upto = int(np.searchsorted(due, now, side="right"))
-        for i in range(done, upto):
-            phone, number = phones[i], numbers[i]
+        phones, numbers = plan.phone[done:upto].tolist(), plan.number[done:upto].tolist()
+        for phone, number in zip(phones, numbers, strict=True):
             at = phone % len(links)
             head, tail = motion.message(phone, number)
             parts = outgoing[at]
@@ -297,22 +372,27 @@ def main() -> None:
     parser.add_argument("--qos", type=int, choices=(0, 1), default=1)
     parser.add_argument("--hold", type=float, required=True, help="seconds with all phones")
     parser.add_argument("--ramp", type=float, default=INTERVAL_S, help="seconds before")
+    parser.add_argument("--speed", type=float, default=1.0, help="times real time")
+    parser.add_argument("--at-once", type=int, help="of the phones, which then come and go")
+    parser.add_argument("--burst", type=float, help="seconds of silence and of sending, by turns")
+    parser.add_argument("--first", type=int, default=0, help="number of the first phone")
+    parser.add_argument("--begin", type=float, help="monotonic seconds; if not given, at once")
     parser.add_argument("--motion", type=Path, required=True, help=".npy (n, n_samples, 6)")
     parser.add_argument("--report", type=Path, required=True, help=".npz to write")
     flags = parser.parse_args()
-    load = Load(flags.phones, flags.qos, flags.hold, flags.ramp)
-    if not 1 <= load.phones <= MOST_PHONES or load.duration_s > LONGEST_S:
+    load = _load(flags)
+    if not 1 <= load.first + load.phones <= MOST_PHONES or load.duration_s > LONGEST_S:
         parser.error(f"at most {MOST_PHONES} phones and {LONGEST_S:g} s")
-    if load.ramp_s < INTERVAL_S:
-        parser.error(f"phones join over {INTERVAL_S:g} s at least")
+    if load.ramp_s < load.interval_s:
+        parser.error(f"phones join over {load.interval_s:g} s at least")
     signal.signal(signal.SIGTERM, _exit)
     motion = Motion(np.load(flags.motion), qos=load.qos)
     n_links = -(-load.phones // PHONES_PER_CONNECTION)
     links: list[Link] = []
     try:
         for i in range(n_links):
-            links.append(Link(flags.port, f"load-generator-{i}"))
-        begin = time.monotonic() + LEAD_S
+            links.append(Link(flags.port, f"load-generator-{load.first}-{i}"))
+        begin = time.monotonic() + LEAD_S if flags.begin is None else flags.begin
         print(f"begin {begin:.6f}", flush=True)
         np.savez(flags.report, **play(load, motion, links, begin=begin))  # type: ignore[arg-type]
     except OSError as error:
@@ -320,6 +400,16 @@ def main() -> None:
     finally:
         for link in links:
             link.close()
+
+
+def _load(flags: argparse.Namespace) -> Load:
+    sizes = flags.phones, flags.qos, flags.hold, flags.ramp
+    how = {"speed": flags.speed, "first": flags.first}
+    if flags.at_once is not None:
+        return Relay(*sizes, **how, at_once=flags.at_once)
+    if flags.burst is not None:
+        return Bursts(*sizes, **how, burst_s=flags.burst)
+    return Load(*sizes, **how)
 
 
 def _exit(signum: int, frame: FrameType | None) -> None:

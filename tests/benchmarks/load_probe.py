@@ -1,11 +1,13 @@
-"""Notes when each prediction arrives; looks into them only when all have come.
+"""Notes when each prediction arrives, and for which window it is.
 
-It ends when it has as many as it was told to expect, when its time is over, or when it is told to.
+Of what comes nothing else is kept, so that it may go on for hours. It ends when it has as many as
+it was told to expect, when its time is over, or when it is told to.
 """
 
 import argparse
 import signal
 import time
+from array import array
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -30,7 +32,12 @@ class Probe:
         self._link = connected(port, "load-probe")
         self._link.settimeout(POLL_S)
         subscribe(self._link, TOPIC)
-        self._arrived: list[tuple[float, bytes]] = []
+        self._decoder = msgspec.json.Decoder(_Prediction)
+        self._numbers: dict[str, int] = {}
+        """Of devices, in the order in which they were first heard of"""
+        self._devices = array("q")  # numbers
+        self._starts = array("d")
+        self._received = array("d")
         self._stopping = False
 
     def stop(self) -> None:
@@ -41,7 +48,7 @@ class Probe:
         """Keep what comes until ``n_expected`` predictions have come."""
         give_up = time.monotonic() + give_up_s
         received = bytearray()
-        while len(self._arrived) < n_expected and not self._stopping:
+        while len(self._received) < n_expected and not self._stopping:
             try:
                 chunk = self._link.recv(1 << 18)
             except TimeoutError:
@@ -51,22 +58,24 @@ class Probe:
                 return
             if chunk:
                 received += chunk
-                self._arrived += [
-                    (now, body) for first, body in packets(received) if first & 0xF0 == PUBLISH
-                ]
+                for first, body in packets(received):
+                    if first & 0xF0 == PUBLISH:
+                        self._keep(body, now)
+
+    def _keep(self, body: bytes, now: float) -> None:
+        topic, payload = publication(body)
+        device = topic.split("/")[1]
+        self._devices.append(self._numbers.setdefault(device, len(self._numbers)))
+        self._starts.append(self._decoder.decode(payload).start)
+        self._received.append(now)
 
     def report(self) -> dict[str, object]:
         """Return device, start (epoch s) and receipt (monotonic s) of all, ``(n,)`` each."""
-        decoder = msgspec.json.Decoder(_Prediction)
-        devices, starts = [], []
-        for _, body in self._arrived:
-            topic, payload = publication(body)
-            devices.append(topic.split("/")[1])
-            starts.append(decoder.decode(payload).start)
+        names = np.array([*self._numbers, ""], np.str_)
         return {
-            "device": np.array(devices, np.str_),
-            "start": np.array(starts, np.float64),
-            "received": np.array([at for at, _ in self._arrived], np.float64),
+            "device": names[np.array(self._devices, np.int64)],
+            "start": np.array(self._starts, np.float64),
+            "received": np.array(self._received, np.float64),
         }
 
 
