@@ -5,8 +5,6 @@ written, is decided in `stream`.
 """
 
 import fcntl
-import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from struct import Struct
@@ -18,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-_log = logging.getLogger(__name__)
+from pipeline.atomic_file import replacing, sync_folder
 
 VERSION: Final = 1
 """Of what a checkpoint holds; to be raised whenever something in it changes its meaning"""
@@ -33,6 +31,8 @@ RESET: Final = "--reset-state begins anew, without what was under way"
 CHECKPOINT: Final = "checkpoint"
 _CLIENT_ID: Final = "client-id"
 _LOCK: Final = "lock"
+_MODE: Final = 0o600
+"""What somebody was doing is nobody else's business."""
 
 
 class CheckpointError(Exception):
@@ -157,7 +157,7 @@ class StateFolder:
         """
         try:
             self.checkpoint.unlink(missing_ok=True)
-            _sync_folder(self.path)
+            sync_folder(self.path)
         except OSError as error:
             raise CheckpointError(f"{self.checkpoint}: {error.strerror}") from error
 
@@ -168,7 +168,8 @@ class StateFolder:
             OSError: it cannot be written; the one before stays.
         """
         data = encode(state)
-        self._replace(self.checkpoint, data)
+        with replacing(self.checkpoint, mode=_MODE) as file:
+            file.write(data)
         return len(data)
 
     def _client_id(self) -> str:
@@ -177,23 +178,6 @@ class StateFolder:
             return file.read_text()
         except FileNotFoundError:
             client_id = f"har-stream-{uuid4().hex[:8]}"
-            self._replace(file, client_id.encode())
+            with replacing(file, mode=_MODE) as new:
+                new.write(client_id.encode())
             return client_id
-
-    def _replace(self, target: Path, data: bytes) -> None:
-        unfinished = target.with_name(f"{target.name}.unfinished")
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode=0o600)
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, target)
-        _sync_folder(self.path)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

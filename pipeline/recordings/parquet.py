@@ -14,7 +14,6 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final, get_args
 from zlib import crc32
@@ -23,6 +22,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.atomic_file import replacing, sync_folder
 from pipeline.readings import MessageError, Readings, Sensor
 from pipeline.recordings.labelled import (
     ACCELERATIONS,
@@ -83,7 +83,7 @@ class Journal:
         self._writer = pa.ipc.new_stream(self._file, self._schema)
         self._file.flush()
         os.fsync(self._file.fileno())
-        _sync_folder(folder)
+        sync_folder(folder)
 
     def append(self, message: int, readings: Readings) -> None:
         """Add the samples of one sensor out of a message, counted from 0 in order of arrival."""
@@ -162,7 +162,7 @@ def seal(journal: Path) -> Path | None:
     target = journal.with_suffix(SUFFIX)
     schema = _schema(header)
     n_samples = 0
-    with _replacing(target) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+    with replacing(target) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for rows in _gathered(_batches(journal), _ROW_GROUP):
             samples = rows.filter(pc.not_equal(rows["sensor"], _LABEL))
             if not len(samples):
@@ -185,7 +185,7 @@ def seal(journal: Path) -> Path | None:
     if n_samples == 0:
         target.unlink()
     journal.unlink()
-    _sync_folder(journal.parent)
+    sync_folder(journal.parent)
     return target if n_samples else None
 
 
@@ -432,26 +432,3 @@ def _create(folder: Path, stem: str) -> IO[bytes]:
             return path.open("xb")
         except FileExistsError:
             continue
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[IO[bytes]]:
-    """Give a file that takes the place of ``target`` when the context ends without an error."""
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

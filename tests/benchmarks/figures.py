@@ -116,7 +116,7 @@ def parse_options(description: str) -> Options:
     )
     parser.add_argument("--training", action="store_true", help="measure har-train too: minutes")
     parser.add_argument(
-        "--full", action="store_true", help="hold each load for 60 s, not for 10: an hour or two"
+        "--full", action="store_true", help="also hold the largest load for 60 s: an hour or more"
     )
     parser.add_argument("--json", type=Path, help="file for all figures")
     options = Options(**vars(parser.parse_args()))

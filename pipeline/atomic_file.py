@@ -1,0 +1,42 @@
+"""Files that are there whole or not at all, whatever crashes."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def replacing(target: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """Give a file that takes the place of ``target`` when the context ends without an error.
+
+    It is on the disk then. ``mode`` is its permissions, less what the process' mask takes away.
+
+    Raises:
+        OSError: it cannot be written; what was there before stays.
+    """
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    try:
+        with open(os.open(unfinished, flags, mode), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put on the disk which files a folder has.
+
+    Raises:
+        OSError: the folder cannot be opened.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
