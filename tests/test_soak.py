@@ -1,0 +1,243 @@
+import importlib
+import math
+import os
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.recordings import simulated
+
+if TYPE_CHECKING:
+    from tests.benchmarks.load_generator import Load
+    from tests.benchmarks.soak import Sample
+
+ROOT: Final = Path(__file__).parent.parent
+BENCHMARKS: Final = ROOT / "tests" / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _benchmarks_importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+@pytest.fixture
+def generator() -> ModuleType:
+    """The load generator's module."""
+    return importlib.import_module("load_generator")
+
+
+@pytest.fixture
+def soak() -> ModuleType:
+    """The soak's module."""
+    return importlib.import_module("soak")
+
+
+@pytest.fixture
+def motion_file(tmp_path: Path) -> Path:
+    """Two simulated recordings of 15 s."""
+    found = simulated.recordings(2, seconds=15.0)
+    file = tmp_path / "motion.npy"
+    np.save(file, np.stack([one.stretches[0].samples for one in found]))
+    return file
+
+
+def test_there_are_always_equally_many_phones_and_each_stays_equally_long(
+    generator: ModuleType,
+) -> None:
+    """One comes whenever one goes, under a name of its own, until the end."""
+    relay = generator.Relay(25, 1, 59.0, 1.0, speed=20.0, at_once=10)
+    plan = generator.schedule(relay)
+    assert relay.turn_s == 60.0 / 16
+    for since_s in np.arange(1.1012, 60.0, 0.5):  # never when they change
+        now = (plan.due_s >= since_s - 0.025) & (plan.due_s < since_s)
+        there = np.unique(plan.phone[now])
+        gone = int(since_s / relay.turn_s)
+        assert there.tolist() == list(range(gone, gone + 10)), since_s
+    stays_s = relay.n_messages * relay.interval_s
+    assert stays_s[10:15] == pytest.approx(10 * relay.turn_s, abs=2 * relay.interval_s)
+    assert len(np.unique(plan.phone)) == 25
+
+
+def test_flood_is_silent_and_on_by_turns_and_its_samples_run_on(generator: ModuleType) -> None:
+    """A hundred messages to one of another phone's, and none missing over a silence."""
+    load = generator.Bursts(1, 0, 9.5, 0.5, speed=2000.0, first=19_999, burst_s=2.0)
+    plan = generator.schedule(load)
+    assert plan.number.tolist() == list(range(len(plan.number)))
+    assert (np.floor(plan.due_s / 2.0) % 2 == 1).all()
+    per_second = np.bincount(plan.due_s.astype(np.int64), minlength=10)
+    assert per_second.tolist() == [0, 0, 4000, 4000, 0, 0, 4000, 4000, 0, 0]
+
+
+@pytest.mark.parametrize("speed", [1.0, 20.0, 2000.0])
+def test_no_sample_is_ahead_of_the_clock_when_time_is_sped_up(
+    generator: ModuleType, speed: float
+) -> None:
+    """At the latest it is of the moment at which its message is due; so is the last one's."""
+    load = generator.Relay(7, 1, 19.0, 1.0, speed=speed, at_once=3)
+    plan = generator.schedule(load)
+    last_ms = generator.first_samples_ms(load, 1.7e9)[plan.phone] + plan.number * 500 + 480
+    ahead_s = last_ms / 1000 - (1.7e9 + plan.due_s)
+    assert ahead_s.max() == pytest.approx(-load.interval_s * (speed - 1), abs=0.6)
+    assert ahead_s.max() < 0.01
+
+
+@pytest.mark.parametrize("minutes", [0.2, 2.0, 6.0, 7.3, 30.0, 60.0])
+def test_each_part_of_a_soak_has_as_much_of_the_flood(soak: ModuleType, minutes: float) -> None:
+    """So that the memory of one can be held against another's; nothing is with and without."""
+    plan = soak.Soak(minutes * 60, 30)
+    assert plan.burst_s <= soak.LONGEST_BURST_S
+    since_s = np.linspace(0, plan.seconds, 60_000, endpoint=False)
+    flooded, calm = plan.flooded(since_s), plan.calm(since_s)
+    assert not (flooded & calm).any()
+    parts = flooded.reshape(soak.N_PARTS, -1).mean(axis=1)
+    assert parts == pytest.approx([0.0] + [0.5] * 5, abs=0.01)
+    n_messages = int(plan.flood.n_messages[0])
+    due_s = plan.flood.due_s(np.array(0), np.arange(0, n_messages, 17))
+    assert plan.flooded(due_s[due_s >= plan.part_s] + 1e-6).all()
+    assert n_messages == pytest.approx(plan.seconds / 2 * 4000, abs=1)
+    assert plan.relay.turn_s == pytest.approx(soak.TURN_S, rel=0.2)
+    assert plan.max_devices < plan.relay.phones or minutes < 7
+
+
+def _samples(soak: ModuleType, mib: NDArray[np.float64]) -> "list[Sample]":
+    others = dict.fromkeys(
+        ("broker_mib", "checkpoint_kib", "cpu_s", "all_cpu_s", "machine_cpu_s"), 0.0
+    )
+    return [
+        soak.Sample(since_s=float(i), resident_mib=float(value), **others)
+        for i, value in enumerate(mib)
+    ]
+
+
+def test_growth_is_that_of_the_last_part_over_the_second(soak: ModuleType) -> None:
+    """What is taken while warming up is no growth; a leak shows in percent and by the hour."""
+    plan = soak.Soak(600.0, 30)
+    since_s = np.arange(600)
+    flat = np.where(since_s < 90, since_s + 10.0, 100.0)
+    assert soak.growth(plan, _samples(soak, flat), "resident_mib") == pytest.approx((100, 100, 0))
+    leak = flat + since_s / 60
+    before, after, slope = soak.growth(plan, _samples(soak, leak), "resident_mib")
+    assert after - before == pytest.approx(400 / 60)
+    assert slope == pytest.approx(60.0)
+
+
+def test_memory_that_was_not_looked_at_is_not_called_flat(soak: ModuleType) -> None:
+    """Without a sample in a part there is no figure."""
+    figures = importlib.import_module("figures")
+    plan = soak.Soak(600.0, 30)
+    with pytest.raises(figures.NotMeasuredError, match="too short"):
+        soak.growth(plan, _samples(soak, np.full(450, 100.0)), "resident_mib")
+
+
+def test_topics_are_found_in_the_log(soak: ModuleType) -> None:
+    """Only in lines that tell of dropped messages, however they are put."""
+    log = (
+        "2026-01-01 WARNING rejected a message on 'har/a/samples' (json, 1 so far): no JSON\n"
+        "2026-01-01 WARNING dropped 1200 messages at QoS 0, too many wait: 'har/b/samples' 1200\n"
+        "2026-01-01 WARNING dropped 3 messages at QoS 0: har/b/samples 2, har/c/samples 1\n"
+        "2026-01-01 WARNING dropped samples that came again: har/d/samples 1\n"
+    )
+    assert soak.dropped_topics(log) == {"har/b/samples", "har/c/samples"}
+    assert soak.dropped_topics("") == frozenset()
+
+
+def _served(
+    soak: ModuleType, generator: ModuleType, relay: "Load", latency_s: NDArray[np.float64]
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Return what generator and probe would report; latencies are by window, phone by phone."""
+    plan = generator.schedule(relay)
+    first_ms = generator.first_samples_ms(relay, 1.7e9)
+    sent = {
+        "phone": plan.phone,
+        "number": plan.number,
+        "due": plan.due_s + 1000.0,
+        "sent": plan.due_s + 1000.01,
+        "first_samples_ms": first_ms,
+    }
+    counts = soak.n_windows(relay.n_messages)
+    phone = np.repeat(np.arange(relay.phones), counts)
+    window = np.concatenate([np.arange(count) for count in counts])
+    completing_s = relay.due_s(phone, soak.completing_message(window))
+    came = {
+        "device": np.array([generator.device(number) for number in phone]),
+        "start": np.round(first_ms[phone] / 1000 + window * soak.HOP / 50, 6),
+        "received": completing_s + 1000.01 + latency_s[: len(phone)],
+    }
+    return sent, came
+
+
+def test_latency_is_told_apart_by_when_the_window_was_completed(
+    soak: ModuleType, generator: ModuleType
+) -> None:
+    """What is slow only during the flood is seen there, and nowhere else."""
+    plan = soak.Soak(60.0, 5)
+    relay = plan.relay
+    n = int(soak.n_windows(relay.n_messages).sum())
+    sent, came = _served(soak, generator, relay, np.zeros(n))
+    flooded = plan.flooded(came["received"] - 1000.0)
+    came["received"] += np.where(flooded, 0.05, 0.02)
+    arrived = soak.arrivals(relay, sent, came)
+    outcome = soak.Outcome(
+        plan,
+        arrived,
+        soak.completed_at(relay, sent),
+        late_ms=0.0,
+        samples=[],
+        loads=[],
+        n_flood_windows=0,
+        dropped_topics=frozenset(),
+    )
+    assert (arrived.n_expected, arrived.n_lost, arrived.n_strange) == (n, 0, 0)
+    assert len(outcome.completed_s) == len(arrived.latencies_ms)
+    assert outcome.percentiles_ms(flooded=True, percents=[0, 99]) == pytest.approx([50, 50])
+    assert outcome.percentiles_ms(flooded=False, percents=[0, 99]) == pytest.approx([20, 20])
+    one_burst = (outcome.completed_s >= 25) & (outcome.completed_s < 30)
+    arrived.latencies_ms[one_burst] = 500.0
+    assert outcome.percentiles_ms(flooded=True, percents=[99]) == pytest.approx([500])
+    assert outcome.usual_p99_ms(flooded=True) == pytest.approx(50)
+    assert outcome.usual_p99_ms(flooded=False) == pytest.approx(20)
+
+
+@pytest.mark.broker
+def test_short_soak_loses_nothing_but_of_the_flooder(
+    soak: ModuleType,
+    motion_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The whole program: all others' predictions come, the flood is dropped, counted, told."""
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    plan = soak.Soak(12.0, 6, max_waiting=1000)
+    begin = time.monotonic()
+    try:
+        outcome = soak.run(plan, motion_file)
+    except soak.NotMeasuredError as error:
+        if "Mosquitto is not installed" in str(error):
+            pytest.skip(str(error))
+        raise
+    assert time.monotonic() - begin < 120
+    arrived = outcome.arrived
+    assert arrived.n_expected == soak.n_windows(plan.relay.n_messages).sum() > 1000
+    assert (arrived.n_lost, arrived.n_strange) == (0, 0)
+    assert np.isfinite(arrived.latencies_ms).all()
+    assert outcome.loads[-1]["dropped"] > 0
+    assert outcome.dropped_topics == {soak.FLOODER_TOPIC}
+    assert outcome.n_flood_windows > 0
+    assert min(sample.resident_mib for sample in outcome.samples) > 1
+    assert outcome.samples[-1].checkpoint_kib > 1
+
+    figures = soak.figures(outcome)
+    soak.show(figures)
+    printed = capsys.readouterr().out
+    assert len(printed.splitlines()) == len(figures)
+    [came] = [figure for figure in figures if figure.name.startswith("predictions of those")]
+    [dropped] = [figure for figure in figures if figure.name.startswith("messages of the flooder")]
+    assert came.met
+    assert dropped.met
+    assert "named in the log" in dropped.detail
+    assert not any(math.isnan(figure.value) for figure in figures)
