@@ -330,6 +330,11 @@ class Connection:
         """How many messages wait to be taken."""
         return self._n_arrived - self._n_fetched + len(self._inbox)
 
+    @property
+    def pressing(self) -> bool:
+        """Whether more waits than can soon be worked through, beside what can be dropped."""
+        return self._inbox.pressing
+
     def take_dropped(self) -> Counter[str]:
         """Return how many messages at QoS 0 were dropped since this was called last, by topic."""
         dropped, self._inbox.dropped = self._inbox.dropped, Counter()
@@ -376,6 +381,7 @@ class Connection:
 
     def await_confirmations(self, most: int, *, timeout_s: float | None = None) -> bool:
         """Wait until at most ``most`` messages are unconfirmed; return whether it came to that."""
+        self._room.set()  # the broker's confirmations come behind its messages
         with self._sending:
             return self._sending.wait_for(lambda: len(self._outbox) <= most, timeout_s)
 

@@ -20,7 +20,7 @@ from pipeline.checkpoint import RESET, CheckpointError, StateFolder
 from pipeline.classifier import Classifier, ModelError, find_model
 from pipeline.formats import FORMATS, native
 from pipeline.keeper import Keeper
-from pipeline.mqtt import MOST_AT_ONCE, STATUS_TOPIC, Connection, Session
+from pipeline.mqtt import STATUS_TOPIC, Connection, Session
 from pipeline.orientation import decode_calibration
 from pipeline.packets import Message, Publication
 from pipeline.placements import PlacementError, Placements
@@ -327,7 +327,7 @@ class Stream:
     def _keep_house(self, now: float) -> None:
         """Publish heartbeats and infos, log drops, see which phones have fallen silent."""
         self._tell_load(now)
-        if not self._connection.ready.is_set() or self._connection.waiting > MOST_AT_ONCE:
+        if not self._connection.ready.is_set() or self._connection.pressing:
             self._hearing_since = None  # a phone may have spoken, and we have not heard it yet
             return
         if self._hearing_since is None:

@@ -266,3 +266,21 @@ def test_the_insecure_switch_is_heard(
     """Whoever does not verify the broker is warned, each time."""
     connect("expired", tls=True, insecure=True)
     assert "anybody can pose as" in caplog.text
+
+
+def test_confirmations_are_read_while_messages_wait(ports: dict[str, int]) -> None:
+    """A connection that is left alone because too much waits still hears of its own messages."""
+    settings = BrokerSettings(broker=HOST, port=ports["plain"])
+    connection = Connection(settings, name="test", subscriptions=["test/#"], most_waiting=1)
+    connection.start(retry=False)
+    for _ in range(50):
+        connection.publish("test/crowd", b"")
+    assert connection.await_confirmations(0, timeout_s=START_TIMEOUT_S)
+    taken = connection.take(timeout_s=START_TIMEOUT_S, gather_s=0.0)
+    while connection.waiting <= 2 and len(taken) < 50:  # more has still to come
+        taken += connection.take(timeout_s=START_TIMEOUT_S, gather_s=0.0)
+    connection.publish("test/one-more", b"")
+    assert connection.await_confirmations(0, timeout_s=START_TIMEOUT_S)
+    while len(taken) < 51:
+        taken += connection.take(timeout_s=START_TIMEOUT_S, gather_s=0.0)
+    connection.close(timeout_s=1.0)
