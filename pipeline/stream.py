@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 DELIVERY_TIMEOUT_S: Final = 5.0
 HOUSEKEEPING_S: Final = 1.0
+SURVEY_S: Final = 3.0
+"""So long after its first message it is clear what a phone sends."""
 INFO_S: Final = 30.0
 """What is known of a phone is looked at this often."""
 LOAD_TOPIC: Final = "har/load"
@@ -63,6 +65,8 @@ class Phone:
 
     route: Route
     """Where its last samples came from, and how"""
+    here_since: float
+    """Monotonic seconds"""
     last_seen: float
     """Monotonic seconds"""
     online: bool = False
@@ -183,6 +187,7 @@ class Stream:
             )
             self._phones[device] = Phone(
                 route,
+                here_since=now,
                 last_seen=now,
                 online=known["online"],
                 published=now,
@@ -261,7 +266,7 @@ class Stream:
         device = reading.device
         phone = self._phones.get(device)
         if phone is None:
-            phone = self._phones[device] = Phone(found, message.received)
+            phone = self._phones[device] = Phone(found, message.received, message.received)
             logger.info("%s: here, %s on %s", device, found.format.name, message.topic)
             self._placements.meet(device)
             self._place(device)
@@ -392,7 +397,8 @@ class Stream:
         """Tell what is known of a phone, if it is news."""
         placement = self._placements.of(device)
         rates_hz = self._recognizer.rates_hz(device)
-        lacks = self._recognizer.lacks(device)
+        settled = now - phone.here_since >= SURVEY_S  # before, a sensor may be yet to come
+        lacks = self._recognizer.lacks(device) if settled else []
         problems = [*phone.problems, *(f"no-{sensor.replace('_', '-')}" for sensor in lacks)]
         payload = msgspec.json.encode(
             {

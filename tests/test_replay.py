@@ -255,6 +255,13 @@ def predictions(broker: "Broker") -> Iterator[list[dict[str, Any]]]:
     client.loop_stop()
 
 
+def await_predictions(predictions: list[dict[str, Any]], n: int) -> None:
+    """Return when so many have come, or nothing more can be expected."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while len(predictions) < n and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 def models() -> list[str]:
     """Return the shipped models that there are, else the tiny one."""
     return [name for name in SHIPPED_MODELS if find_model(name).is_file()] or ["tiny"]
@@ -286,6 +293,7 @@ def test_the_test_split_live_is_the_test_split_offline(
     assert running.end() == 0
 
     assert result.returncode == 0, result.stderr
+    await_predictions(predictions, 2947)
     assert len(offline) == len(predictions) == 2947
     for subject in np.unique(split.subjects):
         device = f"subject-{subject:02d}"
@@ -396,7 +404,7 @@ def test_a_recorded_phone_is_recognised_as_it_was_live(
     tiny_model: Path,
     tmp_path: Path,
 ) -> None:
-    """What har-record keeps of a phone and har-replay plays gives the very same predictions."""
+    """What har-record keeps of a phone and har-replay plays gives the same predictions, to 1e-6."""
     start_stream(tiny_model)
     recording = start_command("har-record", *broker.flags, "--device", "mine", "--label", "walking")
     recording.await_log("Recording mine")
@@ -425,8 +433,9 @@ def test_a_recorded_phone_is_recognised_as_it_was_live(
     (shift,) = {round(b["start"] - a["start"], 6) for a, b in zip(live, again, strict=True)}
     assert float(shift).is_integer()
     for one, other in zip(live, again, strict=True):
-        for key in ("device", "activity", "probability", "probabilities"):
-            assert one[key] == other[key]
+        assert (one["device"], one["activity"]) == (other["device"], other["activity"])
+        # Windows were classified in other batches, which may change a sum's last bits.
+        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-6)
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["windows_received"] == report["windows_labelled"] == len(live)
     assert report["recall"]["WALKING"] == report["accuracy"]
