@@ -21,12 +21,12 @@ MOST_OF_ONE: Final = 4
 class Inbox:
     """The messages that wait; of those at QoS 0 only so many."""
 
-    def __init__(self, limit: int, most: int, shared: Collection[str] = ()) -> None:
+    def __init__(self, limit: int, most: int | None, shared: Collection[str] = ()) -> None:
         """Begin empty.
 
         Args:
             limit: messages at QoS 0 that are kept.
-            most: messages that are taken at once.
+            most: messages that are taken at once, in fair shares; None for all that there are.
             shared: topics of many phones together.
         """
         self._limit, self._most, self._shared = limit, most, shared
@@ -71,7 +71,7 @@ class Inbox:
         taken: list[tuple[int, Message]] = []
         for topic, n in counts.items():
             queue = self._queues[topic]
-            if share is not None:
+            if share is not None and self._most is not None:
                 n = min(n, max(share, self._most // 2) if topic in self._shared else share)
             if n == len(queue):
                 taken += queue
@@ -87,13 +87,17 @@ class Inbox:
                 self._droppable[message.topic] -= 1
                 if not self._droppable[message.topic]:
                     del self._droppable[message.topic]
-        self.pressing = share is not None and (
-            len(taken) >= self._most // 2 or self._n_waiting > self._n_droppable
+        self.pressing = (
+            share is not None
+            and self._most is not None
+            and (len(taken) >= self._most // 2 or self._n_waiting > self._n_droppable)
         )
         return messages
 
     def _share(self, counts: Mapping[str, int]) -> int | None:
         """Return how many messages of one topic are next, None for all that there are."""
+        if self._most is None:
+            return None
         largest = max((n for topic, n in counts.items() if topic not in self._shared), default=0)
         if largest <= MOST_OF_ONE and self._n_waiting <= self._most:
             return None

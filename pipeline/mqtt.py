@@ -186,7 +186,7 @@ class Connection:
         status_topic: str | None = None,
         session: Session | None = None,
         most_waiting: int = MOST_WAITING,
-        shared_topics: Collection[str] = (),
+        shared_topics: Collection[str] | None = None,
     ) -> None:
         """Prepare the connection; `start` makes it.
 
@@ -199,7 +199,8 @@ class Connection:
                 by `acknowledge` alone. Without one they are when they have come.
             most_waiting: messages that may wait to be taken. What is more waits at the broker, at
                 QoS 1; at QoS 0 the oldest are dropped.
-            shared_topics: topics of many phones together, as `inbox` has to know.
+            shared_topics: topics of many phones together. If given, all other topics get fair
+                shares of what is taken at once, as `inbox` says; else all that has come is taken.
         """
         self._settings = settings
         self._subscriptions = subscriptions
@@ -207,7 +208,8 @@ class Connection:
         self._session = session
         self._most_waiting = most_waiting
         self._arrivals: queue.SimpleQueue[list[Message]] = queue.SimpleQueue()
-        self._inbox = Inbox(most_waiting, MOST_AT_ONCE, shared_topics)
+        most = None if shared_topics is None else MOST_AT_ONCE
+        self._inbox = Inbox(most_waiting, most, shared_topics or ())
         self._room = threading.Event()
         self._room.set()
         self._taken_at = 0.0  # monotonic seconds
@@ -300,7 +302,7 @@ class Connection:
         """Return what has arrived, at least one message unless ``timeout_s`` passes or `wake`.
 
         ``gather_s`` seconds at least lie between two calls' messages, so that they are many. When
-        very much has arrived, some of it is left for the next time, as `inbox` says.
+        very much has arrived, and topics get shares, some of it is left for the next time.
         """
         arrived: list[Message] = []
         if not len(self._inbox):

@@ -49,6 +49,14 @@ def test_one_that_floods() -> None:
     assert list(range(MOST_OF_ONE, 2 * MOST_OF_ONE)) == numbers(inbox.take(), "flood")
 
 
+def test_without_shares() -> None:
+    """Whoever wants all that there is gets it at once."""
+    inbox = Inbox(limit=1000, most=None)
+    inbox.put([*messages("a", 500), *messages("b", 500, qos=1)])
+    assert 1000 == len(inbox.take())
+    assert not inbox.pressing
+
+
 def test_what_cannot_be_dropped_presses() -> None:
     """Messages at QoS 1 that are left had better be taken soon; so had those of very many."""
     inbox = Inbox(limit=1000, most=500)

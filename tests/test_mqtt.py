@@ -271,7 +271,9 @@ def test_the_insecure_switch_is_heard(
 def test_confirmations_are_read_while_messages_wait(ports: dict[str, int]) -> None:
     """A connection that is left alone because too much waits still hears of its own messages."""
     settings = BrokerSettings(broker=HOST, port=ports["plain"])
-    connection = Connection(settings, name="test", subscriptions=["test/#"], most_waiting=1)
+    connection = Connection(
+        settings, name="test", subscriptions=["test/#"], most_waiting=1, shared_topics=[]
+    )
     connection.start(retry=False)
     for _ in range(50):
         connection.publish("test/crowd", b"")
