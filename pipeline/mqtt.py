@@ -383,8 +383,9 @@ class Connection:
 
     def await_confirmations(self, most: int, *, timeout_s: float | None = None) -> bool:
         """Wait until at most ``most`` messages are unconfirmed; return whether it came to that."""
-        self._room.set()  # the broker's confirmations come behind its messages
         with self._sending:
+            if len(self._outbox) > most:
+                self._room.set()  # the broker's confirmations come behind its messages
             return self._sending.wait_for(lambda: len(self._outbox) <= most, timeout_s)
 
     def stop_receiving(self) -> None:

@@ -24,7 +24,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from commands import command, cpu_s, last_lines, memory_mib, mosquitto_process, start, stop
+from commands import (
+    await_text,
+    command,
+    cpu_s,
+    last_lines,
+    memory_mib,
+    mosquitto_process,
+    start,
+    stop,
+)
 from figures import Figure, NotMeasuredError, Options, present_models, run_alone
 from load_generator import RATE_HZ, ROWS, Load, device
 from numpy.typing import NDArray
@@ -320,9 +329,9 @@ def run(consumer: Consumer, model: Path, load: Load, motion: Path) -> Trial:
         try:
             notes = folder / "notes.json"
             eater = begin(consumer.arguments(port, model.resolve(), notes), "consumer.log")
-            _await_text(broker_log, "har/+/samples", eater, folder / "consumer.log")
+            await_text(broker_log, "har/+/samples", eater, folder / "consumer.log")
             probe = begin(_probe_arguments(port, load, consumer, folder), "probe.log")
-            _await_text(broker_log, "har/+/prediction", probe, folder / "probe.log")
+            await_text(broker_log, "har/+/prediction", probe, folder / "probe.log")
             generator = begin(_generator_arguments(port, load, motion, folder), "generator.log")
             begun = _begin(generator, folder / "generator.log")
 
@@ -376,19 +385,9 @@ def _generator_arguments(port: int, load: Load, motion: Path, folder: Path) -> l
     ]
 
 
-def _await_text(file: Path, text: str, process: subprocess.Popen[bytes], log: Path) -> str:
-    """Return what a file holds once ``text`` is in it; ``process`` is to bring that about."""
-    give_up = time.monotonic() + START_TIMEOUT_S
-    while text not in (content := file.read_text(errors="replace")):
-        if process.poll() is not None or time.monotonic() > give_up:
-            raise NotMeasuredError(f"{log.stem} does not start: {last_lines(log)}")
-        time.sleep(POLL_S)
-    return content
-
-
 def _begin(generator: subprocess.Popen[bytes], log: Path) -> float:
     """Return when the first message is due, in monotonic seconds."""
-    line = _await_text(log, "\n", generator, log)
+    line = await_text(log, "\n", generator, log)
     if not line.startswith("begin "):
         raise NotMeasuredError(f"the generator does not start: {line}")
     return float(line.split()[1])
