@@ -93,7 +93,8 @@ class Classifier:
             batch_size: most windows in one onnxruntime call.
 
         Raises:
-            ModelError: the file is missing, no ONNX, without a card, or of another shape.
+            ModelError: the file is missing, no ONNX, without a card, of another shape, or fails
+                on a batch of windows.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -109,6 +110,11 @@ class Classifier:
         self.card = _read_card(path, metadata)
         _check_graph(path, self._ort, self.card)
         self.batch_size = batch_size
+        try:
+            # A full batch takes the memory that the model needs now, not when the crowd comes.
+            self.classify(np.zeros((batch_size, WINDOW_LENGTH, len(CHANNELS)), np.float32))
+        except _RUN_ERRORS as error:
+            raise ModelError(f"{path}: cannot classify {batch_size} windows: {error}") from error
 
     @property
     def activities(self) -> tuple[str, ...]:
@@ -137,6 +143,7 @@ _LOAD_ERRORS: Final = (
     _errors.NoSuchFile,
     _errors.NotImplemented,
 )
+_RUN_ERRORS: Final = (_errors.Fail, _errors.InvalidArgument, _errors.RuntimeException)
 
 
 def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:

@@ -90,6 +90,7 @@ def write_tiny_model(
     output_name: str = "probabilities",
     shape: tuple[int, int] = (WINDOW_LENGTH, len(CHANNELS)),
     n_activities: int = len(ACTIVITIES),
+    batch: int | str = "batch",
 ) -> Path:
     """Write a model that looks at each channel's mean and mean deviation from zero.
 
@@ -110,8 +111,8 @@ def write_tiny_model(
             helper.make_node("Softmax", ["logits"], [output_name]),
         ],
         "tiny",
-        [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, ["batch", *shape])],
-        [helper.make_tensor_value_info(output_name, TensorProto.FLOAT, ["batch", n_activities])],
+        [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, [batch, *shape])],
+        [helper.make_tensor_value_info(output_name, TensorProto.FLOAT, [batch, n_activities])],
         [numpy_helper.from_array(weights, "weights"), axis],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)

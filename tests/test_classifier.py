@@ -167,3 +167,11 @@ def test_a_graph_that_does_not_fit(
     path = make_model(tmp_path / "other.onnx", card=make_card(), **graph)
     with pytest.raises(ModelError, match=said):
         Classifier(path)
+
+
+def test_a_graph_for_one_window(make_model: MakeModel, make_card: MakeCard, tmp_path: Path) -> None:
+    """A graph that cannot take a whole batch is refused at once, not when a crowd comes."""
+    path = make_model(tmp_path / "single.onnx", card=make_card(), batch=1)
+    with pytest.raises(ModelError, match=r"single\.onnx: cannot classify 64 windows: "):
+        Classifier(path)
+    assert len(Classifier(path, batch_size=1).classify(windows(3))) == 3
