@@ -1,4 +1,4 @@
-"""How good predictions are: accuracy, figures per class, confusion matrix, and their pictures.
+"""How good predictions are: accuracy and its interval, figures per class, calibration.
 
 Works on labels and predictions alone, for any list of activities; where they come from, and which
 split may be looked at when, is decided elsewhere.
@@ -6,14 +6,25 @@ split may be looked at when, is decided elsewhere.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.stats import bootstrap
 
-_DOTS_PER_INCH: Final = 120
+CONFIDENCE_LEVEL: Final = 0.95
+"""Of intervals"""
+
+RESAMPLES: Final = 9999
+"""Of the bootstrap"""
+
+N_BINS: Final = 15
+"""Of the calibration error: as in Guo et al., "On Calibration of Modern Neural Networks", 2017"""
+
+_TEMPERATURES: Final = (0.1, 10.0)
+"""Between which the best is looked for"""
+_LEAST_PROBABILITY: Final = 1e-12
 
 
 @dataclass(frozen=True)
@@ -37,17 +48,17 @@ class Scores:
     @property
     def precision(self) -> NDArray[np.float64]:
         """Share of right ones among the predictions of each activity, 0 where there are none."""
-        return _share(np.diag(self.confusion), self.confusion.sum(axis=0))
+        return share(np.diag(self.confusion), self.confusion.sum(axis=0))
 
     @property
     def recall(self) -> NDArray[np.float64]:
         """Share of each activity's windows that are predicted right, 0 where there are none."""
-        return _share(np.diag(self.confusion), self.support)
+        return share(np.diag(self.confusion), self.support)
 
     @property
     def f1(self) -> NDArray[np.float64]:
         """Harmonic mean of precision and recall of each activity, 0 where both are 0."""
-        return _share(2 * np.diag(self.confusion), self.confusion.sum(axis=0) + self.support)
+        return share(2 * np.diag(self.confusion), self.confusion.sum(axis=0) + self.support)
 
 
 def score(
@@ -69,6 +80,94 @@ def score(
     confusion = np.zeros((n_activities, n_activities), np.int64)
     np.add.at(confusion, (labels, predictions), 1)
     return Scores(confusion)
+
+
+def accuracy_interval(
+    right: NDArray[np.bool_], subjects: NDArray[np.integer], *, seed: int
+) -> tuple[float, float]:
+    """Return the 95 % interval of the accuracy, by bootstrap over subjects.
+
+    A subject's windows resemble each other, so whole subjects are drawn, not windows. It says how
+    much the accuracy would vary with other people, not with other seeds.
+
+    Args:
+        right: ``(n_windows,)``, whether each window is predicted right.
+        subjects: ``(n_windows,)``, whose each window is; at least two different ones.
+        seed: draws the subjects.
+    """
+    _, own = np.unique(subjects, return_inverse=True)
+    windows = np.bincount(own)
+
+    def accuracy(right: NDArray[Any], windows: NDArray[Any], axis: int) -> NDArray[np.float64]:
+        shares: NDArray[np.float64] = right.sum(axis=axis) / windows.sum(axis=axis)
+        return shares
+
+    interval = bootstrap(
+        (np.bincount(own, weights=right), windows),
+        accuracy,
+        paired=True,
+        vectorized=True,
+        method="percentile",
+        confidence_level=CONFIDENCE_LEVEL,
+        n_resamples=RESAMPLES,
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(interval.low), float(interval.high)
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often predictions are right, by how sure they are; equal steps of the probability."""
+
+    confidence: NDArray[np.float64]
+    """``(n_bins,)``: mean probability of the predicted activity, 0 in a bin without windows"""
+    accuracy: NDArray[np.float64]
+    """``(n_bins,)``: share of right ones, 0 in a bin without windows"""
+    windows: NDArray[np.int64]
+    """``(n_bins,)``"""
+
+    @property
+    def calibration_error(self) -> float:
+        """The expected calibration error (ECE, Guo et al. 2017), 0 to 1."""
+        gaps = np.abs(self.confidence - self.accuracy)
+        return float(gaps @ self.windows / self.windows.sum())
+
+
+def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> Reliability:
+    """Return how far probabilities ``(n_windows, n_activities)`` can be relied on."""
+    predictions, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    bins = np.minimum((sure * N_BINS).astype(np.intp), N_BINS - 1)
+    windows = np.bincount(bins, minlength=N_BINS)
+    right = np.bincount(bins, weights=predictions == labels, minlength=N_BINS)
+    sums = np.bincount(bins, weights=sure, minlength=N_BINS)
+    return Reliability(share(sums, windows), share(right, windows), windows)
+
+
+def log_loss(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Return the mean negative logarithm of the true activity's probability."""
+    of_true = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.maximum(of_true, _LEAST_PROBABILITY)).mean())
+
+
+def tempered(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
+    """Return what probabilities ``(n_windows, n_activities)`` become at a temperature.
+
+    That is what softmax makes of the logits divided by it: 1 changes nothing, more is less sure.
+    """
+    logits = np.log(np.maximum(probabilities.astype(np.float64), _LEAST_PROBABILITY)) / temperature
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return found
+
+
+def best_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Return the temperature of least `log_loss` (Guo et al. 2017)."""
+
+    def loss(logarithm: float) -> float:
+        return log_loss(tempered(probabilities, float(np.exp(logarithm))), labels)
+
+    bounds = (float(np.log(_TEMPERATURES[0])), float(np.log(_TEMPERATURES[1])))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
 def mean_and_sd(values: Sequence[float]) -> tuple[float, float | None]:
@@ -96,80 +195,25 @@ def table(scores: Scores, activities: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def plot_confusion(scores: Scores, activities: Sequence[str], path: Path, *, title: str) -> None:
-    """Draw the confusion matrix as a PNG: counts, coloured by their share of the true activity."""
-    n_activities = len(activities)
-    side = 3.0 + 0.9 * n_activities  # inches
-    figure = Figure(figsize=(side, side), layout="constrained", dpi=_DOTS_PER_INCH)
-    axes = figure.add_subplot()
-    shares = _share(scores.confusion, scores.support[:, np.newaxis])
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, ax=axes, label="share of the true activity", shrink=0.7)
-    names = [activity.replace("_", "\n") for activity in activities]
-    axes.set_xticks(range(n_activities), names, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(
-        range(n_activities),
-        [f"{name}\n({count})" for name, count in zip(names, scores.support, strict=True)],
-    )
-    for row in range(n_activities):
-        for column in range(n_activities):
-            axes.text(
-                column,
-                row,
-                str(scores.confusion[row, column]),
-                ha="center",
-                va="center",
-                color="white" if shares[row, column] > 0.5 else "black",
-            )
-    axes.set_xlabel("predicted activity")
-    axes.set_ylabel("true activity (windows)")
-    axes.set_title(f"{title}\naccuracy {scores.accuracy:.4f} on {scores.support.sum()} windows")
-    figure.savefig(path)
+def figures_by_class(scores: Scores, activities: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return what the scores say of each activity."""
+    return {
+        activity: {"precision": precision, "recall": recall, "f1": f1, "windows": windows}
+        for activity, precision, recall, f1, windows in zip(
+            activities,
+            scores.precision.tolist(),
+            scores.recall.tolist(),
+            scores.f1.tolist(),
+            scores.support.tolist(),
+            strict=True,
+        )
+    }
 
 
-def plot_learning_curves(
-    curves: Sequence[dict[str, list[float]]],
-    path: Path,
-    *,
-    title: str,
-    chosen_epochs: int,
-    labels: dict[str, str],
-) -> None:
-    """Draw loss and accuracy over the epochs as a PNG, one line a curve and run.
-
-    Args:
-        curves: a run each, the first drawn boldly: its histories by name, one number an epoch;
-            names end in ``loss`` or ``accuracy``.
-        path: the PNG file.
-        title: heads the picture.
-        chosen_epochs: number of epochs to mark.
-        labels: what to call the histories; what comes before ``loss`` or ``accuracy`` names them.
-    """
-    figure = Figure(figsize=(11, 4.5), layout="constrained", dpi=_DOTS_PER_INCH)
-    for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for number, (prefix, label) in enumerate(labels.items()):
-            for run, histories in enumerate(curves):
-                values = histories.get(f"{prefix}{quantity}", [])
-                axes.plot(
-                    range(1, len(values) + 1),
-                    values,
-                    color=f"C{number}",
-                    marker="." if run == 0 else None,
-                    label=label if run == 0 and values else None,
-                    linewidth=2.0 if run == 0 else 0.8,
-                    alpha=1.0 if run == 0 else 0.4,
-                )
-        axes.axvline(chosen_epochs, color="grey", linestyle=":", label="chosen epochs")
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(f"{quantity} (cross-entropy)" if quantity == "loss" else quantity)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-        axes.legend()
-    figure.suptitle(title)
-    figure.savefig(path)
-
-
-def _share(part: NDArray[np.integer], whole: NDArray[np.integer]) -> NDArray[np.float64]:
+def share(
+    part: NDArray[np.integer | np.floating], whole: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Return each part by its whole, 0 where there is none."""
     shares: NDArray[np.float64] = np.zeros(np.broadcast_shapes(part.shape, whole.shape))
     np.divide(part, whole, out=shares, where=whole > 0)
     return shares

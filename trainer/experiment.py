@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import DataSet
 from pipeline.signals import ACTIVITIES
-from trainer import evaluation
+from trainer import evaluation, pictures
 from trainer.export import export, make_card, save_with_card
 from trainer.models import BUILDERS, PLAIN_BUILDERS
 from trainer.own import OwnWindows, joined
@@ -33,7 +33,7 @@ from trainer.report import (
     write_json,
 )
 from trainer.settings import Schedule, TrainSettings
-from trainer.training import count_parameters, fit, fit_for, probabilities
+from trainer.training import count_parameters, fit, fit_for, probabilities, versions
 
 Say = Callable[[str], None]
 """Tells the user a line."""
@@ -92,7 +92,7 @@ def _run_model(
     folder = settings.out / name
     folder.mkdir(parents=True, exist_ok=True)
     activities = ACTIVITIES if own is None else own.activities
-    recipe = recipe_of(settings, data, own)
+    recipe = recipe_of(settings, data, own, versions=versions())
     records = [
         _train_seed(name, seed, settings, data, own, raw, recipe=recipe, say=say)
         for seed in range(settings.seed, settings.seed + settings.seeds)
@@ -133,13 +133,13 @@ def _run_model(
             wall_seconds=time.perf_counter() - started,
         ),
     )
-    evaluation.plot_confusion(
+    pictures.plot_confusion(
         scores,
         activities,
         folder / "confusion_matrix.png",
         title=f"{card.identity} (seed {exported.seed}) on the UCI HAR test split",
     )
-    evaluation.plot_learning_curves(
+    pictures.plot_learning_curves(
         [_histories(record) for record in records],
         folder / "learning_curves.png",
         title=f"{card.identity}: seed {exported.seed}"

@@ -12,14 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import keras
 import msgspec
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import DataSet, Split
-from trainer.evaluation import Scores, mean_and_sd
+from trainer.evaluation import Scores, figures_by_class, mean_and_sd
 from trainer.own import OwnWindows
 from trainer.raw_windows import TRAINING_HOP, Turns
 from trainer.settings import Fitting, Schedule, Sizes, TrainSettings
@@ -56,24 +54,24 @@ class SeedRecord(msgspec.Struct, frozen=True, kw_only=True):
         return Scores(np.array(self.confusion_matrix, np.int64))
 
 
-def recipe_of(settings: TrainSettings, data: DataSet, own: OwnWindows | None) -> Recipe:
-    """Return all that decides the weights, besides model and seed."""
+def recipe_of(
+    settings: TrainSettings, data: DataSet, own: OwnWindows | None, *, versions: dict[str, str]
+) -> Recipe:
+    """Return all that decides the weights, besides model and seed.
+
+    ``versions`` are those of the packages that train.
+    """
     fields = [*Fitting.model_fields, *Sizes.model_fields]
     recipe: Recipe = {
         "settings": {name: getattr(settings, name) for name in fields},
         "data_hash": data.data_hash,
-        "versions": training_versions(),
+        "versions": versions,
     }
     if settings.recipe == "raw":
         recipe |= {"schedule": asdict(Schedule()), "hop": TRAINING_HOP, "turns": asdict(Turns())}
     if own is not None:
         recipe |= {"own_hash": own.data_hash, "frame": settings.frame}
     return recipe
-
-
-def training_versions() -> dict[str, str]:
-    """Return the versions of the packages that have a part in the weights."""
-    return {"keras": keras.__version__, "numpy": np.__version__, "tensorflow": tf.__version__}
 
 
 def read_record(path: Path, *, recipe: Recipe) -> SeedRecord | None:
@@ -143,21 +141,6 @@ def report(
         "own": None if own is None else own_described(own),
         "training_seconds": round(sum(record.seconds for record in records), 1),
         "wall_seconds": round(wall_seconds, 1),
-    }
-
-
-def figures_by_class(scores: Scores, activities: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return what the scores say of each activity."""
-    return {
-        activity: {"precision": precision, "recall": recall, "f1": f1, "windows": windows}
-        for activity, precision, recall, f1, windows in zip(
-            activities,
-            scores.precision.tolist(),
-            scores.recall.tolist(),
-            scores.f1.tolist(),
-            scores.support.tolist(),
-            strict=True,
-        )
     }
 
 

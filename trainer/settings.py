@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import CliPositionalArg, SettingsConfigDict
 
 from pipeline.settings import CommandSettings, CommaSeparated
 from pipeline.signals import WINDOW_LENGTH
@@ -143,3 +143,20 @@ class TrainSettings(Sizes, Fitting, Tuning, Task, CommandSettings):
                 f"{', '.join(sorted(of_plain))}: only with --recipe plain; the raw recipe is fixed"
             )
         return self
+
+
+class EvaluateSettings(CommandSettings):
+    """Evaluate models on the test split of UCI HAR, which chose none of them."""
+
+    models: CliPositionalArg[list[str]] = Field(
+        [], description="names or .onnx files; if none is given, all that ship"
+    )
+    data: Path | None = Field(
+        None, description="data set's zip or folder; else HAR_DATA_DIR, cache, download"
+    )
+    out: Path = Field(
+        Path("out"), description="folder for evaluation.json and, with matplotlib, its pictures"
+    )
+    seed: int = Field(
+        1, ge=0, lt=2**31, description="draws the subjects of intervals, and how windows are turned"
+    )

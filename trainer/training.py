@@ -181,6 +181,11 @@ def fit_for(
     return Fitted(model, schedule.epochs, (), {}, history, time.perf_counter() - started)
 
 
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that have a part in the weights."""
+    return {"keras": keras.__version__, "numpy": np.__version__, "tensorflow": tf.__version__}
+
+
 def draw_subjects(subjects: NDArray[np.int8], count: int, *, seed: int) -> tuple[int, ...]:
     """Return ``count`` different subjects of those in ``subjects``, in ascending order.
 

@@ -19,7 +19,7 @@ from pipeline.placements import Placements
 from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.signals import ACTIVITIES
 from trainer import evaluation, own
-from trainer.evaluation import Scores
+from trainer.evaluation import Scores, figures_by_class
 from trainer.experiment import Say
 from trainer.export import export, load_with_card, make_card, save_with_card
 from trainer.models import widened
@@ -27,13 +27,11 @@ from trainer.own import OwnWindows, joined
 from trainer.report import (
     all_versions,
     described,
-    figures_by_class,
     own_described,
-    training_versions,
     write_json,
 )
 from trainer.settings import SettingError, TrainSettings
-from trainer.training import History, count_parameters, probabilities, tune
+from trainer.training import History, count_parameters, probabilities, tune, versions
 
 REPEATS_UP_TO: Final = 0.2
 """One's own windows are repeated to be this share of what is fitted to, where they are fewer."""
@@ -148,7 +146,7 @@ def _finish(
         "settings": {
             name: getattr(settings, name) for name in ("tuning_epochs", "tuning_rate", "batch_size")
         },
-        "versions": all_versions(training_versions()),
+        "versions": all_versions(versions()),
         "data": None if data is None else described(data),
         "own": own_described(windows),
         "wall_seconds": round(time.perf_counter() - started, 1),

@@ -1,21 +1,19 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from trainer.evaluation import (
+    accuracy_interval,
+    best_temperature,
+    log_loss,
     mean_and_sd,
-    plot_confusion,
-    plot_learning_curves,
+    reliability,
     score,
     table,
+    tempered,
     with_sd,
 )
-
-pytestmark = pytest.mark.train
 
 THREE = ("CYCLING", "ROWING", "SWIMMING")
 
@@ -80,27 +78,66 @@ def test_table_has_a_line_for_each_activity() -> None:
     assert ["SWIMMING", "1.000", "0.500", "0.667", "2"] == lines[3].split()
 
 
-@pytest.mark.parametrize("n_activities", [2, 6, 12])
-def test_picture_of_a_confusion_matrix(n_activities: int, tmp_path: Path) -> None:
-    """It is a PNG that grows with the number of activities."""
-    labels = np.arange(n_activities)
-    path = tmp_path / "confusion.png"
-    names = [f"ACTIVITY_{label}" for label in labels]
-    scores = score(labels, labels, n_activities=n_activities)
-    plot_confusion(scores, names, path, title="example")
-    with Image.open(path) as image:
-        assert "PNG" == image.format
-        assert image.width >= 300 + 100 * n_activities
+def test_the_interval_is_of_subjects() -> None:
+    """Subjects that differ make it wide, however many windows they have; equal ones a point.
+
+    With two subjects, of whom one is always right and one never, the mean of two drawn is 0, 0.5 or
+    1, and either end comes in a quarter of the draws.
+    """
+    subjects = np.repeat([3, 7], 1000)
+    low, high = accuracy_interval(subjects == 3, subjects, seed=1)
+    assert (0.0, 1.0) == (low, high)
+    alternating = np.arange(2000) % 2 == 0
+    assert (0.5, 0.5) == accuracy_interval(alternating, subjects, seed=1)
 
 
-def test_picture_of_learning_curves(tmp_path: Path) -> None:
-    """Runs of different lengths, with histories missing, are drawn."""
-    runs = [
-        {"loss": [1.0, 0.5], "accuracy": [0.5, 0.8], "val_loss": [1.1], "val_accuracy": [0.4]},
-        {"loss": [0.9], "accuracy": [0.6]},
-    ]
-    path = tmp_path / "curves.png"
-    labels = {"": "training", "val_": "held out"}
-    plot_learning_curves(runs, path, title="example", chosen_epochs=1, labels=labels)
-    with Image.open(path) as image:
-        assert "PNG" == image.format
+def test_the_interval_covers_the_accuracy_of_other_subjects() -> None:
+    """Of 200 groups of 20 subjects, the intervals of about 95 in 100 hold the true accuracy."""
+    rng = np.random.default_rng(4)
+    hits = 0
+    for _ in range(200):
+        own = np.clip(rng.normal(0.8, 0.1, size=20), 0, 1)
+        subjects = np.repeat(np.arange(20), 50)
+        right = rng.random(len(subjects)) < own[subjects]
+        low, high = accuracy_interval(right, subjects, seed=1)
+        hits += low <= 0.8 <= high
+    assert 0.86 <= hits / 200 <= 0.99
+
+
+def test_the_calibration_error_of_an_example() -> None:
+    """Ten windows of which one is wrong, all of them 0.8 sure, are 0.1 from what they promise."""
+    probabilities = np.tile([0.8, 0.2], (10, 1))
+    labels = np.array([0] * 9 + [1])
+    found = reliability(probabilities, labels)
+    assert 0.1 == pytest.approx(found.calibration_error)
+    assert 10 == found.windows.sum() == found.windows[12]
+    assert 1 == reliability(np.eye(2), np.array([0, 1])).accuracy[-1]
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.3, 3.0))
+@settings(max_examples=20)
+def test_the_temperature_is_found(seed: int, truth: float) -> None:
+    """Labels drawn by tempered probabilities tell by how much they were tempered."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(20_000, 4)) * 1.5
+    sure = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    right = tempered(sure, truth)
+    labels = (right.cumsum(axis=1) > rng.random((len(right), 1))).argmax(axis=1)
+    assert truth == pytest.approx(best_temperature(sure, labels), rel=0.1)
+    assert reliability(right, labels).calibration_error < 0.03
+
+
+def test_no_temperature_changes_nothing() -> None:
+    """At 1 probabilities stay; at any, the most probable activity stays the most probable."""
+    probabilities = np.random.default_rng(2).dirichlet(np.ones(6), size=50)
+    np.testing.assert_allclose(tempered(probabilities, 1.0), probabilities, atol=1e-12)
+    for temperature in (0.5, 4.0):
+        np.testing.assert_array_equal(
+            tempered(probabilities, temperature).argmax(axis=1), probabilities.argmax(axis=1)
+        )
+
+
+def test_log_loss_of_an_example() -> None:
+    """Half sure is a bit; certain and wrong is much, but no infinity."""
+    assert np.log(2) == pytest.approx(log_loss(np.array([[0.5, 0.5]]), np.array([1])))
+    assert 20 < log_loss(np.array([[1.0, 0.0]]), np.array([1])) < 40
