@@ -8,8 +8,8 @@ oldest of the topics with most of them are dropped. Those at QoS 1 never are; so
 """
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Mapping
-from operator import itemgetter
+from collections.abc import Collection, Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import Final
 
 from pipeline.packets import Message
@@ -30,13 +30,13 @@ class Inbox:
             shared: topics of many phones together.
         """
         self._limit, self._most, self._shared = limit, most, shared
-        self._queues: dict[str, deque[tuple[int, Message]]] = {}
-        """Messages of each topic, with their place in the order of arrival"""
+        self._left: dict[str, deque[tuple[int, Message]]] = {}
+        """What was left, by topic, with its place in the order of arrival"""
+        self._new: list[Message] = []
+        """What has arrived since"""
+        self._n_arrived = 0  # but for what is new
         self._n_waiting = 0
-        self._n_arrived = 0
-        self._droppable: Counter[str] = Counter()
-        """How many at QoS 0 wait, by topic"""
-        self._n_droppable = 0
+        self._n_droppable = 0  # at QoS 0
         self.dropped: Counter[str] = Counter()
         """By topic; whoever looks at it may empty it"""
         self.pressing = False
@@ -46,53 +46,59 @@ class Inbox:
         """How many wait."""
         return self._n_waiting
 
-    def put(self, messages: Iterable[Message]) -> None:
+    def put(self, messages: Sequence[Message]) -> None:
         """Add what has arrived; drop what is too much."""
-        number = self._n_arrived
-        for message in messages:
-            number += 1
-            queue = self._queues.get(message.topic)
-            if queue is None:
-                queue = self._queues[message.topic] = deque()
-            queue.append((number, message))
-            if not message.mid:
-                self._droppable[message.topic] += 1
-                self._n_droppable += 1
-        self._n_waiting += number - self._n_arrived
-        self._n_arrived = number
+        self._new += messages
+        self._n_waiting += len(messages)
+        self._n_droppable += _count_droppable(messages)
         if self._n_droppable > self._limit:
             # Some more than has to be, or the next message would lead here again.
             self._drop(round(0.9 * self._limit))
 
     def take(self) -> list[Message]:
         """Return the messages that are next, each topic's in the order of their arrival."""
-        counts = {topic: len(queue) for topic, queue in self._queues.items()}
+        counts = Counter(map(_TOPIC, self._new))
+        for topic, queue in self._left.items():
+            counts[topic] += len(queue)
         share = self._share(counts)
+        if share is None and not self._left:
+            messages, self._new = self._new, []
+        else:
+            self._sort_in()
+            messages = self._take_shares(share)
+        self._n_waiting -= len(messages)
+        self._n_droppable -= _count_droppable(messages)
+        self.pressing = (
+            share is not None
+            and self._most is not None
+            and (len(messages) >= self._most // 2 or self._n_waiting > self._n_droppable)
+        )
+        return messages
+
+    def _take_shares(self, share: int | None) -> list[Message]:
+        """Return a share of each topic's messages, None for all, and leave the rest."""
         taken: list[tuple[int, Message]] = []
-        for topic, n in counts.items():
-            queue = self._queues[topic]
+        for topic, queue in list(self._left.items()):
+            n = len(queue)
             if share is not None and self._most is not None:
                 n = min(n, max(share, self._most // 2) if topic in self._shared else share)
             if n == len(queue):
                 taken += queue
-                del self._queues[topic]
+                del self._left[topic]
             else:
                 taken += [queue.popleft() for _ in range(n)]
         taken.sort(key=itemgetter(0))
-        messages = [message for _, message in taken]
-        self._n_waiting -= len(taken)
-        for message in messages:
-            if not message.mid:
-                self._n_droppable -= 1
-                self._droppable[message.topic] -= 1
-                if not self._droppable[message.topic]:
-                    del self._droppable[message.topic]
-        self.pressing = (
-            share is not None
-            and self._most is not None
-            and (len(taken) >= self._most // 2 or self._n_waiting > self._n_droppable)
-        )
-        return messages
+        return [message for _, message in taken]
+
+    def _sort_in(self) -> None:
+        """Put what is new to what was left of its topic."""
+        for message in self._new:
+            self._n_arrived += 1
+            queue = self._left.get(message.topic)
+            if queue is None:
+                queue = self._left[message.topic] = deque()
+            queue.append((self._n_arrived, message))
+        self._new = []
 
     def _share(self, counts: Mapping[str, int]) -> int | None:
         """Return how many messages of one topic are next, None for all that there are."""
@@ -105,22 +111,34 @@ class Inbox:
 
     def _drop(self, n_kept: int) -> None:
         """Drop the oldest messages at QoS 0 of those topics that have most of them."""
-        share = fair_share(self._droppable, n_kept)
-        for topic, n in list(self._droppable.items()):
+        self._sort_in()
+        droppable = {
+            topic: sum(not message.mid for _, message in queue)
+            for topic, queue in self._left.items()
+        }
+        share = fair_share(droppable, n_kept)
+        for topic, n in droppable.items():
             surplus = n - share
             if surplus <= 0:
                 continue
             self.dropped[topic] += surplus
-            self._droppable[topic] -= surplus
             self._n_droppable -= surplus
             self._n_waiting -= surplus
             kept: deque[tuple[int, Message]] = deque()
-            for number, message in self._queues[topic]:
+            for number, message in self._left[topic]:
                 if surplus and not message.mid:
                     surplus -= 1
                 else:
                     kept.append((number, message))
-            self._queues[topic] = kept
+            self._left[topic] = kept
+
+
+_TOPIC: Final = attrgetter("topic")
+
+
+def _count_droppable(messages: Sequence[Message]) -> int:
+    """Return how many are at QoS 0."""
+    return sum([not message.mid for message in messages])
 
 
 def fair_share(counts: Mapping[str, int], most: int) -> int:
