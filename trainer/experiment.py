@@ -22,7 +22,8 @@ from trainer import evaluation, pictures
 from trainer.export import export, make_card, save_with_card
 from trainer.models import BUILDERS, PLAIN_BUILDERS
 from trainer.own import OwnWindows, joined
-from trainer.raw_windows import TRAINING_HOP, Turns, raw_windows
+from trainer.raw_windows import raw_windows
+from trainer.recipe import RawRecipe
 from trainer.report import (
     Recipe,
     SeedRecord,
@@ -32,7 +33,7 @@ from trainer.report import (
     report,
     write_json,
 )
-from trainer.settings import Schedule, TrainSettings
+from trainer.settings import TrainSettings
 from trainer.training import count_parameters, fit, fit_for, probabilities, versions
 
 Say = Callable[[str], None]
@@ -180,18 +181,25 @@ def _train_seed(
     # A bar needs a terminal; in a file it would be a line for every step.
     verbose = 1 if sys.stdout.isatty() else 2
 
+    raw_recipe = RawRecipe()
+
     def build(windows: NDArray[np.float32]) -> keras.Model:
-        return BUILDERS[name](windows, n_activities)
+        return BUILDERS[name](windows, n_activities, raw_recipe.two_views)
 
     def build_plain(windows: NDArray[np.float32]) -> keras.Model:
         return PLAIN_BUILDERS[name](windows, n_activities, settings)
 
     extra = None if own is None else own.split
     if settings.recipe == "raw":
-        train = raw_windows(raw, hop=TRAINING_HOP)
+        train = raw_windows(raw, hop=raw_recipe.hop, whole=raw_recipe.labels == "whole")
         train = train if extra is None else joined(train, extra)
         fitted = fit_for(
-            build, train, schedule=Schedule(), turns=Turns(), seed=seed, verbose=verbose
+            build,
+            train,
+            schedule=raw_recipe.schedule,
+            turns=raw_recipe.turns,
+            seed=seed,
+            verbose=verbose,
         )
     else:
         fitted = fit(

@@ -17,8 +17,9 @@ from pipeline.classifier import INPUT_NAME
 from pipeline.signals import CHANNELS, WINDOW_LENGTH
 from trainer.settings import SettingError, Sizes
 
-Builder = Callable[[NDArray[np.float32], int], keras.Model]
-"""Makes an untrained model from training windows and the number of activities."""
+Builder = Callable[[NDArray[np.float32], int, bool], keras.Model]
+"""Makes an untrained model from training windows, the number of activities, and whether it is to
+see two views of a window."""
 
 PlainBuilder = Callable[[NDArray[np.float32], int, Sizes], keras.Model]
 """Makes one of a plain form, of any sizes."""
@@ -26,36 +27,45 @@ PlainBuilder = Callable[[NDArray[np.float32], int, Sizes], keras.Model]
 _DROPOUT: Final = 0.3
 _CHANNEL_DROPOUT: Final = 0.1
 
+_RESTING: Final = np.repeat([0.01, 0.05], 3)
+"""A little more than how a resting body moves (standard deviations), in g and rad/s"""
 
-def lstm(windows: NDArray[np.float32], n_activities: int) -> keras.Model:
-    """Return an untrained LSTM over the 128 samples, all of whose outputs count.
+
+def lstm(windows: NDArray[np.float32], n_activities: int, two_views: bool = True) -> keras.Model:
+    """Return an untrained LSTM in both directions over the window, four samples a step.
 
     ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
     """
-    window, x = _normalized_window(windows)  # (batch, 128, 9)
-    x = layers.LSTM(100, return_sequences=True)(x)  # (batch, 128, 100)
+    window, x = _seen(windows, two_views)
+    x = layers.Reshape((32, -1))(x)  # (batch, 32, 60)
+    x = layers.SpatialDropout1D(_CHANNEL_DROPOUT)(x)
+    x = layers.Bidirectional(layers.LSTM(64, return_sequences=True))(x)  # (batch, 32, 128)
     return _pooled(window, x, n_activities)
 
 
-def cnn_lstm(windows: NDArray[np.float32], n_activities: int) -> keras.Model:
+def cnn_lstm(
+    windows: NDArray[np.float32], n_activities: int, two_views: bool = True
+) -> keras.Model:
     """Return an untrained LSTM over what two convolutions see, four samples a step.
 
     ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
     """
-    window, x = _normalized_window(windows)
-    x = _convolved(x, filters=48, kernel_size=7)  # (batch, 64, 48)
+    window, x = _seen(windows, two_views)
+    x = _convolved(x, filters=32, kernel_size=7)  # (batch, 64, 32)
     x = _convolved(x, filters=64, kernel_size=5)  # (batch, 32, 64)
     x = layers.SpatialDropout1D(_CHANNEL_DROPOUT)(x)
     x = layers.LSTM(64, return_sequences=True)(x)  # (batch, 32, 64)
     return _pooled(window, x, n_activities)
 
 
-def conv_lstm(windows: NDArray[np.float32], n_activities: int) -> keras.Model:
+def conv_lstm(
+    windows: NDArray[np.float32], n_activities: int, two_views: bool = True
+) -> keras.Model:
     """Return an untrained LSTM with convolutions for its products, over eight samples a step.
 
     ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
     """
-    window, x = _normalized_window(windows)
+    window, x = _seen(windows, two_views)
     x = _convolved(x, filters=32, kernel_size=5)  # (batch, 64, 32)
     x = layers.SpatialDropout1D(_CHANNEL_DROPOUT)(x)
     x = layers.Reshape((16, 1, 4, 32))(x)
@@ -171,6 +181,24 @@ def _normalized_window(windows: NDArray[np.float32]) -> tuple[keras.KerasTensor,
     # Not the layer Normalization: tf2onnx takes its eager tensors for inputs of the graph.
     normalization = layers.Rescaling((1 / sd).tolist(), (-mean / sd).tolist(), name="normalization")
     return window, normalization(window)
+
+
+def _seen(
+    windows: NDArray[np.float32], two_views: bool
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Return the input, and what it looks like to the eye and, side by side, through a glass.
+
+    A resting body moves a hundred times less than a walking one: in standard deviations of all
+    windows it does not seem to move at all. Yet it sways otherwise when it stands than when it
+    sits. So the six channels without gravity are seen a second time, in units of a body's rest, in
+    which what is much more than rest is just that.
+    """
+    window, coarse = _normalized_window(windows)  # (batch, 128, 9)
+    if not two_views:
+        return window, coarse
+    motion = window[:, :, : len(_RESTING)]
+    fine = layers.Activation("tanh")(layers.Rescaling((1 / _RESTING).tolist())(motion))
+    return window, layers.Concatenate()([coarse, fine])  # (batch, 128, 15)
 
 
 def _convolved(x: keras.KerasTensor, *, filters: int, kernel_size: int) -> keras.KerasTensor:

@@ -29,9 +29,6 @@ _ONE_PHONE: Final = np.array([0])
 _TURN_TAIL: Final = 2
 """Degrees of freedom of Student's t: most phones sit where they usually do, few far from it."""
 
-TRAINING_HOP: Final = 16
-"""Samples between the starts of the windows to train on"""
-
 
 @dataclass(frozen=True)
 class Turns:
@@ -43,21 +40,25 @@ class Turns:
     """Standard deviation of the turn about any axis that comes before it"""
 
 
-def raw_windows(recordings: Sequence[Recording], *, hop: int) -> Split:
+def raw_windows(recordings: Sequence[Recording], *, hop: int, whole: bool = False) -> Split:
     """Return the windows of raw recordings whose newest sample has a label, in their order.
 
     Args:
         recordings: of devices named ``subject-01`` and so on.
         hop: samples between the starts of neighbouring windows.
+        whole: leave out those whose samples have not all the same label.
     """
     windows, labels, subjects = [], [], []
     for recording in recordings:
         for stretch in recording.stretches:
             samples = prepare(stretch)
-            newest = cut(stretch.labels[: len(samples), np.newaxis], hop=hop)[:, -1, 0]
+            of_windows = cut(stretch.labels[: len(samples), np.newaxis], hop=hop)[:, :, 0]
+            newest = of_windows[:, -1]
             # Live, the windows in which the filters settle decide nothing.
             settled = hop * np.arange(len(newest)) >= SETTLING_ROWS
             chosen = settled & (newest >= 0)
+            if whole:
+                chosen &= (of_windows == newest[:, np.newaxis]).all(axis=1)
             windows.append(cut(samples, hop=hop)[chosen])
             labels.append(newest[chosen])
             subjects.append(np.full(np.count_nonzero(chosen), recording.device[-2:], np.int8))

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from pipeline.recordings.uci_har import DataSet, Split
 from trainer.evaluation import Scores, figures_by_class, mean_and_sd
 from trainer.own import OwnWindows
-from trainer.raw_windows import TRAINING_HOP, Turns
-from trainer.settings import Fitting, Schedule, Sizes, TrainSettings
+from trainer.recipe import RawRecipe
+from trainer.settings import Fitting, Sizes, TrainSettings
 
 _EXPORT_PACKAGES: Final = ("onnx", "onnxruntime", "tf2onnx")
 
@@ -68,7 +68,7 @@ def recipe_of(
         "versions": versions,
     }
     if settings.recipe == "raw":
-        recipe |= {"schedule": asdict(Schedule()), "hop": TRAINING_HOP, "turns": asdict(Turns())}
+        recipe |= {"raw": asdict(RawRecipe())}
     if own is not None:
         recipe |= {"own_hash": own.data_hash, "frame": settings.frame}
     return recipe

@@ -4,7 +4,6 @@ The classes are the vocabulary of the trainer and the flags of ``har-train`` in 
 needs TensorFlow, so that ``--help`` answers at once.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
@@ -67,26 +66,6 @@ class Fitting(BaseModel):
         5, description="epochs without better accuracy on them until it stops"
     )
     refit: bool = Field(True, description="then fit all training subjects for so many epochs")
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long a model is fitted to windows of the raw recordings, and how fast.
-
-    The learning rate rises in a line for the first twentieth of the steps, then falls as half a
-    cosine. Fixed beforehand, not searched for.
-    """
-
-    epochs: int = 10
-    batch_size: int = 128
-    """Windows"""
-    highest_rate: float = 2e-3
-    """Learning rate of AdamW"""
-    lowest_rate: float = 2e-5
-    """The same at the end"""
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
-    """Gradients longer than that are shortened to it"""
 
 
 class Tuning(BaseModel):

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from pipeline.recordings.uci_har import Split
 from trainer.own import joined
 from trainer.raw_windows import Turns, random_turns, turned
-from trainer.settings import Fitting, Schedule, SettingError
+from trainer.recipe import Schedule
+from trainer.settings import Fitting, SettingError
 
 History = dict[str, list[float]]
 """What Keras recorded, one number an epoch: ``loss``, ``accuracy``, ``val_loss``, ..."""

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -25,17 +25,11 @@ from pipeline.preprocessing import SETTLING_ROWS, Preprocessor
 from pipeline.recordings import datasets, hapt
 from pipeline.recordings.recording import DataError, Recording
 from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGTH
+from trainer.cross_validation import N_GROUPS, group_of, groups, without
 from trainer.decisions import LabelledStretch, labelled_stretches, learn, random_rotation
-from trainer.raw_windows import (
-    TRAINING_HOP,
-    TRAINING_SUBJECTS,
-    Turns,
-    cut,
-    raw_windows,
-)
-from trainer.settings import Schedule
+from trainer.raw_windows import TRAINING_SUBJECTS, cut, raw_windows
+from trainer.recipe import RawRecipe
 
-N_FOLDS: Final = 5
 SEED: Final = 1
 
 HOPS: Final = (16, 64)
@@ -96,7 +90,7 @@ def measure(options: Options) -> list[Figure]:
         NotMeasuredError: the data set is missing.
     """
     folder = datasets.cache_folder() / f"decisions-{_recipe_hash()}"
-    trained = all(_model_file(folder, fold).is_file() for fold in range(N_FOLDS))
+    trained = all(_model_file(folder, fold).is_file() for fold in range(N_GROUPS))
     if not trained and not options.training:
         print("  skipped: takes half an hour the first time; measure it with --training")
         return []
@@ -107,8 +101,8 @@ def measure(options: Options) -> list[Figure]:
         raise NotMeasuredError(str(error)) from error
     folder.mkdir(parents=True, exist_ok=True)
     learnt = []
-    for fold, subjects in enumerate(_folds()):
-        _train(folder, fold, [r for r in recordings if int(r.device[-2:]) not in subjects])
+    for fold, subjects in enumerate(groups()):
+        _train(folder, fold, without(recordings, fold))
         learnt.append(learn([s for s in stretches if s.subject not in subjects], seed=SEED))
     worn = _heard(folder, "worn", _worn(stretches), hop=min(HOPS))
     figures = [figure for hop in HOPS for figure in _figures_worn(worn, learnt, hop)]
@@ -125,19 +119,9 @@ def measure(options: Options) -> list[Figure]:
 # What is learnt
 
 
-def _folds() -> list[list[int]]:
-    """Return the subjects of each group."""
-    order = np.random.default_rng(0).permutation(TRAINING_SUBJECTS)
-    return [sorted(order[fold::N_FOLDS].tolist()) for fold in range(N_FOLDS)]
-
-
-def _fold_of(subject: int) -> int:
-    return next(fold for fold, subjects in enumerate(_folds()) if subject in subjects)
-
-
 def _recipe_hash() -> str:
     """Return a name for the recipe; what `models` and `training` do is not in it."""
-    recipe = (*astuple(Schedule()), TRAINING_HOP, *astuple(Turns()), SEED, _folds())
+    recipe = (RawRecipe(), SEED, groups())
     return hashlib.sha256(repr(recipe).encode()).hexdigest()[:8]
 
 
@@ -157,12 +141,13 @@ def _train(folder: Path, fold: int, recordings: Sequence[Recording]) -> None:
     from trainer.models import cnn_lstm
     from trainer.training import fit_for
 
-    print(f"  training the model of group {fold + 1} of {N_FOLDS}", flush=True)
+    print(f"  training the model of group {fold + 1} of {N_GROUPS}", flush=True)
+    recipe = RawRecipe()
     fitted = fit_for(
-        lambda windows: cnn_lstm(windows, len(ACTIVITIES)),
-        raw_windows(recordings, hop=TRAINING_HOP),
-        schedule=Schedule(),
-        turns=Turns(),
+        lambda windows: cnn_lstm(windows, len(ACTIVITIES), recipe.two_views),
+        raw_windows(recordings, hop=recipe.hop, whole=recipe.labels == "whole"),
+        schedule=recipe.schedule,
+        turns=recipe.turns,
         seed=SEED,
     )
     fitted.model.save(file)
@@ -189,7 +174,7 @@ def _heard(
 
         # It would warn that every length of a recording is traced anew.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
-        by_fold = [keras.saving.load_model(_model_file(folder, fold)) for fold in range(N_FOLDS)]
+        by_fold = [keras.saving.load_model(_model_file(folder, fold)) for fold in range(N_GROUPS)]
         said = [
             by_fold[fold].predict(cut(samples, hop=hop), batch_size=BATCH, verbose=0)
             for fold, samples, _ in parts
@@ -211,7 +196,7 @@ def _worn(
     """Yield the recordings as they are."""
     for stretch in stretches:
         labels = np.minimum(stretch.labels, NAMES.index(TRANSITION)).astype(np.int8)
-        yield _fold_of(stretch.subject), stretch.rows, labels
+        yield group_of(stretch.subject), stretch.rows, labels
 
 
 def _turned(
@@ -270,7 +255,7 @@ def _constant(
 def _made_up(
     number: int, rows: NDArray[np.float64]
 ) -> tuple[int, NDArray[np.float64], NDArray[np.int8]]:
-    return number % N_FOLDS, rows, np.full(len(rows) - 1, NOTHING, np.int8)
+    return number % N_GROUPS, rows, np.full(len(rows) - 1, NOTHING, np.int8)
 
 
 def _direction(rng: np.random.Generator) -> NDArray[np.float64]:

@@ -59,6 +59,18 @@ def test_windows_are_labelled_by_their_newest_sample(hop: int) -> None:
         np.testing.assert_array_equal(samples[end - WINDOW_LENGTH + 1 : end + 1], window)
 
 
+def test_windows_of_one_label() -> None:
+    """If asked for, windows across a change are left out; the others are the same."""
+    labels = np.repeat(np.array([0, 3], np.int8), 600)
+    every, whole = (
+        raw_windows([recording(labels)], hop=16, whole=whole) for whole in (False, True)
+    )
+    assert 0 < len(every.labels) - len(whole.labels) <= WINDOW_LENGTH // 16
+    kept = {window.tobytes() for window in whole.windows}
+    assert kept < {window.tobytes() for window in every.windows}
+    assert {0, 3} == set(whole.labels.tolist())
+
+
 def test_a_recording_without_labels_gives_nothing() -> None:
     """Where nothing is labelled, or all is too short, there are no windows."""
     short = recording(np.zeros(SETTLING_ROWS, np.int8))

@@ -20,8 +20,9 @@ from pipeline.recordings.uci_har import DataSet, load
 from pipeline.signals import ACTIVITIES
 from tests.trainer.recorded import record
 from trainer import experiment, own, train
+from trainer.recipe import Schedule
 from trainer.report import read_record
-from trainer.settings import Fitting, Schedule, Sizes, TrainSettings
+from trainer.settings import Fitting, Sizes, TrainSettings
 from trainer.training import probabilities
 
 pytestmark = [

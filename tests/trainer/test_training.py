@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from pipeline.recordings.uci_har import DataSet
 from trainer.models import plain_lstm
 from trainer.raw_windows import Turns
-from trainer.settings import Fitting, Schedule, SettingError, Sizes
+from trainer.recipe import Schedule
+from trainer.settings import Fitting, SettingError, Sizes
 from trainer.training import (
     Fitted,
     TurnedBatches,
