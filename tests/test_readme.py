@@ -16,7 +16,7 @@ from pipeline.settings import (
     ReplaySettings,
     StreamSettings,
 )
-from trainer.settings import TrainSettings
+from trainer.settings import EvaluateSettings, TrainSettings
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
@@ -51,6 +51,7 @@ def settings_table(kind: type[BaseSettings]) -> str:
         RecordSettings,
         ImportSettings,
         TrainSettings,
+        EvaluateSettings,
         DemoSettings,
     ],
 )

@@ -58,7 +58,7 @@ def run(
     """Train, export and report what ``settings`` name, on the data set and one's own windows.
 
     With the recipe ``raw``, the raw recordings of the training subjects take the place of the
-    published training windows.
+    published training windows, if there are any.
 
     Raises:
         ExportError: an exported model does not keep the contract.
@@ -93,14 +93,16 @@ def _run_model(
     folder = settings.out / name
     folder.mkdir(parents=True, exist_ok=True)
     activities = ACTIVITIES if own is None else own.activities
-    recipe = recipe_of(settings, data, own, versions=versions())
+    recipe = recipe_of(settings, data, own, raw=bool(raw), versions=versions())
     records = [
         _train_seed(name, seed, settings, data, own, raw, recipe=recipe, say=say)
         for seed in range(settings.seed, settings.seed + settings.seeds)
     ]
     exported = records[0]
     scores = exported.scores
-    selection = _selection(exported, own, n_subjects=len(different(data.train.subjects)))
+    selection = _selection(
+        exported, own, raw=bool(raw), n_subjects=len(different(data.train.subjects))
+    )
 
     model = keras.saving.load_model(_keras_file(folder, exported.seed))
     card = make_card(
@@ -191,7 +193,9 @@ def _train_seed(
 
     extra = None if own is None else own.split
     if settings.recipe == "raw":
-        train = raw_windows(raw, hop=raw_recipe.hop, whole=raw_recipe.labels == "whole")
+        train = data.train
+        if raw:
+            train = raw_windows(raw, hop=raw_recipe.hop, whole=raw_recipe.labels == "whole")
         train = train if extra is None else joined(train, extra)
         fitted = fit_for(
             build,
@@ -236,15 +240,20 @@ def _told(record: SeedRecord) -> str:
     )
 
 
-def _selection(record: SeedRecord, own: OwnWindows | None, *, n_subjects: int) -> str:
+def _selection(record: SeedRecord, own: OwnWindows | None, *, raw: bool, n_subjects: int) -> str:
     """Return in a sentence how the epochs and the weights were chosen."""
     added = "" if own is None else f"; in every fit also own recordings, {own.told()}"
     n_held_out = len(record.held_out_subjects)
     if n_held_out == 0:
-        return (
+        source = (
             f"windows of the raw recordings of {n_subjects} training subjects, labelled by their "
-            "newest samples, turned at random by as much as did best in cross-validation over "
-            "those subjects; schedule and seed fixed beforehand; "
+            "newest samples"
+            if raw
+            else f"published windows of {n_subjects} training subjects"
+        )
+        return (
+            f"{source}, turned at random; form, turns and schedule chosen by cross-validation over "
+            "the training subjects, held out whole; seed fixed beforehand; "
             "test split evaluated once, at the end"
         ) + added
     then = (

@@ -27,8 +27,8 @@ PlainBuilder = Callable[[NDArray[np.float32], int, Sizes], keras.Model]
 _DROPOUT: Final = 0.3
 _CHANNEL_DROPOUT: Final = 0.1
 
-_RESTING: Final = np.repeat([0.01, 0.05], 3)
-"""A little more than how a resting body moves (standard deviations), in g and rad/s"""
+_RESTING: Final = np.repeat([0.005, 0.02], 3)
+"""About how a resting body moves (standard deviations, HAPT), in g and rad/s"""
 
 
 def lstm(windows: NDArray[np.float32], n_activities: int, two_views: bool = True) -> keras.Model:

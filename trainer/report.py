@@ -55,11 +55,16 @@ class SeedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def recipe_of(
-    settings: TrainSettings, data: DataSet, own: OwnWindows | None, *, versions: dict[str, str]
+    settings: TrainSettings,
+    data: DataSet,
+    own: OwnWindows | None,
+    *,
+    raw: bool,
+    versions: dict[str, str],
 ) -> Recipe:
     """Return all that decides the weights, besides model and seed.
 
-    ``versions`` are those of the packages that train.
+    ``raw`` is whether there are raw recordings; ``versions`` are of the packages that train.
     """
     fields = [*Fitting.model_fields, *Sizes.model_fields]
     recipe: Recipe = {
@@ -68,7 +73,7 @@ def recipe_of(
         "versions": versions,
     }
     if settings.recipe == "raw":
-        recipe |= {"raw": asdict(RawRecipe())}
+        recipe |= {"raw": asdict(RawRecipe()), "raw_recordings": raw}
     if own is not None:
         recipe |= {"own_hash": own.data_hash, "frame": settings.frame}
     return recipe

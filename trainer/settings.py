@@ -35,9 +35,9 @@ class Task(BaseModel):
     data: Path | None = Field(
         None, description="data set's zip or folder; else HAR_DATA_DIR, cache, download"
     )
-    recipe: Literal["plain", "raw"] = Field(
-        "plain",
-        description="plain: the published windows; raw: windows of the raw recordings (HAPT)",
+    recipe: Literal["raw", "plain"] = Field(
+        "raw",
+        description="raw: what ships, from raw recordings (HAPT); plain: as tutorials have it",
     )
     out: Path = Field(Path("out"), description="folder for models and reports")
     seed: int = Field(1, ge=0, lt=2**31, description="first seed; its model is exported")
@@ -116,8 +116,15 @@ class TrainSettings(Sizes, Fitting, Tuning, Task, CommandSettings):
 
     @model_validator(mode="after")
     def _plain_settings_go_with_the_plain_recipe(self) -> Self:
+        """Take the plain recipe if its settings are given.
+
+        Raises:
+            ValueError: the raw one was asked for.
+        """
         of_plain = {*Sizes.model_fields, *Fitting.model_fields} & self.model_fields_set
-        if self.recipe == "raw" and of_plain:
+        if of_plain and "recipe" not in self.model_fields_set:
+            self.recipe = "plain"
+        elif of_plain and self.recipe == "raw":
             raise ValueError(
                 f"{', '.join(sorted(of_plain))}: only with --recipe plain; the raw recipe is fixed"
             )

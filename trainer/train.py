@@ -6,7 +6,7 @@ TensorFlow is imported last, so that ``--help`` and mistakes are answered at onc
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -14,7 +14,7 @@ from typing import Final
 
 from pipeline.placements import PlacementError, Placements
 from pipeline.recordings import hapt, uci_har
-from pipeline.recordings.recording import DataError
+from pipeline.recordings.recording import DataError, Recording
 from pipeline.settings import from_command_line
 from trainer import own
 from trainer.raw_windows import TRAINING_SUBJECTS
@@ -51,11 +51,7 @@ def main() -> None:
         else:
             assert data is not None
             extra = own.load(settings.extra, placements) if settings.extra else None
-            raw = (
-                hapt.recordings(settings.data, TRAINING_SUBJECTS)
-                if settings.recipe == "raw"
-                else ()
-            )
+            raw = _raw_recordings(settings, say=say) if settings.recipe == "raw" else ()
             experiment.run(settings, data, extra, raw=raw, say=say)
     except (DataError, SettingError, ExportError, OSError) as error:
         sys.exit(f"har-train: {error}")
@@ -75,6 +71,22 @@ def _data(settings: TrainSettings) -> uci_har.DataSet | None:
         return uci_har.load(download=False)
     except DataError:
         return None
+
+
+def _raw_recordings(settings: TrainSettings, *, say: Callable[[str], None]) -> Sequence[Recording]:
+    """Return the raw recordings of the training subjects; none if they cannot be had.
+
+    Raises:
+        DataError: they cannot be had, but were asked for.
+    """
+    try:
+        return hapt.recordings(settings.data, TRAINING_SUBJECTS)
+    except DataError as error:
+        if "recipe" in settings.model_fields_set:
+            raise
+        say(f"WARNING: without the raw recordings ({error})")
+        say("trained is on the published windows, by the recipe raw otherwise")
+        return ()
 
 
 @contextmanager

@@ -170,6 +170,29 @@ def test_settings_of_the_plain_recipe_go_with_no_other(tmp_path: Path) -> None:
         settings_for(tmp_path, recipe="raw")
 
 
+def test_the_recipe_that_is_taken(tmp_path: Path) -> None:
+    """The raw one, unless settings of the plain one are given."""
+    raw = TrainSettings(_env_file=None, _cli_parse_args=False, out=tmp_path, model="lstm")
+    assert "raw" == raw.recipe
+    assert "plain" == settings_for(tmp_path).recipe
+
+
+def test_without_the_raw_recordings(
+    run_command: RunCommand, mini_folder: Path, tmp_path: Path
+) -> None:
+    """The published windows take their place, and it is said; who asked for raw ones is refused."""
+    arguments = ("--model", "lstm", "--data", str(mini_folder))
+    cache = str(tmp_path / "cache")
+    finished = run_command("har-train", *arguments, timeout_s=300, XDG_CACHE_HOME=cache)
+    assert 0 == finished.returncode, finished.stderr
+    assert "WARNING: without the raw recordings (" in finished.stdout
+    card = Classifier(tmp_path / "out" / "lstm.onnx").card
+    assert card.selection.startswith("published windows of 6 training subjects, turned at random")
+    refused = run_command("har-train", *arguments, "--recipe", "raw", XDG_CACHE_HOME=cache)
+    assert 1 == refused.returncode
+    assert refused.stderr.startswith("har-train: ")
+
+
 def test_finished_seeds_are_not_trained_again(trained: Trained) -> None:
     """The same settings go on after the last finished seed and end with the same model."""
     assert "lstm, seed 5: finished before" in trained.told
