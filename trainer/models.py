@@ -61,22 +61,24 @@ def cnn_lstm(
 def conv_lstm(
     windows: NDArray[np.float32], n_activities: int, two_views: bool = True
 ) -> keras.Model:
-    """Return an untrained LSTM with convolutions for its products, over eight samples a step.
+    """Return an untrained LSTM with convolutions for its products, over what two others see.
 
-    ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
+    It takes sixteen samples a step. ``windows`` ``(n_windows, 128, 9)`` are the training windows,
+    which set the normalisation.
     """
     window, x = _seen(windows, two_views)
-    x = _convolved(x, filters=32, kernel_size=5)  # (batch, 64, 32)
+    x = _convolved(x, filters=32, kernel_size=7)  # (batch, 64, 32)
+    x = _convolved(x, filters=64, kernel_size=5)  # (batch, 32, 64)
     x = layers.SpatialDropout1D(_CHANNEL_DROPOUT)(x)
-    x = layers.Reshape((16, 1, 4, 32))(x)
+    x = layers.Reshape((8, 1, 4, 64))(x)
     x = layers.ConvLSTM2D(
         48,
         (1, 3),
         padding="same",
         return_sequences=True,
         unroll=True,  # else the ONNX graph gets a Loop, which runs at a fifth of the speed
-    )(x)  # (batch, 16, 1, 4, 48)
-    x = layers.Reshape((64, 48))(x)
+    )(x)  # (batch, 8, 1, 4, 48)
+    x = layers.Reshape((32, 48))(x)
     return _pooled(window, x, n_activities)
 
 

@@ -84,8 +84,7 @@ def _raw_recordings(settings: TrainSettings, *, say: Callable[[str], None]) -> S
     except DataError as error:
         if "recipe" in settings.model_fields_set:
             raise
-        say(f"WARNING: without the raw recordings ({error})")
-        say("trained is on the published windows, by the recipe raw otherwise")
+        say(f"WARNING: the published windows take the place of the raw recordings: {error}")
         return ()
 
 

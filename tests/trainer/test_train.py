@@ -185,7 +185,9 @@ def test_without_the_raw_recordings(
     cache = str(tmp_path / "cache")
     finished = run_command("har-train", *arguments, timeout_s=300, XDG_CACHE_HOME=cache)
     assert 0 == finished.returncode, finished.stderr
-    assert "WARNING: without the raw recordings (" in finished.stdout
+    assert (
+        "WARNING: the published windows take the place of the raw recordings: " in finished.stdout
+    )
     card = Classifier(tmp_path / "out" / "lstm.onnx").card
     assert card.selection.startswith("published windows of 6 training subjects, turned at random")
     refused = run_command("har-train", *arguments, "--recipe", "raw", XDG_CACHE_HOME=cache)
