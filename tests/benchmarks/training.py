@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from commands import command, last_lines, memory_mib, start, stop
-from figures import Figure, NotMeasuredError, Options, run_alone
+from figures import FOLDER_VARIABLE, Figure, NotMeasuredError, Options, run_alone
 
-from pipeline.recordings import uci_har
+from pipeline.recordings import hapt, uci_har
 from pipeline.recordings.recording import DataError
 
 MODEL: Final = "cnn-lstm"
@@ -28,13 +28,16 @@ def measure(options: Options) -> list[Figure]:
     Raises:
         NotMeasuredError: the data set is missing, or har-train failed.
     """
+    given = options.data or os.environ.get(FOLDER_VARIABLE)
+    data = [] if given is None else ["--data", str(Path(given).resolve())]
     try:
-        source = uci_har.load(options.data).source.resolve()
+        uci_har.load(options.data)
+        hapt.recordings(options.data)  # both at hand and parsed, before the time begins
     except DataError as error:
         raise NotMeasuredError(str(error)) from error
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        arguments = ["--model", MODEL, "--data", str(source), "--out", str(folder / "out")]
+        arguments = ["--model", MODEL, *data, "--out", str(folder / "out")]
         begun = time.perf_counter()
         process = start([*command("har-train"), *arguments], folder, log="train.log")
         try:
