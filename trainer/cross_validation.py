@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import Split
 from pipeline.signals import ACTIVITIES
-from trainer.evaluation import Scores, score
+from trainer.evaluation import STILL_UPRIGHT, Scores, score
 from trainer.raw_windows import TRAINING_SUBJECTS
 
 N_GROUPS: Final = 5
-
-_STILL_UPRIGHT: Final = tuple(ACTIVITIES.index(name) for name in ("SITTING", "STANDING"))
 
 
 def groups() -> list[tuple[int, ...]]:
@@ -72,9 +70,7 @@ class Judged:
     @property
     def upright_accuracy(self) -> float:
         """Share of right ones among all windows of sitting and standing."""
-        confusion = self.scores.confusion[list(_STILL_UPRIGHT)]
-        right = sum(confusion[row, activity] for row, activity in enumerate(_STILL_UPRIGHT))
-        return float(right / confusion.sum())
+        return self.scores.accuracy_among(STILL_UPRIGHT)
 
 
 def together(several: Sequence[Judged]) -> Judged:

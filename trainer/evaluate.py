@@ -25,6 +25,7 @@ from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.settings import from_command_line
 from pipeline.signals import ACTIVITIES
 from trainer.evaluation import (
+    STILL_UPRIGHT,
     Reliability,
     Scores,
     accuracy_interval,
@@ -41,7 +42,6 @@ from trainer.settings import EvaluateSettings, SettingError
 TOGETHER: Final = "together"
 """What the mean of several models' probabilities is called."""
 
-_STILL_UPRIGHT: Final = tuple(ACTIVITIES.index(name) for name in ("SITTING", "STANDING"))
 _COLUMNS: Final = ("accuracy", "95 %", "sit, stand", "turned", "ECE", "log loss")
 
 
@@ -54,8 +54,6 @@ class Evaluated:
     scores: Scores
     interval: tuple[float, float]
     """Of the accuracy, by bootstrap over subjects"""
-    upright_accuracy: float
-    """Share of right ones among the windows of sitting and standing"""
     turned_accuracy: float
     """With each window turned by another rotation, all of them alike probable"""
     reliability: Reliability
@@ -146,7 +144,7 @@ def summary(evaluated: Sequence[Evaluated]) -> str:
         cells = (
             f"{one.scores.accuracy:.4f}",
             "{:.3f} to {:.3f}".format(*one.interval),
-            f"{one.upright_accuracy:.4f}",
+            f"{one.scores.accuracy_among(STILL_UPRIGHT):.4f}",
             f"{one.turned_accuracy:.4f}",
             f"{one.reliability.calibration_error:.4f}",
             f"{one.log_loss:.4f}",
@@ -208,7 +206,6 @@ def _evaluated(
         activities,
         score(test.labels, predictions, n_activities=len(activities)),
         accuracy_interval(right, test.subjects, seed=seed),
-        float(right[np.isin(test.labels, _STILL_UPRIGHT)].mean()),
         float((any_way.argmax(axis=1) == test.labels).mean()),
         reliability(upright, test.labels),
         log_loss(upright, test.labels),
@@ -238,7 +235,7 @@ def _report(
             one.identity: {
                 "accuracy": one.scores.accuracy,
                 "interval": one.interval,
-                "sitting_standing": one.upright_accuracy,
+                "sitting_standing": one.scores.accuracy_among(STILL_UPRIGHT),
                 "turned": one.turned_accuracy,
                 "calibration_error": one.reliability.calibration_error,
                 "log_loss": one.log_loss,

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.stats import bootstrap
 
+from pipeline.signals import ACTIVITIES
+
 CONFIDENCE_LEVEL: Final = 0.95
 """Of intervals"""
 
@@ -21,6 +23,9 @@ RESAMPLES: Final = 9999
 
 N_BINS: Final = 15
 """Of the calibration error: as in Guo et al., "On Calibration of Modern Neural Networks", 2017"""
+
+STILL_UPRIGHT: Final = tuple(ACTIVITIES.index(name) for name in ("SITTING", "STANDING"))
+"""Labels of the activities that are most often taken for each other"""
 
 _TEMPERATURES: Final = (0.1, 10.0)
 """Between which the best is looked for"""
@@ -38,6 +43,11 @@ class Scores:
     def accuracy(self) -> float:
         """Share of all windows that are predicted right, 0 to 1."""
         return float(np.trace(self.confusion) / self.confusion.sum())
+
+    def accuracy_among(self, labels: Sequence[int]) -> float:
+        """Share of the windows of some true activities that are predicted right, 0 to 1."""
+        own = list(labels)
+        return float(np.diag(self.confusion)[own].sum() / self.support[own].sum())
 
     @property
     def support(self) -> NDArray[np.int64]:
