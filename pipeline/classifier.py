@@ -14,15 +14,20 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as _errors
 
-from pipeline.signals import CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
+from pipeline.signals import (
+    CHANNELS,
+    SAMPLING_RATE_HZ,
+    SHIPPED_MODELS,
+    UNITS,
+    WINDOW_LENGTH,
+    Orientation,
+)
 
 CARD_KEY: Final = "har_model_card"
 """Name of the entry in the ONNX file's metadata that holds the card as JSON."""
 
 INPUT_NAME: Final = "window"
 OUTPUT_NAME: Final = "probabilities"
-
-SHIPPED_MODELS: Final = ("lstm", "cnn-lstm", "conv-lstm")
 
 
 class ModelError(Exception):
@@ -33,7 +38,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a model file says of itself."""
 
     name: str
-    """The model's family: ``lstm``, ``cnn-lstm``, ``conv-lstm``."""
+    """The model's family, ``lstm``, ``cnn-lstm`` or ``conv-lstm``, and ``-any`` if it is so."""
     version: str
     """First eight hexadecimal digits of the SHA-256 of the weights."""
     activities: tuple[str, ...]
@@ -55,6 +60,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How epochs and weights were chosen, in a sentence."""
     licence: str
     """What the weights may be used for."""
+    orientation: Orientation = "training"
+    """How the phones are worn that it was trained for."""
     parent: str | None = None
     """`identity` of the model that this one was made from by more training, if any."""
 
@@ -122,6 +129,11 @@ class Classifier:
     def activities(self) -> tuple[str, ...]:
         """Names of the probabilities' columns."""
         return self.card.activities
+
+    @property
+    def orientation(self) -> Orientation:
+        """How the phones are worn that the model is for."""
+        return self.card.orientation
 
     def classify(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probabilities ``(n_windows, n_activities)`` of each window's activity.

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.novelty import Network, Summary, novelty, summarize
-from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH, Orientation
 from pipeline.slots import PerPhone
 from pipeline.turns import Turns, deal
 
@@ -100,9 +100,14 @@ class Learnt(msgspec.Struct, frozen=True, eq=False):
 
 
 @cache
-def shipped() -> Learnt:
-    """Return the numbers that come with the package."""
-    return Learnt.decode((files("pipeline") / "models" / "decisions.json").read_bytes())
+def shipped(orientation: Orientation = "training") -> Learnt:
+    """Return the numbers that come with the package, for phones worn so."""
+    return Learnt.decode((files("pipeline") / "models" / decisions_file(orientation)).read_bytes())
+
+
+def decisions_file(orientation: Orientation) -> str:
+    """Return the name of the file with these numbers."""
+    return "decisions.json" if orientation == "training" else f"decisions-{orientation}.json"
 
 
 @dataclass(frozen=True)

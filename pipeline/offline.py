@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.classifier import Classifier
 from pipeline.readings import Readings
 from pipeline.recognizer import Recognised, Recognizer
-from pipeline.signals import ACTIVITIES, CHANNELS, WINDOW_LENGTH
+from pipeline.signals import ACTIVITIES, CHANNELS, WINDOW_LENGTH, Orientation
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +77,10 @@ class _WindowKeeper(Classifier):
     @property
     def activities(self) -> tuple[str, ...]:
         return ACTIVITIES
+
+    @property
+    def orientation(self) -> Orientation:
+        return "training"
 
     def classify(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         self._kept.append(windows)

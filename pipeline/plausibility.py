@@ -114,6 +114,12 @@ class Judged:
     rotations: NDArray[np.float32]
     """``(n_turning, 91)``, as `_rotations` says"""
 
+    @property
+    def walking(self) -> NDArray[np.bool_]:
+        """``(n,)``: whether somebody walks, on the level or on stairs, in the model's frame."""
+        upright: NDArray[np.bool_] = self.verdicts[:, _WRONG_FRAME] < 0
+        return upright
+
     def between(self, first: int, end: int) -> "Judged":
         """Return what some of the windows show that follow one another."""
         part = slice(first, end)
@@ -125,9 +131,13 @@ class Plausibility(PerPhone):
 
     _per_phone = ("in_force", "evidence", "rotations", "stirred")
 
-    def __init__(self, n_slots: int, *, hop: int) -> None:
-        """Make room for ``n_slots`` phones, whose windows are ``hop`` samples apart."""
+    def __init__(self, n_slots: int, *, hop: int, any_way_round: bool = False) -> None:
+        """Make room for ``n_slots`` phones, whose windows are ``hop`` samples apart.
+
+        If they may be worn any way round, none is in a wrong frame.
+        """
         self._hop = hop
+        self._any_way_round = any_way_round
         self.in_force = np.zeros((n_slots, len(PROBLEMS)), np.bool_)
         self.evidence = np.zeros((n_slots, len(PROBLEMS) - 1), np.int64)  # of all but the last
         self.rotations = np.zeros((n_slots, _N_SUMS))  # of the last, as `_rotations` says
@@ -157,6 +167,9 @@ class Plausibility(PerPhone):
         turns = deal(slots)
         verdicts = turns.ordered(judged.verdicts) * np.int64(self._hop)
         stirs = turns.ordered(judged.stirs) * np.int64(self._hop)
+        if self._any_way_round:
+            verdicts[:, _WRONG_FRAME] = 0
+            stirs[:] = 0
         place = turns.ordered(judged.place)
         phones = turns.slots
         evidence, stirred = self.evidence[phones], self.stirred[phones]

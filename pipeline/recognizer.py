@@ -16,8 +16,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.baseline import Baseline
 from pipeline.classifier import Classifier
-from pipeline.decisions import Change, Decider, Episode
+from pipeline.decisions import Change, Decider, Episode, shipped
 from pipeline.placements import turned
 from pipeline.plausibility import PROBLEMS, Plausibility
 from pipeline.preprocessing import SETTLING_ROWS, FilterStart, Preprocessor
@@ -133,7 +134,7 @@ class _Phones(PerPhone):
         self.own_origin[slots] = np.inf
 
 
-_Part = _Phones | Resampler | Preprocessor | Windower | Plausibility | Decider
+_Part = _Phones | Resampler | Preprocessor | Windower | Plausibility | Baseline | Decider
 
 
 class Recognizer:
@@ -147,8 +148,12 @@ class Recognizer:
         filter_start: FilterStart = "steady",
         max_devices: int = 10_000,
         lateness_s: float = DEFAULT_LATENESS_S,
+        baseline: bool = False,
     ) -> None:
         """Begin without phones; there is room for ``max_devices`` at once.
+
+        With ``baseline`` it is learnt how upright each phone is while its wearer walks, and its
+        windows are turned by that.
 
         Raises:
             ValueError: ``hop`` is not 1 to 128 samples.
@@ -159,8 +164,10 @@ class Recognizer:
         self._resampler = Resampler(n, lateness_s=lateness_s)
         self._preprocessor = Preprocessor(n, start=filter_start)
         self._windower = Windower(n, hop=hop)
-        self._plausibility = Plausibility(n, hop=hop)
-        self._decider = Decider(n, classifier.activities, hop=hop)
+        orientation = classifier.orientation
+        self._baseline = Baseline(n, hop=hop) if baseline else None
+        self._plausibility = Plausibility(n, hop=hop, any_way_round=orientation == "any")
+        self._decider = Decider(n, classifier.activities, hop=hop, learnt=shipped(orientation))
         self._phones = _Phones(n)
         self._slots: dict[str, int] = {}
         self._free = list(range(n - 1, -1, -1))
@@ -202,6 +209,8 @@ class Recognizer:
         self._phones.turned[slot] = sign != 1.0 or not np.array_equal(rotation, np.eye(3))
         self._resampler.reset([slot])
         self._plausibility.reset([slot])
+        if self._baseline is not None:
+            self._baseline.reset([slot])
 
     def lacks(self, device: str) -> list[Sensor]:
         """Return the sensors for want of which an admitted phone has no windows."""
@@ -250,6 +259,8 @@ class Recognizer:
         self._preprocessor.reset(slots)
         self._windower.reset(slots)
         self._plausibility.reset(slots)
+        if self._baseline is not None:
+            self._baseline.reset(slots)
         self._decider.reset(slots)
         self._phones.reset(slots)
         for slot in slots:
@@ -285,9 +296,10 @@ class Recognizer:
         Raises:
             StateError: it belongs to other settings or another model, or has too many phones.
         """
+        of = {"baseline": False} | state["of"]  # older states do not know of any
         for what, here in self._belongs_to().items():
-            if state["of"][what] != here:
-                raise StateError(f"the state is of {what} {state['of'][what]}, not {here}")
+            if of[what] != here:
+                raise StateError(f"the state is of {what} {of[what]}, not {here}")
         devices: list[str] = state["devices"]
         if len(devices) > len(self._names):
             raise StateError(f"the state has {len(devices)} phones; {len(self._names)} are taken")
@@ -320,11 +332,13 @@ class Recognizer:
             "hop": self._hop,
             "filter_start": self._filter_start,
             "lateness_s": self._lateness_s,
+            "baseline": self._baseline is not None,
         }
 
     @property
     def _parts(self) -> "dict[str, _Part]":
-        return {
+        learnt: dict[str, _Part] = {} if self._baseline is None else {"baseline": self._baseline}
+        return learnt | {
             "recognizer": self._phones,
             "resampler": self._resampler,
             "preprocessor": self._preprocessor,
@@ -403,10 +417,16 @@ class Recognizer:
             ended = self._named(self._decider.interrupt(interrupted))
             return Recognised([], [], ended, [], dropped)
         windows = _concatenated([cut.windows for cut in cuts])
-        probabilities = self._classifier.classify(windows)
         settled = ~_concatenated([cut.settling for cut in cuts])
         told = windows if settled.all() else windows[settled]  # settling windows say nothing
         judged = self._plausibility.judge(told)
+        if self._baseline is not None:
+            walking = np.zeros(len(windows), np.bool_)
+            walking[settled] = judged.walking
+            slots = _concatenated([cut.slots for cut in cuts])
+            windows = self._baseline.turn(slots, windows, walking)
+            told = windows[settled]
+        probabilities = self._classifier.classify(windows)
         seen = self._decider.look(told, probabilities[settled])
 
         predictions: list[Prediction] = []

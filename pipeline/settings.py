@@ -194,7 +194,7 @@ class StreamSettings(BrokerSettings):
     """Classify phones live: samples in, predictions out, over MQTT."""
 
     model: str = Field(
-        "cnn-lstm", description="lstm, cnn-lstm, conv-lstm or the path of an .onnx file"
+        "cnn-lstm", description="lstm, cnn-lstm, conv-lstm, NAME-any or the path of an .onnx file"
     )
     hop: int = Field(
         64, ge=1, le=WINDOW_LENGTH, description="samples (20 ms) from one window to the next"
@@ -214,6 +214,10 @@ class StreamSettings(BrokerSettings):
     frame: CommaSeparated = Field(
         ["landscape"],
         description="placement: landscape or portrait, or either with -upside-down; DEVICE=...",
+    )
+    baseline: bool = Field(
+        False,
+        description="learn how upright each phone is as its wearer walks; turn its windows by that",
     )
     lateness: NonNegativeFloat = Field(
         0.2, description="seconds by which messages of a phone may overtake one another"
@@ -327,7 +331,7 @@ class DemoSettings(CommandSettings):
     """Show all of it on this machine: a broker, har-stream and simulated phones."""
 
     model: str = Field(
-        "cnn-lstm", description="lstm, cnn-lstm, conv-lstm or the path of an .onnx file"
+        "cnn-lstm", description="lstm, cnn-lstm, conv-lstm, NAME-any or the path of an .onnx file"
     )
     recording: Literal["uci-har", "hapt", "simulated"] | None = Field(
         None, description="what to play; uci-har where it is at hand, else simulated"

@@ -1,10 +1,10 @@
-"""The vocabulary that every other module shares: rate, window, channels, units, activities.
+"""The vocabulary that every other module shares: rate, window, channels, units, activities, models.
 
-All of it is fixed by the UCI HAR data set (Anguita et al. 2012, 2013), which the models are
+The signals are those of the UCI HAR data set (Anguita et al. 2012, 2013), which the models are
 trained on.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 SAMPLING_RATE_HZ: Final = 50.0
 WINDOW_LENGTH: Final = 128
@@ -38,3 +38,12 @@ ACTIVITIES: Final = (
     "LAYING",
 )
 """The six activities of UCI HAR; label ``k`` of the data set's files is ``ACTIVITIES[k - 1]``."""
+
+Orientation = Literal["training", "any"]
+"""How phones are worn: as those of the training data, or any way round."""
+
+FAMILIES: Final = ("lstm", "cnn-lstm", "conv-lstm")
+ANY: Final = "-any"
+"""Ends the name of a model for phones worn any way round."""
+SHIPPED_MODELS: Final = (*FAMILIES, *(family + ANY for family in FAMILIES))
+"""Names of the models in `pipeline.models`."""

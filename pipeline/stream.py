@@ -107,6 +107,7 @@ class Stream:
             filter_start=settings.filter_start,
             max_devices=settings.max_devices,
             lateness_s=settings.lateness,
+            baseline=settings.baseline,
         )
         self._keeper = keeper
         self._phones: dict[str, Phone] = {}
@@ -452,6 +453,11 @@ def main() -> None:
         classifier = Classifier(
             find_model(settings.model), threads=settings.threads, batch_size=settings.batch_size
         )
+        if settings.baseline and classifier.orientation == "any":
+            raise ModelError(
+                f"--baseline tells a model for upright phones how upright they are: "
+                f"{classifier.card.name} is for any; leave out one of the two"
+            )
         subscriptions = [parse(text) for text in [*settings.subscribe, f"{native.TOPIC}=native"]]
         placements = Placements(
             settings.convention, settings.frame, max_devices=settings.max_devices

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.classifier import SHIPPED_MODELS, Classifier, ModelError, find_model
-from pipeline.signals import ACTIVITIES, CHANNELS
+from pipeline.classifier import Classifier, ModelError, find_model
+from pipeline.signals import ACTIVITIES, CHANNELS, SHIPPED_MODELS
 
 MakeModel = Callable[..., Path]
 MakeCard = Callable[..., dict[str, object]]

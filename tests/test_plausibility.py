@@ -152,6 +152,24 @@ def test_walking_with_the_phone_otherwise(degrees: float) -> None:
     assert found(turned(stroll(), rotation, rotation)) == {"wrong-frame"}
 
 
+def test_for_a_model_that_takes_any_phone_none_is_otherwise() -> None:
+    """Neither a walker's nor that of one who stirs; other problems are noticed still."""
+    upside_down = np.diag([-1.0, -1.0, 1.0])
+    rows = scaled(turned(np.vstack([stroll(), tumble()]), upside_down, upside_down), gyro=57.3)
+    windows = windows_of(rows)
+    slots = np.zeros(len(windows), np.intp)
+    at_once, any_way = (
+        Plausibility(1, hop=HOP, any_way_round=any_way_round).push(slots, windows)
+        for any_way_round in (False, True)
+    )
+    wrong_frame = PROBLEMS.index("wrong-frame")
+    assert at_once[:, wrong_frame].any()
+    assert not any_way[:, wrong_frame].any()
+    others = np.arange(len(PROBLEMS)) != wrong_frame
+    np.testing.assert_array_equal(at_once[:, others], any_way[:, others])
+    assert any_way.any()
+
+
 def test_a_phone_that_lies() -> None:
     """Gravity may be anywhere as long as nobody walks."""
     lying = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])

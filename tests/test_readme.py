@@ -16,6 +16,7 @@ from pipeline.settings import (
     ReplaySettings,
     StreamSettings,
 )
+from trainer import choices
 from trainer.settings import EvaluateSettings, TrainSettings
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -60,10 +61,22 @@ def test_settings_tables(kind: type[BaseSettings]) -> None:
     assert settings_table(kind) in README
 
 
-def test_layout() -> None:
-    """Every module that the README's layout names exists, and no placeholder is left."""
+@pytest.mark.parametrize(
+    ("package", "following"), [("pipeline", "trainer/"), ("trainer", "tests/")]
+)
+def test_layout(package: str, following: str) -> None:
+    """The README's layout names every module of the packages, and no other."""
     layout = README.split("## Layout")[1].split("```")[1]
-    pipeline = Path(__file__).parent.parent / "pipeline"
-    named = re.findall(r"\b([a-z_]+\.py)\b", layout)
-    assert [] == [name for name in named if not (pipeline / name).exists()]
+    named = re.findall(r"\b([a-z_]+\.py)\b", layout.split(f"{package}/")[1].split(following)[0])
+    modules = (Path(__file__).parent.parent / package).glob("[a-z]*.py")
+    assert sorted(module.name for module in modules) == sorted(named)
+
+
+def test_no_placeholder_is_left() -> None:
+    """Every figure has been filled in."""
     assert "@@" not in README
+
+
+def test_what_was_tried() -> None:
+    """The README shows all that cross-validation said of the recipe and of what was tried."""
+    assert choices.table(choices.shipped()) in README

@@ -1,7 +1,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
+from pipeline.baseline import Baseline
 from pipeline.classifier import Classifier, find_model
 from pipeline.decisions import Change, Episode
 from pipeline.orientation import FRAMES
+from pipeline.plausibility import Plausibility
+from pipeline.preprocessing import SETTLING_ROWS, Preprocessor
 from pipeline.readings import MessageError, Readings, Sensor
 from pipeline.recognizer import Prediction, Recognised, Recognizer, State, StateError
 from pipeline.recordings import hapt, simulated
-from pipeline.signals import ACTIVITIES
+from pipeline.signals import ACTIVITIES, WINDOW_LENGTH
 
 EPOCH = 1698501144.4
 HOP = 32
@@ -612,13 +616,45 @@ def of_every_kind() -> dict[str, list[Readings]]:
     }
 
 
+@pytest.mark.parametrize("size", [15, 400])
+def test_a_baseline_turns_what_the_model_gets(shipped: Classifier, size: int) -> None:
+    """Once a wearer has walked, as `Baseline` says; however the samples were cut into messages."""
+    [walking, *_] = simulated.recordings()
+    lean = Rotation.from_rotvec([0.0, 0.0, np.radians(20.0)]).as_matrix()
+    rows = (walking.stretches[0].samples.reshape(-1, 3) @ lean.T).reshape(-1, 6)[:3000]
+    plain, personal = (
+        Recognizer(shipped, hop=HOP, baseline=baseline) for baseline in (False, True)
+    )
+    before, after = (
+        [
+            prediction
+            for message in in_messages(readings(rows), size=size)
+            for prediction in push(recognizer, message).predictions
+        ]
+        for recognizer in (plain, personal)
+    )
+    samples = Preprocessor(1).push(np.array([0]), rows[np.newaxis])[0]
+    starts = HOP * np.arange(len(before))
+    windows = np.stack([samples[start : start + WINDOW_LENGTH] for start in starts])
+    settled = starts >= SETTLING_ROWS
+    walks = Plausibility(1, hop=HOP).judge(windows).walking & settled
+    turned = Baseline(1, hop=HOP).turn(np.zeros(len(windows), int), windows, walks)
+    assert walks.any()
+    for told, expected in ((before, windows), (after, turned)):
+        np.testing.assert_allclose(
+            [p.probabilities for p in told], shipped.classify(expected), atol=1e-6
+        )
+    assert np.abs(turned - windows).max() > 0.1
+
+
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
 def test_a_restored_recognizer_goes_on(classifier: Classifier, data: st.DataObject) -> None:
     """What is saved at any moment and restored elsewhere goes on to the last bit."""
     messages = of_every_kind()
     names = data.draw(st.lists(st.sampled_from(sorted(messages)), min_size=1, unique=True))
-    undisturbed, restored = Recognizer(classifier, hop=HOP), Recognizer(classifier, hop=HOP)
+    make = partial(Recognizer, classifier, hop=HOP, baseline=data.draw(st.booleans()))
+    undisturbed, restored = make(), make()
     for recognizer in (undisturbed, restored):
         for device in ["gone", *names]:
             recognizer.admit(device)
@@ -630,7 +666,7 @@ def test_a_restored_recognizer_goes_on(classifier: Classifier, data: st.DataObje
         tick = [one for name in names for one in messages[name][number : number + 1]]
         if data.draw(st.integers(0, 5)) == 0:
             saved = stored(restored.state())
-            restored = Recognizer(classifier, hop=HOP, max_devices=len(names))
+            restored = make(max_devices=len(names))
             restored.restore(saved)
         expected += told_of(undisturbed.push(tick, received=EPOCH + number))
         actual += told_of(restored.push(tick, received=EPOCH + number))
@@ -704,6 +740,7 @@ def test_a_state_of_no_phones(classifier: Classifier) -> None:
         ("hop", {"hop": 16}),
         ("filter_start", {"hop": HOP, "filter_start": "zero"}),
         ("lateness_s", {"hop": HOP, "lateness_s": 0.5}),
+        ("baseline", {"hop": HOP, "baseline": True}),
     ],
 )
 def test_a_state_of_other_settings(
@@ -713,6 +750,15 @@ def test_a_state_of_other_settings(
     state = Recognizer(classifier, hop=HOP).state()
     with pytest.raises(StateError, match=what):
         Recognizer(classifier, **changes).restore(state)
+
+
+def test_a_state_of_before_there_was_a_baseline(classifier: Classifier) -> None:
+    """It has none, and goes on so."""
+    state = Recognizer(classifier, hop=HOP).state()
+    del state["of"]["baseline"]
+    Recognizer(classifier, hop=HOP).restore(state)
+    with pytest.raises(StateError, match="of baseline False, not True"):
+        Recognizer(classifier, hop=HOP, baseline=True).restore(state)
 
 
 def test_a_state_of_another_model(classifier: Classifier, shipped: Classifier) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from pipeline.classifier import SHIPPED_MODELS, Classifier, find_model
+from pipeline.classifier import Classifier, find_model
 from pipeline.formats import native
 from pipeline.readings import MAX_PAYLOAD_BYTES, Clock, Readings, Sensor
 from pipeline.recognizer import Recognizer
@@ -25,7 +25,7 @@ from pipeline.recordings.labelled import Header, LabelledReadings, LabelledRecor
 from pipeline.recordings.recording import Recording, Stretch
 from pipeline.replay import Batch, batches, own_batches, payload
 from pipeline.settings import ReplaySettings
-from pipeline.signals import ACTIVITIES, STANDARD_GRAVITY
+from pipeline.signals import ACTIVITIES, SHIPPED_MODELS, STANDARD_GRAVITY
 
 if TYPE_CHECKING:
     from tests.conftest import Broker, Running

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from pipeline.decisions import (
     MOVING,
     STILL,
     Learnt,
+    decisions_file,
     motion_features,
     tilt_features,
 )
@@ -32,7 +33,13 @@ from pipeline.novelty import Network, Summary, novelty_features, summarize
 from pipeline.preprocessing import SETTLING_ROWS, Preprocessor
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import Recording
-from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGTH
+from pipeline.signals import (
+    ACTIVITIES,
+    SAMPLING_RATE_HZ,
+    STANDARD_GRAVITY,
+    WINDOW_LENGTH,
+    Orientation,
+)
 from trainer.raw_windows import TRAINING_SUBJECTS, Turns, cut, prepare, random_turns, turned
 
 HOP: Final = 16
@@ -40,6 +47,8 @@ HOP: Final = 16
 
 TURNS: Final = Turns(around_deg=12.0, tilt_deg=0.0)
 """With which phones are worn elsewhere around the waist"""
+
+ANY_TURN: Final = Turns(any_way_round=True)
 
 _LABELS: Final = (*ACTIVITIES, *hapt.TRANSITIONS)
 _ARRIVALS: Final = {"SIT": "SITTING", "STAND": "STANDING", "LIE": "LAYING"}
@@ -95,15 +104,21 @@ def labelled_stretches(
     return found
 
 
-def learn(stretches: Sequence[LabelledStretch], *, seed: int) -> Learnt:
+def learn(
+    stretches: Sequence[LabelledStretch], *, seed: int, orientation: Orientation = "training"
+) -> Learnt:
     """Return the numbers learnt from labelled raw recordings.
 
     Args:
         stretches: of the training subjects.
         seed: draws initial weights, and what is made up.
+        orientation: how the phones are worn that the numbers are for. If it is any way round, all
+            windows are turned at random, so that sitting and standing differ in the sway alone.
     """
     rng = np.random.default_rng(seed)
     windows = [_settled(stretch.samples) for stretch in stretches]
+    if orientation == "any":
+        windows = [turned(own, random_turns(rng, len(own), ANY_TURN)) for own in windows]
     labels = [_settled(stretch.labels[:, None])[:, :, 0] for stretch in stretches]
     summaries = [summarize(own) for own in windows]
 
@@ -121,11 +136,12 @@ def learn(stretches: Sequence[LabelledStretch], *, seed: int) -> Learnt:
     middle = np.concatenate([own[:, WINDOW_LENGTH // 2] for own in labels])
     known = middle >= 0
     worn = np.concatenate(windows)[known]
-    turns = random_turns(np.random.default_rng(seed), len(worn), TURNS)
+    turns = TURNS if orientation == "training" else ANY_TURN
+    rotations = random_turns(np.random.default_rng(seed), len(worn), turns)
     usual = np.concatenate(
-        [novelty_features(summarize(own)) for own in (worn, turned(worn, turns))]
+        [novelty_features(summarize(own)) for own in (worn, turned(worn, rotations))]
     )
-    strange = _strange_features(stretches, rng)
+    strange = _strange_features(stretches, rng, orientation)
     novelty = fit_network(
         np.concatenate([usual, strange]),
         np.repeat([0, 1], [len(usual), len(strange)]),
@@ -284,12 +300,14 @@ def _rates(labels: Iterable[NDArray[np.int8]]) -> NDArray[np.float64]:
 
 
 def _strange_features(
-    stretches: Sequence[LabelledStretch], rng: np.random.Generator
+    stretches: Sequence[LabelledStretch], rng: np.random.Generator, orientation: Orientation
 ) -> NDArray[np.float64]:
-    """Return the novelty features of what no phone worn as in training sends."""
+    """Return the novelty features of what no phone worn so sends."""
     features = [_features_of(strange_rows(rng))]
     for stretch in stretches:
-        features += [_of_turned(stretch, rng), _features_of(_faulty(stretch, rng))]
+        if orientation == "training":
+            features.append(_of_turned(stretch, rng))
+        features.append(_features_of(_faulty(stretch, rng)))
     return np.concatenate(features)
 
 
@@ -436,13 +454,13 @@ def main() -> None:
     """Learn from the training subjects of HAPT and write what ships with the package."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--data", type=Path, help="HAPT's zip or folder; else HAR_DATA_DIR, cache")
-    parser.add_argument(
-        "--out", type=Path, default=Path(str(files("pipeline"))) / "models" / "decisions.json"
-    )
+    parser.add_argument("--out", type=Path, default=Path(str(files("pipeline"))) / "models")
     options = parser.parse_args()
     recordings = hapt.recordings(options.data, TRAINING_SUBJECTS)
     stretches = labelled_stretches(recordings, hapt.label_segments(options.data))
-    options.out.write_bytes(learn(stretches, seed=1).encode() + b"\n")
+    for orientation in get_args(Orientation):
+        learnt = learn(stretches, seed=1, orientation=orientation)
+        (options.out / decisions_file(orientation)).write_bytes(learnt.encode() + b"\n")
 
 
 if __name__ == "__main__":

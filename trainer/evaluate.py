@@ -4,26 +4,25 @@ Nothing is chosen here. Whatever decides how a model is made is decided by cross
 training subjects, before; this is the one place where what ships meets the test split.
 """
 
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from pipeline.classifier import SHIPPED_MODELS, Classifier, ModelError, find_model
+from pipeline.classifier import Classifier, ModelError, find_model
 from pipeline.recordings import uci_har
 from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.settings import from_command_line
-from pipeline.signals import ACTIVITIES
+from pipeline.signals import ACTIVITIES, ANY, SHIPPED_MODELS, Orientation
+from trainer.commit import source_commit
 from trainer.evaluation import (
     STILL_UPRIGHT,
     Reliability,
@@ -39,8 +38,8 @@ from trainer.raw_windows import turned
 from trainer.report import write_json
 from trainer.settings import EvaluateSettings, SettingError
 
-TOGETHER: Final = "together"
-"""What the mean of several models' probabilities is called."""
+TOGETHER: Final[dict[Orientation, str]] = {"training": "together", "any": f"together{ANY}"}
+"""What the mean of the probabilities of several models for phones worn alike is called."""
 
 _COLUMNS: Final = ("accuracy", "95 %", "sit, stand", "turned", "ECE", "log loss")
 
@@ -107,7 +106,7 @@ def run(settings: EvaluateSettings) -> None:
 
 
 def evaluate(classifiers: Sequence[Classifier], test: Split, *, seed: int) -> list[Evaluated]:
-    """Return what each model makes of the test split, and, if there are several, all together.
+    """Return what each model makes of the test split, and those for phones worn alike together.
 
     Args:
         classifiers: of models that know the activities of UCI HAR, and maybe more.
@@ -127,9 +126,15 @@ def evaluate(classifiers: Sequence[Classifier], test: Split, *, seed: int) -> li
         )
         for classifier in classifiers
     }
-    if len(classifiers) > 1:
-        upright, any_way = zip(*said.values(), strict=True)
-        said[TOGETHER] = (np.mean(upright, axis=0), np.mean(any_way, axis=0))
+    for orientation, name in TOGETHER.items():
+        alike = [
+            said[classifier.card.identity]
+            for classifier in classifiers
+            if classifier.card.orientation == orientation
+        ]
+        if len(alike) > 1:
+            upright, any_way = zip(*alike, strict=True)
+            said[name] = (np.mean(upright, axis=0), np.mean(any_way, axis=0))
     return [
         _evaluated(identity, activities, *probabilities, test, seed)
         for identity, probabilities in said.items()
@@ -151,25 +156,6 @@ def summary(evaluated: Sequence[Evaluated]) -> str:
         )
         lines.append(f"{one.identity:{width}}  " + "  ".join(f"{cell:>14}" for cell in cells))
     return "\n".join(lines)
-
-
-def source_commit() -> str | None:
-    """Return the git commit that this file is of, with ``-dirty`` if any file was changed since.
-
-    None if it is not in a checkout of the project.
-    """
-    file = Path(__file__)
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(file.parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        # A package folder may lie in a checkout of something else.
-        git("ls-files", "--error-unmatch", file.name)
-        return git("describe", "--always", "--abbrev=40", "--exclude=*", "--dirty")
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def _check_activities(classifiers: Sequence[Classifier]) -> tuple[str, ...]:

@@ -5,25 +5,26 @@ those of the first seed, which is fixed beforehand. A finished training is kept,
 run goes on where it was stopped.
 """
 
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import DataSet
-from pipeline.signals import ACTIVITIES
+from pipeline.signals import ACTIVITIES, ANY
 from trainer import evaluation, pictures
 from trainer.export import export, make_card, save_with_card
-from trainer.models import BUILDERS, PLAIN_BUILDERS
+from trainer.models import PLAIN_BUILDERS
 from trainer.own import OwnWindows, joined
-from trainer.raw_windows import raw_windows
-from trainer.recipe import RawRecipe
+from trainer.processes import each
+from trainer.recipe import recipe_for
 from trainer.report import (
     Recipe,
     SeedRecord,
@@ -34,10 +35,14 @@ from trainer.report import (
     write_json,
 )
 from trainer.settings import TrainSettings
-from trainer.training import count_parameters, fit, fit_for, probabilities, versions
-
-Say = Callable[[str], None]
-"""Tells the user a line."""
+from trainer.training import (
+    Tell,
+    count_parameters,
+    fit,
+    fit_raw,
+    probabilities,
+    versions,
+)
 
 _CURVES: Final = {
     "": "training subjects without the held-out ones",
@@ -47,13 +52,51 @@ _CURVES: Final = {
 """What the learning curves show, by the beginning of their histories' names."""
 
 
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What all trainings of a run share."""
+
+    settings: TrainSettings
+    data: DataSet
+    own: OwnWindows | None
+    raw: Sequence[Recording]
+    """Of the training subjects; none if the published windows take their place"""
+    say: Tell
+    """Tells the user a line, in whatever process"""
+
+    @property
+    def activities(self) -> tuple[str, ...]:
+        """What the models are to tell apart."""
+        return ACTIVITIES if self.own is None else self.own.activities
+
+    def recipe(self, model: str) -> Recipe:
+        """Return all that decides the weights, besides model and seed."""
+        return recipe_of(
+            self.settings,
+            model,
+            self.data,
+            self.own,
+            raw=bool(self.raw),
+            versions=versions(),
+        )
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training: a model, a seed."""
+
+    model: str
+    """Its name"""
+    seed: int
+
+
 def run(
     settings: TrainSettings,
     data: DataSet,
     own: OwnWindows | None = None,
     *,
     raw: Sequence[Recording] = (),
-    say: Say,
+    say: Tell,
 ) -> None:
     """Train, export and report what ``settings`` name, on the data set and one's own windows.
 
@@ -65,6 +108,7 @@ def run(
         OSError: the results cannot be written.
         SettingError: a setting does not fit the data or the others.
     """
+    started = time.perf_counter()
     for name, split in (("train", data.train), ("test", data.test)):
         say(f"X {name} shape {split.windows.shape} y {name} shape {split.labels.shape}")
         say(f"  subjects {' '.join(map(str, different(split.subjects)))}")
@@ -75,33 +119,104 @@ def run(
         )
     if own is not None:
         say(f"own recordings: {own.told()}")
-    for name in BUILDERS if settings.model == "all" else [settings.model]:
-        _run_model(name, settings, data, own, raw, say=say)
+    material = Material(settings, data, own, raw, say)
+    names = settings.models
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    records = _records(material, [Training(name, seed) for name in names for seed in seeds])
+    for name in names:
+        of_model = [next(records) for _ in seeds]
+        _finish(name, material, of_model, seconds=time.perf_counter() - started)
 
 
-def _run_model(
-    name: str,
-    settings: TrainSettings,
-    data: DataSet,
-    own: OwnWindows | None,
-    raw: Sequence[Recording],
-    *,
-    say: Say,
-) -> None:
-    """Train one model with every seed, export the first seed's, and report."""
-    started = time.perf_counter()
+def _records(material: Material, trainings: Sequence[Training]) -> Iterator[SeedRecord]:
+    """Yield the records of trainings, which were finished before or are done now."""
+    before = {}
+    for training in trainings:
+        record = _finished(material, training)
+        if record is not None:
+            before[training] = record
+            material.say(f"{_title(training)}: finished before; {_told(record)}")
+    new = each(
+        _train,
+        material,
+        [training for training in trainings if training not in before],
+        # One is enough for a GPU.
+        at_once=1 if tf.config.list_physical_devices("GPU") else None,
+    )
+    for training in trainings:
+        record = before.get(training)
+        yield next(new) if record is None else record
+
+
+def _finished(material: Material, training: Training) -> SeedRecord | None:
+    """Return the record of a training that was finished before, if it was."""
+    folder = material.settings.out / training.model
+    if not _keras_file(folder, training.seed).is_file():
+        return None
+    return read_record(_record_file(folder, training.seed), recipe=material.recipe(training.model))
+
+
+def _train(material: Material, training: Training) -> SeedRecord:
+    """Train a model, evaluate it on the test split, and keep it with its record."""
+    settings, data, own = material.settings, material.data, material.own
+    name, seed = training.model, training.seed
     folder = settings.out / name
     folder.mkdir(parents=True, exist_ok=True)
-    activities = ACTIVITIES if own is None else own.activities
-    recipe = recipe_of(settings, data, own, raw=bool(raw), versions=versions())
-    records = [
-        _train_seed(name, seed, settings, data, own, raw, recipe=recipe, say=say)
-        for seed in range(settings.seed, settings.seed + settings.seeds)
-    ]
+    _record_file(folder, seed).unlink(missing_ok=True)  # an older one would not fit the new weights
+    n_activities = len(material.activities)
+
+    def tell(line: str) -> None:
+        material.say(f"{_title(training)}: {line}")
+
+    def build_plain(windows: NDArray[np.float32]) -> keras.Model:
+        return PLAIN_BUILDERS[name](windows, n_activities, settings)
+
+    extra = None if own is None else own.split
+    if settings.recipe == "raw":
+        recipe = recipe_for(name)
+        train = recipe.windows(material.raw) if material.raw else data.train
+        train = train if extra is None else joined(train, extra)
+        tell(f"training on {len(train.labels):,} windows")
+        fitted = fit_raw(
+            name, train, recipe=recipe, n_activities=n_activities, seed=seed, tell=tell
+        )
+    else:
+        tell("training")
+        fitted = fit(build_plain, data.train, fitting=settings, seed=seed, extra=extra, tell=tell)
+    predictions = probabilities(fitted.model, data.test.windows).argmax(axis=1)
+    scores = evaluation.score(data.test.labels, predictions, n_activities=n_activities)
+    record = SeedRecord(
+        recipe=material.recipe(name),
+        seed=seed,
+        epochs=fitted.epochs,
+        held_out_subjects=fitted.held_out,
+        selection=fitted.selection,
+        refit=fitted.refit,
+        parameters=count_parameters(fitted.model),
+        confusion_matrix=scores.confusion.tolist(),
+        seconds=fitted.seconds,
+    )
+    fitted.model.save(_keras_file(folder, seed))
+    write_json(_record_file(folder, seed), record)
+    tell(_told(record))
+    return record
+
+
+def _finish(
+    name: str, material: Material, records: Sequence[SeedRecord], *, seconds: float
+) -> None:
+    """Export the model of the first seed, and report all.
+
+    ``seconds`` is the wall time of the run so far.
+    """
+    say = material.say
+    settings, data, own = material.settings, material.data, material.own
+    folder = settings.out / name
+    activities = material.activities
     exported = records[0]
     scores = exported.scores
     selection = _selection(
-        exported, own, raw=bool(raw), n_subjects=len(different(data.train.subjects))
+        name, exported, own, raw=bool(material.raw), n_subjects=len(different(data.train.subjects))
     )
 
     model = keras.saving.load_model(_keras_file(folder, exported.seed))
@@ -133,7 +248,7 @@ def _run_model(
             selection=selection,
             data=data,
             own=own,
-            wall_seconds=time.perf_counter() - started,
+            wall_seconds=seconds,
         ),
     )
     pictures.plot_confusion(
@@ -158,89 +273,30 @@ def _run_model(
     say(f"Wrote {onnx_file}, and report.json, model.keras and two pictures into {folder}")
 
 
-def _train_seed(
-    name: str,
-    seed: int,
-    settings: TrainSettings,
-    data: DataSet,
-    own: OwnWindows | None,
-    raw: Sequence[Recording],
-    *,
-    recipe: Recipe,
-    say: Say,
-) -> SeedRecord:
-    """Return the record of a training that was finished before, or that is done now."""
-    folder = settings.out / name
-    record_file, keras_file = folder / f"seed-{seed}.json", _keras_file(folder, seed)
-    record = read_record(record_file, recipe=recipe)
-    if record is not None and keras_file.is_file():
-        say(f"\n{name}, seed {seed}: finished before; {_told(record)}")
-        return record
-
-    say(f"\n{name}, seed {seed}: training")
-    record_file.unlink(missing_ok=True)  # an older one would not fit the new weights
-    n_activities = len(ACTIVITIES if own is None else own.activities)
-    # A bar needs a terminal; in a file it would be a line for every step.
-    verbose = 1 if sys.stdout.isatty() else 2
-
-    raw_recipe = RawRecipe()
-
-    def build(windows: NDArray[np.float32]) -> keras.Model:
-        return BUILDERS[name](windows, n_activities, raw_recipe.two_views)
-
-    def build_plain(windows: NDArray[np.float32]) -> keras.Model:
-        return PLAIN_BUILDERS[name](windows, n_activities, settings)
-
-    extra = None if own is None else own.split
-    if settings.recipe == "raw":
-        train = data.train
-        if raw:
-            train = raw_windows(raw, hop=raw_recipe.hop, whole=raw_recipe.labels == "whole")
-        train = train if extra is None else joined(train, extra)
-        fitted = fit_for(
-            build,
-            train,
-            schedule=raw_recipe.schedule,
-            turns=raw_recipe.turns,
-            seed=seed,
-            verbose=verbose,
-        )
-    else:
-        fitted = fit(
-            build_plain, data.train, fitting=settings, seed=seed, extra=extra, verbose=verbose
-        )
-    predictions = probabilities(fitted.model, data.test.windows).argmax(axis=1)
-    scores = evaluation.score(data.test.labels, predictions, n_activities=n_activities)
-    record = SeedRecord(
-        recipe=recipe,
-        seed=seed,
-        epochs=fitted.epochs,
-        held_out_subjects=fitted.held_out,
-        selection=fitted.selection,
-        refit=fitted.refit,
-        parameters=count_parameters(fitted.model),
-        confusion_matrix=scores.confusion.tolist(),
-        seconds=fitted.seconds,
-    )
-    fitted.model.save(keras_file)
-    write_json(record_file, record)
-    say(f"{name}, seed {seed}: {_told(record)}")
-    return record
+def _title(training: Training) -> str:
+    return f"{training.model}, seed {training.seed}"
 
 
 def _keras_file(folder: Path, seed: int) -> Path:
     return folder / f"seed-{seed}.keras"
 
 
+def _record_file(folder: Path, seed: int) -> Path:
+    return folder / f"seed-{seed}.json"
+
+
 def _told(record: SeedRecord) -> str:
+    held_out = " ".join(map(str, record.held_out_subjects)) or "none"
     return (
         f"{record.parameters:,} parameters, {record.epochs} epochs, "
-        f"held out subjects {' '.join(map(str, record.held_out_subjects)) or 'none'}, "
+        f"held out subjects {held_out}, "
         f"test accuracy {record.scores.accuracy:.4f}, {record.seconds:.0f} s"
     )
 
 
-def _selection(record: SeedRecord, own: OwnWindows | None, *, raw: bool, n_subjects: int) -> str:
+def _selection(
+    name: str, record: SeedRecord, own: OwnWindows | None, *, raw: bool, n_subjects: int
+) -> str:
     """Return in a sentence how the epochs and the weights were chosen."""
     added = "" if own is None else f"; in every fit also own recordings, {own.told()}"
     n_held_out = len(record.held_out_subjects)
@@ -251,9 +307,14 @@ def _selection(record: SeedRecord, own: OwnWindows | None, *, raw: bool, n_subje
             if raw
             else f"published windows of {n_subjects} training subjects"
         )
+        turned = (
+            "seen so that no turn of the phone makes a difference"
+            if name.endswith(ANY)
+            else "turned at random"
+        )
         return (
-            f"{source}, turned at random; form, turns and schedule chosen by cross-validation over "
-            "the training subjects, held out whole; seed fixed beforehand; "
+            f"{source}, {turned}; form, turns, schedule and temperature chosen by cross-validation "
+            "over the training subjects, held out whole; seed fixed beforehand; "
             "test split evaluated once, at the end"
         ) + added
     then = (

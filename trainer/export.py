@@ -27,7 +27,7 @@ from pipeline.classifier import (
     ModelCard,
     ModelError,
 )
-from pipeline.signals import CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
+from pipeline.signals import ANY, CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
 from trainer.settings import SettingError
 
 OPSET: Final = 18
@@ -81,6 +81,7 @@ def make_card(
         test_accuracy=test_accuracy,
         selection=selection,
         licence=LICENCE,
+        orientation="any" if name.endswith(ANY) else "training",
         parent=parent,
     )
 
@@ -181,7 +182,7 @@ def _convert(model: keras.Model, card: ModelCard) -> onnx.ModelProto:
 def _check_nodes(onnx_model: onnx.ModelProto, name: str) -> None:
     """Refuse a graph that onnxruntime would run several times slower than it could."""
     types = {node.op_type for node in onnx_model.graph.node}
-    if name in ("lstm", "cnn-lstm") and "LSTM" not in types:
+    if name.removesuffix(ANY) in ("lstm", "cnn-lstm") and "LSTM" not in types:
         raise ExportError(f"the graph of {name} holds no fused LSTM node, but {sorted(types)}")
     loops = types & {"Loop", "Scan"}
     if loops:

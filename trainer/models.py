@@ -10,16 +10,17 @@ from typing import Final
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 from numpy.typing import NDArray
 
 from pipeline.classifier import INPUT_NAME
 from pipeline.signals import CHANNELS, WINDOW_LENGTH
+from trainer.recipe import View
 from trainer.settings import SettingError, Sizes
 
-Builder = Callable[[NDArray[np.float32], int, bool], keras.Model]
-"""Makes an untrained model from training windows, the number of activities, and whether it is to
-see two views of a window."""
+Builder = Callable[[NDArray[np.float32], int, View], keras.Model]
+"""Makes an untrained model from training windows, the number of activities, and how it sees a
+window."""
 
 PlainBuilder = Callable[[NDArray[np.float32], int, Sizes], keras.Model]
 """Makes one of a plain form, of any sizes."""
@@ -30,27 +31,32 @@ _CHANNEL_DROPOUT: Final = 0.1
 _RESTING: Final = np.repeat([0.005, 0.02], 3)
 """About how a resting body moves (standard deviations, HAPT), in g and rad/s"""
 
+_LEVEL_RESTING: Final = np.array([0.005, 0.005, 0.005, 0.02, 0.02, 1e-4, 1e-4])
+_LEVEL_MOVING: Final = np.array([0.2, 0.2, 0.2, 0.5, 0.5, 0.1, 0.1])
+"""About how a resting and a walking body moves, by what `_level` returns"""
 
-def lstm(windows: NDArray[np.float32], n_activities: int, two_views: bool = True) -> keras.Model:
+_SHORTEST: Final = 1e-4
+"""Below it, in g or rad/s, a vector has no direction."""
+
+
+def lstm(windows: NDArray[np.float32], n_activities: int, view: View = "two") -> keras.Model:
     """Return an untrained LSTM in both directions over the window, four samples a step.
 
     ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
     """
-    window, x = _seen(windows, two_views)
+    window, x = _seen(windows, view)
     x = layers.Reshape((32, -1))(x)  # (batch, 32, 60)
     x = layers.SpatialDropout1D(_CHANNEL_DROPOUT)(x)
     x = layers.Bidirectional(layers.LSTM(64, return_sequences=True))(x)  # (batch, 32, 128)
     return _pooled(window, x, n_activities)
 
 
-def cnn_lstm(
-    windows: NDArray[np.float32], n_activities: int, two_views: bool = True
-) -> keras.Model:
+def cnn_lstm(windows: NDArray[np.float32], n_activities: int, view: View = "two") -> keras.Model:
     """Return an untrained LSTM over what two convolutions see, four samples a step.
 
     ``windows`` ``(n_windows, 128, 9)`` are the training windows, which set the normalisation.
     """
-    window, x = _seen(windows, two_views)
+    window, x = _seen(windows, view)
     x = _convolved(x, filters=32, kernel_size=7)  # (batch, 64, 32)
     x = _convolved(x, filters=64, kernel_size=5)  # (batch, 32, 64)
     x = layers.SpatialDropout1D(_CHANNEL_DROPOUT)(x)
@@ -58,15 +64,13 @@ def cnn_lstm(
     return _pooled(window, x, n_activities)
 
 
-def conv_lstm(
-    windows: NDArray[np.float32], n_activities: int, two_views: bool = True
-) -> keras.Model:
+def conv_lstm(windows: NDArray[np.float32], n_activities: int, view: View = "two") -> keras.Model:
     """Return an untrained LSTM with convolutions for its products, over what two others see.
 
     It takes sixteen samples a step. ``windows`` ``(n_windows, 128, 9)`` are the training windows,
     which set the normalisation.
     """
-    window, x = _seen(windows, two_views)
+    window, x = _seen(windows, view)
     x = _convolved(x, filters=32, kernel_size=7)  # (batch, 64, 32)
     x = _convolved(x, filters=64, kernel_size=5)  # (batch, 32, 64)
     x = layers.SpatialDropout1D(_CHANNEL_DROPOUT)(x)
@@ -185,22 +189,60 @@ def _normalized_window(windows: NDArray[np.float32]) -> tuple[keras.KerasTensor,
     return window, normalization(window)
 
 
-def _seen(
-    windows: NDArray[np.float32], two_views: bool
-) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Return the input, and what it looks like to the eye and, side by side, through a glass.
+def _seen(windows: NDArray[np.float32], view: View) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Return the input, and what is seen of it, ``(batch, 128, n)``.
 
     A resting body moves a hundred times less than a walking one: in standard deviations of all
     windows it does not seem to move at all. Yet it sways otherwise when it stands than when it
-    sits. So the six channels without gravity are seen a second time, in units of a body's rest, in
-    which what is much more than rest is just that.
+    sits. So what is there without gravity is seen a second time, through a glass: in units of a
+    body's rest, in which what is much more than rest is just that.
     """
     window, coarse = _normalized_window(windows)  # (batch, 128, 9)
-    if not two_views:
+    if view == "one":
         return window, coarse
-    motion = window[:, :, : len(_RESTING)]
-    fine = layers.Activation("tanh")(layers.Rescaling((1 / _RESTING).tolist())(motion))
+    if view == "level":
+        level = _level(window)  # (batch, 128, 7)
+        scaled = layers.Rescaling((1 / _LEVEL_MOVING).tolist())(level)
+        return window, layers.Concatenate()([scaled, _through_a_glass(level, _LEVEL_RESTING)])
+    fine = _through_a_glass(window[:, :, : len(_RESTING)], _RESTING)
     return window, layers.Concatenate()([coarse, fine])  # (batch, 128, 15)
+
+
+def _through_a_glass(signals: keras.KerasTensor, resting: NDArray[np.float64]) -> keras.KerasTensor:
+    return layers.Activation("tanh")(layers.Rescaling((1 / resting).tolist())(signals))
+
+
+def _level(window: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what of a window is the same however the phone is turned, ``(batch, 128, 7)``.
+
+    With gravity as its only landmark: along it and across it the body's acceleration and its
+    angular velocity, how far all acceleration is from 1 g, and both products of what is across.
+    """
+    acc, gyro, total = (window[:, :, first : first + 3] for first in (0, 3, 6))
+    mean = ops.mean(total, axis=1, keepdims=True)
+    up = mean / _length(mean)
+    along_acc, along_gyro = (ops.sum(signal * up, axis=2, keepdims=True) for signal in (acc, gyro))
+    across_acc, across_gyro = acc - along_acc * up, gyro - along_gyro * up
+    a, w = ([of[:, :, i] for i in range(3)] for of in (across_acc, across_gyro))
+    cross = ops.stack(
+        [a[1] * w[2] - a[2] * w[1], a[2] * w[0] - a[0] * w[2], a[0] * w[1] - a[1] * w[0]], axis=2
+    )
+    return layers.Concatenate()(
+        [
+            along_acc,
+            _length(across_acc),
+            _length(total) - 1.0,
+            along_gyro,
+            _length(across_gyro),
+            ops.sum(across_acc * across_gyro, axis=2, keepdims=True),
+            ops.sum(cross * up, axis=2, keepdims=True),
+        ]
+    )
+
+
+def _length(vectors: keras.KerasTensor) -> keras.KerasTensor:
+    """Return ``(batch, n, 1)`` of ``(batch, n, 3)``."""
+    return ops.sqrt(ops.sum(ops.square(vectors), axis=2, keepdims=True) + _SHORTEST**2)
 
 
 def _convolved(x: keras.KerasTensor, *, filters: int, kernel_size: int) -> keras.KerasTensor:

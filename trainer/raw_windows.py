@@ -38,6 +38,8 @@ class Turns:
     """Scale of the turn about the vertical, x: around the waist"""
     tilt_deg: float = 22.0
     """Standard deviation of the turn about any axis that comes before it"""
+    any_way_round: bool = False
+    """Whether all rotations are alike probable instead"""
 
 
 def raw_windows(recordings: Sequence[Recording], *, hop: int, whole: bool = False) -> Split:
@@ -67,6 +69,9 @@ def raw_windows(recordings: Sequence[Recording], *, hop: int, whole: bool = Fals
 
 def random_turns(rng: np.random.Generator, n: int, turns: Turns) -> NDArray[np.float64]:
     """Return ``n`` rotations ``(n, 3, 3)``; the vertical is x."""
+    if turns.any_way_round:
+        uniform: NDArray[np.float64] = Rotation.random(n, rng=rng).as_matrix()
+        return uniform
     angles = np.deg2rad(turns.around_deg) * rng.standard_t(_TURN_TAIL, n)
     around = Rotation.from_rotvec(angles[:, np.newaxis] * np.array([1.0, 0.0, 0.0]))
     axes = rng.normal(size=(n, 3))

@@ -1,13 +1,22 @@
 """What decides the weights of the models that ship, besides data, family and seed.
 
 Every number here was chosen by cross-validation over the training subjects (`cross_validation`), or
-beforehand; what each is worth is printed by ``tests/benchmarks/ablation.py``.
+beforehand; what each is worth is told by ``python -m trainer.ablation``.
 """
 
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
-from trainer.raw_windows import Turns
+from pipeline.recordings.recording import Recording
+from pipeline.recordings.uci_har import Split
+from pipeline.signals import ANY
+from trainer.choices import LEVELLED, RECIPE, shipped
+from trainer.raw_windows import Turns, raw_windows
+
+View = Literal["one", "two", "level"]
+"""How a model sees a window (`models`): as it is; also through a glass; or what of it is the same
+however the phone is turned, in both ways."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +45,31 @@ class RawRecipe:
 
     hop: int = 16
     """Samples between the starts of the windows to train on"""
-    labels: Literal["newest", "whole"] = "newest"
-    """A window is labelled by its newest sample; or left out unless it has one label throughout"""
+    whole: bool = False
+    """Windows that have not one label throughout are left out, not labelled by their newest
+    sample"""
     turns: Turns = field(default_factory=Turns)
     """How far windows are turned at random, in every epoch otherwise"""
-    two_views: bool = True
-    """Whether the models see the windows through a glass, too (`models`)"""
+    view: View = "two"
+    """How the models see the windows"""
     schedule: Schedule = field(default_factory=Schedule)
+    temperature: float = 1.0
+    """What the logits are divided by at the end (`training.cool`)"""
+
+    def windows(self, recordings: Sequence[Recording]) -> Split:
+        """Return the windows of raw recordings to train on."""
+        return raw_windows(recordings, hop=self.hop, whole=self.whole)
+
+
+LEVEL: Final = RawRecipe(view="level", turns=Turns(around_deg=0.0, tilt_deg=0.0))
+"""For phones worn any way round: to what these models see, no turn makes a difference"""
+
+
+def recipe_for(model: str) -> RawRecipe:
+    """Return how a model that ships is made, by its name.
+
+    Its temperature is that with which people held out were told how sure one may be.
+    """
+    recipe, variation = (LEVEL, LEVELLED) if model.endswith(ANY) else (RawRecipe(), RECIPE)
+    row = shipped().row(model.removesuffix(ANY), variation)
+    return recipe if row is None else replace(recipe, temperature=row.temperature)

@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import DataSet, Split
+from pipeline.signals import ANY
+from trainer import choices
 from trainer.evaluation import Scores, figures_by_class, mean_and_sd
 from trainer.own import OwnWindows
-from trainer.recipe import RawRecipe
+from trainer.recipe import recipe_for
 from trainer.settings import Fitting, Sizes, TrainSettings
 
 _EXPORT_PACKAGES: Final = ("onnx", "onnxruntime", "tf2onnx")
@@ -56,13 +58,14 @@ class SeedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 def recipe_of(
     settings: TrainSettings,
+    model: str,
     data: DataSet,
     own: OwnWindows | None,
     *,
     raw: bool,
     versions: dict[str, str],
 ) -> Recipe:
-    """Return all that decides the weights, besides model and seed.
+    """Return all that decides a model's weights, besides its family and the seed.
 
     ``raw`` is whether there are raw recordings; ``versions`` are of the packages that train.
     """
@@ -73,7 +76,7 @@ def recipe_of(
         "versions": versions,
     }
     if settings.recipe == "raw":
-        recipe |= {"raw": asdict(RawRecipe()), "raw_recordings": raw}
+        recipe |= {"raw": asdict(recipe_for(model)), "raw_recordings": raw}
     if own is not None:
         recipe |= {"own_hash": own.data_hash, "frame": settings.frame}
     return recipe
@@ -122,6 +125,7 @@ def report(
         "parameters": exported.parameters,
         "epochs": exported.epochs,
         "selection": selection,
+        "cross_validation": chosen_by(model) if "raw" in exported.recipe else None,
         "seeds": {
             "seeds": [record.seed for record in records],
             "accuracies": accuracies,
@@ -146,6 +150,17 @@ def report(
         "own": None if own is None else own_described(own),
         "training_seconds": round(sum(record.seconds for record in records), 1),
         "wall_seconds": round(wall_seconds, 1),
+    }
+
+
+def chosen_by(model: str) -> dict[str, Any]:
+    """Return what a report says of how the recipe for a model was chosen."""
+    tried = choices.shipped()
+    return {
+        "date": tried.date,
+        "commit": tried.commit,
+        "held_out_together": tried.groups,
+        "tried": tried.of(model.removesuffix(ANY)),
     }
 
 

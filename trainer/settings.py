@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_settings import CliPositionalArg, SettingsConfigDict
 
 from pipeline.settings import CommandSettings, CommaSeparated
-from pipeline.signals import WINDOW_LENGTH
+from pipeline.signals import ANY, FAMILIES, SHIPPED_MODELS, WINDOW_LENGTH
 
 
 class SettingError(ValueError):
@@ -29,9 +29,9 @@ class SettingError(ValueError):
 class Task(BaseModel):
     """What is trained, from what, and where the results go."""
 
-    model: Literal["lstm", "cnn-lstm", "conv-lstm", "all"] = Field(
-        "all", description="model to train"
-    )
+    model: Literal[
+        "all", "lstm", "cnn-lstm", "conv-lstm", "lstm-any", "cnn-lstm-any", "conv-lstm-any"
+    ] = Field("all", description="model to train; NAME-any for phones worn any way round")
     data: Path | None = Field(
         None, description="data set's zip or folder; else HAR_DATA_DIR, cache, download"
     )
@@ -114,6 +114,13 @@ class TrainSettings(Sizes, Fitting, Tuning, Task, CommandSettings):
 
     model_config = SettingsConfigDict(env_prefix_target="all")  # HAR_FROM, as ``from`` is an alias
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models to train."""
+        if self.model != "all":
+            return (self.model,)
+        return SHIPPED_MODELS if self.recipe == "raw" else FAMILIES
+
     @model_validator(mode="after")
     def _plain_settings_go_with_the_plain_recipe(self) -> Self:
         """Take the plain recipe if its settings are given.
@@ -127,6 +134,10 @@ class TrainSettings(Sizes, Fitting, Tuning, Task, CommandSettings):
         elif of_plain and self.recipe == "raw":
             raise ValueError(
                 f"{', '.join(sorted(of_plain))}: only with --recipe plain; the raw recipe is fixed"
+            )
+        if self.recipe == "plain" and self.model.endswith(ANY):
+            raise ValueError(
+                f"{self.model}: only with --recipe raw; the plain one turns no windows"
             )
         return self
 

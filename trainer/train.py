@@ -3,11 +3,9 @@
 TensorFlow is imported last, so that ``--help`` and mistakes are answered at once.
 """
 
-import logging
-import os
+import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from typing import Final
@@ -17,14 +15,12 @@ from pipeline.recordings import hapt, uci_har
 from pipeline.recordings.recording import DataError, Recording
 from pipeline.settings import from_command_line
 from trainer import own
+from trainer.processes import quiet_tensorflow
 from trainer.raw_windows import TRAINING_SUBJECTS
 from trainer.settings import SettingError, TrainSettings
 
 _EXTRA: Final = ("matplotlib", "onnx", "tensorflow", "keras", "tf2onnx")
 """Packages of the extra ``train``"""
-
-LOG_LEVEL: Final = "TF_CPP_MIN_LOG_LEVEL"
-"""TensorFlow's environment variable: 0 all messages to 3 only fatal ones"""
 
 
 def main() -> None:
@@ -38,12 +34,11 @@ def main() -> None:
         data = _data(settings)
     except (DataError, PlacementError) as error:
         sys.exit(f"har-train: {error}")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    with _quiet_tensorflow():
+    # Else who is told to end would leave its processes behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with quiet_tensorflow():
         from trainer import experiment, tuning
         from trainer.export import ExportError
-    # It would warn that every further model is traced anew.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         say = partial(print, flush=True)
         if settings.parent is not None:
@@ -86,23 +81,6 @@ def _raw_recordings(settings: TrainSettings, *, say: Callable[[str], None]) -> S
             raise
         say(f"WARNING: the published windows take the place of the raw recordings: {error}")
         return ()
-
-
-@contextmanager
-def _quiet_tensorflow() -> Iterator[None]:
-    """Keep from the user what TensorFlow tells about the machine, unless the level is 0."""
-    if os.environ.setdefault(LOG_LEVEL, "3") == "0":
-        yield
-        return
-    # While it is imported, TensorFlow 2.21 writes past its own log level, not through sys.stderr.
-    stderr = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
 
 
 if __name__ == "__main__":

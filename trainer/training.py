@@ -17,13 +17,18 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import Split
+from pipeline.signals import ANY
+from trainer.models import BUILDERS
 from trainer.own import joined
 from trainer.raw_windows import Turns, random_turns, turned
-from trainer.recipe import Schedule
+from trainer.recipe import RawRecipe
 from trainer.settings import Fitting, SettingError
 
 History = dict[str, list[float]]
 """What Keras recorded, one number an epoch: ``loss``, ``accuracy``, ``val_loss``, ..."""
+
+Tell = Callable[[str], None]
+"""Is told how far a training is."""
 
 _PREDICTION_BATCH: Final = 256
 """Windows"""
@@ -53,7 +58,7 @@ def fit(
     fitting: Fitting,
     seed: int,
     extra: Split | None = None,
-    verbose: int = 0,
+    tell: Tell | None = None,
 ) -> Fitted:
     """Return the model that ``build`` makes of training windows, trained.
 
@@ -66,7 +71,7 @@ def fit(
         seed: draws the held-out subjects, the initial weights, the dropout and the batches.
         extra: more windows to fit to, of which none is held out: so the number of epochs is
             chosen as without them, and an activity of one device alone is learnt at all.
-        verbose: Keras' way of showing progress: 0 none, 1 a bar an epoch, 2 a line an epoch.
+        tell: is told of every epoch.
 
     Raises:
         SettingError: there are not more training subjects than are to be held out, or the loss
@@ -89,18 +94,41 @@ def fit(
         kept,
         epochs=fitting.epochs,
         fitting=fitting,
-        verbose=verbose,
         validation_data=(validation.windows, validation.labels),
-        callbacks=[stopping],
+        callbacks=[*_telling(tell), stopping],
     )
     epochs = int(np.argmax(selection["val_accuracy"])) + 1
 
     refit = None
     if fitting.refit:
         model = _new_model(build, train, fitting=fitting, seed=seed)
-        refit = _fit(model, train, epochs=epochs, fitting=fitting, verbose=verbose)
+        refit = _fit(model, train, epochs=epochs, fitting=fitting, callbacks=_telling(tell))
     seconds = time.perf_counter() - started
     return Fitted(model, epochs, held_out, selection, refit, seconds)
+
+
+class Epochs(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells of every epoch in a line."""
+
+    def __init__(self, tell: Tell) -> None:
+        """Tell it so."""
+        super().__init__()
+        self._tell = tell
+        self._begun = 0.0  # seconds
+
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+        """Note when it began."""
+        self._begun = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Tell what came of it."""
+        figures = ", ".join(
+            f"{name.replace('val_', 'held-out ')} {value:.4f}"
+            for name, value in (logs or {}).items()
+            if name != "learning_rate"
+        )
+        seconds = time.perf_counter() - self._begun
+        self._tell(f"epoch {epoch + 1} of {self.params['epochs']}: {figures}, {seconds:.0f} s")
 
 
 class TurnedBatches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -138,29 +166,39 @@ class TurnedBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._order = rng.permutation(len(self._split.windows))
 
 
-def fit_for(
-    build: Callable[[NDArray[np.float32]], keras.Model],
+def fit_raw(
+    model: str,
     train: Split,
     *,
-    schedule: Schedule,
-    turns: Turns,
+    recipe: RawRecipe,
+    n_activities: int,
     seed: int,
-    verbose: int = 0,
+    tell: Tell | None = None,
 ) -> Fitted:
-    """Return the model that ``build`` makes, trained on all windows for a fixed time.
+    """Return a model trained on all windows for a fixed time, as a recipe says.
 
     The windows are turned at random, otherwise in every epoch. The same seed gives the same weights
-    on the same machine.
+    on the same machine, with as many threads.
+
+    Args:
+        model: its name, of which the family counts.
+        train: the windows, as `RawRecipe.windows` makes them, and maybe more.
+        recipe: all else.
+        n_activities: how many the labels stand for.
+        seed: draws the initial weights, the dropout, the batches and how windows are turned.
+        tell: is told of every epoch.
 
     Raises:
         SettingError: the loss became infinite or not a number.
     """
     started = time.perf_counter()
+    schedule = recipe.schedule
     tf.config.experimental.enable_op_determinism()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    model = build(train.windows)
-    batches = TurnedBatches(train, batch_size=schedule.batch_size, turns=turns, seed=seed)
+    build = BUILDERS[model.removesuffix(ANY)]
+    network = build(train.windows, n_activities, recipe.view)
+    batches = TurnedBatches(train, batch_size=schedule.batch_size, turns=recipe.turns, seed=seed)
     steps = schedule.epochs * len(batches)
     warmup = max(1, steps // 20)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -170,16 +208,28 @@ def fit_for(
         warmup_target=schedule.highest_rate,
         warmup_steps=warmup,
     )
-    model.compile(
+    network.compile(
         keras.optimizers.AdamW(
             rate, weight_decay=schedule.weight_decay, clipnorm=schedule.clip_norm
         ),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
-    history: History = model.fit(batches, epochs=schedule.epochs, verbose=verbose).history
+    history: History = network.fit(
+        batches, epochs=schedule.epochs, verbose=0, callbacks=_telling(tell)
+    ).history
     _check(history, schedule.highest_rate)
-    return Fitted(model, schedule.epochs, (), {}, history, time.perf_counter() - started)
+    cool(network, recipe.temperature)
+    return Fitted(network, schedule.epochs, (), {}, history, time.perf_counter() - started)
+
+
+def cool(model: keras.Model, temperature: float) -> None:
+    """Divide the logits of a model by a temperature, for good.
+
+    Temperature scaling (Guo et al. 2017): what is most probable stays so.
+    """
+    last = model.layers[-1]
+    last.set_weights([weights / np.float32(temperature) for weights in last.get_weights()])
 
 
 def versions() -> dict[str, str]:
@@ -222,7 +272,7 @@ def tune(
     learning_rate: float,
     fitting: Fitting,
     seed: int,
-    verbose: int = 0,
+    tell: Tell | None = None,
 ) -> History:
     """Fit a trained model to windows, for some epochs; return what Keras recorded.
 
@@ -232,7 +282,7 @@ def tune(
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
     _compile(model, learning_rate)
-    return _fit(model, windows, epochs=epochs, fitting=fitting, verbose=verbose)
+    return _fit(model, windows, epochs=epochs, fitting=fitting, callbacks=_telling(tell))
 
 
 def _new_model(
@@ -263,10 +313,19 @@ def _fit(
     model: keras.Model, split: Split, *, epochs: int, fitting: Fitting, **options: object
 ) -> History:
     history: History = model.fit(
-        split.windows, split.labels, epochs=epochs, batch_size=fitting.batch_size, **options
+        split.windows,
+        split.labels,
+        epochs=epochs,
+        batch_size=fitting.batch_size,
+        verbose=0,
+        **options,
     ).history
     _check(history, float(model.optimizer.learning_rate))
     return history
+
+
+def _telling(tell: Tell | None) -> list[keras.callbacks.Callback]:
+    return [] if tell is None else [Epochs(tell)]
 
 
 def _check(history: History, rate: float) -> None:

@@ -20,7 +20,6 @@ from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.signals import ACTIVITIES
 from trainer import evaluation, own
 from trainer.evaluation import Scores, figures_by_class
-from trainer.experiment import Say
 from trainer.export import export, load_with_card, make_card, save_with_card
 from trainer.models import widened
 from trainer.own import OwnWindows, joined
@@ -31,7 +30,7 @@ from trainer.report import (
     write_json,
 )
 from trainer.settings import SettingError, TrainSettings
-from trainer.training import History, count_parameters, probabilities, tune, versions
+from trainer.training import History, Tell, count_parameters, probabilities, tune, versions
 
 REPEATS_UP_TO: Final = 0.2
 """One's own windows are repeated to be this share of what is fitted to, where they are fewer."""
@@ -43,7 +42,7 @@ def run(
     data: DataSet | None,
     placements: Placements,
     *,
-    say: Say,
+    say: Tell,
 ) -> None:
     """Teach the model in ``parent`` the recordings that ``settings`` name, export and report it.
 
@@ -81,7 +80,7 @@ def run(
         learning_rate=settings.tuning_rate,
         fitting=settings,
         seed=settings.seed,
-        verbose=2,
+        tell=say,
     )
     after = _scores(model, data, windows.activities)
     _finish(
@@ -109,7 +108,7 @@ def _finish(
     before: Scores | None,
     after: Scores | None,
     started: float,
-    say: Say,
+    say: Tell,
 ) -> None:
     """Export the taught model, and report."""
     stem = f"{parent_card.name}-tuned"

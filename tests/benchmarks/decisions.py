@@ -2,17 +2,12 @@
 
 The training subjects of HAPT are dealt out into five groups. For each group a CNN-LSTM and the
 decisions' numbers are learnt from the other four; then the group's raw recordings are decided as
-live phones would be, worn as in training and otherwise. The five models take half an hour the first
-time (--training); they are kept in the user's cache folder, in a folder named by their recipe.
+live phones would be, worn as in training and otherwise.
 """
 
-import hashlib
-import logging
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -22,21 +17,20 @@ from numpy.typing import NDArray
 from pipeline.decisions import TRANSITION, UNKNOWN, Decider, Episode, Learnt
 from pipeline.plausibility import Plausibility
 from pipeline.preprocessing import SETTLING_ROWS, Preprocessor
-from pipeline.recordings import datasets, hapt
-from pipeline.recordings.recording import DataError, Recording
+from pipeline.recordings import hapt
+from pipeline.recordings.recording import DataError
 from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGTH
-from trainer.cross_validation import N_GROUPS, group_of, groups, without
+from trainer.cross_validation import N_GROUPS, group_of, groups
 from trainer.decisions import LabelledStretch, labelled_stretches, learn, random_rotation
-from trainer.raw_windows import TRAINING_SUBJECTS, cut, raw_windows
+from trainer.group_models import SEED, GroupModel, of_all_groups, train_all
+from trainer.processes import quiet_tensorflow
+from trainer.raw_windows import TRAINING_SUBJECTS, cut
 from trainer.recipe import RawRecipe
-
-SEED: Final = 1
 
 HOPS: Final = (16, 64)
 STRANGE_HOP: Final = 64
 FILTER_ROWS: Final = 2
 """Samples by which the filters delay a window"""
-BATCH: Final = 256
 
 NAMES: Final = (*ACTIVITIES, TRANSITION, UNKNOWN)
 NOTHING: Final = -1
@@ -89,101 +83,63 @@ def measure(options: Options) -> list[Figure]:
     Raises:
         NotMeasuredError: the data set is missing.
     """
-    folder = datasets.cache_folder() / f"decisions-{_recipe_hash()}"
-    trained = all(_model_file(folder, fold).is_file() for fold in range(N_GROUPS))
-    if not trained and not options.training:
-        print("  skipped: takes half an hour the first time; measure it with --training")
+    models = of_all_groups("cnn-lstm", RawRecipe())
+    if not all(model.done for model in models) and not options.training:
+        print("  skipped: takes ten minutes the first time; measure it with --training")
         return []
     try:
         recordings = hapt.recordings(options.data, TRAINING_SUBJECTS)
         stretches = labelled_stretches(recordings, hapt.label_segments(options.data))
+        train_all(models, options.data, say=print)
     except DataError as error:
         raise NotMeasuredError(str(error)) from error
-    folder.mkdir(parents=True, exist_ok=True)
-    learnt = []
-    for fold, subjects in enumerate(groups()):
-        _train(folder, fold, without(recordings, fold))
-        learnt.append(learn([s for s in stretches if s.subject not in subjects], seed=SEED))
-    worn = _heard(folder, "worn", _worn(stretches), hop=min(HOPS))
+    learnt = [
+        learn([s for s in stretches if s.subject not in subjects], seed=SEED)
+        for subjects in groups()
+    ]
+    worn = _heard(models, "worn", _worn(stretches), hop=min(HOPS))
     figures = [figure for hop in HOPS for figure in _figures_worn(worn, learnt, hop)]
     made_up = {"noise": _noise, "shaken": _shaken, "constant": _constant}
     for name, make in made_up.items():
-        tracks = _heard(folder, name, make(np.random.default_rng(SEED)), hop=STRANGE_HOP)
+        tracks = _heard(models, name, make(np.random.default_rng(SEED)), hop=STRANGE_HOP)
         figures.append(_figure_strange(name, tracks, learnt))
     for name, frame in FRAMES.items():
-        tracks = _heard(folder, name, _turned(stretches, frame), hop=STRANGE_HOP)
+        tracks = _heard(models, name, _turned(stretches, frame), hop=STRANGE_HOP)
         figures += _figures_turned(name, tracks, learnt)
     return figures
 
 
-# What is learnt
-
-
-def _recipe_hash() -> str:
-    """Return a name for the recipe; what `models` and `training` do is not in it."""
-    recipe = (RawRecipe(), SEED, groups())
-    return hashlib.sha256(repr(recipe).encode()).hexdigest()[:8]
-
-
-def _model_file(folder: Path, fold: int) -> Path:
-    return folder / f"fold-{fold}.keras"
-
-
-def _train(folder: Path, fold: int, recordings: Sequence[Recording]) -> None:
-    """Train the model of a fold unless that was done before.
-
-    As ``har-train --recipe raw`` does.
-    """
-    file = _model_file(folder, fold)
-    if file.is_file():
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from trainer.models import cnn_lstm
-    from trainer.training import fit_for
-
-    print(f"  training the model of group {fold + 1} of {N_GROUPS}", flush=True)
-    recipe = RawRecipe()
-    fitted = fit_for(
-        lambda windows: cnn_lstm(windows, len(ACTIVITIES), recipe.two_views),
-        raw_windows(recordings, hop=recipe.hop, whole=recipe.labels == "whole"),
-        schedule=recipe.schedule,
-        turns=recipe.turns,
-        seed=SEED,
-    )
-    fitted.model.save(file)
-
-
 def _heard(
-    folder: Path,
+    models: Sequence[GroupModel],
     name: str,
     sent: Iterable[tuple[int, NDArray[np.float64], NDArray[np.int8]]],
     *,
     hop: int,
 ) -> list[Track]:
-    """Return tracks of what was sent: fold, raw rows ``(n_rows, 6)``, labels ``(n_rows - 1,)``.
+    """Return tracks of what was sent: group, raw rows ``(n_rows, 6)``, labels ``(n_rows - 1,)``.
 
     What the models say is kept with them.
     """
     parts = [
-        (fold, Preprocessor(1).push(np.array([0]), rows[None])[0], labels)
-        for fold, rows, labels in sent
+        (group, Preprocessor(1).push(np.array([0]), rows[None])[0], labels)
+        for group, rows, labels in sent
     ]
-    file = folder / f"{name} {hop}.npz"
+    file = models[0].file.with_name(f"{models[0].file.stem} {name} {hop}.npz")
     if not file.is_file():
-        import keras
+        with quiet_tensorflow():
+            import keras
 
-        # It would warn that every length of a recording is traced anew.
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)
-        by_fold = [keras.saving.load_model(_model_file(folder, fold)) for fold in range(N_GROUPS)]
+            from trainer.training import probabilities
+
+        by_group = [keras.saving.load_model(model.file) for model in models]
         said = [
-            by_fold[fold].predict(cut(samples, hop=hop), batch_size=BATCH, verbose=0)
-            for fold, samples, _ in parts
+            probabilities(by_group[group], cut(samples, hop=hop)) for group, samples, _ in parts
         ]
         np.savez(file, *said)
     with np.load(file) as kept:
         return [
-            Track(fold, samples, labels, hop, kept[f"arr_{i}"])
-            for i, (fold, samples, labels) in enumerate(parts)
+            Track(group, samples, labels, hop, kept[f"arr_{i}"])
+            for i, (group, samples, labels) in enumerate(parts)
         ]
 
 

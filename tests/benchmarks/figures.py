@@ -17,9 +17,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from pipeline.classifier import SHIPPED_MODELS, ModelError, find_model
+from pipeline.classifier import ModelError, find_model
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import DataError, Stretch
+from pipeline.signals import FAMILIES
 
 FOLDER_VARIABLE: Final = "HAR_DATA_DIR"
 
@@ -109,7 +110,7 @@ def parse_options(description: str) -> Options:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, help=f"data set's zip or folder; {FOLDER_VARIABLE}")
     parser.add_argument(
-        "--models", nargs="+", default=list(SHIPPED_MODELS), help="shipped models or .onnx files"
+        "--models", nargs="+", default=list(FAMILIES), help="shipped models or .onnx files"
     )
     parser.add_argument(
         "--seconds", type=float, default=30.0, help="length of the replay in real time"

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-import ablation
+import baseline
 import calibration
 import checkpoint
 import data_set
@@ -40,7 +40,7 @@ BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "plausibility": plausibility.measure,
     "calibration": calibration.measure,
     "decisions": decisions.measure,
-    "ablation": ablation.measure,
+    "baseline": baseline.measure,
 }
 
 

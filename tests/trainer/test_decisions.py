@@ -20,7 +20,7 @@ from trainer.decisions import (
     random_rotation,
     strange_rows,
 )
-from trainer.raw_windows import cut
+from trainer.raw_windows import cut, turned
 
 BOUT: Final = 400  # samples
 CHANGE: Final = 150
@@ -132,6 +132,21 @@ def test_what_is_made_up_is_novel(learnt: Learnt, stretches: list[LabelledStretc
     usual = cut(stretches[1].samples, hop=64, offset=SETTLING_ROWS)
     noise = np.random.default_rng(9).normal(size=usual.shape).astype(np.float32)
     assert (novelty(learnt.novelty, summarize(usual)) < 0).mean() >= 0.95
+    assert (novelty(learnt.novelty, summarize(noise)) > 0).mean() >= 0.95
+
+
+def test_any_way_round(stretches: list[LabelledStretch]) -> None:
+    """What is learnt for phones worn any way round judges turned windows as it does others."""
+    learnt = learn(stretches, seed=1, orientation="any")
+    usual = cut(stretches[1].samples, hop=64, offset=SETTLING_ROWS)
+    newest = cut(stretches[1].labels[:, None], hop=64, offset=SETTLING_ROWS)[:, -1, 0]
+    noise = np.random.default_rng(9).normal(size=usual.shape).astype(np.float32)
+    upside_down = turned(usual, np.tile(np.diag([-1.0, -1.0, 1.0]), (len(usual), 1, 1)))
+    for windows in (usual, upside_down):
+        assert (novelty(learnt.novelty, summarize(windows)) < 0).mean() >= 0.95
+        motions = learnt.motion.log_probabilities(motion_features(summarize(windows)))
+        for motion, labels in enumerate([(3, 4, 5), (0, 1, 2)]):
+            assert (motions.argmax(axis=1)[np.isin(newest, labels)] == motion).mean() >= 0.85
     assert (novelty(learnt.novelty, summarize(noise)) > 0).mean() >= 0.95
 
 

@@ -53,6 +53,28 @@ def test_the_command_says_and_writes_what_is_so(
     assert evaluate.source_commit() == report["commit"]
 
 
+def test_models_for_phones_worn_alike_go_together(
+    tiny_model: Path,
+    make_model: MakeModel,
+    make_card: MakeCard,
+    mini_data: DataSet,
+    tmp_path: Path,
+) -> None:
+    """Those for upright phones, and those for any; one alone is not together with anything."""
+    files = [tiny_model] + [
+        make_model(tmp_path / f"{name}.onnx", card=make_card(name=name, orientation=orientation))
+        for name, orientation in (("b", "training"), ("c-any", "any"), ("d-any", "any"))
+    ]
+    classifiers = [Classifier(file) for file in files]
+
+    def found(chosen: list[Classifier]) -> list[str]:
+        return [one.identity for one in evaluate.evaluate(chosen, mini_data.test, seed=1)]
+
+    identities = [classifier.card.identity for classifier in classifiers]
+    assert [*identities, "together", "together-any"] == found(classifiers)
+    assert [*identities[:3], "together"] == found(classifiers[:3])
+
+
 def test_turned_windows_are_those_of_turned_phones(
     glass_model: Path, mini_data: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 
 from pipeline.classifier import CARD_KEY, Classifier, ModelCard
 from pipeline.recordings.uci_har import DataSet
-from pipeline.signals import ACTIVITIES
+from pipeline.signals import ACTIVITIES, ANY, SHIPPED_MODELS
 from trainer.export import LICENCE, ExportError, export, make_card, version
 from trainer.models import BUILDERS, PLAIN_BUILDERS
+from trainer.recipe import recipe_for
 from trainer.settings import Sizes
 from trainer.training import probabilities
 
 pytestmark = pytest.mark.train
 
 
-NAMES = [*BUILDERS, *(f"plain-{name}" for name in PLAIN_BUILDERS)]
+NAMES = [*SHIPPED_MODELS, *(f"plain-{name}" for name in PLAIN_BUILDERS)]
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +30,14 @@ def windows(mini_data: DataSet) -> NDArray[np.float32]:
 
 @pytest.fixture(scope="module")
 def models(mini_data: DataSet, small: Sizes) -> dict[str, keras.Model]:
-    """The three models and their plain forms, these small, all untrained."""
+    """The models that ship and the plain forms, these small, all untrained."""
     keras.utils.set_random_seed(3)
     windows = mini_data.train.windows
     plain = {f"plain-{name}": build(windows, 6, small) for name, build in PLAIN_BUILDERS.items()}
-    return plain | {name: build(windows, 6) for name, build in BUILDERS.items()}
+    return plain | {
+        name: BUILDERS[name.removesuffix(ANY)](windows, 6, recipe_for(name).view)
+        for name in SHIPPED_MODELS
+    }
 
 
 def card_of(model: keras.Model, name: str) -> ModelCard:
@@ -47,6 +51,13 @@ def card_of(model: keras.Model, name: str) -> ModelCard:
         test_accuracy=0.25,
         selection="not trained",
     )
+
+
+def test_the_card_tells_how_phones_are_worn(models: dict[str, keras.Model]) -> None:
+    """A model that is for phones worn any way round says so."""
+    for name in SHIPPED_MODELS:
+        orientation = "any" if name.endswith(ANY) else "training"
+        assert orientation == card_of(models[name], name).orientation
 
 
 def export_as(name: str, model: keras.Model, path: Path, windows: NDArray[np.float32]) -> None:
@@ -95,7 +106,7 @@ def test_graphs_are_those_that_run_fast(name: str, exported: Path) -> None:
     """The LSTM is one fused node, the ConvLSTM is unrolled, the batch is open."""
     graph = onnx.load(exported / f"{name}.onnx").graph
     types = [node.op_type for node in graph.node]
-    assert (0 if name.endswith("conv-lstm") else 1) == types.count("LSTM")
+    assert (0 if "conv-lstm" in name else 1) == types.count("LSTM")
     assert 0 == types.count("Loop") + types.count("Scan") + types.count("BatchNormalization")
     for node in (*graph.input, *graph.output):
         assert "batch" == node.type.tensor_type.shape.dim[0].dim_param

@@ -1,3 +1,5 @@
+from typing import get_args
+
 import keras
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from trainer.models import (
     plain_conv_lstm,
     plain_lstm,
 )
+from trainer.raw_windows import Turns, random_turns, turned
+from trainer.recipe import View
 from trainer.settings import SettingError, Sizes
 
 pytestmark = pytest.mark.train
@@ -48,10 +52,11 @@ def check_probabilities(model: keras.Model) -> None:
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.parametrize("view", get_args(View))
 @pytest.mark.parametrize("build", BUILDERS.values(), ids=BUILDERS)
-def test_every_model_takes_raw_windows_and_gives_probabilities(build: Builder) -> None:
-    """Whatever its inside, a model maps raw windows to probabilities."""
-    check_probabilities(build(some_windows(), N_ACTIVITIES))
+def test_every_model_takes_raw_windows_and_gives_probabilities(build: Builder, view: View) -> None:
+    """Whatever its inside and however it sees a window, a model maps it to probabilities."""
+    check_probabilities(build(some_windows(), N_ACTIVITIES, view))
 
 
 @pytest.mark.parametrize("build", PLAIN_BUILDERS.values(), ids=PLAIN_BUILDERS)
@@ -60,10 +65,30 @@ def test_so_does_every_plain_model(build: PlainBuilder, small: Sizes) -> None:
     check_probabilities(build(some_windows(), N_ACTIVITIES, small))
 
 
+@pytest.mark.parametrize("view", get_args(View))
 @pytest.mark.parametrize("name", BUILDERS)
-def test_models_are_small(name: str) -> None:
+def test_models_are_small(name: str, view: View) -> None:
     """None has more than 150,000 parameters."""
-    assert BUILDERS[name](some_windows(), N_ACTIVITIES).count_params() <= 150_000
+    assert BUILDERS[name](some_windows(), N_ACTIVITIES, view).count_params() <= 150_000
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_to_a_levelled_view_no_turn_makes_a_difference(name: str) -> None:
+    """Walking, at rest, or in a phone that feels nothing: turned windows get the same."""
+    rng = np.random.default_rng(0)
+    windows = rng.normal(scale=[0.2] * 3 + [0.5] * 3 + [0.2] * 3, size=(30, 128, 9))
+    windows[10:] *= 0.01
+    windows[:29, :, 6:] += [0.9, -0.2, 0.1]
+    windows[29] = 0.0
+    upright = windows.astype(np.float32)
+    rotations = random_turns(rng, len(upright), Turns(any_way_round=True))
+    level, two = (BUILDERS[name](upright, N_ACTIVITIES, view) for view in ("level", "two"))
+    for model, alike in ((level, True), (two, False)):
+        before, after = (
+            model.predict(some, verbose=0) for some in (upright, turned(upright, rotations))
+        )
+        assert np.isfinite(before).all()
+        assert alike == np.allclose(before, after, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -137,3 +137,13 @@ def test_turns_have_the_sizes_asked_for() -> None:
     tilts = random_turns(rng, 4000, Turns(around_deg=0.0, tilt_deg=10.0))
     angles = np.rad2deg(np.arccos((np.trace(tilts, axis1=1, axis2=2) - 1) / 2))
     assert np.sqrt(np.mean(angles**2)) == pytest.approx(10.0, rel=0.1)
+
+
+def test_any_way_round_all_directions_are_alike() -> None:
+    """The vertical goes everywhere, and so does the turn about it."""
+    rotations = random_turns(np.random.default_rng(5), 4000, Turns(any_way_round=True))
+    np.testing.assert_allclose(
+        rotations @ rotations.transpose(0, 2, 1), np.tile(np.eye(3), (4000, 1, 1)), atol=1e-12
+    )
+    np.testing.assert_allclose(rotations.mean(axis=0), 0, atol=0.03)
+    np.testing.assert_allclose(np.square(rotations).mean(axis=0), 1 / 3, atol=0.02)

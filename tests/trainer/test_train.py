@@ -1,11 +1,12 @@
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import keras
 import numpy as np
@@ -17,13 +18,16 @@ from pipeline.placements import Placements
 from pipeline.recordings import simulated
 from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import DataSet, load
-from pipeline.signals import ACTIVITIES
+from pipeline.signals import ACTIVITIES, FAMILIES, SHIPPED_MODELS
 from tests.trainer.recorded import record
-from trainer import experiment, own, train
+from trainer import experiment, own, processes, train
 from trainer.recipe import Schedule
 from trainer.report import read_record
 from trainer.settings import Fitting, Sizes, TrainSettings
 from trainer.training import probabilities
+
+if TYPE_CHECKING:
+    from tests.conftest import Running
 
 pytestmark = [
     pytest.mark.train,
@@ -117,6 +121,36 @@ def trained(mini_data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Tra
     return Trained(out, card, run(settings_for(out, seed=5, seeds=2), mini_data))
 
 
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="needs /proc")
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_who_stops_the_command_stops_its_processes(
+    end: signal.Signals, start_command: "Callable[..., Running]", mini_folder: Path, tmp_path: Path
+) -> None:
+    """Ctrl-C, or kill, ends trainings that go on side by side, in a line; nothing runs on."""
+    training = start_command(
+        "har-train",
+        *("--model", "all", "--data", str(mini_folder), "--out", "models", *SMALL_FLAGS),
+        *("--epochs", "100000", "--patience", "100000"),
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+    )
+    training.await_log(": epoch 1 of 100000", timeout_s=120.0)
+    assert 1 == training.end(end)
+    said = "har-train: stopped; the same command goes on after the last finished seed"
+    assert said == training.log.splitlines()[-1]
+    deadline = time.monotonic() + 30
+    while running := [one for one in Path("/proc").glob("[0-9]*") if _in(one, tmp_path)]:
+        assert time.monotonic() < deadline, running
+        time.sleep(0.05)
+
+
+def _in(process: Path, folder: Path) -> bool:
+    """Return whether a process works in a folder."""
+    try:
+        return (process / "cwd").readlink() == folder
+    except OSError:  # it has ended
+        return False
+
+
 def test_report_tells_how_the_model_came_about(trained: Trained, mini_data: DataSet) -> None:
     """It holds figures, histories, settings, versions and the protocol of the choice."""
     report = json.loads((trained.out / "lstm" / "report.json").read_text())
@@ -175,6 +209,16 @@ def test_the_recipe_that_is_taken(tmp_path: Path) -> None:
     raw = TrainSettings(_env_file=None, _cli_parse_args=False, out=tmp_path, model="lstm")
     assert "raw" == raw.recipe
     assert "plain" == settings_for(tmp_path).recipe
+
+
+def test_the_models_that_are_trained(tmp_path: Path) -> None:
+    """All that ship, by the raw recipe; the plain one has no form for phones worn otherwise."""
+    every = TrainSettings(_env_file=None, _cli_parse_args=False, out=tmp_path)
+    assert SHIPPED_MODELS == every.models
+    assert FAMILIES == settings_for(tmp_path, model="all").models
+    assert {"all", *SHIPPED_MODELS} == set(get_args(TrainSettings.model_fields["model"].annotation))
+    with pytest.raises(ValidationError, match="lstm-any: only with --recipe raw"):
+        settings_for(tmp_path, model="lstm-any")
 
 
 def test_without_the_raw_recordings(
@@ -279,7 +323,7 @@ def test_setting_that_does_not_fit_the_data(
     for name, value in (
         ("XDG_CACHE_HOME", str(tmp_path)),
         ("KERAS_BACKEND", "tensorflow"),
-        (train.LOG_LEVEL, "0"),
+        (processes.LOG_LEVEL, "0"),
     ):
         monkeypatch.setenv(name, value)
     flags = ["--model", "lstm", "--data", str(mini_folder), "--validation-subjects", "6"]

@@ -8,15 +8,16 @@ from numpy.typing import NDArray
 from pipeline.recordings.uci_har import DataSet
 from trainer.models import plain_lstm
 from trainer.raw_windows import Turns
-from trainer.recipe import Schedule
+from trainer.recipe import RawRecipe, Schedule
 from trainer.settings import Fitting, SettingError, Sizes
 from trainer.training import (
     Fitted,
     TurnedBatches,
+    cool,
     count_parameters,
     draw_subjects,
     fit,
-    fit_for,
+    fit_raw,
     probabilities,
 )
 
@@ -192,16 +193,12 @@ def test_epochs_turn_and_shuffle_anew_as_the_seed_says(mini_data: DataSet) -> No
     assert not np.array_equal(before, one[0][0])
 
 
-def test_fitting_for_a_fixed_time_is_reproducible(mini_data: DataSet) -> None:
+def test_the_raw_recipe_is_reproducible(mini_data: DataSet) -> None:
     """The same seed gives the same weights, after as many epochs as the schedule has."""
+    recipe = RawRecipe(schedule=Schedule(epochs=2, batch_size=32))
+    told: list[str] = []
     first, again, other = (
-        fit_for(
-            build_plain,
-            mini_data.train,
-            schedule=Schedule(epochs=2, batch_size=32),
-            turns=Turns(),
-            seed=seed,
-        )
+        fit_raw("lstm", mini_data.train, recipe=recipe, n_activities=6, seed=seed, tell=told.append)
         for seed in (1, 1, 2)
     )
     assert first.refit is not None
@@ -209,3 +206,15 @@ def test_fitting_for_a_fixed_time_is_reproducible(mini_data: DataSet) -> None:
     for weights, same in zip(first.model.get_weights(), again.model.get_weights(), strict=True):
         np.testing.assert_array_equal(weights, same)
     assert not np.array_equal(first.model.get_weights()[0], other.model.get_weights()[0])
+    assert 6 == len(told)
+    assert f"epoch 2 of 2: accuracy {first.refit['accuracy'][1]:.4f}, loss " in told[1]
+
+
+def test_a_temperature_divides_the_logits(mini_data: DataSet) -> None:
+    """Logarithms of probabilities are divided by it, but for a constant; the best stays best."""
+    model = build_plain(mini_data.train.windows)
+    before = np.log(probabilities(model, mini_data.test.windows))
+    cool(model, 2.5)
+    after = np.log(probabilities(model, mini_data.test.windows))
+    difference = after - before / 2.5
+    np.testing.assert_allclose(difference, difference[:, :1].repeat(6, axis=1), atol=1e-5)
