@@ -8,7 +8,7 @@ live phones would be, worn as in training and otherwise.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 from figures import Figure, NotMeasuredError, Options, run_alone
@@ -19,13 +19,19 @@ from pipeline.plausibility import Plausibility
 from pipeline.preprocessing import SETTLING_ROWS, Preprocessor
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import DataError
-from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGTH
+from pipeline.signals import (
+    ACTIVITIES,
+    SAMPLING_RATE_HZ,
+    STANDARD_GRAVITY,
+    WINDOW_LENGTH,
+    Orientation,
+)
 from trainer.cross_validation import N_GROUPS, group_of, groups
 from trainer.decisions import LabelledStretch, labelled_stretches, learn, random_rotation
 from trainer.group_models import SEED, GroupModel, of_all_groups, train_all
 from trainer.processes import quiet_tensorflow
 from trainer.raw_windows import TRAINING_SUBJECTS, cut
-from trainer.recipe import RawRecipe
+from trainer.recipe import LEVEL, RawRecipe
 
 HOPS: Final = (16, 64)
 STRANGE_HOP: Final = 64
@@ -84,19 +90,28 @@ def measure(options: Options) -> list[Figure]:
         NotMeasuredError: the data set is missing.
     """
     models = of_all_groups("cnn-lstm", RawRecipe())
-    if not all(model.done for model in models) and not options.training:
+    any_models = of_all_groups("cnn-lstm", LEVEL)
+    trained = all(model.done for model in (*models, *any_models))
+    if not trained and not options.training:
         print("  skipped: takes ten minutes the first time; measure it with --training")
         return []
     try:
         recordings = hapt.recordings(options.data, TRAINING_SUBJECTS)
         stretches = labelled_stretches(recordings, hapt.label_segments(options.data))
-        train_all(models, options.data, say=print)
+        train_all([*models, *any_models], options.data, say=print)
     except DataError as error:
         raise NotMeasuredError(str(error)) from error
-    learnt = [
-        learn([s for s in stretches if s.subject not in subjects], seed=SEED)
-        for subjects in groups()
-    ]
+    learnt, learnt_any = (
+        [
+            learn(
+                [one for one in stretches if one.subject not in subjects],
+                seed=SEED,
+                orientation=orientation,
+            )
+            for subjects in groups()
+        ]
+        for orientation in get_args(Orientation)
+    )
     worn = _heard(models, "worn", _worn(stretches), hop=min(HOPS))
     figures = [figure for hop in HOPS for figure in _figures_worn(worn, learnt, hop)]
     made_up = {"noise": _noise, "shaken": _shaken, "constant": _constant}
@@ -106,7 +121,8 @@ def measure(options: Options) -> list[Figure]:
     for name, frame in FRAMES.items():
         tracks = _heard(models, name, _turned(stretches, frame), hop=STRANGE_HOP)
         figures += _figures_turned(name, tracks, learnt)
-    return figures
+    tracks = _heard(any_models, "any", _turned(stretches, None), hop=STRANGE_HOP)
+    return figures + _figures_any(tracks, learnt_any)
 
 
 def _heard(
@@ -224,7 +240,12 @@ def _direction(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _decide(
-    tracks: Sequence[Track], learnt: Sequence[Learnt], hop: int, *, checked: bool = True
+    tracks: Sequence[Track],
+    learnt: Sequence[Learnt],
+    hop: int,
+    *,
+    checked: bool = True,
+    any_way_round: bool = False,
 ) -> list[Shown]:
     """Return what is decided of tracks, with the sanity checks or without."""
     shown = [
@@ -237,6 +258,7 @@ def _decide(
             [tracks[i] for i in places],
             [shown[i] for i in places],
             Decider(len(places), ACTIVITIES, hop=hop, learnt=numbers),
+            Plausibility(len(places), hop=hop, any_way_round=any_way_round),
             hop=hop,
             checked=checked,
         )
@@ -244,11 +266,16 @@ def _decide(
 
 
 def _decide_fold(
-    tracks: Sequence[Track], shown: Sequence[Shown], decider: Decider, *, hop: int, checked: bool
+    tracks: Sequence[Track],
+    shown: Sequence[Shown],
+    decider: Decider,
+    plausibility: Plausibility,
+    *,
+    hop: int,
+    checked: bool,
 ) -> None:
     """Fill in what the decider says of tracks, one phone each, their windows at the same times."""
     said = [track.probabilities[:: hop // track.hop] for track in tracks]
-    plausibility = Plausibility(len(tracks), hop=hop)
     for number in range(max(map(len, said))):
         first = number * hop
         slots = np.array([i for i, own in enumerate(said) if number < len(own)])
@@ -319,6 +346,21 @@ def _figures_worn(tracks: Sequence[Track], learnt: Sequence[Learnt], hop: int) -
         ),
         _figure(f"false changes, hop {hop}", false / minutes, FALSE_LIMIT, unit="a minute"),
     ]
+    return figures
+
+
+def _figures_any(tracks: Sequence[Track], learnt: Sequence[Learnt]) -> list[Figure]:
+    """Return the figures of phones worn any way round, with a model for such."""
+    shown = _decide(tracks, learnt, STRANGE_HOP, any_way_round=True)
+    labels = np.concatenate([track.labels for track in tracks])
+    active = (labels >= 0) & (labels < len(ACTIVITIES))
+    figures = []
+    for which in ("now", "timeline"):
+        states = np.concatenate([getattr(own, which) for own in shown])
+        unknown = _percent(states == NAMES.index(UNKNOWN), active)
+        wrong = _percent(states != labels, active)
+        what = f"any way round (cnn-lstm-any), {which} wrong"
+        figures.append(_figure(what, wrong, detail=f"unknown {unknown:.2f} %, hop {STRANGE_HOP}"))
     return figures
 
 
