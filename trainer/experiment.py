@@ -105,6 +105,7 @@ def run(
 
     Raises:
         ExportError: an exported model does not keep the contract.
+        KilledError: a training was.
         OSError: the results cannot be written.
         SettingError: a setting does not fit the data or the others.
     """

@@ -10,6 +10,7 @@ import pickle
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import active_children, get_context
@@ -23,6 +24,11 @@ _THREADS: Final = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 G = TypeVar("G")
 J = TypeVar("J")
 R = TypeVar("R")
+
+
+class KilledError(Exception):
+    """A process did not end by itself; who runs the machine can help it."""
+
 
 _given: Any = None
 """What a process was given for all its jobs"""
@@ -38,6 +44,9 @@ def each(
         given: can be pickled, as the jobs can.
         jobs: a single one is done in this process.
         at_once: so many at a time, at most; by default as many as there are cores.
+
+    Raises:
+        KilledError: a process was.
     """
     n = min(len(jobs), at_once or _n_cores())
     if n <= 1:
@@ -49,6 +58,10 @@ def each(
     with ProcessPoolExecutor(n, context, _begin, (pickle.dumps(given),)) as pool:
         try:
             yield from pool.map(partial(_do, function), jobs)
+        except BrokenProcessPool as error:
+            raise KilledError(
+                "a training was killed, perhaps for want of memory: do the same again"
+            ) from error
         except BaseException:
             for process in active_children():
                 process.terminate()

@@ -15,7 +15,7 @@ from pipeline.recordings import hapt, uci_har
 from pipeline.recordings.recording import DataError, Recording
 from pipeline.settings import from_command_line
 from trainer import own
-from trainer.processes import quiet_tensorflow
+from trainer.processes import KilledError, quiet_tensorflow
 from trainer.raw_windows import TRAINING_SUBJECTS
 from trainer.settings import SettingError, TrainSettings
 
@@ -48,7 +48,7 @@ def main() -> None:
             extra = own.load(settings.extra, placements) if settings.extra else None
             raw = _raw_recordings(settings, say=say) if settings.recipe == "raw" else ()
             experiment.run(settings, data, extra, raw=raw, say=say)
-    except (DataError, SettingError, ExportError, OSError) as error:
+    except (DataError, SettingError, ExportError, KilledError, OSError) as error:
         sys.exit(f"har-train: {error}")
     except KeyboardInterrupt:
         sys.exit("har-train: stopped; the same command goes on after the last finished seed")

@@ -1,10 +1,11 @@
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from trainer.processes import each
+from trainer.processes import KilledError, each
 from trainer.settings import SettingError
 
 pytestmark = pytest.mark.train
@@ -49,6 +50,19 @@ def test_an_error_ends_the_others() -> None:
     """It is raised as it was, though another job would go on for minutes."""
     with pytest.raises(SettingError, match="try another"):
         list(each(fail_first, None, [0, 1]))
+
+
+def end_here(_: None, job: int) -> int:
+    """End as the kernel ends what takes too much memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return job
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
+def test_a_process_that_was_killed() -> None:
+    """It is not waited for."""
+    with pytest.raises(KilledError, match="perhaps for want of memory"):
+        list(each(end_here, None, [0, 1]))
 
 
 def test_what_tensorflow_tells_of_the_machine_is_not_passed_on() -> None:
