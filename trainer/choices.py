@@ -75,14 +75,14 @@ def shipped() -> Choices:
 def table(choices: Choices) -> str:
     """Return a line a row, for people."""
     lines = [
-        f"{'':36}  accuracy ± sd  points  groups  sit, stand  log loss     ECE  temp.  s",
+        f"{'':38}  accuracy ± sd  points  groups  sit, stand  log loss     ECE  temp.  s",
     ]
     for row in choices.rows:
         gain = "      " if row.gain is None else f"{100 * row.gain:+6.2f}"
         better = "      " if row.groups_better is None else f"{row.groups_better:4d}/5"
         seconds = "" if row.seconds is None else f"{row.seconds:.0f}"
         lines.append(
-            f"{f'{row.model}, {row.variation}':36}  {row.accuracy:.4f} {row.sd:.4f}  {gain}  "
+            f"{f'{row.model}, {row.variation}':38}  {row.accuracy:.4f} {row.sd:.4f}  {gain}  "
             f"{better}      {row.sitting_standing:.4f}    {row.log_loss:.4f}  "
             f"{row.calibration_error:.4f}   {row.temperature:.2f}  {seconds}"
         )
