@@ -194,6 +194,8 @@ def test_the_raw_recipe(mini_data: DataSet, tmp_path: Path) -> None:
     assert "test split evaluated once" in card.selection
     report = json.loads((tmp_path / "cnn-lstm" / "report.json").read_text())
     assert len(report["runs"][0]["history"]["refit"]["loss"]) == Schedule().epochs
+    tried = {row["variation"] for row in report["cross_validation"]["tried"]}
+    assert {"the recipe", "one view", "not turned"} <= tried
     assert [line for line in told if "held out subjects none" in line]
     assert "finished before" in "\n".join(told)
 
