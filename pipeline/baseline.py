@@ -15,11 +15,13 @@ from pipeline.orientation import UP
 from pipeline.signals import SAMPLING_RATE_HZ
 from pipeline.slots import PerPhone
 from pipeline.turns import deal
+from pipeline.windows import turned
 
 PRIOR_S: Final = 10.0
 """Seconds of walking that `UP` counts for, of which each wearer is believed to have walked so"""
 MEMORY_S: Final = 120.0
-"""Seconds of walking after which what was learnt before counts for little"""
+"""Seconds of walking after which what was learnt before counts for little. With 40 or 120, and with
+2 to 30 seconds before, the training subjects were recognised about alike."""
 
 _UP: Final = UP / np.linalg.norm(UP)
 _SHORTEST: Final = 1e-9
@@ -66,10 +68,7 @@ class Baseline(PerPhone):
             of_turn[told] += self._hop_s * direction[turn][told]
             upright[turn] = of_turn
         self.upright[turns.slots] = known
-        rotations = _onto_up(_unit(turns.restored(upright))).astype(np.float32)
-        vectors = windows.reshape(len(windows), -1, 3)  # (n, 384, 3): each sample's three sensors
-        result: NDArray[np.float32] = vectors @ rotations.transpose(0, 2, 1)
-        return result.reshape(windows.shape)
+        return turned(windows, _onto_up(_unit(turns.restored(upright))))
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

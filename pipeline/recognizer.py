@@ -255,14 +255,8 @@ class Recognizer:
     def forget(self, devices: Iterable[str]) -> None:
         """Drop the state of these phones; their slots serve others."""
         slots = [self._slots.pop(device) for device in devices]
-        self._resampler.reset(slots)
-        self._preprocessor.reset(slots)
-        self._windower.reset(slots)
-        self._plausibility.reset(slots)
-        if self._baseline is not None:
-            self._baseline.reset(slots)
-        self._decider.reset(slots)
-        self._phones.reset(slots)
+        for part in self._parts.values():
+            part.reset(slots)
         for slot in slots:
             self._recording[slot] = ""
             self._past_recording[slot] = None

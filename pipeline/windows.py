@@ -98,3 +98,14 @@ class Windower:
         """Write samples ``(n_phones, n_samples, 9)``, of which the first has this number."""
         place = (first[:, None] + np.arange(samples.shape[1])) % _RING
         self.ring[slots[:, None], place] = samples
+
+
+def turned(windows: NDArray[np.float32], rotations: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return windows ``(n, 128, 9)``, all sensors of each turned by its rotation ``(3, 3)``.
+
+    That is turning the phone, but for the median of three: the other filters are linear, and the
+    same on all axes.
+    """
+    vectors = windows.reshape(len(windows), -1, 3)  # (n, 384, 3): each sample's three sensors
+    result: NDArray[np.float32] = vectors @ rotations.transpose(0, 2, 1).astype(np.float32)
+    return result.reshape(windows.shape)

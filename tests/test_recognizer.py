@@ -647,6 +647,27 @@ def test_a_baseline_turns_what_the_model_gets(shipped: Classifier, size: int) ->
     assert np.abs(turned - windows).max() > 0.1
 
 
+@pytest.mark.parametrize(("model", "minds"), [("cnn-lstm", True), ("cnn-lstm-any", False)])
+def test_a_phone_upside_down(model: str, minds: bool) -> None:
+    """A model for phones worn any way round says of it what it says of an upright one.
+
+    Neither is its frame wrong then, nor its wearer's activity unknown; for another model they are.
+    """
+    walking = simulated.recordings()[1].stretches[0].samples[:3000]
+    upside_down = walking * [-1.0, -1.0, 1.0, -1.0, -1.0, 1.0]
+    found = []
+    for rows in (walking, upside_down):
+        recognizer = Recognizer(Classifier(find_model(model)), hop=HOP)
+        told = [push(recognizer, one) for one in in_messages(readings(rows), size=100)]
+        said = [p.probabilities for one in told for p in one.predictions if not p.settling]
+        problems = {name for one in told for _, names in one.problems for name in names}
+        now = [change.activity for one in told for _, change in one.changes]
+        found.append((np.array(said), problems, now))
+    (before, _, _), (after, problems, now) = found
+    assert minds == ("wrong-frame" in problems) == ("unknown" in now)
+    assert minds != np.allclose(before, after, atol=1e-2)
+
+
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
 def test_a_restored_recognizer_goes_on(classifier: Classifier, data: st.DataObject) -> None:

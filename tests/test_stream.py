@@ -568,6 +568,15 @@ def test_a_broken_model(run_command: "Run", tmp_path: "Path") -> None:
     assert result.stderr.count("\n") == 1
 
 
+def test_a_baseline_for_any_phone_is_refused(run_command: "Run") -> None:
+    """To a model for phones worn any way round it says nothing; that is told before connecting."""
+    flags = ("--broker", "127.0.0.1", "--model", "cnn-lstm-any", "--baseline")
+    result = run_command("har-stream", *flags)
+    assert result.returncode == 1
+    assert result.stderr.startswith("har-stream: --baseline tells a model for upright phones")
+    assert "cnn-lstm-any is for any; leave out one of the two" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [

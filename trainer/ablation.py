@@ -111,7 +111,7 @@ def _row(
         sd=sd or 0.0,
         gain=None if gains is None else float(gains.mean()),
         groups_better=None if gains is None else int(np.count_nonzero(gains > 0)),
-        sitting_standing=judgement.upright_accuracy,
+        sitting_standing=judgement.sitting_standing,
         log_loss=log_loss(said, labels),
         calibration_error=reliability(said, labels).calibration_error,
         temperature=best_temperature(said, labels),

@@ -77,9 +77,10 @@ def table(choices: Choices) -> str:
     lines = [
         f"{'':38}  accuracy ± sd  points  groups  sit, stand  log loss     ECE  temp.  s",
     ]
+    n_groups = len(choices.groups)
     for row in choices.rows:
         gain = "      " if row.gain is None else f"{100 * row.gain:+6.2f}"
-        better = "      " if row.groups_better is None else f"{row.groups_better:4d}/5"
+        better = "      " if row.groups_better is None else f"{row.groups_better:4d}/{n_groups}"
         seconds = "" if row.seconds is None else f"{row.seconds:.0f}"
         lines.append(
             f"{f'{row.model}, {row.variation}':38}  {row.accuracy:.4f} {row.sd:.4f}  {gain}  "

@@ -68,7 +68,7 @@ class Judged:
         ]
 
     @property
-    def upright_accuracy(self) -> float:
+    def sitting_standing(self) -> float:
         """Share of right ones among all windows of sitting and standing."""
         return self.scores.accuracy_among(STILL_UPRIGHT)
 

@@ -40,7 +40,8 @@ from pipeline.signals import (
     WINDOW_LENGTH,
     Orientation,
 )
-from trainer.raw_windows import TRAINING_SUBJECTS, Turns, cut, prepare, random_turns, turned
+from pipeline.windows import turned
+from trainer.raw_windows import TRAINING_SUBJECTS, Turns, cut, prepare, random_turns
 
 HOP: Final = 16
 """Samples between the windows that are learnt from"""

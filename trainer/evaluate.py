@@ -22,6 +22,7 @@ from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.settings import from_command_line
 from pipeline.signals import ACTIVITIES, ANY, SHIPPED_MODELS, Orientation
+from pipeline.windows import turned
 from trainer.commit import source_commit
 from trainer.evaluation import (
     STILL_UPRIGHT,
@@ -34,7 +35,6 @@ from trainer.evaluation import (
     score,
     table,
 )
-from trainer.raw_windows import turned
 from trainer.report import write_json
 from trainer.settings import EvaluateSettings, SettingError
 

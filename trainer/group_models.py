@@ -81,7 +81,8 @@ def train_all(
     missing = [model for model in models if not model.done]
     if not missing:
         return
-    uci_har.load(data, download=False), _recordings(data)
+    for load in (_published, _recordings):  # what is missing is told here, not by a process
+        load(data)
     missing[0].file.parent.mkdir(parents=True, exist_ok=True)
     begun = time.perf_counter()
     for done, told in enumerate(each(_train, data, missing), start=1):
@@ -110,7 +111,7 @@ def seconds(models: Sequence[GroupModel]) -> list[float]:
 
 def _train(data: Path | None, job: GroupModel) -> str:
     """Do one training, keep what comes of it, and sum it up."""
-    from trainer.training import fit_raw, probabilities
+    from trainer.training import fit_raw, probabilities  # with TensorFlow, so in a process alone
 
     n_activities = len(ACTIVITIES) + (job.added == TRANSITIONS)
     fitted = fit_raw(
@@ -120,7 +121,7 @@ def _train(data: Path | None, job: GroupModel) -> str:
         n_activities=n_activities,
         seed=job.seed,
     )
-    unseen = held_out(uci_har.load(data, download=False).train, job.group)
+    unseen = held_out(_published(data), job.group)
     said = probabilities(fitted.model, unseen.windows)[:, : len(ACTIVITIES)]
     said /= said.sum(axis=1, keepdims=True)
     unfinished = job.said_file.with_name(f".{job.said_file.name}")
@@ -154,6 +155,11 @@ def _with_transitions(recording: Recording, segments: NDArray[np.int64]) -> Reco
             for whole, own in zip(recording.stretches, stretches, strict=True)
         ),
     )
+
+
+@cache
+def _published(data: Path | None) -> uci_har.Split:
+    return uci_har.load(data, download=False).train
 
 
 @cache

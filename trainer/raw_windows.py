@@ -81,17 +81,6 @@ def random_turns(rng: np.random.Generator, n: int, turns: Turns) -> NDArray[np.f
     return matrices
 
 
-def turned(windows: NDArray[np.float32], rotations: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return windows ``(n, 128, 9)``, all sensors of each turned by its rotation ``(3, 3)``.
-
-    That is turning the phone, but for the median of three: the other filters are linear, and the
-    same on all axes.
-    """
-    vectors = windows.reshape(len(windows), -1, 3)  # (n, 384, 3): each sample's three sensors
-    result: NDArray[np.float32] = vectors @ rotations.transpose(0, 2, 1).astype(np.float32)
-    return result.reshape(windows.shape)
-
-
 def prepare(stretch: Stretch) -> NDArray[np.float32]:
     """Return what the filters make of raw samples, ``(n_samples - 1, 9)`` in g and rad/s."""
     rows = np.asarray(stretch.samples, np.float64)[None]

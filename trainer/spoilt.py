@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import make_interp_spline
 
 from pipeline.recordings.recording import Recording, Stretch
 from pipeline.signals import STANDARD_GRAVITY
@@ -78,7 +79,5 @@ SPOILING: Final[dict[str, Spoil]] = {
 
 def _interpolated(samples: NDArray[np.floating], at: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return samples ``(n_samples, 6)`` at places between them ``(n,)``."""
-    before = np.minimum(at.astype(np.intp), len(samples) - 2)
-    share = (at - before)[:, np.newaxis]
-    found: NDArray[np.float64] = samples[before] * (1 - share) + samples[before + 1] * share
+    found: NDArray[np.float64] = make_interp_spline(np.arange(len(samples)), samples, k=1)(at)
     return found

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import Split
 from pipeline.signals import ANY
+from pipeline.windows import turned
 from trainer.models import BUILDERS
 from trainer.own import joined
-from trainer.raw_windows import Turns, random_turns, turned
+from trainer.raw_windows import Turns, random_turns
 from trainer.recipe import RawRecipe
 from trainer.settings import Fitting, SettingError
 

@@ -51,7 +51,7 @@ def test_what_is_told_of_all_groups() -> None:
     )
     assert [pytest.approx(2 / 3), 1.0] == judged.accuracies
     assert 3 / 4 == judged.scores.accuracy
-    assert 2 / 3 == pytest.approx(judged.upright_accuracy)
+    assert 2 / 3 == pytest.approx(judged.sitting_standing)
     assert N_GROUPS == len(groups())
 
 

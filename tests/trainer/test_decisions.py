@@ -12,6 +12,7 @@ from pipeline.preprocessing import SETTLING_ROWS
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import Recording, Stretch
 from pipeline.signals import ACTIVITIES, STANDARD_GRAVITY
+from pipeline.windows import turned
 from trainer.decisions import (
     LabelledStretch,
     fit_network,
@@ -20,7 +21,7 @@ from trainer.decisions import (
     random_rotation,
     strange_rows,
 )
-from trainer.raw_windows import cut, turned
+from trainer.raw_windows import cut
 
 BOUT: Final = 400  # samples
 CHANGE: Final = 150

@@ -6,6 +6,7 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from pipeline.windows import turned
 from trainer.models import (
     BUILDERS,
     PLAIN_BUILDERS,
@@ -16,7 +17,7 @@ from trainer.models import (
     plain_conv_lstm,
     plain_lstm,
 )
-from trainer.raw_windows import Turns, random_turns, turned
+from trainer.raw_windows import Turns, random_turns
 from trainer.recipe import View
 from trainer.settings import SettingError, Sizes
 

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -20,8 +21,6 @@ def fail_first(_: None, job: int) -> int:
     """Fail at the first job; the others take long."""
     if job == 0:
         raise SettingError("try another")
-    import time
-
     time.sleep(600)
     return job
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.preprocessing import SETTLING_ROWS
 from pipeline.recordings.recording import Recording, Stretch
 from pipeline.signals import ACTIVITIES, WINDOW_LENGTH
+from pipeline.windows import turned
 from trainer.raw_windows import (
     TRAINING_SUBJECTS,
     Turns,
@@ -16,7 +17,6 @@ from trainer.raw_windows import (
     prepare,
     random_turns,
     raw_windows,
-    turned,
 )
 
 N_ROWS: Final = 900
