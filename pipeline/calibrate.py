@@ -91,7 +91,7 @@ class Measurement:
         """Steps walked so far"""
 
     def push(self, readings: Sequence[Readings]) -> None:
-        """Take samples of the phone, and see how far the wearer has come.
+        """Take the samples of a message, and see how far the wearer has come.
 
         Raises:
             CalibrationError: the phone cannot be calibrated as it is.
@@ -219,8 +219,9 @@ def measure(settings: CalibrateSettings, info: Info, console: Console) -> Calibr
     measurement = Measurement(info.convention)
     phase, begun = measurement.phase, time.monotonic()
     with _connected(settings, info.topic) as connection, _Guide(console) as guide:
-        for readings in _readings(connection, settings.device, info):
-            measurement.push(readings)
+        for messages in _messages(connection, settings.device, info):
+            for readings in messages:
+                measurement.push(readings)
             if measurement.phase == "done":
                 break
             if measurement.phase != phase:
@@ -231,8 +232,8 @@ def measure(settings: CalibrateSettings, info: Info, console: Console) -> Calibr
     return measurement.result()
 
 
-def _readings(connection: Connection, device: str, info: Info) -> Iterator[list[Readings]]:
-    """Yield what one phone sends, several times a second, also if that is nothing.
+def _messages(connection: Connection, device: str, info: Info) -> Iterator[list[list[Readings]]]:
+    """Yield the readings of each message of one phone, several times a second, also if none came.
 
     Raises:
         CalibrationError: nothing has come for long, or nothing in the right format.
@@ -245,23 +246,25 @@ def _readings(connection: Connection, device: str, info: Info) -> Iterator[list[
     newest = time.monotonic()
     trouble = "is it sending?"
     while True:
-        readings: list[Readings] = []
+        messages: list[list[Readings]] = []
         for message in connection.take(timeout_s=LOOK_EVERY_S, gather_s=LOOK_EVERY_S):
             try:
                 decoded = route.decode(message.payload)
             except MessageError as error:  # on a shared topic it may be another phone's
                 trouble = str(error)
                 continue
-            readings += [
+            readings = [
                 one for one in decoded if isinstance(one, Readings) and one.device == device
             ]
-        if readings:
+            if readings:
+                messages.append(readings)
+        if messages:
             newest = time.monotonic()
         elif time.monotonic() - newest > SILENCE_S:
             raise CalibrationError(
                 f"no samples of {device} on {info.topic} for {SILENCE_S:.0f} s: {trouble}"
             )
-        yield readings
+        yield messages
 
 
 def publish(settings: CalibrateSettings, payload: bytes) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.atomic_file import replacing, sync_folder
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of what a checkpoint holds; to be raised whenever something in it changes its meaning"""
 
 _MAGIC: Final = b"har-stream state"
@@ -45,23 +45,15 @@ class _Array(msgspec.Struct, array_like=True):
     data: bytes
 
 
-class _Contents(msgspec.Struct):
-    arrays: dict[str, _Array]
-    values: dict[str, Any]
+_ARRAY: Final = 1
+"""MessagePack's extension type for an array"""
 
-
-_decoder = msgspec.msgpack.Decoder(_Contents)
+_array_decoder = msgspec.msgpack.Decoder(_Array)
 
 
 def encode(state: Mapping[str, Any]) -> bytes:
-    """Return a state of arrays, and of values that MessagePack can hold, as a checkpoint."""
-    arrays = {name: one for name, one in state.items() if isinstance(one, np.ndarray)}
-    contents = msgspec.msgpack.encode(
-        _Contents(
-            {name: _packed(array) for name, array in arrays.items()},
-            {name: one for name, one in state.items() if name not in arrays},
-        )
-    )
+    """Return a state as a checkpoint: values that MessagePack can hold, and arrays among them."""
+    contents = _encoder.encode(state)
     return _HEADER.pack(_MAGIC, VERSION, crc32(contents), len(contents)) + contents
 
 
@@ -81,16 +73,23 @@ def decode(data: bytes) -> dict[str, Any]:
     contents = memoryview(data)[_HEADER.size :]
     if len(contents) != length or crc32(contents) != checksum:
         raise CheckpointError("is damaged: its checksum does not fit")
-    decoded = _decoder.decode(contents)
-    return decoded.values | {name: _unpacked(one) for name, one in decoded.arrays.items()}
+    return _decoder.decode(contents)
 
 
-def _packed(array: NDArray[Any]) -> _Array:
-    return _Array(array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
+def _packed(array: object) -> msgspec.msgpack.Ext:
+    if not isinstance(array, np.ndarray):
+        raise NotImplementedError(f"a checkpoint cannot hold {type(array)}")
+    packed = _Array(array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
+    return msgspec.msgpack.Ext(_ARRAY, msgspec.msgpack.encode(packed))
 
 
-def _unpacked(packed: _Array) -> NDArray[Any]:
+def _unpacked(code: int, data: memoryview) -> NDArray[Any]:
+    packed = _array_decoder.decode(data)
     return np.frombuffer(packed.data, packed.dtype).reshape(packed.shape)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_packed)
+_decoder = msgspec.msgpack.Decoder(dict[str, Any], ext_hook=_unpacked)
 
 
 class StateFolder:

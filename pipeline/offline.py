@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.classifier import Classifier
-from pipeline.readings import Readings
+from pipeline.readings import Delivery, Readings
 from pipeline.recognizer import Recognised, Recognizer
 from pipeline.signals import ACTIVITIES, CHANNELS, WINDOW_LENGTH, Orientation
 
@@ -53,7 +53,7 @@ class Passage:
         """Return the windows that a message's readings complete."""
         # As if a phone whose clock does not tell the epoch had been switched on in 1970.
         received = max(float(one.times.max()) for one in readings)
-        return self._windows(self._recognizer.push(readings, received=received))
+        return self._windows(self._recognizer.push([Delivery(readings, received)]))
 
     def finish(self) -> Windows:
         """Return the windows that waited for messages which will not come."""

@@ -4,7 +4,7 @@ A `Readings` that exists is whole and plausible; what it means over time is deci
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -205,6 +205,31 @@ class Readings(msgspec.Struct, frozen=True, eq=False):
                 "magnitude",
                 f"{what} of {largest:.4g} {unit} (at most {limit:g}): is the unit right?",
             )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Delivery:
+    """The samples of one device that one message brings."""
+
+    readings: Sequence[Readings]
+    """One sensor's each, at least one"""
+    received: float = 0.0
+    """Epoch seconds when the message came; for devices whose own clock does not tell"""
+
+    @property
+    def device(self) -> str:
+        """Name of the device."""
+        return self.readings[0].device
+
+    @property
+    def newest(self) -> float:
+        """Time of the newest sample, in seconds on the device's clock."""
+        return max([float(one.times[one.times.argmax()]) for one in self.readings])
+
+    @property
+    def oldest(self) -> float:
+        """Time of the oldest sample, in seconds on the device's clock."""
+        return min([float(one.times[one.times.argmin()]) for one in self.readings])
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,8 @@ nor on the other phones.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
-from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -22,18 +20,34 @@ from pipeline.decisions import Change, Decider, Episode, shipped
 from pipeline.placements import turned
 from pipeline.plausibility import PROBLEMS, Plausibility
 from pipeline.preprocessing import SETTLING_ROWS, FilterStart, Preprocessor
-from pipeline.readings import MessageError, Readings, Sensor
-from pipeline.resampling import DEFAULT_LATENESS_S, Piece, Resampler, Rows, joined_pieces
+from pipeline.readings import Delivery, MessageError, Readings, Sensor
+from pipeline.resampling import (
+    DEFAULT_LATENESS_S,
+    DOUBTFUL,
+    TROUBLES,
+    Dropped,
+    Piece,
+    Resampler,
+    Rows,
+    Trouble,
+    joined_pieces,
+)
+from pipeline.senders import Sender
 from pipeline.signals import SAMPLING_RATE_HZ, WINDOW_LENGTH
 from pipeline.slots import PerPhone
 from pipeline.windows import Windower
 
 N_RAW: Final = 6
 
-LOW_RATE_HZ: Final = 30.0
-"""Of a slower sensor the steps of a walk cannot be restored."""
+CLOCK_TOLERANCE_S: Final = 0.5
+CLOCK_CHECKED_S: Final = 5.0
+"""A clock since boot is read by when messages come, which is never too early. If the quickest
+messages of two spans of so many seconds agree, to the tolerance, and came earlier than the clock
+made believe, by more than that, it is read anew. While a backlog comes they do not agree."""
 
-_PROBLEMS: Final = (*PROBLEMS, "low-rate")
+_PROBLEMS: Final = (*PROBLEMS, *TROUBLES)
+_OF_TROUBLES: Final = slice(len(PROBLEMS), None)
+_DOUBTS: Final = [i for i, name in enumerate(_PROBLEMS) if name in {*PROBLEMS, *DOUBTFUL}]
 
 D = TypeVar("D", Change, Episode)
 S = TypeVar("S", bound=np.generic)
@@ -65,9 +79,11 @@ class Recognised:
     episodes: list[tuple[str, Episode]]
     """With the device"""
     problems: list[tuple[str, tuple[str, ...]]]
-    """Devices whose problems changed, with those now in force: `PROBLEMS` and ``low-rate``"""
-    dropped: Counter[str]
-    """Samples of each device that were repeated or late"""
+    """Devices whose problems changed, with those now in force: of `PROBLEMS` and `TROUBLES`"""
+    dropped: dict[str, Dropped]
+    """Samples of each device of which no row was made"""
+    failures: list[tuple[str, Exception]]
+    """Devices whose samples could not be worked through, by a mistake of ours; they began anew"""
 
 
 class StateError(Exception):
@@ -79,15 +95,6 @@ State = dict[str, Any]
 
 _SEPARATOR: Final = "/"
 """In a state's names, behind the part of the recognizer that an array belongs to"""
-
-
-@dataclass(frozen=True)
-class _Past:
-    """A recording that a phone sent before."""
-
-    name: str
-    newest: float
-    """Time of its newest sample"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +109,8 @@ class _Windows:
     """``(n,)``: epoch seconds of each window's first sample"""
     settling: NDArray[np.bool_]
     """``(n,)``"""
+    troubles: NDArray[np.bool_]
+    """``(n, n_troubles)``: those of `TROUBLES` in force when it was completed"""
     windows: NDArray[np.float32]
     """``(n, 128, 9)``"""
 
@@ -110,12 +119,12 @@ class _Phones(PerPhone):
     """What is known of the phones beside their signals and windows."""
 
     _per_phone = (
-        *("slow", "problems", "sign", "rotation", "turned"),
+        *("problems", "sign", "rotation", "turned"),
         *("origin", "boot", "boot_now", "own_origin"),
+        *("boot_least", "boot_least_before", "boot_checked"),
     )
 
     def __init__(self, n_slots: int) -> None:
-        self.slow = np.zeros(n_slots, np.bool_)  # a sensor is below `LOW_RATE_HZ`
         self.problems = np.zeros((n_slots, len(_PROBLEMS)), np.bool_)  # as they were told last
         self.sign = np.ones(n_slots)  # of accelerations
         self.rotation = np.tile(np.eye(3), (n_slots, 1, 1))  # (slots, 3, 3)
@@ -125,13 +134,40 @@ class _Phones(PerPhone):
         self.boot = np.full(n_slots, np.nan)  # epoch seconds of its 0
         self.boot_now = np.full(n_slots, np.nan)  # the same, as the last message has it
         self.own_origin = np.full(n_slots, np.inf)  # `origin` on that clock
+        self.boot_least = np.full(n_slots, np.nan)  # least `boot_now` in this span
+        self.boot_least_before = np.full(n_slots, np.nan)  # and in the one before
+        self.boot_checked = np.full(n_slots, np.nan)  # when this span began, on that clock
 
     def reset(self, slots: Sequence[int]) -> None:
         """Forget these phones."""
-        self.problems[slots] = self.slow[slots] = False
+        self.problems[slots] = False
         self.sign[slots], self.rotation[slots], self.turned[slots] = 1.0, np.eye(3), False
         self.boot[slots] = self.boot_now[slots] = np.nan
         self.own_origin[slots] = np.inf
+        self.boot_least[slots] = self.boot_least_before[slots] = np.nan
+        self.boot_checked[slots] = np.nan
+
+    def read_boot_clock(self, slot: int, newest: float, received: float) -> bool:
+        """Note when a phone's sample came that its clock dates ``newest``, in epoch seconds.
+
+        Return whether that clock was misread before; it is read anew when a grid begins.
+        """
+        now = self.boot_now[slot] = received - newest
+        self.boot_least[slot] = np.fmin(self.boot_least[slot], now)
+        since = newest - self.boot_checked[slot]
+        if 0 <= since < CLOCK_CHECKED_S:
+            return False
+        least, before = float(self.boot_least[slot]), float(self.boot_least_before[slot])
+        self.boot_checked[slot] = newest
+        self.boot_least[slot] = np.nan
+        if not 0 <= since <= 2 * CLOCK_CHECKED_S:  # a pause, or another boot
+            self.boot_least_before[slot] = np.nan
+            return False
+        self.boot_least_before[slot] = least
+        if not abs(least - before) <= CLOCK_TOLERANCE_S < self.boot[slot] - least:
+            return False
+        self.own_origin[slot] = np.inf
+        return True
 
 
 _Part = _Phones | Resampler | Preprocessor | Windower | Plausibility | Baseline | Decider
@@ -172,8 +208,7 @@ class Recognizer:
         self._slots: dict[str, int] = {}
         self._free = list(range(n - 1, -1, -1))
         self._names = [""] * n
-        self._recording = [""] * n
-        self._past_recording: list[_Past | None] = [None] * n
+        self._senders: dict[int, Sender] = {}
         self.counts: Counter[str] = Counter()
         """Since the start: ``samples`` taken and ``gaps``"""
 
@@ -194,6 +229,7 @@ class Recognizer:
             raise MessageError("devices", f"there are {len(self._slots)} phones already")
         slot = self._slots[device] = self._free.pop()
         self._names[slot] = device
+        self._senders[slot] = Sender()
 
     def place(self, device: str, sign: float, rotation: NDArray[np.float64]) -> None:
         """Say how an admitted phone is worn, as `Placement` has it.
@@ -220,35 +256,74 @@ class Recognizer:
         """Return how fast the sensors in use of an admitted phone are, in hertz."""
         return self._resampler.rates_hz(self._slots[device])
 
-    def push(self, readings: Iterable[Readings], *, received: float = 0.0) -> Recognised:
-        """Return the predictions that a tick's readings complete, and what they change.
+    def clocks_apart_s(self, device: str) -> float:
+        """Return by how much an admitted phone's accelerometer is ahead of its gyroscope.
 
-        Every phone must have been admitted. ``received`` is when they came, in epoch seconds; for
-        phones whose own clock does not tell.
+        In seconds; 0 if their clocks agree.
         """
-        by_slot: defaultdict[int, list[Readings]] = defaultdict(list)
-        for reading in readings:
-            by_slot[self._slots[reading.device]].append(reading)
-        dropped: Counter[str] = Counter()
+        return self._resampler.clocks_apart_s(self._slots[device])
+
+    def age_s(self, delivery: Delivery) -> float:
+        """Return how old the newest sample of an admitted phone's message was when it came.
+
+        In seconds; 0 if its clock does not tell.
+        """
+        newest = delivery.newest
+        if delivery.readings[0].clock == "boot":
+            begun = float(self._phones.boot[self._slots[delivery.device]])
+            return 0.0 if np.isnan(begun) else delivery.received - begun - newest
+        return delivery.received - newest
+
+    def push(self, deliveries: Iterable[Delivery]) -> Recognised:
+        """Return the predictions that a tick's messages complete, and what they change.
+
+        Every phone must have been admitted.
+        """
+        by_slot: defaultdict[int, list[Delivery]] = defaultdict(list)
+        for delivery in deliveries:
+            by_slot[self._slots[delivery.device]].append(delivery)
         steady = self._resampler.push_steady(
-            {slot: batch for slot, batch in by_slot.items() if self._goes_on(slot, batch)}
+            {
+                slot: [one.readings[0] for one in of_phone]
+                for slot, of_phone in by_slot.items()
+                if self._goes_on(slot, of_phone)
+            }
         )
         for rows in steady:
             self.counts["samples"] += rows.rows.shape[0] * rows.rows.shape[1]
             for slot in rows.slots.tolist():
                 del by_slot[slot]
-        pieces = [
-            piece
-            for slot, batch in by_slot.items()
-            for piece in self._resample(slot, batch, dropped, received)
-        ]
-        return self._recognise(pieces, dropped, steady)
+        dropped: dict[str, Dropped] = {}
+        failures: list[tuple[str, Exception]] = []
+        pieces: list[Piece] = []
+        for slot, of_phone in by_slot.items():
+            lost = Dropped()
+            for delivery in of_phone:
+                try:
+                    pieces += self._resample(slot, delivery, lost)
+                except Exception as error:  # whatever it is, it is not to end the other phones
+                    failures.append((self._names[slot], error))
+                    pieces = [piece for piece in pieces if piece.slot != slot]
+                    self._begin_anew(slot)
+            if lost:
+                dropped[self._names[slot]] = lost
+        recognised = self._recognise(pieces, steady)
+        recognised.dropped.update(dropped)
+        recognised.failures.extend(failures)
+        recognised.problems.extend(self._changed_troubles(list(by_slot)))
+        return recognised
 
     def finish(self, devices: Iterable[str]) -> Recognised:
         """Return what these phones' last samples lead to, now that they have fallen silent."""
         slots = [self._slots[device] for device in devices]
-        pieces = [self._on_epoch(piece) for slot in slots for piece in self._resampler.finish(slot)]
-        recognised = self._recognise(pieces, Counter())
+        pieces, dropped = [], {}
+        for slot in slots:
+            last, lost = self._resampler.finish(slot)
+            pieces += [self._on_epoch(piece) for piece in last]
+            if lost:
+                dropped[self._names[slot]] = lost
+        recognised = self._recognise(pieces)
+        recognised.dropped.update(dropped)
         recognised.episodes.extend(self._named(self._decider.interrupt(slots)))
         return recognised
 
@@ -258,8 +333,7 @@ class Recognizer:
         for part in self._parts.values():
             part.reset(slots)
         for slot in slots:
-            self._recording[slot] = ""
-            self._past_recording[slot] = None
+            del self._senders[slot]
         self._free += slots
 
     def state(self) -> State:
@@ -268,19 +342,13 @@ class Recognizer:
         ``of`` says what it belongs to; the other values are about ``devices``, in their order.
         """
         slots = np.array(list(self._slots.values()), np.intp)
-        pasts = [self._past_recording[slot] for slot in self._slots.values()]
-        state: State = {
+        return {
             "of": self._belongs_to(),
             "devices": self.devices,
             "counts": dict(self.counts),
-            "recordings": [self._recording[slot] for slot in self._slots.values()],
-            "past_recordings": [None if past is None else past.name for past in pasts],
-            "past_newest": np.array([0.0 if past is None else past.newest for past in pasts]),
+            "senders": [self._senders[slot].state() for slot in self._slots.values()],
+            "parts": {name: part.state(slots) for name, part in self._parts.items()},
         }
-        for name, part in self._parts.items():
-            for array_name, array in part.state(slots).items():
-                state[f"{name}{_SEPARATOR}{array_name}"] = array
-        return state
 
     def restore(self, state: State) -> None:
         """Know what `state` returned, in place of all that is known now.
@@ -290,7 +358,7 @@ class Recognizer:
         Raises:
             StateError: it belongs to other settings or another model, or has too many phones.
         """
-        of = {"baseline": False} | state["of"]  # older states do not know of any
+        of = state["of"]
         for what, here in self._belongs_to().items():
             if of[what] != here:
                 raise StateError(f"the state is of {what} {of[what]}, not {here}")
@@ -300,23 +368,12 @@ class Recognizer:
         self.forget(self.devices)
         self._free = list(range(len(self._names) - 1, -1, -1))
         self.counts = Counter(state["counts"])
-        for device, recording, past, newest in zip(
-            devices,
-            state["recordings"],
-            state["past_recordings"],
-            state["past_newest"].tolist(),
-            strict=True,
-        ):
+        for device, sender in zip(devices, state["senders"], strict=True):
             self.admit(device)
-            slot = self._slots[device]
-            self._recording[slot] = recording
-            self._past_recording[slot] = None if past is None else _Past(past, newest)
+            self._senders[self._slots[device]] = Sender.restored(sender)
         slots = np.arange(len(devices))
         for name, part in self._parts.items():
-            own = name + _SEPARATOR
-            part.restore(
-                slots, {key.removeprefix(own): state[key] for key in state if key.startswith(own)}
-            )
+            part.restore(slots, state["parts"][name])
 
     def _belongs_to(self) -> dict[str, Any]:
         """Return what a state must be of to be used here."""
@@ -341,34 +398,105 @@ class Recognizer:
             "decider": self._decider,
         }
 
-    def _goes_on(self, slot: int, batch: Sequence[Readings]) -> bool:
-        """Return whether nothing but samples is new in a phone's messages."""
-        recording = self._recording[slot]
-        for one in batch:
+    def _goes_on(self, slot: int, deliveries: Sequence[Delivery]) -> bool:
+        """Return whether nothing but one sensor's samples is new in a phone's messages."""
+        sender = self._senders[slot]
+        if sender.clock != "epoch":
+            return False
+        recording = sender.recording
+        for delivery in deliveries:
+            if len(delivery.readings) > 1:
+                return False
+            [one] = delivery.readings
             if one.recording != recording or one.clock != "epoch":
                 return False
         return True
 
-    def _resample(
-        self, slot: int, batch: Sequence[Readings], dropped: Counter[str], received: float
-    ) -> list[Piece]:
-        """Return the grid rows that one phone's readings complete; count what is dropped."""
-        pieces: list[Piece] = []
-        for recording, group in groupby(batch, key=attrgetter("recording")):
-            readings = list(group)
-            n_samples = n_dropped = sum(len(one.times) for one in readings)
-            if self._enter(slot, recording, readings):
-                new, n_dropped = self._resampler.push(slot, readings)
-                pieces += new
-            self.counts["samples"] += n_samples - n_dropped
-            if n_dropped:
-                dropped[self._names[slot]] += n_dropped
-        if any(piece.origin is not None for piece in pieces):
-            rates_hz = self._resampler.rates_hz(slot).values()
-            self._phones.slow[slot] = min(rates_hz, default=SAMPLING_RATE_HZ) < LOW_RATE_HZ
-        if batch[-1].clock == "boot":
-            self._phones.boot_now[slot] = received - float(batch[-1].times.max())
-        return [self._on_epoch(piece) for piece in joined_pieces(pieces)]
+    def _resample(self, slot: int, delivery: Delivery, dropped: Dropped) -> list[Piece]:
+        """Return the grid rows that a phone's message completes; add to what is ``dropped``."""
+        readings = self._entered(slot, delivery, dropped)
+        if not readings:
+            return []
+        lost = Dropped()
+        pieces, lost = self._resampler.push(slot, readings)
+        dropped += lost
+        n_samples = sum([len(one.times) for one in readings])
+        self.counts["samples"] += n_samples - lost.repeated - lost.late
+        sender = self._senders[slot]
+        if sender.clock == "boot":
+            misread = self._phones.read_boot_clock(slot, delivery.newest, delivery.received)
+            if misread:
+                self._resampler.end(slot)
+        pieces = [self._on_epoch(piece) for piece in joined_pieces(pieces)]
+        if sender.is_mixed:
+            pieces = [replace(one, troubles=one.troubles | {"two-phones"}) for one in pieces]
+        return pieces
+
+    def _entered(self, slot: int, delivery: Delivery, dropped: Dropped) -> Sequence[Readings]:
+        """Return the readings that belong to a phone's recording, which may begin with them.
+
+        Add to what is ``dropped`` what comes again of another, or is of another phone.
+        """
+        sender, first = self._senders[slot], delivery.readings[0]
+        decision, known_until = sender.decide(
+            first.recording,
+            first.clock,
+            oldest=delivery.oldest,
+            newest=delivery.newest,
+            newest_before=self._resampler.newest(slot),
+        )
+        if decision == "goes on":
+            return delivery.readings
+        n_samples = sum(len(one.times) for one in delivery.readings)
+        if decision == "repeated":
+            dropped.repeated += n_samples
+            return []
+        if decision == "late":
+            dropped.late += n_samples
+            return []
+        if decision == "mixed":
+            dropped.unused += n_samples
+            return []
+        # Only the grid: what it gave before, in this tick, has yet to pass filters and windows.
+        self._resampler.reset([slot])
+        self._plausibility.reset([slot])
+        self._phones.boot[slot], self._phones.own_origin[slot] = np.nan, np.inf
+        self._phones.boot_now[slot] = self._phones.boot_least_before[slot] = np.nan
+        self._phones.boot_least[slot] = self._phones.boot_checked[slot] = np.nan
+        new = [(one, one.times > known_until) for one in delivery.readings]
+        dropped.repeated += n_samples - sum(int(is_new.sum()) for _, is_new in new)
+        return [
+            msgspec.structs.replace(one, times=one.times[is_new], values=one.values[is_new])
+            for one, is_new in new
+            if is_new.any()
+        ]
+
+    def _begin_anew(self, slot: int) -> None:
+        """Forget all of a phone's signals, but not how it is worn."""
+        sign, rotation = self._phones.sign[slot], self._phones.rotation[slot].copy()
+        turned_ = self._phones.turned[slot]
+        for part in self._parts.values():
+            part.reset([slot])
+        self._phones.sign[slot], self._phones.rotation[slot] = sign, rotation
+        self._phones.turned[slot] = turned_
+        self._senders[slot] = Sender()
+
+    def _troubles(self, slot: int) -> frozenset[Trouble]:
+        """Return those of `TROUBLES` that a phone's samples have now."""
+        troubles = self._resampler.troubles(slot)
+        return troubles | {"two-phones"} if self._senders[slot].is_mixed else troubles
+
+    def _changed_troubles(self, slots: Sequence[int]) -> list[tuple[str, tuple[str, ...]]]:
+        """Return those of these phones whose troubles have changed, with all their problems."""
+        changed = []
+        for slot in slots:
+            troubles = self._troubles(slot)
+            now = [name in troubles for name in TROUBLES]
+            known = self._phones.problems[slot]
+            if now != known[_OF_TROUBLES].tolist():
+                known[_OF_TROUBLES] = now
+                changed.append((self._names[slot], self._problems(known)))
+        return changed
 
     def _on_epoch(self, piece: Piece) -> Piece:
         """Return a piece whose grid begins in epoch seconds, whatever the phone's clock."""
@@ -376,40 +504,26 @@ class Recognizer:
         if piece.origin is None or np.isnan(self._phones.boot_now[slot]):
             return piece
         if np.isnan(self._phones.boot[slot]) or piece.origin < self._phones.own_origin[slot]:
-            self._phones.boot[slot] = self._phones.boot_now[
-                slot
-            ]  # first seen, or switched on again
+            now, least = self._phones.boot_now[slot], self._phones.boot_least_before[slot]
+            self._phones.boot[slot] = np.fmin(now, least)  # first seen, misread or begun again
         self._phones.own_origin[slot] = piece.origin
         return replace(piece, origin=piece.origin + float(self._phones.boot[slot]))
 
-    def _enter(self, slot: int, recording: str, readings: Sequence[Readings]) -> bool:
-        """Begin anew when a phone's recording is another; return False for one long past."""
-        if recording == self._recording[slot]:
-            return True
-        past = self._past_recording[slot]
-        if past is not None and recording == past.name:
-            # A name stands for one recording; without a name, only what is older comes again.
-            if recording or max(float(one.times.max()) for one in readings) <= past.newest:
-                return False
-        self._past_recording[slot] = _Past(self._recording[slot], self._resampler.newest(slot))
-        # Only the grid: what it gave before, in this tick, has yet to pass filters and windows.
-        self._resampler.reset([slot])
-        self._plausibility.reset([slot])
-        self._recording[slot] = recording
-        return True
-
-    def _recognise(
-        self, pieces: Iterable[Piece], dropped: Counter[str], steady: Sequence[Rows] = ()
-    ) -> Recognised:
+    def _recognise(self, pieces: Iterable[Piece], steady: Sequence[Rows] = ()) -> Recognised:
         """Return what grid rows lead to: pieces, and rows of phones that have no piece."""
         stages = _stages(pieces)
         if steady and not stages:
             stages = [[]]
         cuts = [self._cut(stage, () if number else steady) for number, stage in enumerate(stages)]
+        predictions: list[Prediction] = []
+        changes: list[tuple[str, Change]] = []
+        episodes: list[tuple[str, Episode]] = []
+        problems: dict[str, tuple[str, ...]] = {}
+        recognised = Recognised(predictions, changes, episodes, [], {}, [])
         if not any(len(cut.slots) for cut in cuts):
-            interrupted = [slot for cut in cuts for slot in cut.interrupted]
-            ended = self._named(self._decider.interrupt(interrupted))
-            return Recognised([], [], ended, [], dropped)
+            for cut in cuts:
+                episodes += self._named(self._decider.interrupt(cut.interrupted))
+            return recognised
         windows = _concatenated([cut.windows for cut in cuts])
         settled = ~_concatenated([cut.settling for cut in cuts])
         told = windows if settled.all() else windows[settled]  # settling windows say nothing
@@ -423,10 +537,6 @@ class Recognizer:
         probabilities = self._classifier.classify(windows)
         seen = self._decider.look(told, probabilities[settled])
 
-        predictions: list[Prediction] = []
-        changes: list[tuple[str, Change]] = []
-        episodes: list[tuple[str, Episode]] = []
-        problems: dict[str, tuple[str, ...]] = {}
         done = said = 0
         for cut in cuts:
             predictions += self._predictions(cut, probabilities[done : done + len(cut.slots)])
@@ -436,19 +546,24 @@ class Recognizer:
             slots = cut.slots[settled_here]
             until = said + len(slots)
             found = self._phones.problems[cut.slots]
-            found[settled_here, :-1] = self._plausibility.weigh(slots, judged.between(said, until))
-            found[:, -1] = self._phones.slow[cut.slots]
-            problems |= self._told(cut.slots, found)
+            weighed = self._plausibility.weigh(slots, judged.between(said, until))
+            found[settled_here, : len(PROBLEMS)] = weighed
+            found[:, _OF_TROUBLES] = cut.troubles
+            starts = cut.starts[settled_here]
             decided = self._decider.decide(
                 slots,
-                cut.starts[settled_here],
+                starts,
                 seen.between(said, until),
-                np.asarray(found[settled_here].any(axis=1)),
+                np.asarray(found[settled_here][:, _DOUBTS].any(axis=1)),
             )
+            # What is known of its samples now is told when the tick is over.
+            found[:, _OF_TROUBLES] = self._phones.problems[cut.slots, _OF_TROUBLES]
+            problems |= self._told(cut.slots, found)
             said = until
             changes += self._named(decided.changes)
             episodes += self._named(decided.episodes)
-        return Recognised(predictions, changes, episodes, list(problems.items()), dropped)
+        recognised.problems.extend(problems.items())
+        return recognised
 
     def _told(
         self, slots: NDArray[np.intp], problems: NDArray[np.bool_]
@@ -466,14 +581,19 @@ class Recognizer:
         self._phones.problems[slots[last]] = problems[last]
         changed = np.flatnonzero((problems != before).any(axis=1))
         return {
-            self._names[slot]: tuple(_PROBLEMS[i] for i in np.flatnonzero(in_force))
+            self._names[slot]: self._problems(in_force)
             for slot, in_force in zip(slots[changed].tolist(), problems[changed], strict=True)
         }
+
+    def _problems(self, in_force: NDArray[np.bool_]) -> tuple[str, ...]:
+        """Return the names of problems ``(n_problems,)``."""
+        return tuple(_PROBLEMS[i] for i in np.flatnonzero(in_force))
 
     def _cut(self, stage: Sequence[Piece], steady: Sequence[Rows]) -> _Windows:
         """Return the windows that each phone's next piece completes, each phone's in order."""
         interrupted = self._begin_stretches(stage)
-        slots, starts, settling, windows = [], [], [], []
+        slots, starts, settling, troubles, windows = [], [], [], [], []
+        troubled = {piece.slot: piece.troubles for piece in stage if piece.troubles}
         for group_slots, rows in self._alike(stage, steady):
             raw = rows.shape[2] == N_RAW
             samples = (
@@ -486,12 +606,14 @@ class Recognizer:
             slots.append(of_windows)
             starts.append(self._phones.origin[of_windows] + cut.first_samples / SAMPLING_RATE_HZ)
             settling.append(raw & (cut.first_samples < SETTLING_ROWS))
+            troubles.append(_flags(of_windows, troubled))
             windows.append(cut.windows)
         return _Windows(
             interrupted,
             _concatenated(slots),
             _concatenated(starts),
             _concatenated(settling),
+            _concatenated(troubles),
             _concatenated(windows),
         )
 
@@ -556,6 +678,17 @@ class Recognizer:
 
     def _named(self, decided: Iterable[D]) -> list[tuple[str, D]]:
         return [(self._names[one.slot], one) for one in decided]
+
+
+def _flags(
+    slots: NDArray[np.intp], troubled: Mapping[int, frozenset[Trouble]]
+) -> NDArray[np.bool_]:
+    """Return the troubles ``(n, n_troubles)`` of the phones ``slots`` ``(n,)``."""
+    flags = np.zeros((len(slots), len(TROUBLES)), np.bool_)
+    if troubled:
+        for i, slot in enumerate(slots.tolist()):
+            flags[i] = [name in troubled.get(slot, ()) for name in TROUBLES]
+    return flags
 
 
 def _stages(pieces: Iterable[Piece]) -> list[list[Piece]]:

@@ -25,8 +25,9 @@ from pipeline.orientation import decode_calibration
 from pipeline.packets import Message, Publication
 from pipeline.placements import PlacementError, Placements
 from pipeline.plausibility import ADVICE
-from pipeline.readings import MessageError, Readings
-from pipeline.recognizer import LOW_RATE_HZ, Recognised, Recognizer, StateError
+from pipeline.readings import Delivery, MessageError, Readings
+from pipeline.recognizer import Recognised, Recognizer, StateError
+from pipeline.resampling import LOW_RATE_HZ
 from pipeline.settings import StreamSettings, from_command_line
 from pipeline.subscriptions import Route, Subscription, SubscriptionError, parse, route
 from pipeline.workload import Load, Losses, Rejections
@@ -46,14 +47,17 @@ MOST_UNCONFIRMED: Final = 20_000
 WARNINGS: Final = ADVICE | {
     "low-rate": f"a sensor sends fewer than {LOW_RATE_HZ:.0f} samples a second: "
     "let the app send 50 or more",
+    "clocks-apart": "the times of accelerometer and gyroscope do not belong together: let the app "
+    "use one clock for both",
+    "two-phones": "samples of two phones come under this name: give each a name of its own",
+    "late-samples": "samples come that are older than others before, and are left out: two phones "
+    "under one name, a backlog sent among live samples, or messages that overtake by more than "
+    "--lateness",
 }
 """What is seen of a phone's samples that cannot be right, and what to do."""
 MISSING: Final = (
     "accelerometer, with gravity, and gyroscope are both needed: switch it on in the app"
 )
-
-_CORE: Final = "core."
-"""In a state's names, before those of the recognizer"""
 
 CALIBRATION_TOPIC: Final = "har/+/calibration"
 CALIBRATION: Final = re.compile("har/(?P<device>[^/]+)/calibration")
@@ -163,8 +167,8 @@ class Stream:
             }
             for device, phone in self._phones.items()
         ]
-        core = {_CORE + name: value for name, value in self._recognizer.state().items()}
-        return core | {
+        return {
+            "core": self._recognizer.state(),
             "phones": phones,
             "placements": self._placements.state(),
             "unconfirmed": self._connection.unconfirmed,
@@ -176,9 +180,7 @@ class Stream:
         Raises:
             StateError: it belongs to another model or other settings.
         """
-        self._recognizer.restore(
-            {name.removeprefix(_CORE): state[name] for name in state if name.startswith(_CORE)}
-        )
+        self._recognizer.restore(state["core"])
         self._placements.restore(state["placements"])
         now = time.monotonic()
         for known in state["phones"]:
@@ -211,13 +213,13 @@ class Stream:
         )
 
     def _tick(self, messages: Sequence[Message]) -> None:
-        readings = list(self._readings(messages))
-        self._gather(self._recognizer.push(readings, received=time.time()))
+        self._gather(self._recognizer.push(list(self._deliveries(messages))))
         self._publish()
         self._load.add(messages, time.monotonic())
 
-    def _readings(self, messages: Iterable[Message]) -> Iterable[Readings]:
-        """Yield the readings of the messages that can be used; count and log the others."""
+    def _deliveries(self, messages: Iterable[Message]) -> Iterable[Delivery]:
+        """Yield the samples of the messages that can be used; count and log the others."""
+        epoch = time.time() - time.monotonic()  # of the monotonic clock's 0
         for message in messages:
             if self._keeper is not None:
                 known = self._keeper.knows(message)
@@ -225,7 +227,9 @@ class Stream:
                 if known:
                     continue
             try:
-                yield from self._used(message)
+                readings = self._used(message)
+                if readings:
+                    yield Delivery(readings, epoch + message.received)
             except MessageError as error:
                 self._rejections.add(message, error)
 
@@ -312,7 +316,10 @@ class Stream:
 
     def _gather(self, recognised: Recognised) -> None:
         """Put what was recognised into messages."""
-        self._late.add(recognised.dropped, time.monotonic())
+        self._late.add(
+            {device: lost.late + lost.repeated for device, lost in recognised.dropped.items()},
+            time.monotonic(),
+        )
         self._results += results.predictions(recognised.predictions, self._classifier)
         self._n_predictions += len(recognised.predictions)
         for device, change in recognised.changes:

@@ -29,7 +29,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from pipeline.checkpoint import decode
 from pipeline.classifier import Classifier, find_model
 from pipeline.formats import native
-from pipeline.readings import Readings, Sensor
+from pipeline.readings import Delivery, Readings, Sensor
 from pipeline.recognizer import Prediction, Recognised, Recognizer
 from pipeline.recordings import hapt, simulated, uci_har
 from pipeline.recordings.recording import Recording, Stretch
@@ -170,7 +170,7 @@ def expected_of(messages: Iterable[Sent], classifier: Classifier) -> Expected:
 
     for message in messages:
         recognizer.admit(message.device)
-        note(recognizer.push(native.decode(message.payload, message.device)))
+        note(recognizer.push([Delivery(native.decode(message.payload, message.device))]))
     assert not recognizer.finish(recognizer.devices).predictions, "some would come at the end only"
     told = [told_of(prediction, classifier) for prediction in predictions]
     by_key = {(one["device"], one["start"]): one for one in told}

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from pipeline.classifier import Classifier
 from pipeline.homeassistant import discovery, object_id
-from pipeline.readings import MessageError, Readings, check_device
+from pipeline.readings import Delivery, MessageError, Readings, check_device
 from pipeline.recognizer import Recognised, Recognizer
 from pipeline.recordings import parquet
 from pipeline.recordings.labelled import Header
@@ -127,7 +127,7 @@ class Results:
             tick += [one for one in found.decode(payload) if isinstance(one, Readings)]
         for one in tick:
             self._recognizer.admit(one.device)
-        self._note(self._recognizer.push(tick))
+        self._note(self._recognizer.push([Delivery([one]) for one in tick]))
 
     def forget(self, device: str) -> None:
         """Let a phone fall silent for long, if it has sent anything."""

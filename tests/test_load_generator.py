@@ -23,7 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.classifier import Classifier, find_model
 from pipeline.formats import native
-from pipeline.readings import Readings
+from pipeline.readings import Delivery, Readings
 from pipeline.recognizer import Recognizer
 from pipeline.recordings import simulated
 
@@ -231,7 +231,7 @@ def test_expected_windows_are_those_that_the_core_completes(
     completed_by = []
     for number in range(len(samples) // 25):
         rows = np.arange(number * 25, number * 25 + 25)
-        tick = recognizer.push([Readings("phone", 1.7e9 + rows / 50, samples[rows])])
+        tick = recognizer.push([Delivery([Readings("phone", 1.7e9 + rows / 50, samples[rows])])])
         completed_by += [number] * len(tick.predictions)
         assert load.n_windows(np.array([number + 1])).tolist() == [len(completed_by)]
     windows = np.arange(len(completed_by))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.classifier import Classifier, find_model
-from pipeline.readings import Readings
+from pipeline.readings import Delivery, Readings
 from pipeline.recognizer import Recognizer
 from pipeline.recordings import simulated, uci_har
 from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ, SHIPPED_MODELS, WINDOW_LENGTH
@@ -48,7 +48,9 @@ def test_simulated_activities_are_recognised(name: str) -> None:
         [stretch] = recording.stretches
         times = EPOCH + np.arange(len(stretch.samples)) / SAMPLING_RATE_HZ
         recognizer.admit(recording.device)
-        recognised = recognizer.push([Readings(recording.device, times, stretch.samples)])
+        recognised = recognizer.push(
+            [Delivery([Readings(recording.device, times, stretch.samples)])]
+        )
         for prediction in recognised.predictions:
             first = round((prediction.start - EPOCH) * SAMPLING_RATE_HZ)
             labels = set(stretch.labels[first : first + WINDOW_LENGTH].tolist())

@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.classifier import Classifier, find_model
 from pipeline.formats import native
-from pipeline.readings import MAX_PAYLOAD_BYTES, Clock, Readings, Sensor
+from pipeline.readings import MAX_PAYLOAD_BYTES, Clock, Delivery, Readings, Sensor
 from pipeline.recognizer import Recognizer
 from pipeline.recordings import parquet, simulated, uci_har
 from pipeline.recordings.labelled import Header, LabelledReadings, LabelledRecording
@@ -70,7 +70,7 @@ def test_the_books_agree_with_the_recognizer(
     recognizer.admit("phone")
     for batch in batches(recording(lengths, width=width), rows=rows, hop=hop):
         message = native.decode(payload(batch, epoch=EPOCH, recording="once more"), "phone")
-        predictions = recognizer.push(message).predictions
+        predictions = recognizer.push([Delivery(message)]).predictions
         expected = [round(start * 50) for start, _ in batch.completes]
         assert expected == [round((p.start - EPOCH) * 50) for p in predictions]
 
@@ -197,7 +197,7 @@ def test_the_books_of_files_agree_with_the_recognizer(
     recognizer.admit("phone")
     recording = own_recording(messages, begins=1.5e9)
     for batch in own_batches(recording, hop=hop, epoch=EPOCH, begins=0.0, original_times=False):
-        predictions = recognizer.push(decoded(batch)).predictions
+        predictions = recognizer.push([Delivery(decoded(batch))]).predictions
         expected = [start for start, _ in batch.completes]
         assert expected == pytest.approx([p.start - EPOCH for p in predictions], abs=1e-6)
 

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor
-from pipeline.resampling import Piece, Resampler, _taps
+from pipeline.resampling import Dropped, Piece, Resampler, joined_pieces
+from pipeline.resampling.interpolation import low_pass
 
 EPOCH = 1698501144.4
 """Epoch seconds of the first sample: large, and not a whole number."""
@@ -45,13 +46,27 @@ def on_grid(n_samples: int, *, first: int = 0) -> Samples:
 def push_all(parts: Sequence[Samples]) -> tuple[list[Piece], int]:
     """Return all pieces of one phone's messages, and how many samples were dropped."""
     resampler = Resampler(1)
-    pieces, dropped = [], 0
+    pieces, dropped = [], Dropped()
     for times, rows in parts:
         if len(times):
             new, n_dropped = resampler.push(0, [motion(times, rows)])
             pieces += new
             dropped += n_dropped
-    return pieces + resampler.finish(0), dropped
+    last, n_dropped = resampler.finish(0)
+    dropped += n_dropped
+    return pieces + last, dropped.repeated + dropped.late
+
+
+def push_each(
+    resampler: Resampler, slot: int, messages: Sequence[Readings]
+) -> tuple[list[Piece], Dropped]:
+    """Return the pieces, joined, and the losses of messages with one sensor's readings each."""
+    pieces, dropped = [], Dropped()
+    for message in messages:
+        new, lost = resampler.push(slot, [message])
+        pieces += new
+        dropped += lost
+    return joined_pieces(pieces), dropped
 
 
 def stretches(pieces: Sequence[Piece]) -> list[tuple[float, NDArray[np.float64]]]:
@@ -141,12 +156,12 @@ def test_what_follows_a_hole_waits() -> None:
     resampler = Resampler(1, lateness_s=0.2)
     resampler.push(0, [motion(*on_grid(25))])
 
-    assert resampler.push(0, [motion(*on_grid(5, first=30))]) == ([], 0)
-    assert resampler.push(0, [motion(*on_grid(5, first=35))]) == ([], 0)
+    assert resampler.push(0, [motion(*on_grid(5, first=30))]) == ([], Dropped())
+    assert resampler.push(0, [motion(*on_grid(5, first=35))]) == ([], Dropped())
     [filled], _ = resampler.push(0, [motion(*on_grid(5, first=25))])
     assert filled.rows[:, 0].tolist() == list(range(25, 40))
 
-    assert resampler.push(0, [motion(*on_grid(10, first=45))]) == ([], 0)
+    assert resampler.push(0, [motion(*on_grid(10, first=45))]) == ([], Dropped())
     [bridged], _ = resampler.push(0, [motion(*on_grid(10, first=56))])  # 0.22 s after sample 45
     assert len(bridged.rows) == 55 - 40
 
@@ -160,7 +175,7 @@ def test_a_hole_within_a_message_is_not_waited_for() -> None:
 
     [piece], dropped = resampler.push(0, [motion(times[kept], rows[kept])])
 
-    assert dropped == 0
+    assert dropped == Dropped()
     assert len(piece.rows) == 25
 
 
@@ -204,10 +219,10 @@ def test_finish_releases_what_waits() -> None:
     resampler.push(0, [motion(*on_grid(25))])
     resampler.push(0, [motion(*on_grid(25, first=30))])
 
-    [piece] = resampler.finish(0)
+    [piece], _ = resampler.finish(0)
 
     assert len(piece.rows) == 30
-    assert resampler.finish(0) == []
+    assert resampler.finish(0) == ([], Dropped())
 
 
 def test_a_long_pause_begins_a_new_grid() -> None:
@@ -295,7 +310,7 @@ def test_the_low_pass_is_scipys() -> None:
     """The taps are those of SciPy's window method, and pass what walking has unchanged."""
     signal = pytest.importorskip("scipy.signal")
     for oversampling in (3, 4, 8, 17):
-        taps = _taps(oversampling)
+        taps = low_pass(oversampling)
         rate_hz = 50 * oversampling
         beta = signal.kaiser_beta(40)
         expected = signal.firwin(len(taps), 25, window=("kaiser", beta), fs=rate_hz)
@@ -341,7 +356,7 @@ def push_readings(readings: Sequence[Readings], *, size: int = 25) -> list[Piece
     pieces = []
     for message in zip_longest(*(cut(one, size) for one in readings)):
         pieces += resampler.push(0, [one for one in message if one is not None])[0]
-    return pieces + resampler.finish(0)
+    return pieces + resampler.finish(0)[0]
 
 
 def test_sensors_with_times_of_their_own() -> None:
@@ -550,7 +565,7 @@ def test_all_phones_at_once(
             if of_slot:
                 n = ticks.pop() if len(ticks) > 1 else 1
                 tick[slot], of_slot[:n] = of_slot[:n], []
-        expected = {slot: alone.push(slot, of_slot) for slot, of_slot in tick.items()}
+        expected = {slot: push_each(alone, slot, of_slot) for slot, of_slot in tick.items()}
         steady = {
             int(slot): rows
             for found in at_once.push_steady(tick)
@@ -558,20 +573,21 @@ def test_all_phones_at_once(
         }
         for slot, (pieces, n_dropped) in expected.items():
             if slot in steady:
-                assert n_dropped == 0
+                assert n_dropped == Dropped()
                 assert all(piece.origin is None for piece in pieces)
                 assert [rows.tobytes() for rows in (steady[slot],)] == [
                     np.concatenate([piece.rows for piece in pieces]).tobytes()
                 ]
                 continue
-            actual, actually_dropped = at_once.push(slot, tick[slot])
-            assert actually_dropped == n_dropped
-            assert [(one.origin, one.rows.tobytes()) for one in actual] == [
-                (one.origin, one.rows.tobytes()) for one in pieces
+            actual, actually_dropped = push_each(at_once, slot, tick[slot])
+            assert n_dropped == actually_dropped
+            assert [(one.origin, one.rows.tobytes()) for one in pieces] == [
+                (one.origin, one.rows.tobytes()) for one in actual
             ]
         for slot in tick:
             assert at_once.newest(slot) == alone.newest(slot)
             assert at_once.rates_hz(slot) == alone.rates_hz(slot)
+            assert at_once.troubles(slot) == alone.troubles(slot)
 
 
 def test_ordinary_messages_are_taken_at_once() -> None:
@@ -584,6 +600,6 @@ def test_ordinary_messages_are_taken_at_once() -> None:
         taken.append(sum(len(rows.slots) for rows in found))
         if not found:
             for slot, messages in tick.items():
-                resampler.push(slot, messages)
+                push_each(resampler, slot, messages)
 
     assert taken == [0, 2, 2, 2]

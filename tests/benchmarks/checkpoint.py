@@ -18,7 +18,7 @@ from pipeline.checkpoint import StateFolder
 from pipeline.classifier import Classifier, ModelError
 from pipeline.keeper import Keeper
 from pipeline.packets import Message
-from pipeline.readings import Readings
+from pipeline.readings import Delivery, Readings
 from pipeline.recognizer import Recognizer
 from pipeline.settings import StreamSettings
 from pipeline.signals import SAMPLING_RATE_HZ
@@ -88,14 +88,14 @@ def measure(options: Options) -> list[Figure]:
 
 def push(recognizer: Recognizer, recordings: np.ndarray, number: int) -> None:
     """Give each phone's message of this number to the recognizer, in one tick."""
-    tick: list[Readings] = []
+    tick: list[Delivery] = []
     for phone in range(PHONES):
         samples = recordings[phone % len(recordings)]
         first = (phone + number) * ROWS % (len(samples) - ROWS)
         times = EPOCH + (number * ROWS + np.arange(ROWS)) / SAMPLING_RATE_HZ
         device = f"phone-{phone}"
         recognizer.admit(device)
-        tick.append(Readings(device, times, samples[first : first + ROWS], "motion"))
+        tick.append(Delivery([Readings(device, times, samples[first : first + ROWS], "motion")]))
     recognizer.push(tick)
 
 
