@@ -103,6 +103,8 @@ class _Windows:
 
     interrupted: list[int]
     """Slots that had a gap before these windows"""
+    changed: list[int]
+    """Slots whose recording is another from these windows on"""
     slots: NDArray[np.intp]
     """``(n,)``"""
     starts: NDArray[np.float64]
@@ -121,7 +123,7 @@ class _Phones(PerPhone):
     _per_phone = (
         *("problems", "sign", "rotation", "turned"),
         *("origin", "boot", "boot_now", "own_origin"),
-        *("boot_least", "boot_least_before", "boot_checked"),
+        *("boot_least", "boot_least_before", "boot_checked", "changed"),
     )
 
     def __init__(self, n_slots: int) -> None:
@@ -137,6 +139,7 @@ class _Phones(PerPhone):
         self.boot_least = np.full(n_slots, np.nan)  # least `boot_now` in this span
         self.boot_least_before = np.full(n_slots, np.nan)  # and in the one before
         self.boot_checked = np.full(n_slots, np.nan)  # when this span began, on that clock
+        self.changed = np.zeros(n_slots, np.bool_)  # a recording has begun, and no row of it is yet
 
     def reset(self, slots: Sequence[int]) -> None:
         """Forget these phones."""
@@ -146,6 +149,7 @@ class _Phones(PerPhone):
         self.own_origin[slots] = np.inf
         self.boot_least[slots] = self.boot_least_before[slots] = np.nan
         self.boot_checked[slots] = np.nan
+        self.changed[slots] = False
 
     def read_boot_clock(self, slot: int, newest: float, received: float) -> bool:
         """Note when a phone's sample came that its clock dates ``newest``, in epoch seconds.
@@ -255,6 +259,10 @@ class Recognizer:
     def rates_hz(self, device: str) -> dict[Sensor, float]:
         """Return how fast the sensors in use of an admitted phone are, in hertz."""
         return self._resampler.rates_hz(self._slots[device])
+
+    def problems(self, device: str) -> tuple[str, ...]:
+        """Return what cannot be right about an admitted phone's samples."""
+        return self._problems(self._phones.problems[self._slots[device]])
 
     def clocks_apart_s(self, device: str) -> float:
         """Return by how much an admitted phone's accelerometer is ahead of its gyroscope.
@@ -428,6 +436,9 @@ class Recognizer:
             if misread:
                 self._resampler.end(slot)
         pieces = [self._on_epoch(piece) for piece in joined_pieces(pieces)]
+        if pieces and self._phones.changed[slot]:
+            self._phones.changed[slot] = False
+            pieces[0] = replace(pieces[0], begins_recording=True)
         if sender.is_mixed:
             pieces = [replace(one, troubles=one.troubles | {"two-phones"}) for one in pieces]
         return pieces
@@ -459,7 +470,7 @@ class Recognizer:
             return []
         # Only the grid: what it gave before, in this tick, has yet to pass filters and windows.
         self._resampler.reset([slot])
-        self._plausibility.reset([slot])
+        self._phones.changed[slot] = True
         self._phones.boot[slot], self._phones.own_origin[slot] = np.nan, np.inf
         self._phones.boot_now[slot] = self._phones.boot_least_before[slot] = np.nan
         self._phones.boot_least[slot] = self._phones.boot_checked[slot] = np.nan
@@ -522,6 +533,7 @@ class Recognizer:
         recognised = Recognised(predictions, changes, episodes, [], {}, [])
         if not any(len(cut.slots) for cut in cuts):
             for cut in cuts:
+                self._plausibility.reset(cut.changed)
                 episodes += self._named(self._decider.interrupt(cut.interrupted))
             return recognised
         windows = _concatenated([cut.windows for cut in cuts])
@@ -539,6 +551,7 @@ class Recognizer:
 
         done = said = 0
         for cut in cuts:
+            self._plausibility.reset(cut.changed)
             predictions += self._predictions(cut, probabilities[done : done + len(cut.slots)])
             done += len(cut.slots)
             episodes += self._named(self._decider.interrupt(cut.interrupted))
@@ -610,6 +623,7 @@ class Recognizer:
             windows.append(cut.windows)
         return _Windows(
             interrupted,
+            [piece.slot for piece in stage if piece.begins_recording],
             _concatenated(slots),
             _concatenated(starts),
             _concatenated(settling),

@@ -96,6 +96,8 @@ class Piece:
     """``(n_rows, n_columns)``: raw (6) or prepared (9)"""
     troubles: frozenset[Trouble] = frozenset()
     """Those of `DOUBTFUL` that were in force"""
+    begins_recording: bool = False
+    """Whether it is the first of another recording"""
 
 
 @dataclass
