@@ -185,10 +185,6 @@ def as_browser(part: Part) -> list[dict[str, Any]]:
     ]
 
 
-CHANNELS: Final = [
-    f"{signal}_{axis}" for signal in ("body_acc", "body_gyro", "total_acc") for axis in "xyz"
-]
-
 Encoder = Callable[[Part], list[dict[str, Any]]]
 FORMS: Final[dict[str, tuple[str, Encoder, bool]]] = {
     "native": ("native", as_native, True),
