@@ -1,10 +1,11 @@
 """Messages that have arrived and wait to be worked through.
 
-Usually all of them are taken at once, in the order of their arrival. But only so many at a time, so
-that what comes meanwhile need not wait long; and of those only a few of one topic, which is one
-phone's, so that one that floods does not hold up the others. The rest is left for the next time. Of
-messages at QoS 0, which the broker cannot be made to keep, only so many wait: beyond that the
-oldest of the topics with most of them are dropped. Those at QoS 1 never are; so they press.
+Usually all of them are taken at once, in the order of their arrival. Only when there are more than
+are soon worked through, each topic, which is one phone's, gets an equal share, so that what comes
+meanwhile need not wait long, and one that floods does not hold up the others. The rest is left for
+the next time. Of messages at QoS 0, which the broker cannot be made to keep, only so many wait:
+beyond that the oldest of the topics with most of them are dropped. And no topic gets more of them
+through than any phone would send, however idle the machine is. Those at QoS 1 are never dropped.
 """
 
 from collections import Counter, deque
@@ -14,8 +15,10 @@ from typing import Final
 
 from pipeline.packets import Message
 
-MOST_OF_ONE: Final = 4
-"""Messages of one topic that are taken at once: usually two seconds of a phone's samples"""
+ALWAYS: Final = 4
+"""Messages of one topic that are taken even in a crowd: usually two seconds of a phone's samples"""
+MOST_PER_S: Final = 1800
+"""Messages at QoS 0 of one topic: six sensors at 200 Hz, one event a message, are 1,200"""
 
 
 class Inbox:
@@ -39,8 +42,8 @@ class Inbox:
         self._n_droppable = 0  # at QoS 0
         self.dropped: Counter[str] = Counter()
         """By topic; whoever looks at it may empty it"""
-        self.pressing = False
-        """What was left the last time cannot be dropped, or is of very many"""
+        self.backlogged = False
+        """Of what was left the last time, more can be taken at once"""
 
     def __len__(self) -> int:
         """How many wait."""
@@ -55,33 +58,47 @@ class Inbox:
             # Some more than has to be, or the next message would lead here again.
             self._drop(round(0.9 * self._limit))
 
-    def take(self) -> list[Message]:
-        """Return the messages that are next, each topic's in the order of their arrival."""
+    def take(self, *, elapsed_s: float, soon: int) -> list[Message]:
+        """Return the messages that are next, each topic's in the order of their arrival.
+
+        Args:
+            elapsed_s: seconds since they were taken last.
+            soon: messages that can be worked through so quickly that nobody need be limited.
+        """
         counts = Counter(map(_TOPIC, self._new))
         for topic, queue in self._left.items():
             counts[topic] += len(queue)
-        share = self._share(counts)
+        pace = max(ALWAYS, round(MOST_PER_S * elapsed_s))
+        share = self._share(counts, pace, soon)
+        self.backlogged = False
         if share is None and not self._left:
             messages, self._new = self._new, []
         else:
             self._sort_in()
-            messages = self._take_shares(share)
+            messages = self._take_shares(share, pace)
         self._n_waiting -= len(messages)
         self._n_droppable -= _count_droppable(messages)
-        self.pressing = (
-            share is not None
-            and self._most is not None
-            and (len(messages) >= self._most // 2 or self._n_waiting > self._n_droppable)
-        )
         return messages
 
-    def _take_shares(self, share: int | None) -> list[Message]:
+    def oldest(self) -> dict[str, float]:
+        """Return when the oldest message that waits has come, by topic, in monotonic seconds."""
+        received = {topic: queue[0][1].received for topic, queue in self._left.items()}
+        for message in self._new:
+            received.setdefault(message.topic, message.received)
+        return received
+
+    def _take_shares(self, share: int | None, pace: int) -> list[Message]:
         """Return a share of each topic's messages, None for all, and leave the rest."""
         taken: list[tuple[int, Message]] = []
         for topic, queue in list(self._left.items()):
             n = len(queue)
             if share is not None and self._most is not None:
-                n = min(n, max(share, self._most // 2) if topic in self._shared else share)
+                shared = topic in self._shared
+                n = min(n, max(share, self._most // 2) if shared else share)
+                if n > pace and not shared and not queue[0][1].mid:
+                    n = pace
+                elif n < len(queue):
+                    self.backlogged = True
             if n == len(queue):
                 taken += queue
                 del self._left[topic]
@@ -100,14 +117,14 @@ class Inbox:
             queue.append((self._n_arrived, message))
         self._new = []
 
-    def _share(self, counts: Mapping[str, int]) -> int | None:
+    def _share(self, counts: Mapping[str, int], pace: int, soon: int) -> int | None:
         """Return how many messages of one topic are next, None for all that there are."""
         if self._most is None:
             return None
         largest = max((n for topic, n in counts.items() if topic not in self._shared), default=0)
-        if largest <= MOST_OF_ONE and self._n_waiting <= self._most:
+        if largest <= pace and self._n_waiting <= min(soon, self._most):
             return None
-        return min(fair_share(counts, self._most), MOST_OF_ONE)
+        return min(max(fair_share(counts, soon), ALWAYS), fair_share(counts, self._most))
 
     def _drop(self, n_kept: int) -> None:
         """Drop the oldest messages at QoS 0 of those topics that have most of them."""

@@ -2,8 +2,10 @@
 
 paho connects, logs in, subscribes, keeps alive and connects again. Messages, publications and their
 acknowledgements pass it by, many at once, in the form that `packets` gives them: packet by packet
-they would cost more than all that is done with them. Nothing else happens on the network thread;
-the caller takes the messages.
+they would cost more than all that is done with them. So do the broker's refusals, of which paho
+knows only some. Nothing else happens on the network thread; the caller takes the messages. What
+goes wrong on that thread ends in another attempt to connect, or in an error of the caller's next
+call: never in a program that hears nothing and does not know it.
 """
 
 import logging
@@ -15,7 +17,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
@@ -30,13 +32,15 @@ from paho.mqtt.reasoncodes import ReasonCode
 from pipeline import tls
 from pipeline.inbox import Inbox
 from pipeline.packets import (
+    Answer,
     Confirmation,
+    MalformedPacketError,
     Message,
     Outbox,
     Publication,
     Receipt,
+    Splitter,
     acknowledgements,
-    split,
 )
 from pipeline.settings import BrokerSettings
 
@@ -51,15 +55,11 @@ AT_LEAST_ONCE: Final = 1
 STATUS_TOPIC: Final = "har/status"
 """Retained ``online`` or ``offline``: whether har-stream is there."""
 
-LASTING_REFUSALS: Final = {
-    "Bad user name or password",
-    "Not authorized",
-    "Banned",
-    "Bad authentication method",
-    "Client identifier not valid",
-    "Unsupported protocol version",
-}
-"""Answers to a login that will be the same the next time."""
+NOT_AUTHORIZED: Final = 0x87
+TAKEN_OVER: Final = 0x8E
+WRONG_LOGIN: Final = {0x86, NOT_AUTHORIZED}
+LASTING_REFUSALS: Final = WRONG_LOGIN | {0x84, 0x85, 0x8A, 0x8C}
+"""Answers to a login that retrying cannot mend: also version, client id, ban and method"""
 
 _REFUSED: Final = 128
 """Reason codes from here on are refusals (MQTT 5, 2.4)"""
@@ -73,6 +73,14 @@ MOST_AT_ONCE: Final = 2_000
 """Messages that are taken at once: some tenths of a second's work"""
 MOST_IN_FLIGHT: Final = 1_000
 """Publications that may be on their way, if the broker does not say"""
+MOST_RECEIVED: Final = 0xFFFF
+"""Messages that may be unacknowledged, if nobody says (MQTT 5, 3.1.2.11.3)"""
+SOON_S: Final = 0.05
+"""What can be worked through in so many seconds is taken as it comes."""
+MOST_SOON: Final = 200
+"""Messages for which that is assumed at most"""
+COST_OF: Final = 8
+"""Goes of late that count for how long a message takes"""
 READ_BYTES: Final = 1 << 18
 HOLD_S: Final = 0.05
 """While too much waits to be taken, the connection is left alone for so long at a time."""
@@ -89,8 +97,12 @@ class Session:
     """The broker should have it already"""
 
 
+class _AttemptError(ConnectionError):
+    """There can be no connection now; the message says why, and what to do."""
+
+
 class _Client(Client):
-    """paho's client, reading all that has arrived at once; messages and confirmations pass it by.
+    """paho's client, reading all that has arrived at once; messages and answers pass it by.
 
     paho reads from its socket by `_sock_recv` alone, and writes what `_packet_queue` is given.
     """
@@ -99,29 +111,44 @@ class _Client(Client):
         self,
         client_id: str,
         protocol: MQTTProtocolVersion,
-        arrived: Callable[[list[Message | Confirmation]], None],
+        connection: "Connection",
         room: threading.Event,
+        most_bytes: int,
     ) -> None:
         """Prepare a client.
 
         Args:
             client_id: its name with the broker.
             protocol: MQTT version.
-            arrived: is called with messages and confirmations, on the network thread.
+            connection: is called on the network thread.
             room: nothing is read while it is not set.
+            most_bytes: of a message; larger ones are passed over.
         """
         super().__init__(CallbackAPIVersion.VERSION2, client_id, protocol=protocol)
         self._v5 = protocol == MQTTProtocolVersion.MQTTv5
-        self._arrived = arrived
+        self._connection = connection
         self._room = room
-        self._rest = b""  # the beginning of a packet
-        self._foreign = b""  # packets for paho
+        self._most_bytes = most_bytes
+        self._splitter = Splitter(v5=self._v5, most_bytes=most_bytes)
+        self._foreign = b""  # a packet for paho
         self._end: OSError | None = None
 
     def reconnect(self) -> MQTTErrorCode:
         """Begin a connection."""
-        self._rest, self._foreign, self._end = b"", b"", None
+        self._splitter = Splitter(v5=self._v5, most_bytes=self._most_bytes)
+        self._foreign, self._end = b"", None
+        self._connection._on_before_connect()
         return super().reconnect()
+
+    def loop_forever(
+        self, timeout: float = 1.0, retry_first_connection: bool = False
+    ) -> MQTTErrorCode:
+        """Keep the connection up: what the network thread does."""
+        try:
+            return super().loop_forever(timeout, retry_first_connection)
+        except Exception as error:  # whatever it is: nobody else would hear of it
+            self._connection._on_broken(error)
+            return MQTTErrorCode.MQTT_ERR_UNKNOWN
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """Deal with all that has arrived."""
@@ -132,24 +159,30 @@ class _Client(Client):
         except BlockingIOError:
             return MQTTErrorCode.MQTT_ERR_SUCCESS
         except OSError as error:
-            self._end = error
-            return super().loop_read()
+            return self._break_off(error)
         if not data:
-            self._end = ConnectionError("the broker has closed the connection")
-            return super().loop_read()
-        packets, self._rest = split(self._rest + data, time.monotonic(), v5=self._v5)
-        own: list[Message | Confirmation] = []
-        for packet in packets:
-            if not isinstance(packet, bytes):
-                own.append(packet)
+            return self._break_off(ConnectionError("the broker has closed the connection"))
+        now = time.monotonic()
+        self._last_bytes_received = now  # a broker is alive that sends one long message, too
+        passed_by: list[Message | Confirmation] = []
+        for packet in self._splitter.split(data, now):
+            if isinstance(packet, Message | Confirmation):
+                passed_by.append(packet)
                 continue
-            self._hand_over(own)
-            own = []
+            self._hand_over(passed_by)
+            passed_by = []
+            if isinstance(packet, MalformedPacketError):
+                self._connection._on_malformed(packet)
+                return self._break_off(ConnectionError(str(packet)))
+            if isinstance(packet, Answer):
+                if not self._connection._on_answer(packet):
+                    return self._break_off(ConnectionError("the broker refuses"))
+                packet = packet.packet
             self._foreign = packet
-            result = super().loop_read()
+            result = super().loop_read() if packet else MQTTErrorCode.MQTT_ERR_SUCCESS
             if result:
                 return result
-        self._hand_over(own)
+        self._hand_over(passed_by)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def send(self, packets: bytes) -> None:
@@ -157,13 +190,23 @@ class _Client(Client):
         if packets:
             self._packet_queue(MessageType.PUBACK, packets, 0, 1)  # a kind that is left alone
 
+    def use(self, context: ssl.SSLContext) -> None:
+        """Let the next connection be by TLS, or by another context than the last."""
+        self._ssl_context = None
+        self.tls_set_context(context)
+
     def close(self) -> None:
         """Give up the sockets that it keeps without a connection."""
         self._reset_sockets()
 
-    def _hand_over(self, own: list[Message | Confirmation]) -> None:
-        if own:
-            self._arrived(own)
+    def _hand_over(self, arrived: list[Message | Confirmation]) -> None:
+        if arrived:
+            self._connection._on_arrivals(arrived)
+
+    def _break_off(self, error: OSError) -> MQTTErrorCode:
+        """End the connection, as if it had failed so."""
+        self._end = error
+        return super().loop_read()
 
     def _sock_recv(self, bufsize: int) -> bytes:
         if self._foreign:
@@ -183,6 +226,7 @@ class Connection:
         *,
         name: str,
         subscriptions: Sequence[str],
+        optional: Collection[str] = (),
         status_topic: str | None = None,
         session: Session | None = None,
         most_waiting: int = MOST_WAITING,
@@ -193,7 +237,9 @@ class Connection:
         Args:
             settings: the broker and how to log in.
             name: what the client id begins with, but for a kept session's.
-            subscriptions: topic filters, subscribed again whenever the connection is made.
+            subscriptions: topic filters, subscribed again whenever the connection is made. If the
+                broker refuses all of them, there is no connection.
+            optional: of those, the ones without which a connection is good for nothing too.
             status_topic: retained ``online`` while connected, ``offline`` after (the last will).
             session: a session that outlives the program, by MQTT 5; its messages are acknowledged
                 by `acknowledge` alone. Without one they are when they have come.
@@ -204,6 +250,7 @@ class Connection:
         """
         self._settings = settings
         self._subscriptions = subscriptions
+        self._optional = optional
         self._status_topic = status_topic
         self._session = session
         self._most_waiting = most_waiting
@@ -213,17 +260,27 @@ class Connection:
         self._room = threading.Event()
         self._room.set()
         self._taken_at = 0.0  # monotonic seconds
+        self._n_taken_last = 0
+        self._cost_s = SOON_S / MOST_SOON
+        """Seconds that the caller has taken for a message of late"""
         self._n_arrived = 0  # counted on the network thread alone
         self._n_fetched = 0  # of those, what the inbox has got; counted by the caller alone
+        self._n_to_confirm = 0  # of what has arrived, at QoS 1; counted on the network thread alone
+        self._n_taken = 0  # of those; counted by the caller alone
         self._attempt = 0
         self._retry = True
         self._woken = False
         self._was_ready = False
         self._reached = False  # there is a connection, and no failure of it was noted yet
+        self._answered = False  # and over it there was an answer to the login
         self._link_error: OSError | None = None
         self._sending = threading.Condition()  # guards what follows
         self._outbox = Outbox(v5=settings.protocol == "5")
         self._most_in_flight = MOST_IN_FLIGHT
+        self._most_received = most_waiting
+        """Messages that the broker sends at most before they are acknowledged, as far as known"""
+        self._held_back = False
+        """The broker may have held messages back since that was asked last"""
         self._linked = False  # logged in, and no failure of it was noted yet
         self._link_since = 0.0  # monotonic seconds
         self._owed: dict[int, bool] = {}
@@ -233,26 +290,24 @@ class Connection:
         """Set while connected and subscribed"""
         self.failure: str | None = None
         """Why the last attempt to connect failed"""
+        self.refused: tuple[str, ...] = ()
+        """Topic filters that the broker lets nobody like us read"""
         self._given_up = threading.Event()
-        self._refused: set[int] = set()
+        self._error: Exception | None = None
+        """Why there will be no connection any more"""
+        self._refusals: set[int] = set()
         self._unsubscribed = threading.Event()
 
         client_id = f"{name}-{uuid4().hex[:8]}" if session is None else session.client_id
         self._client = _Client(
-            client_id, _PROTOCOLS[settings.protocol], self._on_arrivals, self._room
+            client_id, _PROTOCOLS[settings.protocol], self, self._room, settings.max_packet
         )
-        if settings.username is not None:
-            password = settings.password.get_secret_value() if settings.password else None
-            self._client.username_pw_set(settings.username, password)
         if status_topic is not None:
             self._client.will_set(status_topic, "offline", AT_LEAST_ONCE, retain=True)
-        self._client.on_pre_connect = self._on_pre_connect
         self._client.on_socket_open = self._on_socket_open
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_unsubscribe = self._on_unsubscribe
 
     @property
     def address(self) -> str:
@@ -268,19 +323,16 @@ class Connection:
 
         Raises:
             ConnectionError: the last attempt failed, or a file for TLS cannot be used.
+            Exception: whatever else has ended the network thread; so do the other methods.
         """
         self._retry = retry
-        if self._settings.tls:
-            try:
-                self._client.tls_set_context(tls.client_context(self._settings))
-            except tls.CertificateFileError as error:
-                raise ConnectionError(str(error)) from error
-            if self._settings.insecure:
-                logger.warning("--insecure: anybody can pose as %s and read along", self.address)
+        if self._settings.tls and self._settings.insecure:
+            logger.warning("--insecure: anybody can pose as %s and read along", self.address)
         broker, port = self._settings.broker, self._settings.port
         if self._settings.protocol == "5":
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.ReceiveMaximum = self._most_waiting
+            properties.MaximumPacketSize = self._settings.max_packet
             if self._session is not None:
                 properties.SessionExpiryInterval = self._session.expiry_s
             self._client.connect_async(
@@ -296,29 +348,38 @@ class Connection:
         while not (self.ready.wait(0.02) or self._woken):
             if self._given_up.is_set():
                 self._client.loop_stop()
+                self._check()
                 raise ConnectionError(f"no connection to {self.address}: {self.failure}")
 
     def take(self, *, timeout_s: float, gather_s: float) -> list[Message]:
         """Return what has arrived, at least one message unless ``timeout_s`` passes or `wake`.
 
-        ``gather_s`` seconds at least lie between two calls' messages, so that they are many. When
-        very much has arrived, and topics get shares, some of it is left for the next time.
+        ``gather_s`` seconds at least lie between two calls' messages, so that they are many, unless
+        there is more to take already. When very much has arrived, and topics get shares, some of
+        it is left for the next time.
         """
-        arrived: list[Message] = []
+        called = time.monotonic()
+        if self._n_taken_last:
+            cost_s = (called - self._taken_at) / self._n_taken_last
+            self._cost_s += (cost_s - self._cost_s) / COST_OF
         if not len(self._inbox):
+            self._n_taken_last = 0
             try:
-                arrived += self._arrivals.get(timeout=timeout_s)
+                self._fetch(self._arrivals.get(timeout=timeout_s))
             except queue.Empty:
+                self._check()
                 return []
         pause_s = self._taken_at + gather_s - time.monotonic()
-        if pause_s > 0 and not self._inbox.pressing:
+        if pause_s > 0 and not self._inbox.backlogged:
             time.sleep(pause_s)
-        self._taken_at = time.monotonic()
-        for _ in range(self._arrivals.qsize()):
-            arrived += self._arrivals.get()
-        self._inbox.put(arrived)
-        self._n_fetched += len(arrived)
-        messages = self._inbox.take()
+        self._check()
+        self._fetch()
+        now = time.monotonic()
+        messages = self._inbox.take(
+            elapsed_s=now - self._taken_at, soon=round(min(SOON_S / self._cost_s, MOST_SOON))
+        )
+        self._taken_at, self._n_taken_last = now, len(messages)
+        self._n_taken += sum([message.mid > 0 for message in messages])
         if len(self._inbox) > 2 * self._most_waiting:  # the broker knows no bound
             self._room.clear()
         else:
@@ -327,15 +388,38 @@ class Connection:
             self.acknowledge(message.receipt for message in messages)
         return messages
 
+    def _fetch(self, arrived: Sequence[Message] = ()) -> None:
+        """Put into the inbox what has arrived."""
+        arrived = list(arrived)
+        for _ in range(self._arrivals.qsize()):
+            arrived += self._arrivals.get()
+        self._inbox.put(arrived)
+        self._n_fetched += len(arrived)
+
     @property
     def waiting(self) -> int:
         """How many messages wait to be taken."""
         return self._n_arrived - self._n_fetched + len(self._inbox)
 
-    @property
-    def pressing(self) -> bool:
-        """Whether more waits than can soon be worked through, beside what can be dropped."""
-        return self._inbox.pressing
+    def oldest_waiting(self) -> dict[str, float]:
+        """Return when the oldest message that waits has come, by topic, in monotonic seconds."""
+        self._fetch()
+        return self._inbox.oldest()
+
+    def was_held_back(self) -> bool:
+        """Return whether the broker may have held messages back since this was called last.
+
+        It does so while it has sent as many as may be unacknowledged, or while nobody reads.
+        """
+        with self._sending:
+            held_back, self._held_back = self._held_back, False
+            return held_back or self._holds_back()
+
+    def _holds_back(self) -> bool:
+        """Return whether the broker may hold messages back now; as `was_held_back` says."""
+        if self._session is None:  # else what has come is acknowledged at once
+            return bool(self._owed) or not self._room.is_set()
+        return len(self._owed) >= self._most_received or not self._room.is_set()
 
     def take_dropped(self) -> Counter[str]:
         """Return how many messages at QoS 0 were dropped since this was called last, by topic."""
@@ -386,7 +470,13 @@ class Connection:
         with self._sending:
             if len(self._outbox) > most:
                 self._room.set()  # the broker's confirmations come behind its messages
-            return self._sending.wait_for(lambda: len(self._outbox) <= most, timeout_s)
+            self._sending.wait_for(
+                lambda: len(self._outbox) <= most or self._error is not None, timeout_s
+            )
+            if len(self._outbox) <= most:
+                return True
+        self._check()
+        return False
 
     def stop_receiving(self) -> None:
         """Unsubscribe; what the broker sent before has arrived when this returns."""
@@ -406,9 +496,39 @@ class Connection:
         self._client.close()
         return delivered
 
-    def _on_pre_connect(self, client: Client, userdata: object) -> None:
+    def _check(self) -> None:
+        """Raise what has ended the connection for good, if anything has."""
+        if self._error is not None:
+            raise self._error
+
+    def _on_before_connect(self) -> None:
+        """Prepare an attempt; passwords and certificates may have changed since the last one.
+
+        Raises:
+            _AttemptError: a file cannot be used.
+        """
         self._link_error = None
-        client.on_log = self._on_log
+        self._client.on_log = self._on_log
+        settings = self._settings
+        try:
+            settings.read_passwords()
+            if settings.tls:
+                self._client.use(tls.client_context(settings))
+        except (ValueError, tls.CertificateFileError) as error:
+            raise _AttemptError(str(error)) from error
+        if settings.username is not None:
+            password = settings.password.get_secret_value() if settings.password else None
+            self._client.username_pw_set(settings.username, password)
+
+    def _on_broken(self, error: Exception) -> None:
+        """Let the caller's next call raise what ends the network thread."""
+        self._error = error
+        self.ready.clear()
+        self._given_up.set()
+        self._arrivals.put([])
+        with self._sending:
+            self._linked = False
+            self._sending.notify_all()
 
     def _on_log(self, client: Client, userdata: object, level: int, text: str) -> None:
         # paho keeps an error of the connection to itself, but logs it while it handles it.
@@ -417,7 +537,7 @@ class Connection:
             self._link_error = error
 
     def _on_socket_open(self, client: Client, userdata: object, link: object) -> None:
-        self._reached = True
+        self._reached, self._answered = True, False
         with self._sending:
             self._link_since = time.monotonic()
             self._owed.clear()
@@ -434,17 +554,16 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         client.on_log = None  # which would cost time for each message
-        if reason.is_failure:
-            self._fail(self._refusal(str(reason)), lasting=str(reason) in LASTING_REFUSALS)
-            return
-        self._attempt = 0
         logger.info("connected to %s%s", self.address, " by TLS" if self._settings.tls else "")
         if self._session is not None and not flags.session_present:
             if self._session.expected or self._was_ready:
                 logger.warning("the broker has forgotten our session, and what it kept for us")
         with self._sending:
             self._linked = True
-            self._most_in_flight = getattr(properties, "ReceiveMaximum", MOST_IN_FLIGHT)
+            # The broker's own limit for what we send is usually that for what it sends, too.
+            most = max(1, getattr(properties, "ReceiveMaximum", MOST_RECEIVED))
+            self._most_received = min(most, self._most_waiting)
+            self._most_in_flight = min(most, MOST_IN_FLIGHT) if most == MOST_RECEIVED else most
             self._outbox.begin_again()
         if self._subscriptions:
             filters = [(topic, AT_LEAST_ONCE) for topic in self._subscriptions]
@@ -452,28 +571,64 @@ class Connection:
         else:
             self._become_ready()
 
-    def _on_subscribe(
-        self,
-        client: Client,
-        userdata: object,
-        message_id: int,
-        reasons: list[ReasonCode],
-        properties: Properties | None,
-    ) -> None:
-        for topic, reason in zip(self._subscriptions, reasons, strict=False):
-            if reason.is_failure:
-                logger.error("the broker refuses the subscription to %s: %s", topic, reason)
-        self._become_ready()
+    def _on_answer(self, answer: Answer) -> bool:
+        """Take an answer of the broker; return whether the connection goes on."""
+        if answer.kind == "login":
+            (code,) = answer.codes
+            self._answered = True
+            if code:
+                self._fail(self._refusal(code), lasting=code in LASTING_REFUSALS)
+            return not code
+        if answer.kind == "end":
+            (code,) = answer.codes
+            if code == TAKEN_OVER:
+                self._give_up_session()
+            else:
+                self._fail(f"connection lost: the broker ends it ({_name(code)})")
+            return False
+        if answer.kind == "end of subscriptions":
+            self._unsubscribed.set()
+            return True
+        return self._on_subscribed(answer.codes)
 
-    def _on_unsubscribe(
-        self,
-        client: Client,
-        userdata: object,
-        message_id: int,
-        reasons: list[ReasonCode],
-        properties: Properties | None,
-    ) -> None:
-        self._unsubscribed.set()
+    def _on_subscribed(self, codes: Sequence[int]) -> bool:
+        """Take the answer to the subscriptions; return whether any of them that counts is good."""
+        if len(codes) != len(self._subscriptions):
+            self._fail("its answer to the subscriptions is not one for each")
+            return False
+        refused = {
+            topic: _name(code)
+            for topic, code in zip(self._subscriptions, codes, strict=True)
+            if code >= _REFUSED
+        }
+        needed = [topic for topic in self._subscriptions if topic not in self._optional]
+        self.refused = tuple(refused)
+        if set(needed) <= set(refused):
+            self._fail(
+                f"the broker refuses the subscription to {' and '.join(needed)} "
+                f"({', '.join(dict.fromkeys(refused[topic] for topic in needed))}): "
+                f"may {self._settings.username or 'anybody'} read there?",
+                lasting=True,
+            )
+            return False
+        for topic, reason in refused.items():
+            logger.error("the broker refuses the subscription to %s: %s", topic, reason)
+        self._become_ready()
+        return True
+
+    def _give_up_session(self) -> None:
+        """Stop for good: two that connect again and again would put each other out for ever."""
+        if self._session is not None:
+            advice = "has it a copy of our --state folder? Give each program one of its own"
+        else:
+            advice = "does it log in by our --username? Give each program one of its own"
+        self._on_broken(
+            ConnectionError(f"another program has taken our place at {self.address}: {advice}")
+        )
+        self._client.disconnect()  # ends paho's attempts
+
+    def _on_malformed(self, error: MalformedPacketError) -> None:
+        self._fail(f"it sends what is no MQTT {self._settings.protocol}: {error}")
 
     def _become_ready(self) -> None:
         with self._sending:
@@ -481,11 +636,14 @@ class Connection:
         if self._status_topic is not None:
             self.publish(self._status_topic, "online", retain=True)
         self._was_ready = True
+        self._attempt = 0
         self.ready.set()
 
     def _on_connect_fail(self, client: Client, userdata: object) -> None:
         error = sys.exception()  # paho calls this while it handles the error
-        if isinstance(error, ssl.SSLError):
+        if isinstance(error, _AttemptError):
+            self._fail(str(error), lasting=True)
+        elif isinstance(error, ssl.SSLError):
             why, passing = tls.explain(error, self._settings)
             self._fail(why, lasting=not passing)
         elif isinstance(error, socket.gaierror):
@@ -511,7 +669,7 @@ class Connection:
             self._linked = False
         if not self._reached or not reason.is_failure:
             return
-        if was_ready:
+        if was_ready or self._answered:
             self._fail(f"connection lost: {reason}")
         elif isinstance(self._link_error, ssl.SSLError):  # TLS 1.3: only now it is refused
             why, passing = tls.explain(self._link_error, self._settings)
@@ -525,14 +683,14 @@ class Connection:
                 f"it does not answer the login: does it accept --cert {self._settings.cert}?"
             )
 
-    def _refusal(self, reason: str) -> str:
+    def _refusal(self, code: int) -> str:
         """Return what the broker's answer to the login means, and what to do."""
-        if reason not in ("Bad user name or password", "Not authorized"):
-            return f"the broker refuses: {reason}"
+        if code not in WRONG_LOGIN:
+            return f"the broker refuses: {_name(code)}"
         if self._settings.username is None:
-            return f"the broker wants a login ({reason}): give --username and --password-file"
+            return f"the broker wants a login ({_name(code)}): give --username and --password-file"
         return (
-            f"the broker refuses the login of {self._settings.username} ({reason}): "
+            f"the broker refuses the login of {self._settings.username} ({_name(code)}): "
             "are name and password right?"
         )
 
@@ -560,8 +718,11 @@ class Connection:
                 self._log_refusal(confirmation.reason)
         with self._sending:
             mids = [message.mid for message in messages if message.mid]
-            if self._session is not None or self._owed or self.waiting > self._most_waiting:
+            self._n_to_confirm += len(mids)
+            too_many = self._n_to_confirm - self._n_taken > self._most_waiting
+            if self._session is not None or self._owed or too_many:
                 self._owed |= dict.fromkeys(mids, False)
+                self._held_back |= self._holds_back()
             else:
                 self._client.send(acknowledgements(mids))
             for confirmation in confirmations:
@@ -573,14 +734,14 @@ class Connection:
             self._n_arrived += len(messages)
             self._arrivals.put(messages)
 
-    def _log_refusal(self, reason: int) -> None:
-        if reason in self._refused:
+    def _log_refusal(self, code: int) -> None:
+        if code in self._refusals:
             return
-        self._refused.add(reason)
+        self._refusals.add(code)
         logger.error(
             "%s refuses what is published: %s; may %s write there?",
             self.address,
-            ReasonCode(PacketTypes.PUBACK, identifier=reason),
+            _name(code),
             self._settings.username or "anybody",
         )
 
@@ -588,3 +749,10 @@ class Connection:
         """Send what may be sent."""
         if self._linked:
             self._client.send(self._outbox.packets(self._most_in_flight))
+
+
+def _name(code: int) -> str:
+    """Return a reason code's name (MQTT 5, 2.4), or its number if it has none."""
+    for name in ReasonCode(PacketTypes.CONNACK).names.get(code, ()):
+        return str(name)
+    return f"reason code {code}"

@@ -1,21 +1,35 @@
 """The MQTT packets that come and go by the thousand, PUBLISH and PUBACK, many at a time.
 
 A client library reads and writes packet by packet, for some 50 to 100 µs each. Here the bytes that
-have arrived are split in one go, and what is to be sent is put together. All other packets are left
-to the library (`mqtt`), and what a message means is decided elsewhere.
+have arrived are split in one go, and what is to be sent is put together. A message that is too
+large is passed over while it arrives: of it only the topic is kept. Answers of the broker are read
+here too, because a library may know only some of the reason codes that brokers send. The rest is
+left to the library (`mqtt`), and what a message means is decided elsewhere.
 
 Sections are those of the OASIS standards MQTT 3.1.1 and MQTT 5.0.
 """
 
+import sys
 from collections import deque
 from collections.abc import Iterable
 from struct import Struct
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
+from msgspec import structs
 
+_CONNACK: Final = 2
 _PUBLISH: Final = 3
 _PUBACK: Final = 4
+_SUBACK: Final = 9
+_UNSUBACK: Final = 11
+_PINGRESP: Final = 13
+_DISCONNECT: Final = 14
+_HEADS: Final = frozenset(
+    [kind << 4 for kind in (_CONNACK, _PUBACK, _SUBACK, _UNSUBACK, _PINGRESP, _DISCONNECT)]
+    + [_PUBLISH << 4 | flags for flags in range(16)]
+)
+"""First bytes of packets that a broker may send to us"""
 _DUP: Final = 0x08
 _QOS_1: Final = 0x02
 _QOS_BITS: Final = 0x06
@@ -44,6 +58,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     """Packet identifier, by which it is acknowledged; 0 at QoS 0"""
     dup: bool = False
     """The broker has sent it before"""
+    oversize: int = 0
+    """Bytes of a message that was too large to be kept, and whose payload is therefore empty"""
 
     @property
     def receipt(self) -> Receipt:
@@ -59,6 +75,17 @@ class Confirmation(msgspec.Struct, frozen=True, gc=False):
     """From 128 on a refusal (MQTT 5)"""
 
 
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """The broker's answer to a login or a subscription, or that it ends the connection."""
+
+    kind: Literal["login", "subscription", "end of subscriptions", "end"]
+    codes: tuple[int, ...]
+    """Reason codes of MQTT 5, also where the broker speaks 3.1.1: one, or one a topic filter. From
+    128 on they are refusals."""
+    packet: bytes = b""
+    """The whole of a login's"""
+
+
 class Publication(msgspec.Struct, frozen=True, gc=False):
     """What is to be published at QoS 1."""
 
@@ -67,67 +94,171 @@ class Publication(msgspec.Struct, frozen=True, gc=False):
     retain: bool = False
 
 
-Arrived = Message | Confirmation | bytes
-"""What was split off; bytes are a packet of another kind, whole."""
+class MalformedPacketError(Exception):
+    """The broker sent bytes that are no packet of MQTT, or one that nobody has asked it for."""
 
 
-def split(data: bytes, received: float, *, v5: bool) -> tuple[list[Arrived], bytes]:
-    """Return the packets at the beginning of ``data``, and the rest that is no whole packet yet.
+Arrived = Message | Confirmation | Answer | bytes | MalformedPacketError
+"""What was split off; bytes are the answer to a ping, whole, and after an error comes nothing"""
 
-    Args:
-        data: what came over the connection, from the beginning of a packet on.
-        received: seconds on the monotonic clock.
-        v5: whether the connection speaks MQTT 5.
-    """
-    packets: list[Arrived] = []
-    at, end = 0, len(data)
-    while end - at >= 2:
+
+class Splitter:
+    """Splits what arrives over one connection into packets."""
+
+    def __init__(self, *, v5: bool, most_bytes: int) -> None:
+        """Begin at the beginning of a packet.
+
+        Args:
+            v5: whether the connection speaks MQTT 5.
+            most_bytes: of a message with its topic; larger ones are passed over.
+        """
+        self._v5 = v5
+        self._most_bytes = most_bytes
+        self._parts: list[bytes] = []  # the beginning of a packet
+        self._n_kept = 0  # bytes of these
+        self._n_needed = 0  # bytes that it takes to go on; 0 while there are enough
+        self._oversized: Message | None = None  # is being passed over
+        self._n_left = 0  # bytes that are still to come of it
+
+    def split(self, data: bytes, received: float) -> list[Arrived]:
+        """Return the packets that are complete with ``data``.
+
+        Args:
+            data: what came over the connection, after what came before.
+            received: seconds on the monotonic clock.
+        """
+        packets: list[Arrived] = []
+        if self._oversized is not None:
+            data = self._pass_over(data, received, packets)
+        self._parts.append(data)
+        self._n_kept += len(data)
+        if self._n_kept < self._n_needed:  # copying what is there each time would take too long
+            return packets
+        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        at = self._n_needed = 0
+        try:
+            while not self._n_needed:
+                at = self._split_off(data, at, received, packets)
+        except MalformedPacketError as error:
+            packets.append(error)
+            at, self._n_needed = len(data), sys.maxsize
+        self._parts = [data[at:]]
+        self._n_kept = len(data) - at
+        return packets
+
+    def _split_off(self, data: bytes, at: int, received: float, packets: list[Arrived]) -> int:
+        """Add the packet at a place and return the place after it; else note what it needs."""
+        n_bytes = len(data) - at
+        if n_bytes < 2:
+            self._n_needed = 2
+            return at
         head, length, body = data[at], data[at + 1], at + 2
+        if head not in _HEADS:  # or what follows might be waited for in vain
+            raise MalformedPacketError(f"a packet that begins with {head:#04x}")
         if length > 127:
             length, body = _variable_integer(data, at + 1)
             if body == 0:
-                if end - at > 5:  # too long for any length: the library is to object
-                    packets.append(data[at:])
-                    at = end
-                break
+                if n_bytes >= 5:
+                    raise MalformedPacketError("a length of more than four bytes")
+                self._n_needed = n_bytes + 1
+                return at
         after = body + length
-        if after > end:
-            break
-        packet: Arrived | None = None
-        if head >> 4 == _PUBLISH:
-            packet = _message(data, head, body, after, received, v5=v5)
-        elif head >> 4 == _PUBACK and length >= 2:
-            packet = Confirmation(
+        if length > self._most_bytes:
+            opening = _opening(data, head, body)
+            if opening > len(data):
+                self._n_needed = opening - at
+                return at
+            self._oversized = _message(data, head, body, after, received, v5=None)
+            self._n_left = length
+            return len(data) - len(self._pass_over(data[body:], received, packets))
+        if after > len(data):
+            self._n_needed = after - at
+            return at
+        packets.append(self._packet(data, at, head, body, after, received))
+        return after
+
+    def _pass_over(self, data: bytes, received: float, packets: list[Arrived]) -> bytes:
+        """Return what follows a message that is too large, which is added when it has ended."""
+        rest = data[self._n_left :]
+        self._n_left -= len(data) - len(rest)
+        if not self._n_left and self._oversized is not None:
+            packets.append(structs.replace(self._oversized, received=received))
+            self._oversized = None
+        return rest
+
+    def _packet(
+        self, data: bytes, at: int, head: int, body: int, after: int, received: float
+    ) -> Arrived:
+        """Return one whole packet."""
+        kind, length = head >> 4, after - body
+        if kind == _PUBLISH:
+            return _message(data, head, body, after, received, v5=self._v5)
+        if kind == _PUBACK and length >= 2:
+            return Confirmation(
                 data[body] << 8 | data[body + 1], data[body + 2] if length > 2 else 0
             )
-        packets.append(data[at:after] if packet is None else packet)
-        at = after
-    return packets, data[at:]
+        if kind == _CONNACK and length >= 2:
+            code = data[body + 1]
+            if not self._v5 or code in _CODES_OF_3_1_1:  # so say brokers that do not know MQTT 5
+                code = _CODES_OF_3_1_1.get(code, code)
+            return Answer("login", (code,), data[at:after])
+        if kind == _SUBACK and length >= 3:
+            place = body + 2
+            if self._v5:
+                n_properties, place = _variable_integer(data[:after], place)
+                place = place + n_properties if place else after
+            return Answer("subscription", tuple(data[place:after]))
+        if kind == _UNSUBACK:
+            return Answer("end of subscriptions", ())
+        if kind == _DISCONNECT and self._v5:
+            return Answer("end", (data[body],) if length else (0,))
+        if kind == _PINGRESP:
+            return data[at:after]
+        raise MalformedPacketError(f"a packet of kind {kind} with {length} bytes")
+
+
+_CODES_OF_3_1_1: Final = {1: 0x84, 2: 0x85, 3: 0x88, 4: 0x86, 5: 0x87}
+"""Reason codes of MQTT 5 for the return codes of a refused login (MQTT 3.1.1, 3.2.2.3)"""
+
+
+def _opening(data: bytes, head: int, body: int) -> int:
+    """Return the place after a PUBLISH's topic and identifier, or after as much as tells it.
+
+    Raises:
+        MalformedPacketError: it is none.
+    """
+    if head >> 4 != _PUBLISH:
+        raise MalformedPacketError(f"a packet of kind {head >> 4} that is too large")
+    if len(data) < body + 2:
+        return body + 2
+    return body + 2 + (data[body] << 8 | data[body + 1]) + 2
 
 
 def _message(
-    data: bytes, head: int, body: int, after: int, received: float, *, v5: bool
-) -> Message | None:
-    """Return the message of a PUBLISH (section 3.3), None if it is of QoS 2 or malformed."""
+    data: bytes, head: int, body: int, after: int, received: float, *, v5: bool | None
+) -> Message:
+    """Return the message of a PUBLISH (section 3.3), without its payload if ``v5`` is None.
+
+    Raises:
+        MalformedPacketError: it is none, or of QoS 2, for which nobody has asked.
+    """
     if head & _QOS_BITS > _QOS_1 or after - body < 2:
-        return None
+        raise MalformedPacketError("a message that is none, or of QoS 2")
     topic_end = place = body + 2 + (data[body] << 8 | data[body + 1])
     mid = 0
     if head & _QOS_1:
         place += 2
-        if place > after:
-            return None
-        mid = data[place - 2] << 8 | data[place - 1]
-    if v5:
-        if place >= after:
-            return None
-        length, place = _variable_integer(data[:after], place) if data[place] else (0, place + 1)
-        if place == 0:
-            return None
-        place += length
+        mid = data[place - 2] << 8 | data[place - 1] if place <= after else 0
+    if v5 and place < after and not data[place]:  # no properties
+        place += 1
+    elif v5:
+        length, place = _variable_integer(data[:after], place)
+        place = place + length if place else after + 1
     if place > after:
-        return None
+        raise MalformedPacketError("a message that ends before its payload")
     topic = data[body + 2 : topic_end].decode(errors="replace")
+    if v5 is None:
+        return Message(topic, b"", received, mid, bool(head & _DUP), after - body)
     return Message(topic, data[place:after], received, mid, bool(head & _DUP))
 
 
@@ -189,8 +320,9 @@ class Outbox:
         packets = []
         while self._again and room > 0:
             mid = self._again.popleft()
-            packets.append(self._packet(mid, self._in_flight[mid], _DUP))
-            room -= 1
+            if mid in self._in_flight:  # else it is confirmed already
+                packets.append(self._packet(mid, self._in_flight[mid], _DUP))
+                room -= 1
         while self._unsent and room > 0:
             mid = self._next_mid()
             publication = self._in_flight[mid] = self._unsent.popleft()

@@ -5,7 +5,7 @@ import sys
 from argparse import HelpFormatter
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeGuard, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -30,6 +30,7 @@ from pydantic_settings import (
 )
 
 from pipeline.preprocessing import FilterStart
+from pipeline.readings import MAX_PAYLOAD_BYTES
 from pipeline.signals import WINDOW_LENGTH
 
 
@@ -57,6 +58,9 @@ DATA_SETS: Final = ("uci-har", "hapt", "simulated")
 
 SECRETS: Final = ("password", "key_password")
 """Settings whose values are shown to nobody."""
+
+MAX_PACKET_BYTES: Final = MAX_PAYLOAD_BYTES + 2 * 65_536
+"""Of the largest payload, its longest possible topic and what MQTT 5 adds"""
 
 TLS_PORT: Final = 8883
 """Where brokers speak TLS, unless the port is given."""
@@ -150,6 +154,12 @@ class BrokerSettings(CommandSettings):
         None, description="password to log in with; better in HAR_PASSWORD or a file"
     )
     password_file: Path | None = Field(None, description="file that holds the password")
+    max_packet: int = Field(
+        MAX_PACKET_BYTES,
+        ge=1024,
+        le=0x0FFF_FFFF,
+        description="bytes of a message and its topic; larger ones are passed over",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -158,8 +168,16 @@ class BrokerSettings(CommandSettings):
         Raises:
             ValueError: a file cannot be read, or settings do not go together.
         """
-        self.password = _secret(self.password, self.password_file, "password")
-        self.key_password = _secret(self.key_password, self.key_password_file, "key-password")
+        for given, path, name in (
+            (self.password, self.password_file, "password"),
+            (self.key_password, self.key_password_file, "key-password"),
+        ):
+            if given is not None and path is not None:
+                raise ValueError(
+                    f"{name}-file = {str(path)!r}: the {name} is given besides; "
+                    "leave out one of them"
+                )
+        self.read_passwords()
         if self.password is not None and self.username is None:
             raise ValueError("a password needs a name to log in with: --username or HAR_USERNAME")
         if self.key is not None and self.cert is None:
@@ -170,14 +188,26 @@ class BrokerSettings(CommandSettings):
             self.port = TLS_PORT
         return self
 
+    def read_passwords(self) -> None:
+        """Read the passwords that are in files, as those are now.
 
-def _secret(given: SecretStr | None, path: Path | None, name: str) -> SecretStr | None:
-    """Return a password that was given, or what its file holds but for the end of the line."""
-    if path is None:
-        return given
+        Raises:
+            ValueError: a file cannot be read.
+        """
+        if _may_be_read(self.password_file, self.password):
+            self.password = _secret(self.password_file, "password")
+        if _may_be_read(self.key_password_file, self.key_password):
+            self.key_password = _secret(self.key_password_file, "key-password")
+
+
+def _may_be_read(path: Path | None, known: SecretStr | None) -> TypeGuard[Path]:
+    """Return whether there is a file that can be read: again only if it is no pipe."""
+    return path is not None and (known is None or path.is_file() or not path.exists())
+
+
+def _secret(path: Path, name: str) -> SecretStr:
+    """Return the password that a file holds, which is all of it but for the end of the line."""
     flag = f"{name}-file = {str(path)!r}"
-    if given is not None:
-        raise ValueError(f"{flag}: the {name} is given besides; leave out one of them")
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -25,10 +25,11 @@ from pipeline.orientation import decode_calibration
 from pipeline.packets import Message, Publication
 from pipeline.placements import PlacementError, Placements
 from pipeline.plausibility import ADVICE
-from pipeline.readings import Delivery, MessageError, Readings
+from pipeline.readings import MAX_PAYLOAD_BYTES, Delivery, MessageError, Readings
 from pipeline.recognizer import Recognised, Recognizer, StateError
 from pipeline.resampling import LOW_RATE_HZ
 from pipeline.settings import StreamSettings, from_command_line
+from pipeline.silence import Silence
 from pipeline.subscriptions import Route, Subscription, SubscriptionError, parse, route
 from pipeline.workload import Load, Losses, Rejections
 
@@ -121,7 +122,7 @@ class Stream:
         self._crowded_out = Losses("messages at QoS 0, the oldest of who sent most")
         self._load = Load(settings.max_waiting, time.monotonic())
         self._n_predictions = 0
-        self._hearing_since: float | None = None  # monotonic seconds; None while nothing can come
+        self._silence = Silence()
         self._stopping = False
 
     def stop(self) -> None:
@@ -239,6 +240,8 @@ class Stream:
         Raises:
             MessageError: nothing of it can be used.
         """
+        if message.oversize:
+            raise MessageError("size", f"{message.oversize} bytes; at most {MAX_PAYLOAD_BYTES}")
         found = self._route(message.topic)
         if found is None:
             self._obey(message)
@@ -338,16 +341,27 @@ class Stream:
         phone.published, phone.activity = time.monotonic(), publication
 
     def _keep_house(self, now: float) -> None:
-        """Publish heartbeats and infos, log drops, see which phones have fallen silent."""
+        """Publish heartbeats and infos, log drops, see which phones have fallen silent.
+
+        That is done whatever waits; `silence` says how the phones' own messages count that do. Who
+        has dropped messages has sent some: where phones share a topic, perhaps any of them.
+        """
+        dropped = self._connection.take_dropped()
+        self._crowded_out.add(dropped, now)
         self._tell_load(now)
-        if not self._connection.ready.is_set() or self._connection.pressing:
-            self._hearing_since = None  # a phone may have spoken, and we have not heard it yet
+        if not self._connection.ready.is_set():
+            self._silence.disconnect()
             return
-        if self._hearing_since is None:
-            self._hearing_since = now
+        self._silence.update(
+            now,
+            held_back=self._connection.was_held_back(),
+            waiting=self._by_route(self._connection.oldest_waiting()),
+        )
+        spoken = self._by_route(dict.fromkeys(dropped, now))
         silent, forgotten = [], []
         for device, phone in self._phones.items():
-            silence = now - max(phone.last_seen, self._hearing_since)
+            phone.last_seen = max(phone.last_seen, spoken.get(phone.route.topic, 0.0))
+            silence = self._silence.seconds(phone.route.topic, phone.last_seen)
             if phone.online and silence > self._settings.offline_after:
                 silent.append(device)
             if silence > self._settings.forget_after:
@@ -368,6 +382,15 @@ class Stream:
             self._placements.forget(device)
         self._publish()
 
+    def _by_route(self, times_s: Mapping[str, float]) -> dict[str, float]:
+        """Return the earliest of each topic's times by `Route.topic`, as phones are known by it."""
+        earliest: dict[str, float] = {}
+        for topic, time_s in times_s.items():
+            found = self._route(topic)
+            if found is not None:
+                earliest[found.topic] = min(time_s, earliest.get(found.topic, time_s))
+        return earliest
+
     def _keep_state(self, keeper: Keeper, now: float) -> None:
         """Acknowledge what a checkpoint holds, and begin another when it is time."""
         self._connection.acknowledge(keeper.settled(now))
@@ -386,7 +409,6 @@ class Stream:
         """Publish how much waits, and how old what is published is; warn of too much."""
         waiting = self._connection.waiting
         self._load.watch(waiting)
-        self._crowded_out.add(self._connection.take_dropped(), now)
         report = self._load.report(now)
         if report is None:
             return
@@ -485,6 +507,7 @@ def main() -> None:
         settings,
         name="har-stream",
         subscriptions=topics,
+        optional=topics[len(subscriptions) :],
         status_topic=STATUS_TOPIC,
         session=session,
         most_waiting=settings.max_waiting,
@@ -516,9 +539,9 @@ def main() -> None:
     logger.info("model %s, hop %d samples", classifier.card.identity, settings.hop)
     try:
         connection.start(retry=settings.retry)
+        stream.run()
     except ConnectionError as error:
         sys.exit(f"har-stream: {error}")
-    stream.run()
     delivered = connection.close(timeout_s=DELIVERY_TIMEOUT_S)
     logger.info("stopped: %s", stream.summary())
     if not delivered:

@@ -1,3 +1,5 @@
+import time
+import tracemalloc
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -10,13 +12,15 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from pipeline.packets import (
+    Answer,
     Arrived,
     Confirmation,
+    MalformedPacketError,
     Message,
     Outbox,
     Publication,
+    Splitter,
     acknowledgements,
-    split,
 )
 
 NOW = 12.5
@@ -64,15 +68,19 @@ messages = st.builds(
 ).map(lambda one: one if one.mid else Message(one.topic, one.payload, NOW))
 
 
-def split_all(parts: Iterable[bytes], *, v5: bool) -> list[Arrived]:
-    """Return the packets in what arrives part by part; nothing may be left over."""
-    packets: list[Arrived] = []
-    rest = b""
-    for part in parts:
-        new, rest = split(rest + part, NOW, v5=v5)
-        packets += new
-    assert rest == b""
-    return packets
+MOST_BYTES = 3000
+"""Of a message that is kept"""
+
+
+def split(data: bytes, *, v5: bool, most_bytes: int = 1 << 21) -> list[Arrived]:
+    """Return the packets in what arrives at once."""
+    return Splitter(v5=v5, most_bytes=most_bytes).split(data, NOW)
+
+
+def split_all(parts: Iterable[bytes], *, v5: bool, most_bytes: int = 1 << 21) -> list[Arrived]:
+    """Return the packets in what arrives part by part."""
+    splitter = Splitter(v5=v5, most_bytes=most_bytes)
+    return [packet for part in parts for packet in splitter.split(part, NOW)]
 
 
 @given(
@@ -106,46 +114,125 @@ def test_a_large_message() -> None:
     """A message of a mebibyte is there when its last byte is."""
     large = Message("har/phone/samples", b"x" * (1 << 20), NOW, 7)
     packet = Writer(v5=False).publish_packet(large, retain=False, noted=False)
-    assert ([], packet[:-1]) == split(packet[:-1], NOW, v5=False)
-    assert ([large], b"") == split(packet, NOW, v5=False)
+    assert [] == split(packet[:-1], v5=False)
+    assert [large] == split(packet, v5=False)
 
 
-@given(st.binary(max_size=200), st.booleans())
-def test_bytes_that_are_no_packets(data: bytes, v5: bool) -> None:
-    """Nonsense is split off or left, but never lost, and never ends the program."""
-    packets, rest = split(data, NOW, v5=v5)
-    whole = sum(len(one) for one in packets if isinstance(one, bytes))
-    assert whole + len(rest) <= len(data)
-    assert data.endswith(rest)
+def test_a_large_message_in_small_parts() -> None:
+    """What has arrived of a packet is not copied again with each part of it."""
+    packet = Writer(v5=False).publish_packet(
+        Message("t", b"x" * (1 << 20), NOW, 7), retain=False, noted=False
+    )
+    parts = [packet[at : at + 100] for at in range(0, len(packet), 100)]
+    begin = time.process_time()
+    assert 1 == len(split_all(parts, v5=False))
+    assert time.process_time() - begin < 1.0  # 10,000 copies would take several
 
 
+@given(
+    sizes=st.lists(st.sampled_from([0, 10, MOST_BYTES, MOST_BYTES + 1, 20_000]), max_size=6),
+    cuts=st.lists(st.integers(0, 100_000)),
+    v5=st.booleans(),
+    qos=st.integers(0, 1),
+)
+def test_what_is_too_large_is_passed_over(
+    sizes: list[int], cuts: list[int], v5: bool, qos: int
+) -> None:
+    """Of a message that is too large the topic comes, when it has ended, and all around it."""
+    writer = Writer(v5=v5)
+    stream = b""
+    for number, size in enumerate(sizes, 1):
+        message = Message(f"topic/{number}", b"x" * size, NOW, number * qos)
+        stream += writer.publish_packet(message, retain=False, noted=False) + PING
+    places = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
+    parts = [stream[a:b] for a, b in pairwise(places)]
+    came = split_all(parts, v5=v5, most_bytes=MOST_BYTES)
+    assert [PING] * len(sizes) == came[1::2]
+    for number, (size, message) in enumerate(zip(sizes, came[::2], strict=True), 1):
+        assert isinstance(message, Message)
+        assert (f"topic/{number}", number * qos) == (message.topic, message.mid)
+        whole = 2 + len(message.topic) + 2 * qos + v5 + size
+        expected = (size, 0) if whole <= MOST_BYTES else (0, whole)
+        assert expected == (len(message.payload), message.oversize)
+
+
+def test_what_is_too_large_takes_no_memory() -> None:
+    """A message of 200 MB is passed over in as much memory as one part of it."""
+    part = bytes(1 << 18)
+    splitter = Splitter(v5=False, most_bytes=1 << 20)
+    head = b"\x32" + b"\xff\xff\xff\x5f" + b"\x00\x01t" + b"\x00\x07"
+    tracemalloc.start()
+    assert [] == splitter.split(head, NOW)
+    left = 0x0BFFFFFF - 5
+    while left > len(part):
+        assert [] == splitter.split(part, NOW)
+        left -= len(part)
+    assert [Message("t", b"", NOW, 7, False, 0x0BFFFFFF)] == splitter.split(bytes(left), NOW)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+@given(st.binary(max_size=200), st.booleans(), st.lists(st.integers(0, 200)))
+def test_bytes_that_are_no_packets(data: bytes, v5: bool, cuts: list[int]) -> None:
+    """Nonsense is packets or malformed, the same however it is cut, and nothing else is raised."""
+    places = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
+
+    def result(parts: Iterable[bytes]) -> list[Arrived | str]:
+        packets = split_all(parts, v5=v5, most_bytes=100)
+        return [str(one) if isinstance(one, MalformedPacketError) else one for one in packets]
+
+    assert result([data]) == result([data[a:b] for a, b in pairwise(places)])
+
+
+MALFORMED = {
+    "a message without room for its topic": b"\x32\x03\x00\x09a",
+    "a message of QoS 2": b"\x34\x06\x00\x01a\x00\x05\x00",
+    "a message that is none": b"\x30\x01\x00",
+    "a length without end": b"\x30\xff\xff\xff\xff\x7f",
+    "a short confirmation": b"\x40\x01\x00",
+    "a short answer to a login": b"\x20\x01\x00",
+    "a short answer to subscriptions": b"\x90\x02\x00\x01",
+    "what a client sends": b"\x10\x00",
+    "kind 0": b"\x00\x00",
+    "too large, and no message": b"\x90\xff\xff\xff\x7f",
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
 @pytest.mark.parametrize("v5", [False, True])
-def test_malformed_packets_are_the_librarys(v5: bool) -> None:
-    """A PUBLISH without room for its topic, and one of QoS 2, are handed on as they are."""
-    for packet in (b"\x32\x03\x00\x09a", b"\x34\x06\x00\x01a\x00\x05\x00", b"\x30\x01\x00"):
-        assert ([packet], b"") == split(packet, NOW, v5=v5)
-
-
-def test_a_length_without_end() -> None:
-    """A length of more than four bytes is handed on, for the library to object."""
-    packet = b"\x30\xff\xff\xff\xff\x7f"
-    assert ([packet], b"") == split(packet, NOW, v5=False)
+def test_malformed_packets(case: str, v5: bool) -> None:
+    """What is no packet, or none that a broker may send to us, comes as an error, and the last."""
+    ping, error = split(PING + MALFORMED[case] + PING, v5=v5)
+    assert PING == ping
+    assert isinstance(error, MalformedPacketError)
 
 
 def test_a_refusal() -> None:
     """A confirmation of MQTT 5 tells why not; short ones are good."""
     refused, good = b"\x40\x04\x04\x01\x87\x00", b"\x40\x02\x04\x02"
-    assert [Confirmation(1025, 0x87), Confirmation(1026, 0)] == split(refused + good, NOW, v5=True)[
-        0
-    ]
+    assert [Confirmation(1025, 0x87), Confirmation(1026, 0)] == split(refused + good, v5=True)
+
+
+def test_answers() -> None:
+    """Answers to login and subscription, and the end, come with the reason codes of MQTT 5."""
+    login, subscribed, end = b"\x20\x02\x01\x05", b"\x90\x04\x00\x01\x01\x80", b"\xe0\x01\x8e"
+    assert [Answer("login", (0x87,), login), Answer("subscription", (1, 0x80))] == split(
+        login + subscribed, v5=False
+    )
+    login, subscribed = b"\x20\x03\x00\xc8\x00", b"\x90\x05\x00\x01\x00\x01\xff"
+    assert [
+        Answer("login", (200,), login),
+        Answer("subscription", (1, 255)),
+        Answer("end", (0x8E,)),
+        Answer("end", (0,)),
+    ] == split(login + subscribed + end + b"\xe0\x00", v5=True)
 
 
 def sent(packets: bytes, *, v5: bool = False) -> list[tuple[str, bytes, int, bool]]:
     """Return what an outbox's packets say."""
-    split_off, rest = split(packets, NOW, v5=v5)
-    assert rest == b""
     result = []
-    for one in split_off:
+    for one in split(packets, v5=v5):
         assert isinstance(one, Message)
         result.append((one.topic, one.payload, one.mid, one.dup))
     return result
@@ -198,6 +285,16 @@ def test_an_outbox_has_no_number_twice() -> None:
         outbox.confirm(mid)
         seen.append(payload)
     assert [b"%d" % number for number in range(1, 70_000)] == seen
+
+
+def test_a_confirmation_of_what_was_not_sent_again() -> None:
+    """A publication that is confirmed before it is sent again is not, and nothing is raised."""
+    outbox = Outbox(v5=False)
+    outbox.add([Publication("t", b"1"), Publication("t", b"2")])
+    [(_, _, mid, _), _] = sent(outbox.packets(2))
+    outbox.begin_again()
+    assert outbox.confirm(mid)
+    assert [b"2"] == [payload for _, payload, _, _ in sent(outbox.packets(2))]
 
 
 def test_the_retain_flag() -> None:
