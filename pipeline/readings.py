@@ -110,6 +110,8 @@ class MessageError(Exception):
             explanation = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in explanation)
         super().__init__(explanation)
         self.reason = reason
+        self.device: str | None = None
+        """Who sent it, where only the message itself says so"""
 
 
 class _JsonErrors:
@@ -288,6 +290,11 @@ def check_unit(key: str, unit: str | None, units: Mapping[str, float]) -> None:
     """
     if unit is not None and unit not in units:
         raise ValueError(f"{key} is {unit[:20]!r}, not {' or '.join(units)}")
+
+
+def is_device(name: str) -> bool:
+    """Return whether a device can have such a name."""
+    return _DEVICE.fullmatch(name) is not None
 
 
 @lru_cache(maxsize=4_096)

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from pipeline.classifier import Classifier
-from pipeline.decisions import Change, Episode
+from pipeline.decisions import UNKNOWN, Change, Episode
 from pipeline.packets import Publication
 from pipeline.recognizer import Prediction
 
@@ -74,6 +74,12 @@ def activity(device: str, change: Change) -> Publication:
     return Publication(f"har/{device}/activity", _encode(payload), retain=True)
 
 
+def unknown(device: str, since: float) -> Publication:
+    """Return what is published of the activity now if nothing can be said of it, retained."""
+    payload = _Change(device, UNKNOWN, round(since, TIME_DECIMALS), 1.0)
+    return Publication(f"har/{device}/activity", _encode(payload), retain=True)
+
+
 def episode(device: str, finished: Episode) -> Publication:
     """Return what is published of a finished episode."""
     payload = _Episode(
@@ -90,3 +96,9 @@ def availability(device: str, *, online: bool) -> Publication:
     """Return what is published of whether a phone sends, retained."""
     state = b"online" if online else b"offline"
     return Publication(f"har/{device}/availability", state, retain=True)
+
+
+def cleared(device: str, *, activity: bool, info: bool) -> list[Publication]:
+    """Return what clears the retained messages of a phone that is forgotten."""
+    leaves = ["availability", *["activity"] * activity, *["info"] * info]
+    return [Publication(f"har/{device}/{leaf}", b"", retain=True) for leaf in leaves]

@@ -280,6 +280,9 @@ class StreamSettings(BrokerSettings):
     max_ahead: PositiveFloat = Field(
         86_400.0, description="seconds that a sample may be ahead of this machine's clock"
     )
+    max_behind: PositiveFloat = Field(
+        60.0, description="seconds that a message's newest sample may be old and its phone be there"
+    )
     offline_after: PositiveFloat = Field(
         10.0, description="seconds of silence after which a phone is offline"
     )

@@ -6,32 +6,36 @@ import re
 import signal
 import sys
 import time
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from importlib.metadata import version
 from types import FrameType
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
-from pipeline import homeassistant, results
+from pipeline import homeassistant, info, results
 from pipeline.checkpoint import RESET, CheckpointError, StateFolder
 from pipeline.classifier import Classifier, ModelError, find_model
 from pipeline.formats import FORMATS, native
+from pipeline.info import WARNINGS
 from pipeline.keeper import Keeper
 from pipeline.mqtt import STATUS_TOPIC, Connection, Session
 from pipeline.orientation import decode_calibration
+from pipeline.own_clock import OwnClock
 from pipeline.packets import Message, Publication
 from pipeline.placements import PlacementError, Placements
-from pipeline.plausibility import ADVICE
-from pipeline.readings import MAX_PAYLOAD_BYTES, Delivery, MessageError, Readings
+from pipeline.readings import MAX_PAYLOAD_BYTES, Delivery, MessageError, Readings, is_device
 from pipeline.recognizer import Recognised, Recognizer, StateError
-from pipeline.resampling import LOW_RATE_HZ
+from pipeline.refusals import Refusals
 from pipeline.settings import StreamSettings, from_command_line
 from pipeline.silence import Silence
 from pipeline.subscriptions import Route, Subscription, SubscriptionError, parse, route
-from pipeline.workload import Load, Losses, Rejections
+from pipeline.workload import Failures, Load, Losses, Rejections
 
 logger = logging.getLogger(__name__)
 
@@ -45,20 +49,9 @@ LOAD_TOPIC: Final = "har/load"
 MOST_UNCONFIRMED: Final = 20_000
 """While the broker has not confirmed so many results, no more are made."""
 
-WARNINGS: Final = ADVICE | {
-    "low-rate": f"a sensor sends fewer than {LOW_RATE_HZ:.0f} samples a second: "
-    "let the app send 50 or more",
-    "clocks-apart": "the times of accelerometer and gyroscope do not belong together: let the app "
-    "use one clock for both",
-    "two-phones": "samples of two phones come under this name: give each a name of its own",
-    "late-samples": "samples come that are older than others before, and are left out: two phones "
-    "under one name, a backlog sent among live samples, or messages that overtake by more than "
-    "--lateness",
-}
-"""What is seen of a phone's samples that cannot be right, and what to do."""
-MISSING: Final = (
-    "accelerometer, with gravity, and gyroscope are both needed: switch it on in the app"
-)
+UNKNOWN_AFTER_S: Final = 10.0
+"""So long a phone may send without a window that could be judged until its activity is unknown: the
+filters take 3.2 s to settle, a window has 2.56 s, and so much may lie between two."""
 
 CALIBRATION_TOPIC: Final = "har/+/calibration"
 CALIBRATION: Final = re.compile("har/(?P<device>[^/]+)/calibration")
@@ -66,25 +59,36 @@ CALIBRATION: Final = re.compile("har/(?P<device>[^/]+)/calibration")
 
 @dataclass(eq=False)
 class Phone:
-    """What is known of one phone beside the core's state."""
+    """What is known of one phone beside the core's state; times are in monotonic seconds."""
 
     route: Route
     """Where its last samples came from, and how"""
     here_since: float
-    """Monotonic seconds"""
     last_seen: float
-    """Monotonic seconds"""
+    """When its last message came"""
+    last_live: float = -np.inf
+    """When the last came whose samples were not old"""
+    is_live: bool = False
+    """Whether the last one was such"""
     online: bool = False
-    published: float = 0.0
-    """Monotonic seconds when its activity was published last"""
+    judged: float = 0.0
+    """When a window of its was judged last, or when it came online"""
+    judged_until: float = 0.0
+    """Epoch seconds: end of the last window that was judged"""
     activity: Publication | None = None
-    """What was published then"""
+    """What it does, as far as is known"""
+    shown: Publication | None = None
+    """What was published of that last"""
+    published: float = 0.0
+    """When"""
     info: Publication | None = None
     """What was published of it last"""
     info_due: float = 0.0
-    """Monotonic seconds when that may have changed"""
+    """When that may have changed"""
     problems: tuple[str, ...] = ()
     """What of its samples cannot be right"""
+    has_failed: bool = False
+    """We have failed on its samples"""
 
 
 class Stream:
@@ -115,10 +119,16 @@ class Stream:
             baseline=settings.baseline,
         )
         self._keeper = keeper
-        self._phones: dict[str, Phone] = {}
+        self._phones: OrderedDict[str, Phone] = OrderedDict()  # the longest silent first
+        self._refusals = Refusals()
+        self._clock = OwnClock()
+        self._clock_is_wrong = False
+        self._to_show: set[str] = set()  # phones whose activity may not be what is published
         self._results: list[Publication] = []  # to be published at the end of a tick
         self._rejections = Rejections()
         self._late = Losses("samples that came again or too late (see --lateness)")
+        self._unused = Losses("samples with nothing to combine them with, or too few a second")
+        self._failures = Failures()
         self._crowded_out = Losses("messages at QoS 0, the oldest of who sent most")
         self._load = Load(settings.max_waiting, time.monotonic())
         self._n_predictions = 0
@@ -163,12 +173,15 @@ class Stream:
                 "named": phone.route.device is not None,
                 "online": phone.online,
                 "activity": phone.activity,
+                "shown": phone.shown,
+                "judged_until": phone.judged_until,
                 "info": phone.info,
                 "problems": phone.problems,
             }
             for device, phone in self._phones.items()
         ]
         return {
+            "time": self._clock.latest if self._clock_is_wrong else time.time(),
             "core": self._recognizer.state(),
             "phones": phones,
             "placements": self._placements.state(),
@@ -181,6 +194,7 @@ class Stream:
         Raises:
             StateError: it belongs to another model or other settings.
         """
+        self._clock.passed(state["time"])
         self._recognizer.restore(state["core"])
         self._placements.restore(state["placements"])
         now = time.monotonic()
@@ -193,9 +207,13 @@ class Stream:
                 route,
                 here_since=now,
                 last_seen=now,
+                last_live=now,
                 online=known["online"],
-                published=now,
+                judged=now,
+                judged_until=known["judged_until"],
                 activity=msgspec.convert(known["activity"], Publication | None),
+                shown=msgspec.convert(known["shown"], Publication | None),
+                published=now,
                 info=msgspec.convert(known["info"], Publication | None),
                 problems=tuple(known["problems"]),
             )
@@ -209,7 +227,8 @@ class Stream:
         counts = self._recognizer.counts
         return (
             f"{self._n_predictions} predictions from {counts['samples']} samples; "
-            f"{self._late.total} repeated or late samples, {counts['gaps']} gaps, "
+            f"{self._late.total} repeated or late samples, {self._unused.total} of no use, "
+            f"{counts['gaps']} gaps, "
             f"{self._rejections}"
         )
 
@@ -227,33 +246,102 @@ class Stream:
                 self._keeper.note(message)
                 if known:
                     continue
+            found = None
             try:
-                readings = self._used(message)
-                if readings:
-                    yield Delivery(readings, epoch + message.received)
+                found = self._route(message.topic)
+                readings = self._used(message, found, epoch)
             except MessageError as error:
-                self._rejections.add(message, error)
+                self._refuse(message, found, error)
+            except Exception as error:  # of ours; it is not to end the other phones
+                self._fail(message.topic, None if found is None else found.device, error)
+            else:
+                if readings is not None:
+                    yield readings
 
-    def _used(self, message: Message) -> Sequence[Readings]:
-        """Return a message's readings; what else it says takes effect.
+    def _used(self, message: Message, found: Route | None, epoch: float) -> Delivery | None:
+        """Return a message's samples, if it has any; what else it says takes effect.
+
+        Args:
+            message: what came.
+            found: what its topic says of it, None if it brings no samples.
+            epoch: epoch seconds of the monotonic clock's 0.
 
         Raises:
             MessageError: nothing of it can be used.
         """
         if message.oversize:
             raise MessageError("size", f"{message.oversize} bytes; at most {MAX_PAYLOAD_BYTES}")
-        found = self._route(message.topic)
         if found is None:
             self._obey(message)
-            return []
+            return None
         readings = [one for one in found.decode(message.payload) if isinstance(one, Readings)]
-        now_s = time.time()
-        for one in readings:
-            _check_clock(one, now_s, self._settings.max_ahead)
-        for one in readings:
-            self._recognizer.admit(one.device)  # and met at once, or it would never be forgotten
-            self._meet(one, found, message)
-        return readings
+        if not readings:
+            return None
+        delivery = Delivery(readings, epoch + message.received)
+        try:
+            self._check_clock(delivery)
+            self._make_room(delivery.device, message.received)
+            self._recognizer.admit(delivery.device)  # and met, or it would never be forgotten
+        except MessageError as error:
+            error.device = delivery.device
+            raise
+        self._meet(delivery, found, message)
+        return delivery
+
+    def _check_clock(self, delivery: Delivery) -> None:
+        """Refuse samples of the future: every true one after them would be late.
+
+        Unless it is this machine's clock that is wrong.
+        """
+        ahead_s = delivery.newest - delivery.received
+        if ahead_s <= self._settings.max_ahead or delivery.readings[0].clock != "epoch":
+            return
+        self._look_at_clock(delivery.received)
+        if not self._clock_is_wrong:
+            raise MessageError("time", f"{ahead_s:.0f} s ahead of this machine's clock")
+
+    def _look_at_clock(self, time_s: float) -> None:
+        """See whether this machine's clock can be right, and say so when that changes."""
+        before, self._clock_is_wrong = self._clock_is_wrong, self._clock.is_wrong(time_s)
+        if self._clock_is_wrong and not before:
+            logger.error(
+                "this machine's clock is wrong: it was later before, at %s; until it is set, "
+                "samples are taken however far ahead of it they are",
+                datetime.fromtimestamp(self._clock.latest, UTC).isoformat(timespec="seconds"),
+            )
+        elif before and not self._clock_is_wrong:
+            logger.info("this machine's clock can be right again")
+
+    def _make_room(self, device: str, now: float) -> None:
+        """Forget the longest silent phone if there is no room for another one."""
+        if device in self._phones or len(self._phones) < self._settings.max_devices:
+            return
+        for other, phone in self._phones.items():
+            if now - phone.last_seen < self._settings.offline_after:
+                return
+            if not phone.online:
+                self._forget([other])
+                return
+
+    def _refuse(self, message: Message, found: Route | None, error: MessageError) -> None:
+        """Count and log a message that cannot be used, and let its phone's owner know."""
+        self._rejections.add(message, error)
+        device = error.device or (None if found is None else found.device)
+        if device is None or found is None or not is_device(device):
+            return
+        if self._refusals.add(
+            device, error, topic=found.topic, format=found.format.name, now=message.received
+        ):
+            phone = self._phones.get(device)
+            if phone is not None:
+                phone.info_due = 0.0
+
+    def _fail(self, topic: str, device: str | None, error: Exception) -> None:
+        """Go on without what could not be worked through, by a mistake of ours."""
+        self._failures.add(topic, error)
+        phone = None if device is None else self._phones.get(device)
+        if phone is not None:
+            phone.has_failed, phone.info_due = True, 0.0
 
     def _obey(self, message: Message) -> None:
         """Let a message take effect that brings no samples.
@@ -269,23 +357,34 @@ class Stream:
                 for device in self._phones:
                     self._announce(device)
 
-    def _meet(self, reading: Readings, found: Route, message: Message) -> None:
+    def _meet(self, delivery: Delivery, found: Route, message: Message) -> None:
         """Note that a phone has sent something."""
-        device = reading.device
+        device = delivery.device
         phone = self._phones.get(device)
         if phone is None:
             phone = self._phones[device] = Phone(found, message.received, message.received)
             logger.info("%s: here, %s on %s", device, found.format.name, message.topic)
             self._placements.meet(device)
             self._place(device)
+        else:
+            self._phones.move_to_end(device)
+        phone.route, phone.last_seen = found, message.received
+        for reading in delivery.readings:
+            if reading.convention is not None:
+                if self._placements.prove(device, reading.convention):
+                    self._place(device)
+        is_live = self._recognizer.age_s(delivery) <= self._settings.max_behind
+        if is_live != phone.is_live:
+            phone.is_live, phone.info_due = is_live, 0.0
+            self._to_show.add(device)
+        if not is_live:
+            return
+        phone.last_live = message.received
+        if not phone.online:
+            phone.online, phone.judged = True, message.received
+            self._results.append(results.availability(device, online=True))
             if self._settings.home_assistant:
                 self._announce(device)
-        phone.route, phone.last_seen = found, message.received
-        if reading.convention is not None and self._placements.prove(device, reading.convention):
-            self._place(device)
-        if not phone.online:
-            phone.online = True
-            self._results.append(results.availability(device, online=True))
 
     def _calibrate(self, device: str, message: Message) -> None:
         rotation = decode_calibration(message.payload)
@@ -319,26 +418,53 @@ class Stream:
 
     def _gather(self, recognised: Recognised) -> None:
         """Put what was recognised into messages."""
+        now, time_s = time.monotonic(), time.time()
+        for device, error in recognised.failures:
+            self._fail(self._phones[device].route.topic, device, error)
         self._late.add(
-            {device: lost.late + lost.repeated for device, lost in recognised.dropped.items()},
-            time.monotonic(),
+            {
+                device: lost.late + lost.repeated
+                for device, lost in recognised.dropped.items()
+                if lost.late or lost.repeated
+            },
+            now,
+        )
+        self._unused.add(
+            {device: lost.unused for device, lost in recognised.dropped.items() if lost.unused}, now
         )
         self._results += results.predictions(recognised.predictions, self._classifier)
         self._n_predictions += len(recognised.predictions)
+        for prediction in recognised.predictions:
+            if not prediction.settling:
+                phone = self._phones[prediction.device]
+                phone.judged, phone.judged_until = now, prediction.end
+                if phone.shown is not phone.activity:
+                    self._to_show.add(prediction.device)
         for device, change in recognised.changes:
-            logger.info("%s: %s (%.2f)", device, change.activity, change.probability)
-            self._tell_activity(device, results.activity(device, change))
+            phone = self._phones[device]
+            phone.activity = results.activity(device, change)
+            if phone.is_live and time_s - change.since <= self._settings.max_behind:
+                logger.info("%s: %s (%.2f)", device, change.activity, change.probability)
+                self._show(phone, phone.activity)
+            else:
+                self._to_show.add(device)
         self._results += [results.episode(device, one) for device, one in recognised.episodes]
         for device, problems in recognised.problems:
             phone = self._phones[device]
             for problem in set(problems) - set(phone.problems):
                 logger.warning("%s: %s: %s", device, problem, WARNINGS[problem])
             phone.problems, phone.info_due = problems, 0.0
+        for device in self._to_show:
+            known = self._phones.get(device)
+            if known is not None and known.is_live and known.activity is not None:
+                if known.shown != known.activity:
+                    self._show(known, known.activity)
+        self._to_show.clear()
 
-    def _tell_activity(self, device: str, publication: Publication) -> None:
-        self._results.append(publication)
-        phone = self._phones[device]
-        phone.published, phone.activity = time.monotonic(), publication
+    def _show(self, phone: Phone, activity: Publication) -> None:
+        """Publish what a phone does now."""
+        self._results.append(activity)
+        phone.published, phone.shown = time.monotonic(), activity
 
     def _keep_house(self, now: float) -> None:
         """Publish heartbeats and infos, log drops, see which phones have fallen silent.
@@ -358,29 +484,67 @@ class Stream:
             waiting=self._by_route(self._connection.oldest_waiting()),
         )
         spoken = self._by_route(dict.fromkeys(dropped, now))
+        self._look_at_clock(time.time())
         silent, forgotten = [], []
         for device, phone in self._phones.items():
-            phone.last_seen = max(phone.last_seen, spoken.get(phone.route.topic, 0.0))
-            silence = self._silence.seconds(phone.route.topic, phone.last_seen)
-            if phone.online and silence > self._settings.offline_after:
-                silent.append(device)
-            if silence > self._settings.forget_after:
+            topic = phone.route.topic
+            phone.last_seen = max(phone.last_seen, spoken.get(topic, 0.0))
+            if self._silence.seconds(topic, phone.last_seen) > self._settings.forget_after:
                 forgotten.append(device)
-            if not phone.online:
-                continue
-            if phone.activity is not None and now - phone.published >= self._settings.heartbeat:
-                self._tell_activity(device, phone.activity)
-            if now >= phone.info_due:
+            if phone.online:
+                last_live = max(phone.last_live, spoken.get(topic, 0.0))
+                if self._silence.seconds(topic, last_live) > self._settings.offline_after:
+                    silent.append(device)
+                else:
+                    self._keep_showing(device, phone, now)
+            if now >= phone.info_due and now - phone.last_seen <= INFO_S:
                 self._tell_info(device, phone, now)
         self._gather(self._recognizer.finish(silent))
         for device in silent:
-            self._phones[device].online = False
+            self._phones[device].online = self._phones[device].is_live = False
             self._results.append(results.availability(device, online=False))
-        self._recognizer.forget(forgotten)
-        for device in forgotten:
-            del self._phones[device]
-            self._placements.forget(device)
+        self._forget(forgotten)
+        self._tell_refusals(now)
         self._publish()
+
+    def _keep_showing(self, device: str, phone: Phone, now: float) -> None:
+        """Publish again what a phone that is online does, or that it is not known any more."""
+        if phone.shown is not None and now - phone.published >= self._settings.heartbeat:
+            self._show(phone, phone.shown)
+        if now - phone.judged > UNKNOWN_AFTER_S and phone.is_live:
+            since = phone.judged_until or time.time() - (now - phone.judged)
+            unknown = results.unknown(device, since)
+            if phone.shown != unknown:
+                logger.info("%s: unknown, for want of windows", device)
+                self._show(phone, unknown)
+                phone.info_due = 0.0
+
+    def _forget(self, devices: Sequence[str]) -> None:
+        """Forget phones, and clear what is retained of them."""
+        if not devices:
+            return
+        self._gather(self._recognizer.finish(devices))
+        self._recognizer.forget(devices)
+        for device in devices:
+            phone = self._phones.pop(device)
+            self._placements.forget(device)
+            self._results += results.cleared(
+                device, activity=phone.shown is not None, info=phone.info is not None
+            )
+            if self._settings.home_assistant:
+                self._results.append(Publication(*homeassistant.removal(device), retain=True))
+
+    def _tell_refusals(self, now: float) -> None:
+        """Tell the owners of phones that are not here why nothing of their messages is used."""
+        for device, refused in self._refusals.news():
+            if device not in self._phones:
+                self._results.append(info.of_refused(device, refused))
+        for device in self._refusals.expire(now):
+            phone = self._phones.get(device)
+            if phone is None:
+                self._results += results.cleared(device, activity=False, info=True)[1:]
+            else:
+                phone.info_due = 0.0
 
     def _by_route(self, times_s: Mapping[str, float]) -> dict[str, float]:
         """Return the earliest of each topic's times by `Route.topic`, as phones are known by it."""
@@ -425,41 +589,39 @@ class Stream:
 
     def _tell_info(self, device: str, phone: Phone, now: float) -> None:
         """Tell what is known of a phone, if it is news."""
-        placement = self._placements.of(device)
-        rates_hz = self._recognizer.rates_hz(device)
+        recognizer = self._recognizer
+        rates_hz = recognizer.rates_hz(device)
         settled = now - phone.here_since >= SURVEY_S  # before, a sensor may be yet to come
-        lacks = self._recognizer.lacks(device) if settled else []
-        problems = [*phone.problems, *(f"no-{sensor.replace('_', '-')}" for sensor in lacks)]
-        payload = msgspec.json.encode(
-            {
-                "device": device,
-                "topic": phone.route.topic,
-                "format": phone.route.format.name,
-                "convention": placement.convention,
-                "convention_by": placement.convention_by,
-                "frame": placement.frame,
-                "rates_hz": {sensor: round(rate) for sensor, rate in sorted(rates_hz.items())},
-                "warnings": problems,
-                "advice": [WARNINGS.get(problem, MISSING) for problem in problems],
-            }
+        lacks = recognizer.lacks(device) if settled else []
+        problems = list(recognizer.problems(device))
+        if phone.last_seen > phone.last_live:
+            problems.append("old-samples")
+        if phone.has_failed:
+            problems.append("fault")
+        refused = self._refusals.of(device)
+        if not (problems or lacks or refused) and now - phone.judged > UNKNOWN_AFTER_S:
+            problems.append("gaps")
+        told = info.publication(
+            device,
+            topic=phone.route.topic,
+            format=phone.route.format.name,
+            placement=self._placements.of(device),
+            rates_hz=rates_hz,
+            clocks_apart_s=recognizer.clocks_apart_s(device),
+            problems=problems,
+            lacks=lacks,
+            refused=refused,
         )
-        info = Publication(f"har/{device}/info", payload, retain=True)
-        if info != phone.info:
-            phone.info = info
-            self._results.append(info)
-        phone.info_due = now + (INFO_S if rates_hz else HOUSEKEEPING_S)
+        if told != phone.info:
+            phone.info = told
+            self._results.append(told)
+        is_well = rates_hz and not (problems or lacks or refused)
+        phone.info_due = now + (INFO_S if is_well else HOUSEKEEPING_S)
 
 
 def _sample_route(subscriptions: Sequence[Subscription], topic: str) -> Route | None:
     """Return what a topic says of a message, None if it brings no samples."""
     return None if CALIBRATION.fullmatch(topic) else route(subscriptions, topic)
-
-
-def _check_clock(reading: Readings, now_s: float, most_ahead_s: float) -> None:
-    """Refuse samples of the future: every true one after them would be late."""
-    ahead_s = reading.times[reading.times.argmax()] - now_s  # a third of what max() takes
-    if ahead_s > most_ahead_s and reading.clock == "epoch":
-        raise MessageError("time", f"{ahead_s:.0f} s ahead of this machine's clock")
 
 
 def list_formats() -> None:

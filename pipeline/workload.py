@@ -99,6 +99,32 @@ class Losses:
         self._next_log = now + LOG_INTERVAL_S
 
 
+class Failures:
+    """What could not be worked through by a mistake of ours, by where it happened."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.total = 0
+        self._logged: set[str] = set()
+
+    def add(self, topic: str, error: Exception) -> None:
+        """Count a failure; log the first of its kind with a traceback, for it is to be mended."""
+        self.total += 1
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = "" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        kind = f"{type(error).__name__} at {where}"
+        if kind in self._logged:
+            return
+        self._logged.add(kind)
+        logger.error(
+            "har-stream failed on what came on %.100r and goes on without it; please report this",
+            topic,
+            exc_info=error,
+        )
+
+
 class Rejections:
     """Messages that could not be used, by reason."""
 

@@ -106,6 +106,14 @@ def _read(message: _Message, device: str | None) -> list[Readings | Label]:
     if device is None:
         raise MessageError("device", "has no deviceId, and the topic names no device")
     check_device(device)
+    try:
+        return _read_payload(message, device)
+    except MessageError as error:
+        error.device = device
+        raise
+
+
+def _read_payload(message: _Message, device: str) -> list[Readings | Label]:
     groups = _by_sensor(message.payload)
     annotations = groups.pop(_ANNOTATION, [])
     found: dict[Sensor, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
