@@ -43,8 +43,10 @@ DELIVERY_TIMEOUT_S: Final = 5.0
 HOUSEKEEPING_S: Final = 1.0
 SURVEY_S: Final = 3.0
 """So long after its first message it is clear what a phone sends."""
+NEW_S: Final = 30.0
+"""So long after its first message all that is known of a phone is looked at every second."""
 INFO_S: Final = 30.0
-"""What is known of a phone is looked at this often."""
+"""And later, if all is well, this often."""
 LOAD_TOPIC: Final = "har/load"
 MOST_UNCONFIRMED: Final = 20_000
 """While the broker has not confirmed so many results, no more are made."""
@@ -81,6 +83,8 @@ class Phone:
     """What was published of that last"""
     published: float = 0.0
     """When"""
+    unknown: Publication | None = None
+    """What was published last when windows failed to come"""
     info: Publication | None = None
     """What was published of it last"""
     info_due: float = 0.0
@@ -456,9 +460,10 @@ class Stream:
             phone.problems, phone.info_due = problems, 0.0
         for device in self._to_show:
             known = self._phones.get(device)
-            if known is not None and known.is_live and known.activity is not None:
-                if known.shown != known.activity:
-                    self._show(known, known.activity)
+            if known is None or known.activity is None or known.shown == known.activity:
+                continue
+            if known.is_live and time_s - known.judged_until <= self._settings.max_behind:
+                self._show(known, known.activity)
         self._to_show.clear()
 
     def _show(self, phone: Phone, activity: Publication) -> None:
@@ -511,13 +516,14 @@ class Stream:
         """Publish again what a phone that is online does, or that it is not known any more."""
         if phone.shown is not None and now - phone.published >= self._settings.heartbeat:
             self._show(phone, phone.shown)
-        if now - phone.judged > UNKNOWN_AFTER_S and phone.is_live:
+        if now - phone.judged <= UNKNOWN_AFTER_S or not phone.is_live:
+            return
+        if phone.unknown is None or phone.shown is not phone.unknown:
             since = phone.judged_until or time.time() - (now - phone.judged)
-            unknown = results.unknown(device, since)
-            if phone.shown != unknown:
-                logger.info("%s: unknown, for want of windows", device)
-                self._show(phone, unknown)
-                phone.info_due = 0.0
+            phone.unknown = results.unknown(device, since)
+            logger.info("%s: unknown, for want of windows", device)
+            self._show(phone, phone.unknown)
+            phone.info_due = 0.0
 
     def _forget(self, devices: Sequence[str]) -> None:
         """Forget phones, and clear what is retained of them."""
@@ -616,7 +622,8 @@ class Stream:
             phone.info = told
             self._results.append(told)
         is_well = rates_hz and not (problems or lacks or refused)
-        phone.info_due = now + (INFO_S if is_well else HOUSEKEEPING_S)
+        is_known = is_well and now - phone.here_since > NEW_S
+        phone.info_due = now + (INFO_S if is_known else HOUSEKEEPING_S)
 
 
 def _sample_route(subscriptions: Sequence[Subscription], topic: str) -> Route | None:

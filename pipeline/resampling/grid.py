@@ -389,7 +389,7 @@ class Grid:
         new = source.push(times, readings.values)
         if np.isfinite(self._set_back_from) and source.newest - expected > MAX_GAP_S:
             if source.newest > self._set_back_from:  # the time from before goes on: it was not
-                self._set_back_after_s = min(2 * self._set_back_after_s, LONGEST_SET_BACK_S)
+                self._set_back_after_s = min(4 * self._set_back_after_s, LONGEST_SET_BACK_S)
                 self._set_back_from = np.nan
         # Late samples at the beginning of a message that goes on lie between some that had come.
         self._count_late(new, mixed=0 < new.late < len(times) and source.newest > expected)
@@ -466,6 +466,7 @@ class Grid:
         """Let troubles wear off with samples that are newer than all before."""
         if seconds <= 0:
             return
+        seconds = min(seconds, STALL_S)  # a jump is no time that has passed
         self._calm_s += seconds
         self._late.wear_off(seconds)
         self._mixed.wear_off(seconds)

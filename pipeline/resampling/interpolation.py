@@ -15,6 +15,9 @@ _PASS_HZ: Final = 16.0
 _STOP_HZ: Final = 34.0  # what lies above would fold to below _PASS_HZ
 _STOP_DB: Final = 40.0
 
+_LONGEST_CUBIC_S: Final = 0.1
+"""A longer pause between two samples is bridged by a line: what a cubic makes of it is invented."""
+
 _OVERSHOOT: Final = 0.25
 """How far a cubic may leave the range of its four samples, in widths of that range. With samples
 evenly spaced it never does by more than 1/8; with two almost at one time it could by any factor."""
@@ -49,6 +52,7 @@ def interpolate(
         usable = nodes >= 0
         nodes = np.maximum(nodes, 0)
         node_times = times[nodes]
+        usable[:, [0, 3]] &= (node_times[:, 2] - node_times[:, 1] <= _LONGEST_CUBIC_S)[:, None]
         weights = usable.astype(np.float64)
         for j in range(4):
             for k in range(4):
