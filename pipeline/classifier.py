@@ -1,12 +1,18 @@
 """The model file: its card, and the classification of windows.
 
 The only file that knows onnxruntime. A model is one ONNX file with its card inside; a file whose
-card is missing or does not fit this pipeline is refused here, with the reason.
+card is missing or does not fit this pipeline is refused here, with the reason. So is one that does
+not come to an end, and on demand one whose answers are no probabilities.
 """
 
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -23,11 +29,22 @@ from pipeline.signals import (
     Orientation,
 )
 
+logger = logging.getLogger(__name__)
+
 CARD_KEY: Final = "har_model_card"
 """Name of the entry in the ONNX file's metadata that holds the card as JSON."""
 
 INPUT_NAME: Final = "window"
 OUTPUT_NAME: Final = "probabilities"
+
+LONGEST_S: Final = 10.0
+"""In which a model is loaded, and classifies one batch: usual are some hundredths of a second"""
+_END_S: Final = 1.0
+"""In which onnxruntime stops between two operations of a model, once it is told to"""
+SUM_TOLERANCE: Final = 1e-3
+"""By which the probabilities of a window may differ from 1 together, or from 0 or 1 alone"""
+
+T = TypeVar("T")
 
 
 class ModelError(Exception):
@@ -91,17 +108,20 @@ def find_model(name_or_path: str) -> Path:
 class Classifier:
     """A loaded model: windows in, probabilities out."""
 
-    def __init__(self, path: Path, *, threads: int = 1, batch_size: int = 64) -> None:
+    def __init__(
+        self, path: Path, *, threads: int = 1, batch_size: int = 64, longest_s: float = LONGEST_S
+    ) -> None:
         """Load the model file ``path``.
 
         Args:
             path: an ONNX file with a model card.
             threads: threads within one onnxruntime call.
             batch_size: most windows in one onnxruntime call.
+            longest_s: seconds in which it is to be loaded, and to classify a batch.
 
         Raises:
             ModelError: the file is missing, no ONNX, without a card, of another shape, or fails
-                on a batch of windows.
+                on a batch of windows, or takes too long for it.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -110,20 +130,36 @@ class Classifier:
         # Else a plan is kept for every size of batch that ever was: 17 MB with an LSTM, no faster.
         options.enable_mem_pattern = False
         try:
-            self._ort = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+            self._ort = _within(
+                longest_s,
+                lambda _: onnxruntime.InferenceSession(
+                    str(path), options, providers=["CPUExecutionProvider"]
+                ),
             )
         except _LOAD_ERRORS as error:
             raise ModelError(f"{path}: cannot be loaded as an ONNX model: {error}") from error
+        except TimeoutError:
+            raise ModelError(f"{path}: is not loaded after {longest_s:g} s") from None
         metadata = self._ort.get_modelmeta().custom_metadata_map
         self.card = _read_card(path, metadata)
         _check_graph(path, self._ort, self.card)
+        self._path = path
         self.batch_size = batch_size
-        try:
-            # A full batch takes the memory that the model needs now, not when the crowd comes.
-            self.classify(np.zeros((batch_size, WINDOW_LENGTH, len(CHANNELS)), np.float32))
-        except _RUN_ERRORS as error:
-            raise ModelError(f"{path}: cannot classify {batch_size} windows: {error}") from error
+        self.n_unanswered = 0
+        """Windows for which the model gave something else than numbers"""
+        # A full batch takes the memory that the model needs now, not when the crowd comes.
+        for n_windows in sorted({1, batch_size}):
+            windows = np.zeros((n_windows, WINDOW_LENGTH, len(CHANNELS)), np.float32)
+            try:
+                _within(longest_s, partial(self._run, windows))
+            except _RUN_ERRORS as error:
+                raise ModelError(f"{path}: cannot classify {n_windows} windows: {error}") from error
+            except TimeoutError:
+                raise ModelError(
+                    f"{path}: has not classified {n_windows} windows after {longest_s:g} s: does "
+                    "its graph come to an end?"
+                    + (" If it is only slow: a smaller --batch-size" if n_windows > 1 else "")
+                ) from None
 
     @property
     def activities(self) -> tuple[str, ...]:
@@ -138,15 +174,105 @@ class Classifier:
     def classify(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probabilities ``(n_windows, n_activities)`` of each window's activity.
 
-        ``windows`` has the shape ``(n_windows, 128, 9)``, in g and rad/s.
+        ``windows`` has the shape ``(n_windows, 128, 9)``, in g and rad/s. If the model gives
+        something else than numbers for a window, its probabilities are NaN.
         """
         if len(windows) == 0:
             return np.empty((0, len(self.activities)), np.float32)
+        probabilities = self._classify(windows)
+        unanswered = ~np.isfinite(probabilities).all(axis=1)
+        if unanswered.any():
+            probabilities[unanswered] = np.nan
+            n = int(unanswered.sum())
+            self.n_unanswered += n
+            logger.warning(
+                "the model gives no numbers for %d windows, %d so far; they have no prediction",
+                n,
+                self.n_unanswered,
+            )
+        return probabilities
+
+    def check_answers(self) -> None:
+        """See that the model gives probabilities, for ordinary windows and for extreme ones.
+
+        Raises:
+            ModelError: it gives something else.
+        """
+        probabilities = self._classify(_trial_windows())
+        for what, wrong in (
+            ("are not numbers", ~np.isfinite(probabilities)),
+            ("are negative", probabilities < -SUM_TOLERANCE),
+            ("are more than 1", probabilities > 1 + SUM_TOLERANCE),
+            ("do not add up to 1", np.abs(probabilities.sum(axis=1) - 1) > SUM_TOLERANCE),
+        ):
+            if wrong.any():
+                raise ModelError(
+                    f"{self._path}: its probabilities {what}, such as "
+                    f"{np.round(probabilities[np.argwhere(wrong)[0, 0]], 3).tolist()}; "
+                    "make the file with har-train"
+                )
+
+    def _classify(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the model gives, whatever that is."""
         batches = [
-            self._ort.run([OUTPUT_NAME], {INPUT_NAME: windows[first : first + self.batch_size]})[0]
+            self._run(windows[first : first + self.batch_size])
             for first in range(0, len(windows), self.batch_size)
         ]
         return np.concatenate(batches)
+
+    def _run(
+        self, windows: NDArray[np.float32], options: onnxruntime.RunOptions | None = None
+    ) -> NDArray[np.float32]:
+        probabilities: NDArray[np.float32] = self._ort.run(
+            [OUTPUT_NAME], {INPUT_NAME: windows}, options
+        )[0]
+        return probabilities
+
+
+def _within(longest_s: float, work: Callable[[onnxruntime.RunOptions], T]) -> T:
+    """Return the result of work that is done elsewhere, lest it be waited for in vain.
+
+    Raises:
+        TimeoutError: there is none after ``longest_s`` seconds. It is told to stop; else it goes on
+            until the program ends.
+    """
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = 4  # what goes wrong is the caller's to tell
+    result: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(work(options))
+        except Exception as error:  # whatever it is, it is the caller's
+            result.set_exception(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(longest_s)
+    if thread.is_alive():
+        options.terminate = True
+        thread.join(_END_S)
+        raise TimeoutError
+    return result.result()
+
+
+def _trial_windows() -> NDArray[np.float32]:
+    """Return windows ``(n, 128, 9)`` as phones may send them, up to 40 g and 40 rad/s."""
+    rng = np.random.default_rng(0)
+    shaken = rng.normal(size=(4, WINDOW_LENGTH, len(CHANNELS)))
+    steps = np.where(np.arange(WINDOW_LENGTH) % 2, 1.0, -1.0)[:, np.newaxis]
+    gravity = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1.0])
+    windows = [
+        np.zeros((WINDOW_LENGTH, len(CHANNELS))),
+        *(np.full((WINDOW_LENGTH, len(CHANNELS)), value) for value in (-40.0, 40.0)),
+        *(size * steps * np.ones(len(CHANNELS)) for size in (1e-6, 1.0, 40.0)),
+        np.tile(gravity, (WINDOW_LENGTH, 1)),
+        *(
+            gravity + size * window
+            for size, window in zip((0.01, 0.3, 3.0, 20.0), shaken, strict=True)
+        ),
+    ]
+    return np.stack(windows).astype(np.float32)
 
 
 _LOAD_ERRORS: Final = (

@@ -547,12 +547,15 @@ class Recognizer:
             windows = self._baseline.turn(slots, windows, walking)
             told = windows[settled]
         probabilities = self._classifier.classify(windows)
-        seen = self._decider.look(told, probabilities[settled])
+        unanswered = np.isnan(probabilities[:, 0])
+        known = np.where(unanswered[:, np.newaxis], 0.0, probabilities)
+        seen = self._decider.look(told, known[settled])
 
         done = said = 0
         for cut in cuts:
             self._plausibility.reset(cut.changed)
             predictions += self._predictions(cut, probabilities[done : done + len(cut.slots)])
+            doubted = unanswered[done : done + len(cut.slots)]
             done += len(cut.slots)
             episodes += self._named(self._decider.interrupt(cut.interrupted))
             settled_here = ~cut.settling
@@ -567,7 +570,7 @@ class Recognizer:
                 slots,
                 starts,
                 seen.between(said, until),
-                np.asarray(found[settled_here][:, _DOUBTS].any(axis=1)),
+                np.asarray((found[:, _DOUBTS].any(axis=1) | doubted)[settled_here]),
             )
             # What is known of its samples now is told when the tick is over.
             found[:, _OF_TROUBLES] = self._phones.problems[cut.slots, _OF_TROUBLES]
@@ -679,15 +682,17 @@ class Recognizer:
         ends = windows.starts + (WINDOW_LENGTH - 1) / SAMPLING_RATE_HZ
         return [
             Prediction(self._names[slot], start, end, label, probability, settling)
-            for slot, start, end, label, probability, settling in zip(
+            for slot, start, end, label, probability, settling, unanswered in zip(
                 windows.slots.tolist(),
                 windows.starts.tolist(),
                 ends.tolist(),
                 probabilities.argmax(axis=1).tolist(),
                 probabilities,
                 windows.settling.tolist(),
+                np.isnan(probabilities[:, 0]).tolist(),
                 strict=True,
             )
+            if not unanswered
         ]
 
     def _named(self, decided: Iterable[D]) -> list[tuple[str, D]]:

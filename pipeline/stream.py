@@ -651,6 +651,7 @@ def main() -> None:
         classifier = Classifier(
             find_model(settings.model), threads=settings.threads, batch_size=settings.batch_size
         )
+        classifier.check_answers()
         if settings.baseline and classifier.orientation == "any":
             raise ModelError(
                 f"--baseline tells a model for upright phones how upright they are: "

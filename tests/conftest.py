@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
@@ -24,6 +24,9 @@ from pipeline.classifier import CARD_KEY, ModelCard
 from pipeline.recordings import uci_har
 from pipeline.settings import CommandSettings, from_command_line
 from pipeline.signals import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
 
 ROOT: Final = Path(__file__).parent.parent
 HOST: Final = "127.0.0.1"
@@ -91,10 +94,13 @@ def write_tiny_model(
     shape: tuple[int, int] = (WINDOW_LENGTH, len(CHANNELS)),
     n_activities: int = len(ACTIVITIES),
     batch: int | str = "batch",
+    answer: str = "Softmax",
 ) -> Path:
     """Write a model that looks at each channel's mean and mean deviation from zero.
 
     Its weights are arbitrary, but of a size that lets several activities win on real windows.
+    ``answer`` names what it makes of the weighted sums: an ONNX operation; ``some NaN``, which is
+    the softmax but where the last channel's mean is about 0.5; or ``endless``.
     """
     from onnx import TensorProto, helper, numpy_helper, save
 
@@ -108,19 +114,66 @@ def write_tiny_model(
             helper.make_node("ReduceMean", ["size", "axis"], ["mean_size"], keepdims=0),
             helper.make_node("Concat", ["mean", "mean_size"], ["features"], axis=1),
             helper.make_node("MatMul", ["features", "weights"], ["logits"]),
-            helper.make_node("Softmax", ["logits"], [output_name]),
+            *_answer_nodes(answer, output_name),
         ],
         "tiny",
         [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, [batch, *shape])],
         [helper.make_tensor_value_info(output_name, TensorProto.FLOAT, [batch, n_activities])],
-        [numpy_helper.from_array(weights, "weights"), axis],
-    )
+        [
+            numpy_helper.from_array(weights, "weights"),
+            axis,
+            *(
+                numpy_helper.from_array(np.array(value), name)
+                for name, value in {
+                    "true": True, "most": 2**62, "last": [shape[1] - 1], "end": [shape[1]],
+                    "half": np.float32(0.5), "near": np.float32(0.01), "zero": np.float32(0),
+                }.items()
+            ),
+        ],
+    )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     if card is not None:
         text = card if isinstance(card, str) else msgspec.json.encode(card).decode()
         helper.set_model_props(model, {CARD_KEY: text})
     save(model, str(path))
     return path
+
+
+def _answer_nodes(answer: str, output_name: str) -> "list[NodeProto]":
+    """Return the nodes from ``logits`` to the output of `write_tiny_model`."""
+    from onnx import TensorProto, helper
+
+    make = helper.make_node
+    if answer == "some NaN":
+        return [
+            make("Slice", ["mean", "last", "end", "axis"], ["z"]),
+            make("Sub", ["z", "half"], ["distance"]),
+            make("Abs", ["distance"], ["size_of_it"]),
+            make("Sub", ["size_of_it", "near"], ["beyond"]),
+            make("Sqrt", ["beyond"], ["root"]),  # NaN nearby
+            make("Mul", ["root", "zero"], ["nothing"]),
+            make("Softmax", ["logits"], ["probable"]),
+            make("Add", ["probable", "nothing"], [output_name]),
+        ]
+    if answer == "endless":
+        body = helper.make_graph(
+            [
+                make("Identity", ["go_on"], ["still_go_on"]),
+                make("Softmax", ["before"], ["after"]),
+            ],
+            "body",
+            [
+                helper.make_tensor_value_info("number", TensorProto.INT64, []),
+                helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+                helper.make_tensor_value_info("before", TensorProto.FLOAT, None),
+            ],
+            [
+                helper.make_tensor_value_info("still_go_on", TensorProto.BOOL, []),
+                helper.make_tensor_value_info("after", TensorProto.FLOAT, None),
+            ],
+        )
+        return [make("Loop", ["most", "true", "logits"], [output_name], body=body)]
+    return [make(answer, ["logits"], [output_name])]
 
 
 @pytest.fixture(scope="session")

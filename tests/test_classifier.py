@@ -175,3 +175,56 @@ def test_a_graph_for_one_window(make_model: MakeModel, make_card: MakeCard, tmp_
     with pytest.raises(ModelError, match=r"single\.onnx: cannot classify 64 windows: "):
         Classifier(path)
     assert len(Classifier(path, batch_size=1).classify(windows(3))) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("Sqrt", "its probabilities are not numbers, such as .*nan"),
+        ("Exp", "its probabilities are not numbers, such as .*inf"),  # infinite
+        ("Identity", "its probabilities are negative, such as .*-"),
+        ("Softplus", "its probabilities are more than 1"),
+        ("Sigmoid", "its probabilities do not add up to 1"),
+    ],
+)
+def test_answers_that_are_no_probabilities(
+    make_model: MakeModel, make_card: MakeCard, tmp_path: Path, answer: str, said: str
+) -> None:
+    """A model that gives them for any window that phones may send is refused, with an example."""
+    path = make_model(tmp_path / "odd.onnx", card=make_card(), answer=answer)
+    with pytest.raises(ModelError, match=rf"odd\.onnx: {said}"):
+        Classifier(path).check_answers()
+
+
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
+def test_shipped_models_answer_extremes(name: str) -> None:
+    """The shipped models give probabilities for whatever a phone may send."""
+    if not find_model(name).is_file():
+        pytest.skip(f"{name}.onnx has not been made yet")
+    Classifier(find_model(name)).check_answers()
+
+
+def test_a_graph_without_end(make_model: MakeModel, make_card: MakeCard, tmp_path: Path) -> None:
+    """A model that does not come to an end is refused after a while."""
+    path = make_model(tmp_path / "endless.onnx", card=make_card(), answer="endless")
+    with pytest.raises(ModelError, match=r"endless\.onnx: has not classified 1 windows after 0\.2"):
+        Classifier(path, longest_s=0.2)
+
+
+def test_windows_without_an_answer(
+    make_model: MakeModel,
+    make_card: MakeCard,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What gives no numbers for some windows gives NaN for them alone; they are counted, told."""
+    path = make_model(tmp_path / "some.onnx", card=make_card(), answer="some NaN")
+    classifier = Classifier(path)
+    classifier.check_answers()
+    some = windows(5)
+    some[[1, 3], :, 8] = 0.5
+    probabilities = classifier.classify(some)
+    assert [False, True, False, True, False] == np.isnan(probabilities).all(axis=1).tolist()
+    np.testing.assert_allclose(probabilities[[0, 2, 4]].sum(axis=1), 1.0, rtol=0, atol=1e-6)
+    assert 2 == classifier.n_unanswered
+    assert "the model gives no numbers for 2 windows, 2 so far" in caplog.text

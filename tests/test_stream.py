@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     Start = Callable[..., Running]
     Run = Callable[..., CompletedProcess[str]]
+    Make = Callable[..., Path]
+    MakeCard = Callable[..., dict[str, object]]
 
 TIMEOUT_S = 20.0
 EPOCH = 1698501144.4
@@ -566,6 +568,41 @@ def test_a_broken_model(run_command: "Run", tmp_path: "Path") -> None:
     assert result.returncode == 1
     assert result.stderr.startswith("har-stream: broken.onnx: cannot be loaded as an ONNX model")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_model_that_gives_no_probabilities(
+    run_command: "Run", make_model: "Make", make_card: "MakeCard", tmp_path: "Path"
+) -> None:
+    """It is refused at the start, with what it gives."""
+    path = make_model(tmp_path / "odd.onnx", card=make_card(), answer="Sqrt")
+    result = run_command("har-stream", "--broker", "localhost", "--model", str(path))
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"har-stream: {path}: its probabilities are not numbers")
+
+
+def test_a_window_without_an_answer(
+    phone: Phone,
+    broker: "Broker",
+    start_command: "Start",
+    make_model: "Make",
+    make_card: "MakeCard",
+    tmp_path: "Path",
+) -> None:
+    """Where the model gives no numbers there is no prediction, and the activity is unknown."""
+    path = make_model(tmp_path / "some.onnx", card=make_card(), answer="some NaN")
+    running = start_command("har-stream", *broker.flags, "--model", str(path))
+    broker.await_har_stream()
+    rows = prepared_rows(128 + 12 * 64)
+    rows[:, 8] = np.where(np.arange(len(rows)) < 192, rows[:, 8], 0.5)
+    phone.send(rows)
+    starts = [round((one["start"] - EPOCH) * 50) for one in phone.predictions(3)]
+    assert [0, 64, 128] == starts
+    activity = ""
+    while activity != "unknown":
+        activity = json.loads(phone.await_message(f"har/{phone.device}/activity")[0])["activity"]
+    assert 0 == running.end()
+    phone.await_message("har/status", b"offline")
+    assert 3 == sum(topic.endswith("/prediction") for topic, _, _ in phone.seen)
 
 
 def test_a_baseline_for_any_phone_is_refused(run_command: "Run") -> None:

@@ -78,6 +78,8 @@ def run(settings: EvaluateSettings) -> None:
         SettingError: a model tells other activities than the data set or the others.
     """
     classifiers = [Classifier(find_model(name)) for name in settings.models or SHIPPED_MODELS]
+    for classifier in classifiers:
+        classifier.check_answers()
     data = uci_har.load(settings.data)
     commit = source_commit()
     print(
