@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 from typing import Final
 from uuid import uuid4
@@ -32,9 +33,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 from pipeline import tls
 from pipeline.inbox import Inbox
 from pipeline.packets import (
+    MARK_NAME,
     Answer,
     Confirmation,
     MalformedPacketError,
+    Marked,
     Message,
     Outbox,
     Publication,
@@ -114,6 +117,7 @@ class _Client(Client):
         connection: "Connection",
         room: threading.Event,
         most_bytes: int,
+        marked_topic: str | None,
     ) -> None:
         """Prepare a client.
 
@@ -123,19 +127,22 @@ class _Client(Client):
             connection: is called on the network thread.
             room: nothing is read while it is not set.
             most_bytes: of a message; larger ones are passed over.
+            marked_topic: whose messages are looked at for their marks alone.
         """
         super().__init__(CallbackAPIVersion.VERSION2, client_id, protocol=protocol)
         self._v5 = protocol == MQTTProtocolVersion.MQTTv5
         self._connection = connection
         self._room = room
-        self._most_bytes = most_bytes
-        self._splitter = Splitter(v5=self._v5, most_bytes=most_bytes)
+        self._new_splitter = partial(
+            Splitter, v5=self._v5, most_bytes=most_bytes, marked_topic=marked_topic
+        )
+        self._splitter = self._new_splitter()
         self._foreign = b""  # a packet for paho
         self._end: OSError | None = None
 
     def reconnect(self) -> MQTTErrorCode:
         """Begin a connection."""
-        self._splitter = Splitter(v5=self._v5, most_bytes=self._most_bytes)
+        self._splitter = self._new_splitter()
         self._foreign, self._end = b"", None
         self._connection._on_before_connect()
         return super().reconnect()
@@ -174,6 +181,10 @@ class _Client(Client):
             if isinstance(packet, MalformedPacketError):
                 self._connection._on_malformed(packet)
                 return self._break_off(ConnectionError(str(packet)))
+            if isinstance(packet, Marked):
+                if not self._connection._on_marked(packet.mark):
+                    return self._break_off(ConnectionError("somebody else is connected so"))
+                continue
             if isinstance(packet, Answer):
                 if not self._connection._on_answer(packet):
                     return self._break_off(ConnectionError("the broker refuses"))
@@ -271,6 +282,7 @@ class Connection:
         self._retry = True
         self._woken = False
         self._was_ready = False
+        self._was_connected = False  # and ready, before the connection that there is
         self._reached = False  # there is a connection, and no failure of it was noted yet
         self._answered = False  # and over it there was an answer to the login
         self._link_error: OSError | None = None
@@ -299,11 +311,25 @@ class Connection:
         self._unsubscribed = threading.Event()
 
         client_id = f"{name}-{uuid4().hex[:8]}" if session is None else session.client_id
+        self._mark = ""
+        if session is not None and status_topic is not None:
+            self._mark = f"{client_id} {time.time_ns()}"
         self._client = _Client(
-            client_id, _PROTOCOLS[settings.protocol], self, self._room, settings.max_packet
+            client_id,
+            _PROTOCOLS[settings.protocol],
+            self,
+            self._room,
+            settings.max_packet,
+            status_topic if self._mark else None,
         )
         if status_topic is not None:
-            self._client.will_set(status_topic, "offline", AT_LEAST_ONCE, retain=True)
+            marked = None
+            if self._mark:
+                marked = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+                marked.UserProperty = (MARK_NAME, self._mark)
+            self._client.will_set(
+                status_topic, "offline", AT_LEAST_ONCE, retain=True, properties=marked
+            )
         self._client.on_socket_open = self._on_socket_open
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
@@ -488,8 +514,7 @@ class Connection:
         """Say ``offline``, disconnect, and return whether everything was delivered in time."""
         delivered = True
         if self.ready.is_set():
-            if self._status_topic is not None:
-                self.publish(self._status_topic, "offline", retain=True)
+            self._tell_status("offline")
             delivered = self.await_confirmations(0, timeout_s=timeout_s)
         self._client.disconnect()
         self._client.loop_stop()
@@ -554,6 +579,7 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         client.on_log = None  # which would cost time for each message
+        self._was_connected = self._was_ready
         logger.info("connected to %s%s", self.address, " by TLS" if self._settings.tls else "")
         if self._session is not None and not flags.session_present:
             if self._session.expected or self._was_ready:
@@ -567,6 +593,8 @@ class Connection:
             self._outbox.begin_again()
         if self._subscriptions:
             filters = [(topic, AT_LEAST_ONCE) for topic in self._subscriptions]
+            if self._mark and self._status_topic is not None:
+                filters.append((self._status_topic, 0))
             client.subscribe(filters)
         else:
             self._become_ready()
@@ -593,12 +621,12 @@ class Connection:
 
     def _on_subscribed(self, codes: Sequence[int]) -> bool:
         """Take the answer to the subscriptions; return whether any of them that counts is good."""
-        if len(codes) != len(self._subscriptions):
+        if len(codes) != len(self._subscriptions) + bool(self._mark):
             self._fail("its answer to the subscriptions is not one for each")
             return False
         refused = {
             topic: _name(code)
-            for topic, code in zip(self._subscriptions, codes, strict=True)
+            for topic, code in zip(self._subscriptions, codes, strict=False)
             if code >= _REFUSED
         }
         needed = [topic for topic in self._subscriptions if topic not in self._optional]
@@ -616,6 +644,21 @@ class Connection:
         self._become_ready()
         return True
 
+    def _on_marked(self, mark: str) -> bool:
+        """See who has said last that it is there; return whether the connection goes on.
+
+        Not all brokers tell whose place is taken by another client with its name. After the loss of
+        a connection that other client shows by its mark; who was started last is to stay.
+        """
+        name, _, started = mark.rpartition(" ")
+        own_name, _, own_start = self._mark.rpartition(" ")
+        if not self._was_connected or name != own_name or not started.isdecimal():
+            return True
+        if int(started) > int(own_start):
+            self._give_up_session()
+            return False
+        return True
+
     def _give_up_session(self) -> None:
         """Stop for good: two that connect again and again would put each other out for ever."""
         if self._session is not None:
@@ -630,11 +673,16 @@ class Connection:
     def _on_malformed(self, error: MalformedPacketError) -> None:
         self._fail(f"it sends what is no MQTT {self._settings.protocol}: {error}")
 
+    def _tell_status(self, status: str) -> None:
+        if self._status_topic is not None:
+            self.publish_all(
+                [Publication(self._status_topic, status.encode(), retain=True, mark=self._mark)]
+            )
+
     def _become_ready(self) -> None:
         with self._sending:
             self._send()
-        if self._status_topic is not None:
-            self.publish(self._status_topic, "online", retain=True)
+        self._tell_status("online")
         self._was_ready = True
         self._attempt = 0
         self.ready.set()

@@ -38,6 +38,10 @@ _RETAIN: Final = 0x01
 _ACKNOWLEDGEMENT: Final = Struct(">BBH")  # section 3.4
 _UINT16: Final = Struct(">H")
 
+_USER_PROPERTY: Final = b"\x26"  # section 2.2.2.2
+MARK_NAME: Final = "har-stream"
+"""Of the user property that holds a mark"""
+
 _FIRST_ID: Final = 1024
 """Of publications; the library's subscriptions take those below"""
 _LAST_ID: Final = 0xFFFF
@@ -92,27 +96,37 @@ class Publication(msgspec.Struct, frozen=True, gc=False):
     topic: str
     payload: bytes
     retain: bool = False
+    mark: str = ""
+    """Who publishes it; MQTT 5 alone passes that on"""
+
+
+class Marked(msgspec.Struct, frozen=True, gc=False):
+    """Who has published last on the topic whose messages are looked at for that alone."""
+
+    mark: str
 
 
 class MalformedPacketError(Exception):
     """The broker sent bytes that are no packet of MQTT, or one that nobody has asked it for."""
 
 
-Arrived = Message | Confirmation | Answer | bytes | MalformedPacketError
+Arrived = Message | Confirmation | Answer | Marked | bytes | MalformedPacketError
 """What was split off; bytes are the answer to a ping, whole, and after an error comes nothing"""
 
 
 class Splitter:
     """Splits what arrives over one connection into packets."""
 
-    def __init__(self, *, v5: bool, most_bytes: int) -> None:
+    def __init__(self, *, v5: bool, most_bytes: int, marked_topic: str | None = None) -> None:
         """Begin at the beginning of a packet.
 
         Args:
             v5: whether the connection speaks MQTT 5.
             most_bytes: of a message with its topic; larger ones are passed over.
+            marked_topic: whose messages, at QoS 0, are looked at for their marks alone.
         """
         self._v5 = v5
+        self._marked = None if marked_topic is None else _string(marked_topic)
         self._most_bytes = most_bytes
         self._parts: list[bytes] = []  # the beginning of a packet
         self._n_kept = 0  # bytes of these
@@ -191,6 +205,8 @@ class Splitter:
     ) -> Arrived:
         """Return one whole packet."""
         kind, length = head >> 4, after - body
+        if kind == _PUBLISH and self._marked and data.startswith(self._marked, body):
+            return Marked(_mark(data[body + len(self._marked) : after]))
         if kind == _PUBLISH:
             return _message(data, head, body, after, received, v5=self._v5)
         if kind == _PUBACK and length >= 2:
@@ -285,6 +301,25 @@ def _length(value: int) -> bytes:
     return bytes(encoded)
 
 
+def _string(text: str) -> bytes:
+    """Return a text as packets have it (section 1.5.4)."""
+    data = text.encode()
+    return _UINT16.pack(len(data)) + data
+
+
+def _mark(rest: bytes) -> str:
+    """Return the mark in a message behind its topic, as `Outbox` writes it; empty if there is none.
+
+    At QoS 0 that begins with the properties.
+    """
+    beginning = _USER_PROPERTY + _string(MARK_NAME)
+    _, place = _variable_integer(rest, 0)
+    if not place or not rest.startswith(beginning, place):
+        return ""
+    place += len(beginning) + 2
+    return rest[place : place + (rest[place - 2] << 8 | rest[place - 1])].decode(errors="replace")
+
+
 def acknowledgements(mids: Iterable[int]) -> bytes:
     """Return the packets that acknowledge messages, in this order."""
     return b"".join([_ACKNOWLEDGEMENT.pack(_PUBACK << 4, 2, mid) for mid in mids])
@@ -347,10 +382,11 @@ class Outbox:
                 return mid
 
     def _packet(self, mid: int, publication: Publication, dup: int) -> bytes:
-        topic = publication.topic.encode()
-        variable = b"%b%b%b%b" % (
-            _UINT16.pack(len(topic)), topic, _UINT16.pack(mid), self._no_properties
-        )  # fmt: skip
+        properties = self._no_properties
+        if properties and publication.mark:
+            properties = _USER_PROPERTY + _string(MARK_NAME) + _string(publication.mark)
+            properties = _length(len(properties)) + properties
+        variable = b"%b%b%b" % (_string(publication.topic), _UINT16.pack(mid), properties)
         head = _PUBLISH << 4 | dup | _QOS_1 | publication.retain
         length = _length(len(variable) + len(publication.payload))
         return b"%c%b%b%b" % (head, length, variable, publication.payload)

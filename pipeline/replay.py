@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from pipeline import log
 from pipeline.mqtt import STATUS_TOPIC, Connection
 from pipeline.offline import Passage
 from pipeline.packets import Message
@@ -557,7 +558,7 @@ def print_report(result: Report, console: Console) -> None:
 def main() -> None:
     """Run the command."""
     settings = from_command_line(ReplaySettings)
-    logging.basicConfig(level=logging.WARNING, format="har-replay: %(message)s")
+    log.configure(logging.WARNING, "har-replay: %(message)s")
     console = Console()
     try:
         recordings: Sequence[Recording | LabelledRecording] = (

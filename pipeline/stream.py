@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from pipeline import homeassistant, info, results
+from pipeline import homeassistant, info, log, results
 from pipeline.checkpoint import RESET, CheckpointError, StateFolder
 from pipeline.classifier import Classifier, ModelError, find_model
 from pipeline.formats import FORMATS, native
@@ -644,9 +644,7 @@ def main() -> None:
         list_formats()
         return
     settings = from_command_line(StreamSettings)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s"
-    )
+    log.configure(settings.log_level.upper(), "%(asctime)s %(levelname)s %(message)s")
     try:
         classifier = Classifier(
             find_model(settings.model), threads=settings.threads, batch_size=settings.batch_size

@@ -63,6 +63,10 @@ class Phones:
         self._client.publish(f"har/{device}/samples", message(number), qos)
         return time.monotonic()
 
+    def calibrate(self, device: str, payload: bytes | str) -> None:
+        """Publish a phone's calibration."""
+        self._client.publish(f"har/{device}/calibration", payload, 1)
+
     def send_at(self, device: str, rate_hz: float, *, seconds: float, qos: int) -> list[float]:
         """Publish messages of a phone at a rate, and return when each of them was."""
         begin = time.monotonic()
@@ -173,3 +177,21 @@ def test_what_others_are_told_while_one_is_busy(
     assert len(beats) >= 1
     assert max(np.diff([last, *beats])) < 2.5
     assert 0 == running.end()
+
+
+def test_the_log_grows_slowly(phones: Phones, start: Callable[..., "Running"]) -> None:
+    """Calibrations and invented names by the thousand make some dozens of lines, and a count."""
+    running = start("--max-devices", "3000")
+    phones.send("calm", 0, qos=1)
+    phones.await_message("har/calm/availability")
+    rotation = [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]
+    for number in range(2000):
+        phones.calibrate("calm", b"" if number % 2 else json.dumps({"v": 1, "rotation": rotation}))
+        phones.send(f"invented-{number}", 0, qos=1)
+    phones.send("last", 0, qos=1)
+    phones.await_message("har/last/availability")
+    assert 0 == running.end()
+    lines = running.log.splitlines()
+    assert len(lines) < 200
+    assert any("left out" in line and "lines" in line for line in lines)
+    assert "stopped: " in running.log

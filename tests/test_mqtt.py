@@ -18,6 +18,8 @@ import pytest
 
 from pipeline.mqtt import Connection
 from pipeline.settings import BrokerSettings
+from tests.fake_broker import CONNECT, FakeBroker, Script
+from tests.tcp_proxy import TcpProxy
 
 HOST: Final = "127.0.0.1"
 START_TIMEOUT_S: Final = 20.0
@@ -286,3 +288,60 @@ def test_confirmations_are_read_while_messages_wait(ports: dict[str, int]) -> No
     while len(taken) < 51:
         taken += connection.take(timeout_s=START_TIMEOUT_S, gather_s=0.0)
     connection.close(timeout_s=1.0)
+
+
+def test_a_new_password_is_read_again(tmp_path: Path) -> None:
+    """Each attempt is with the password that is in the file then."""
+    file = tmp_path / "secret"
+    file.write_text("old\n")
+    logins: list[bytes] = []
+
+    def script(connect: bytes) -> Script:
+        logins.append(connect)
+        file.write_text("new\n")
+        return Script(v5=False, end=len(logins) == 1)
+
+    with FakeBroker(script) as broker:
+        settings = BrokerSettings(broker=HOST, port=broker.port, username="me", password_file=file)
+        connection = Connection(settings, name="test", subscriptions=["a"])
+        connection.start(retry=False)
+        broker.await_packet(CONNECT, times=2)
+        connection.close(timeout_s=0.0)
+    assert [b"\x00\x03old", b"\x00\x03new"] == [login[-5:] for login in logins]
+
+
+def test_a_password_from_a_pipe_is_read_once(tmp_path: Path) -> None:
+    """What can be read only once, as ``--password-file <(command)``, is remembered."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as executor:
+        written = executor.submit(pipe.write_text, "secret\n")
+        settings = BrokerSettings(broker=HOST, username="me", password_file=pipe)
+        written.result(START_TIMEOUT_S)
+    settings.read_passwords()
+    assert settings.password is not None
+    assert "secret" == settings.password.get_secret_value()
+
+
+def test_new_certificates_are_read_again(
+    ports: dict[str, int], folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each connection is by the authority in the file then: a wrong one, then the right one."""
+    cafile = tmp_path / "ca.crt"
+    shutil.copy(folder / "ca.crt", cafile)
+    with TcpProxy(ports["tls"]) as proxy:
+        settings = BrokerSettings(broker=HOST, port=proxy.port, cafile=cafile)
+        connection = Connection(settings, name="test", subscriptions=["test/#"])
+        connection.start(retry=True)
+        for content, said in (("client.crt", "is not trusted"), (None, "No such file")):
+            cafile.unlink()
+            if content is not None:
+                shutil.copy(folder / content, cafile)
+            proxy.cut("reset")
+            deadline = time.monotonic() + START_TIMEOUT_S
+            while said not in caplog.text:
+                assert time.monotonic() < deadline, caplog.text
+                time.sleep(0.01)
+            shutil.copy(folder / "ca.crt", cafile)
+            assert connection.ready.wait(START_TIMEOUT_S)
+        connection.close(timeout_s=1.0)

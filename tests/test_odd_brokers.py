@@ -18,6 +18,7 @@ from pipeline.settings import BrokerSettings
 from tests.fake_broker import (
     DISCONNECT,
     HOST,
+    PUBACK,
     PUBLISH,
     SUBSCRIBE,
     TIMEOUT_S,
@@ -233,6 +234,40 @@ def test_who_takes_our_place_keeps_it() -> None:
         connection.close(timeout_s=0.0)
 
 
+@pytest.mark.parametrize(("younger_by", "stays"), [(-1, True), (0, True), (1, False)])
+def test_of_two_with_one_name_the_younger_stays(younger_by: int, stays: bool) -> None:
+    """Where the broker does not tell who took our place, the other one's mark does."""
+    logins: list[bytes] = []
+
+    def script(connect: bytes) -> Script:
+        logins.append(connect)
+        own_start = int(connect.split(b"\x0ahar-stream")[1].split(b"me ")[1].split(b"\x00")[0])
+        mark = f"me {own_start + younger_by}"
+        properties = b"\x26\x00\x0ahar-stream" + len(mark).to_bytes(2) + mark.encode()
+        status = packet(
+            0x31, b"\x00\x0ahar/status" + bytes([len(properties)]) + properties + b"offline"
+        )
+        return Script(end=len(logins) == 1, then=status)
+
+    with FakeBroker(script) as broker:
+        settings = BrokerSettings(broker=HOST, port=broker.port, protocol="5")
+        connection = Connection(
+            settings,
+            name="test",
+            subscriptions=["a"],
+            status_topic="har/status",
+            session=Session("me", 60, expected=False),
+        )
+        connection.start(retry=True)
+        broker.await_packet(SUBSCRIBE, times=2)  # the first time, marks are from before
+        if stays:
+            assert [] == connection.take(timeout_s=0.1, gather_s=0.0)
+        else:
+            with pytest.raises(ConnectionError, match="taken our place"):
+                connection.take(timeout_s=TIMEOUT_S, gather_s=0.0)
+        connection.close(timeout_s=0.0)
+
+
 def test_what_is_optional_may_be_refused(caplog: pytest.LogCaptureFixture) -> None:
     """Without one of the other subscriptions, or with one of them, it goes on, and that is said."""
     for codes, refused in (((1, 0x87, 0x87), ("b", "c")), ((1, 1, 0x80), ("c",))):
@@ -348,3 +383,17 @@ def test_whose_messages_may_be_held_back(
                 kind, body = broker.received.get(timeout=0.1)
                 offline = kind == PUBLISH and b"har/phone/availability" in body and b"offl" in body
     assert called_offline == offline
+
+
+def test_what_is_too_large_is_acknowledged_in_its_turn(start: Callable[..., "Running"]) -> None:
+    """A broker that sends it all the same need not send it again, nor what is around it."""
+    messages = [
+        message("har/phone/samples", payload, mid=mid)
+        for mid, payload in ((1, b"{"), (2, bytes(1_500_000)), (3, b"{"))
+    ]
+    with FakeBroker(Script(then=b"".join(messages))) as broker:
+        running = start(broker, "--state", "state")
+        running.await_log("rejected a message on 'har/phone/samples' (size, 1 so far)")
+        mids = [int.from_bytes(broker.await_packet(PUBACK)[:2]) for _ in messages]
+        assert [1, 2, 3] == mids
+        assert 0 == running.end()

@@ -16,6 +16,7 @@ from pipeline.packets import (
     Arrived,
     Confirmation,
     MalformedPacketError,
+    Marked,
     Message,
     Outbox,
     Publication,
@@ -295,6 +296,39 @@ def test_a_confirmation_of_what_was_not_sent_again() -> None:
     outbox.begin_again()
     assert outbox.confirm(mid)
     assert [b"2"] == [payload for _, payload, _, _ in sent(outbox.packets(2))]
+
+
+def test_marks() -> None:
+    """Who publishes on a topic is told in MQTT 5, and read from the messages of that topic."""
+    for mark in ("me 7", "m" * 300, ""):
+        outbox = Outbox(v5=True)
+        outbox.add([Publication("har/status", b"online", mark=mark)])
+        [message] = Splitter(v5=True, most_bytes=MOST_BYTES).split(outbox.packets(1), NOW)
+        assert isinstance(message, Message)
+        assert b"online" == message.payload
+        packet = publish_at_qos_0(outbox)
+        splitter = Splitter(v5=True, most_bytes=MOST_BYTES, marked_topic="har/status")
+        assert [Marked(mark), PING] == splitter.split(packet + PING, NOW)
+
+
+def publish_at_qos_0(outbox: Outbox) -> bytes:
+    """Return an outbox's one publication as the broker passes it on at QoS 0."""
+    outbox.begin_again()
+    packet = outbox.packets(1)
+    head = 2 if packet[1] < 128 else 3
+    topic_end = head + 2 + int.from_bytes(packet[head : head + 2])
+    body = packet[head:topic_end] + packet[topic_end + 2 :]  # without the identifier
+    n = len(body)
+    return b"\x30" + (bytes([n]) if n < 128 else bytes([n % 128 | 128, n // 128])) + body
+
+
+@given(st.binary(max_size=60))
+def test_marks_that_are_none(rest: bytes) -> None:
+    """Whatever else is on that topic has no mark, or one, and nothing is raised."""
+    packet = b"\x30" + bytes([len(rest) + 12]) + b"\x00\x0ahar/status" + rest
+    splitter = Splitter(v5=True, most_bytes=MOST_BYTES, marked_topic="har/status")
+    [marked] = splitter.split(packet, NOW)
+    assert isinstance(marked, Marked)
 
 
 def test_the_retain_flag() -> None:

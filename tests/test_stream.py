@@ -1,9 +1,11 @@
 import json
 import queue
+import shutil
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -20,8 +22,6 @@ from pipeline.settings import StreamSettings
 from pipeline.signals import ACTIVITIES, CHANNELS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import Broker, Mosquitto, Running
 
     Start = Callable[..., Running]
@@ -121,7 +121,7 @@ def phone(broker: "Broker", join: Callable[..., Phone]) -> Phone:
 
 
 @pytest.fixture
-def stream(broker: "Broker", start_command: "Start", tiny_model: "Path") -> "Iterator[Running]":
+def stream(broker: "Broker", start_command: "Start", tiny_model: Path) -> "Iterator[Running]":
     """A har-stream that is connected to the shared broker."""
     running = start_command("har-stream", *broker.flags, "--model", str(tiny_model))
     broker.await_har_stream()
@@ -210,7 +210,7 @@ def test_episodes(phone: Phone, broker: "Broker", start_command: "Start") -> Non
 
 
 def test_the_heartbeat_and_the_silent_phone(
-    phone: Phone, broker: "Broker", start_command: "Start", tiny_model: "Path"
+    phone: Phone, broker: "Broker", start_command: "Start", tiny_model: Path
 ) -> None:
     """An unchanged activity is published again, and a silent phone goes offline."""
     start_command(
@@ -228,7 +228,7 @@ def test_the_heartbeat_and_the_silent_phone(
 
 @pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 def test_protocols(
-    phone: Phone, broker: "Broker", start_command: "Start", tiny_model: "Path", protocol: str
+    phone: Phone, broker: "Broker", start_command: "Start", tiny_model: Path, protocol: str
 ) -> None:
     """Both versions of MQTT serve: predictions, status, and a clean end."""
     if protocol == "5" and type(broker).__name__ != "Mosquitto":
@@ -300,7 +300,7 @@ def sensor_logger(rows: NDArray[np.float64], *, first: int, device: str) -> str:
 
 
 def test_formats_side_by_side(
-    phone: Phone, broker: "Broker", start_command: "Start", tiny_model: "Path"
+    phone: Phone, broker: "Broker", start_command: "Start", tiny_model: Path
 ) -> None:
     """Phones of several formats are served at once, each on the topic of its subscription."""
     running = start_command(
@@ -345,7 +345,7 @@ def test_home_assistant(
     broker: "Broker",
     join: Callable[..., Phone],
     start_command: "Start",
-    tiny_model: "Path",
+    tiny_model: Path,
 ) -> None:
     """Each phone is announced to Home Assistant, and again when Home Assistant starts."""
     start_command("har-stream", *broker.flags, "--model", str(tiny_model), "--home-assistant")
@@ -449,7 +449,7 @@ def test_subscriptions_and_placements_that_do_not_fit(
 
 
 def test_a_phone_too_many(
-    broker: "Broker", join: Callable[..., Phone], start_command: "Start", tiny_model: "Path"
+    broker: "Broker", join: Callable[..., Phone], start_command: "Start", tiny_model: Path
 ) -> None:
     """With all places taken another phone is rejected, and the one that is there goes on."""
     first, second = join(broker), join(broker)
@@ -489,7 +489,7 @@ def test_the_broker_restarts(
     own_mosquitto: "Mosquitto",
     join: Callable[..., Phone],
     start_command: "Start",
-    tiny_model: "Path",
+    tiny_model: Path,
 ) -> None:
     """After the broker's restart har-stream connects and subscribes again, its windows intact."""
     own_mosquitto.start()
@@ -511,11 +511,73 @@ def test_the_broker_restarts(
     assert running.end() == 0
 
 
+def test_a_copy_of_the_state(
+    own_mosquitto: "Mosquitto", start_command: "Start", tiny_model: Path, tmp_path: Path
+) -> None:
+    """Who is started on a copy takes the session; the other ends, says so, and does not fight."""
+    own_mosquitto.start()
+    flags = [*own_mosquitto.flags, "--model", str(tiny_model)]
+    first = start_command("har-stream", *flags, "--state", "state")
+    own_mosquitto.await_har_stream()
+    shutil.copytree(tmp_path / "state", tmp_path / "copy")
+    second = start_command("har-stream", *flags, "--state", "copy")
+    assert 1 == first.process.wait(TIMEOUT_S)
+    assert "another program has taken our place" in first.log
+    assert "has it a copy of our --state folder?" in first.log
+    second.await_log("connected to", times=second.log.count("connection lost") + 1)
+    own_mosquitto.await_har_stream()
+    assert 0 == second.end()
+    assert second.log.count("connected to") <= 2
+
+
+def test_a_message_that_is_much_too_large(
+    own_mosquitto: "Mosquitto",
+    join: Callable[..., Phone],
+    start_command: "Start",
+    tiny_model: Path,
+) -> None:
+    """It is rejected in little time and memory; others' results come, also at a new start."""
+    own_mosquitto.start()
+    phone = join(own_mosquitto)
+    phone.publish("har/large/samples", bytes(100_000_000), retain=True)
+    for number in range(2):
+        running = start_command("har-stream", *own_mosquitto.flags, "--model", str(tiny_model))
+        running.await_log(
+            "rejected a message on 'har/large/samples' (size, 1 so far): 1000000", timeout_s=5.0
+        )
+        phone.send(prepared_rows(128), first=number * 1000)
+        assert len(phone.predictions(1)) == 1
+        status = (Path("/proc") / str(running.process.pid) / "status").read_text()
+        peak_kib = int(status.split("VmHWM:")[1].split()[0])
+        assert peak_kib < 150_000
+        assert 0 == running.end()
+
+
+def test_a_message_that_the_broker_need_not_send(
+    own_mosquitto: "Mosquitto",
+    join: Callable[..., Phone],
+    start_command: "Start",
+    tiny_model: Path,
+) -> None:
+    """A broker of MQTT 5 is told what is too large, and does not send it."""
+    own_mosquitto.start()
+    phone = join(own_mosquitto)
+    running = start_command(
+        "har-stream", *own_mosquitto.flags, "--model", str(tiny_model), "--protocol", "5",
+        "--max-packet", "100000",
+    )  # fmt: skip
+    own_mosquitto.await_har_stream()
+    phone.publish("har/large/samples", bytes(200_000))
+    phone.publish("har/small/samples", bytes(50_000))
+    running.await_log("rejected a message on 'har/small/samples'")
+    assert "har/large" not in running.log
+
+
 def test_the_broker_comes_later(
     own_mosquitto: "Mosquitto",
     join: Callable[..., Phone],
     start_command: "Start",
-    tiny_model: "Path",
+    tiny_model: Path,
 ) -> None:
     """Without a broker har-stream says so in a line, and tries until there is one."""
     running = start_command("har-stream", *own_mosquitto.flags, "--model", str(tiny_model))
@@ -527,9 +589,7 @@ def test_the_broker_comes_later(
     assert len(phone.predictions(1)) == 1
 
 
-def test_an_end_without_a_broker(
-    free_port: int, start_command: "Start", tiny_model: "Path"
-) -> None:
+def test_an_end_without_a_broker(free_port: int, start_command: "Start", tiny_model: Path) -> None:
     """A signal ends har-stream with 0 while it waits for the broker, too."""
     running = start_command(
         "har-stream", "--broker", "127.0.0.1", "--port", str(free_port), "--model", str(tiny_model)
@@ -538,7 +598,7 @@ def test_an_end_without_a_broker(
     assert running.end() == 0
 
 
-def test_no_broker_and_no_retry(free_port: int, run_command: "Run", tiny_model: "Path") -> None:
+def test_no_broker_and_no_retry(free_port: int, run_command: "Run", tiny_model: Path) -> None:
     """Without a broker and with --no-retry har-stream ends with 1 and one clear line."""
     result = run_command(
         "har-stream", "--broker", "127.0.0.1", "--port", str(free_port), "--no-retry",
@@ -561,7 +621,7 @@ def test_an_unknown_model(run_command: "Run", model: str, said: str) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_a_broken_model(run_command: "Run", tmp_path: "Path") -> None:
+def test_a_broken_model(run_command: "Run", tmp_path: Path) -> None:
     """A model file that is none ends har-stream with 1 and one clear line."""
     (tmp_path / "broken.onnx").write_bytes(b"not a model")
     result = run_command("har-stream", "--broker", "127.0.0.1", "--model", "broken.onnx")
@@ -571,7 +631,7 @@ def test_a_broken_model(run_command: "Run", tmp_path: "Path") -> None:
 
 
 def test_a_model_that_gives_no_probabilities(
-    run_command: "Run", make_model: "Make", make_card: "MakeCard", tmp_path: "Path"
+    run_command: "Run", make_model: "Make", make_card: "MakeCard", tmp_path: Path
 ) -> None:
     """It is refused at the start, with what it gives."""
     path = make_model(tmp_path / "odd.onnx", card=make_card(), answer="Sqrt")
@@ -586,7 +646,7 @@ def test_a_window_without_an_answer(
     start_command: "Start",
     make_model: "Make",
     make_card: "MakeCard",
-    tmp_path: "Path",
+    tmp_path: Path,
 ) -> None:
     """Where the model gives no numbers there is no prediction, and the activity is unknown."""
     path = make_model(tmp_path / "some.onnx", card=make_card(), answer="some NaN")
@@ -597,9 +657,7 @@ def test_a_window_without_an_answer(
     phone.send(rows)
     starts = [round((one["start"] - EPOCH) * 50) for one in phone.predictions(3)]
     assert [0, 64, 128] == starts
-    activity = ""
-    while activity != "unknown":
-        activity = json.loads(phone.await_message(f"har/{phone.device}/activity")[0])["activity"]
+    running.await_log(f"{phone.device}: unknown")
     assert 0 == running.end()
     phone.await_message("har/status", b"offline")
     assert 3 == sum(topic.endswith("/prediction") for topic, _, _ in phone.seen)
@@ -649,7 +707,7 @@ def test_the_broker_must_be_named(run_command: "Run") -> None:
 
 
 def test_flags_before_variables_before_the_file(
-    run_command: "Run", tmp_path: "Path", tiny_model: "Path"
+    run_command: "Run", tmp_path: Path, tiny_model: Path
 ) -> None:
     """A flag goes before a HAR_ variable, that before .env, that before the default."""
     with socket.socket() as taken:  # bound, but nobody listens: the port refuses
@@ -681,7 +739,7 @@ def test_calibrations_of_phones_that_are_not_there(
     own_mosquitto: "Mosquitto",
     join: Callable[..., Phone],
     start_command: "Start",
-    tiny_model: "Path",
+    tiny_model: Path,
 ) -> None:
     """Of them so many are kept as phones are served; that of a phone which sends is kept always."""
     own_mosquitto.start()
@@ -705,7 +763,7 @@ def test_a_refused_message_takes_no_place(
     own_mosquitto: "Mosquitto",
     join: Callable[..., Phone],
     start_command: "Start",
-    tiny_model: "Path",
+    tiny_model: Path,
 ) -> None:
     """Who sends samples of which some are of the future does not count as a phone."""
     own_mosquitto.start()

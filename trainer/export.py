@@ -150,7 +150,6 @@ def export(
         onnx.save_model(onnx_model, unfinished)
         try:
             classifier = Classifier(unfinished)
-            classifier.check_answers()
         except ModelError as error:
             raise ExportError(f"the pipeline refuses the exported model: {error}") from error
         _check_same(classifier.classify(windows), reference)
