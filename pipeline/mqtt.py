@@ -52,6 +52,8 @@ logger = logging.getLogger(__name__)
 KEEPALIVE_S: Final = 30
 LONGEST_BACKOFF_S: Final = 30.0
 UNSUBSCRIBE_TIMEOUT_S: Final = 2.0
+ANSWER_S: Final = 30.0
+"""In which a broker that is there answers subscriptions"""
 AT_LEAST_ONCE: Final = 1
 """Quality of service of every subscription and publication; repeats are harmless here."""
 
@@ -196,6 +198,12 @@ class _Client(Client):
         self._hand_over(passed_by)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
+    def loop_misc(self) -> MQTTErrorCode:
+        """Do what is due from time to time."""
+        if self._connection._is_overdue():
+            return self._break_off(TimeoutError())
+        return super().loop_misc()
+
     def send(self, packets: bytes) -> None:
         """Send packets after what was sent before; lost if there is no connection."""
         if packets:
@@ -285,6 +293,7 @@ class Connection:
         self._was_connected = False  # and ready, before the connection that there is
         self._reached = False  # there is a connection, and no failure of it was noted yet
         self._answered = False  # and over it there was an answer to the login
+        self._subscribed_at: float | None = None  # monotonic seconds; None if that is answered
         self._link_error: OSError | None = None
         self._sending = threading.Condition()  # guards what follows
         self._outbox = Outbox(v5=settings.protocol == "5")
@@ -562,7 +571,7 @@ class Connection:
             self._link_error = error
 
     def _on_socket_open(self, client: Client, userdata: object, link: object) -> None:
-        self._reached, self._answered = True, False
+        self._reached, self._answered, self._subscribed_at = True, False, None
         with self._sending:
             self._link_since = time.monotonic()
             self._owed.clear()
@@ -595,6 +604,7 @@ class Connection:
             filters = [(topic, AT_LEAST_ONCE) for topic in self._subscriptions]
             if self._mark and self._status_topic is not None:
                 filters.append((self._status_topic, 0))
+            self._subscribed_at = time.monotonic()
             client.subscribe(filters)
         else:
             self._become_ready()
@@ -619,8 +629,18 @@ class Connection:
             return True
         return self._on_subscribed(answer.codes)
 
+    def _is_overdue(self) -> bool:
+        """Return whether there should have been an answer to the subscriptions, and tell so."""
+        since = self._subscribed_at
+        if since is None or time.monotonic() - since < ANSWER_S:
+            return False
+        self._subscribed_at = None
+        self._fail("it does not answer the subscriptions")
+        return True
+
     def _on_subscribed(self, codes: Sequence[int]) -> bool:
         """Take the answer to the subscriptions; return whether any of them that counts is good."""
+        self._subscribed_at = None
         if len(codes) != len(self._subscriptions) + bool(self._mark):
             self._fail("its answer to the subscriptions is not one for each")
             return False

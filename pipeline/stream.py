@@ -591,6 +591,8 @@ class Stream:
         }
         if self._keeper is not None:
             report["unsaved"] = self._keeper.unsaved
+        if self._connection.refused:
+            report["refused"] = self._connection.refused
         self._connection.publish(LOAD_TOPIC, msgspec.json.encode(report), retain=True)
 
     def _tell_info(self, device: str, phone: Phone, now: float) -> None:

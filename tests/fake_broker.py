@@ -30,7 +30,7 @@ class Script:
     login: int | bytes = 0
     """Reason code, or whole packets"""
     subscriptions: tuple[int, ...] | None = None
-    """Reason codes; all granted if None"""
+    """Reason codes; all granted if None, no answer if there are none"""
     publications: tuple[int, ...] = (0,)
     """Reason codes, one publication after the other and then from the first again"""
     then: bytes = b""
@@ -116,7 +116,11 @@ class FakeBroker:
                         login = packet(0x20, bytes([0, login]) + b"\x00" * script.v5)
                     client.sendall(login)
                 elif kind == SUBSCRIBE:
-                    codes = script.subscriptions or (1,) * _count_filters(body, v5=script.v5)
+                    codes = script.subscriptions
+                    if codes is None:
+                        codes = (1,) * _count_filters(body, v5=script.v5)
+                    if not codes:
+                        continue
                     properties = b"\x00" * script.v5
                     client.sendall(packet(0x90, body[:2] + properties + bytes(codes)) + script.then)
                     if script.end:

@@ -171,6 +171,13 @@ def test_nonsense_later(case: str) -> None:
         connection.close(timeout_s=0.0)
 
 
+def test_subscriptions_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that keeps the connection, but does not answer them, is not waited for for ever."""
+    monkeypatch.setattr(mqtt, "ANSWER_S", 0.1)
+    with FakeBroker(Script(subscriptions=())) as broker:
+        assert "it does not answer the subscriptions" in failure(broker, protocol="5")
+
+
 def test_a_topic_that_is_not_text() -> None:
     """A topic that is not UTF-8 is one all the same, and what follows is heard."""
     then = packet(0x30, b"\x00\x03a/\xff\x00x") + message("a", b"next")
