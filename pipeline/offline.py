@@ -7,6 +7,7 @@ of a replay, is decided elsewhere.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,10 +51,11 @@ class Passage:
             self._recognizer.place(device, 1.0, rotation)
 
     def push(self, readings: Sequence[Readings]) -> Windows:
-        """Return the windows that a message's readings complete."""
-        # As if a phone whose clock does not tell the epoch had been switched on in 1970.
-        received = max(float(one.times.max()) for one in readings)
-        return self._windows(self._recognizer.push([Delivery(readings, received)]))
+        """Return the windows that a message's readings complete, on the phone's own clock."""
+        # Whatever the clock, its times are taken as they are: dated by when messages came,
+        # windows would lie beside the samples by as much as the message's sensors are apart.
+        dated = [msgspec.structs.replace(one, clock="epoch") for one in readings]
+        return self._windows(self._recognizer.push([Delivery(dated)]))
 
     def finish(self) -> Windows:
         """Return the windows that waited for messages which will not come."""

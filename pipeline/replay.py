@@ -39,6 +39,9 @@ MAX_UNCONFIRMED_MESSAGES: Final = 100
 TOLERANCE_SAMPLES: Final = 0.25
 """A prediction belongs to the window whose start is this near."""
 
+ROUNDING_S: Final = 1e-6
+"""By which a time since the phone was switched on may move when it becomes one of the epoch"""
+
 BREAK_S: Final = 2.0
 """Between two files of one phone"""
 
@@ -216,17 +219,15 @@ def own_batches(
     for message in recording.messages:
         for readings in _sendable([part.readings for part in message]):
             newest = max(newest, *(float(one.times.max()) for one in readings))
-            starts = passage.push(readings).starts
+            rows = tuple(msgspec.structs.replace(one, times=one.times + shift) for one in readings)
+            starts = passage.push(rows).starts
             yield Batch(
                 recording.header.device,
                 due=begins + newest - first,
-                start=float(readings[0].times[0]) + shift - epoch,
-                rows=tuple(
-                    msgspec.structs.replace(one, times=one.times + shift, clock="epoch")
-                    for one in readings
-                ),
+                start=float(rows[0].times[0]) - epoch,
+                rows=rows,
                 completes=[
-                    (start + shift - epoch, recording.done_throughout(start))
+                    (start - epoch, recording.done_throughout(start - shift + ROUNDING_S))
                     for start in starts.tolist()
                 ],
             )
@@ -404,8 +405,9 @@ class Replay:
             self._last_arrival = self._last_arrival if self._n_outstanding else now
             for start, done in batch.completes:
                 key = batch.device, math.floor(start * SAMPLING_RATE_HZ + 0.5)
-                self.windows[key] = ExpectedWindow(batch.device, start, done, now)
-            self._n_outstanding += len(batch.completes)
+                if key not in self.windows:  # files of overlapping times share windows
+                    self._n_outstanding += 1
+                    self.windows[key] = ExpectedWindow(batch.device, start, done, now)
 
     def _await_predictions(self, most: int) -> None:
         with self._arrival:
@@ -612,6 +614,11 @@ def main() -> None:
         result = report(replay)
         print_report(result, console)
         if settings.report is not None:
-            settings.report.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+            try:
+                settings.report.write_bytes(
+                    msgspec.json.format(msgspec.json.encode(result)) + b"\n"
+                )
+            except OSError as error:
+                failure = failure or f"report = {str(settings.report)!r}: {error.strerror}"
     if failure:
         sys.exit(f"har-replay: {failure}")

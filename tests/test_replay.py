@@ -202,6 +202,50 @@ def test_the_books_of_files_agree_with_the_recognizer(
         assert expected == pytest.approx([p.start - EPOCH for p in predictions], abs=1e-6)
 
 
+def apart_recording(seconds: int, *, apart_s: float) -> LabelledRecording:
+    """Return a phone's recording whose accelerometer is behind, on a clock that began with the phone.
+
+    Messages hold 50 samples of each sensor, at 50 Hz.
+    """
+    header = own_recording([[("motion", 1)]], begins=0.0, clock="boot").header
+    labels = np.zeros(50, np.int16)
+    return LabelledRecording(
+        header,
+        ("WALKING",),
+        tuple(
+            tuple(
+                LabelledReadings(
+                    Readings(
+                        "phone", 3925.5 + after + second + np.arange(50) / 50,
+                        np.tile(values, (50, 1)), sensor, "before", "boot",
+                    ),
+                    labels,
+                )
+                for sensor, after, values in (
+                    ("accelerometer", apart_s, [0.1, 9.8, 0.1]),
+                    ("gyroscope", 0.0, [0.1, 0.2, 0.3]),
+                )
+            )
+            for second in range(seconds)
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("apart_s", [0.008, -0.008, 0.019, 0.1])
+def test_the_books_of_sensors_that_are_apart(classifier: Classifier, apart_s: float) -> None:
+    """Windows are expected where har-stream makes them, however the phone's clock began."""
+    recognizer = Recognizer(classifier, hop=64)
+    recognizer.admit("phone")
+    recording = apart_recording(20, apart_s=apart_s)
+    expected, predicted = [], []
+    for batch in own_batches(recording, hop=64, epoch=EPOCH, begins=0.0, original_times=False):
+        expected += [start for start, _ in batch.completes]
+        assert {"WALKING"} >= {done for _, done in batch.completes}
+        predicted += [p.start - EPOCH for p in recognizer.push(decoded(batch)).predictions]
+    assert 13 <= len(expected)
+    assert expected == pytest.approx(predicted, abs=1e-6)
+
+
 def test_the_books_know_what_was_done() -> None:
     """A window of a file is judged by the activity that all its samples share."""
     recording = own_recording([[("motion", 50)]] * 20, begins=1.4e9)
@@ -467,6 +511,35 @@ def test_two_files_of_one_phone_are_played_in_turn(
     assert "own: 1 phones, 2000 samples" in result.stdout
     assert "7 JUMPING" in result.stdout
     assert 0.0 == report["recall"]["JUMPING"]
+
+
+@pytest.mark.broker
+def test_sensors_that_are_apart_are_played(
+    broker: "Broker", start_stream: "Start", run_command: "Run", tiny_model: Path, tmp_path: Path
+) -> None:
+    """All windows of a phone whose sensors are 8 ms apart are expected and received."""
+    start_stream(tiny_model)
+    one = apart_recording(20, apart_s=0.008)
+    journal = parquet.Journal(tmp_path / "own", one.header)
+    for number, message in enumerate(one.messages):
+        for part in message:
+            journal.append(number, part.readings)
+    journal.close()
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "own", "--speed", "max", "--wait",
+        "--timeout", "3", "--report", "report.json",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "own", "--speed", "max", "--wait",
+        "--timeout", "3", "--report", "own",
+    )  # fmt: skip
+    assert (1, "har-replay: report = 'own': Is a directory\n") == (
+        result.returncode, result.stderr
+    )  # fmt: skip
+    n_windows = (20 * 50 - 1 - 1 - 128) // 64 + 1  # the gyroscope has nothing to the last row
+    assert (n_windows, n_windows) == (report["windows_expected"], report["windows_received"])
 
 
 @pytest.mark.broker
