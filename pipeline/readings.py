@@ -242,6 +242,7 @@ class Label:
     time: float
     """Seconds since the epoch"""
     text: str
+    """Whatever it is, it ends the label before; empty for no activity from then on"""
 
 
 def check_payload(payload: bytes) -> None:

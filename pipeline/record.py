@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -35,6 +35,7 @@ from pipeline.recordings.labelled import Header, activity_name, software
 from pipeline.recordings.recording import DataError
 from pipeline.settings import RecordSettings, from_command_line
 from pipeline.subscriptions import Subscription, SubscriptionError, parse, route
+from pipeline.workload import LOG_INTERVAL_S
 
 FLUSH_EVERY_S: Final = 0.8
 """How often what has come is put on the disk; with `TICK_S`, no more than a second is at stake."""
@@ -54,6 +55,19 @@ logger = logging.getLogger(__name__)
 
 MAX_LABEL_BYTES: Final = 4_096
 """Of a message on ``har/<device>/label``"""
+MOST_LABELS_AHEAD: Final = 1_000
+"""Labels with times of their own that are kept for a recording to come"""
+MOST_LABEL_LINES: Final = 5
+"""Changes of the label that are logged in `LOG_INTERVAL_S`"""
+
+
+class LabelError(MessageError):
+    """A label that names no activity. It ends the label before all the same."""
+
+    def __init__(self, reason: str, explanation: str, *, time: float | None = None) -> None:
+        """Keep from when on nothing is known, None for now."""
+        super().__init__(reason, explanation)
+        self.time = time
 
 
 class _LabelMessage(msgspec.Struct):
@@ -68,18 +82,21 @@ def decode_label(payload: bytes) -> tuple[str | None, float | None]:
     it is not now, ``time`` in epoch seconds.
 
     Raises:
-        MessageError: it is neither, or no name of an activity.
+        LabelError: it is neither, or no name of an activity.
     """
     if len(payload) > MAX_LABEL_BYTES:
-        raise MessageError("size", f"{len(payload)} bytes; at most {MAX_LABEL_BYTES}")
+        raise LabelError("size", f"{len(payload)} bytes; at most {MAX_LABEL_BYTES}")
     try:
-        text = payload.decode()
-        if not text.lstrip().startswith("{"):
-            return activity_name(text), None
-        message = msgspec.json.decode(payload, type=_LabelMessage)
+        text, time = payload.decode(), None
+        if text.lstrip().startswith("{"):
+            message = msgspec.json.decode(payload, type=_LabelMessage)
+            text, time = message.label, message.time
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MessageError("label", f"neither text nor {{label, time}}: {error}") from error
-    return activity_name(message.label), message.time
+        raise LabelError("label", f"neither text nor {{label, time}}: {error}") from error
+    try:
+        return activity_name(text), time
+    except MessageError as error:
+        raise LabelError(error.reason, str(error), time=time) from error
 
 
 class Recorder:
@@ -97,11 +114,15 @@ class Recorder:
         self._journal: parquet.Journal | None = None
         self._header: Header | None = None
         self._past: set[str] = set()  # recordings that have ended
-        self._said: list[tuple[float | None, str | None]] = [(None, label)]
+        self._said: deque[tuple[float | None, str | None]] = deque(
+            [(None, label)], maxlen=MOST_LABELS_AHEAD
+        )
         """Labels for the next recording: from when on, None from its beginning"""
+        self._label_log = _LabelLog()
         self._sensors: dict[Sensor, _Count] = {}
         self._n_messages = 0
         self._proved = False  # which sign accelerations have
+        self._warned_of_sign = False
         self.label = label
         """What is done now"""
         self.n_samples = 0
@@ -119,11 +140,15 @@ class Recorder:
         """Keep what a message holds; ``now`` is epoch seconds.
 
         Raises:
-            MessageError: the message cannot be used.
+            MessageError: the message, or a label in it, cannot be used.
             OSError: a file cannot be written.
         """
         if message.topic == self._label_topic:
-            activity, time = decode_label(message.payload)
+            try:
+                activity, time = decode_label(message.payload)
+            except LabelError as error:
+                self._say(None, error.time, now=now)
+                raise
             self._say(activity, time, now=now)
             return
         if message.topic == self._calibration_topic:
@@ -135,14 +160,22 @@ class Recorder:
         if way.device not in (None, self._settings.device):
             self._note_other(way.device or "")
             return
+        no_activity: MessageError | None = None
         for part in way.decode(message.payload):
             if part.device != self._settings.device:
                 self._note_other(part.device)
             elif isinstance(part, Label):
-                self._say(activity_name(part.text), part.time, now=now)
+                activity = None
+                try:
+                    activity = activity_name(part.text)
+                except MessageError as error:
+                    no_activity = error
+                self._say(activity, part.time, now=now)
             else:
                 self._keep(part, way.format.name, message)
         self._n_messages += 1
+        if no_activity is not None:
+            raise no_activity
 
     def flush(self) -> None:
         """Put what was kept on the disk.
@@ -162,7 +195,9 @@ class Recorder:
         if self._journal is None or self._header is None:
             return
         journal, self._journal = self._journal, None
-        if self._header.convention == "auto" and not self._proved and self._header.format != NATIVE:
+        unproved = self._header.convention == "auto" and not self._proved
+        if unproved and self._header.format != NATIVE and not self._warned_of_sign:
+            self._warned_of_sign = True
             logger.warning(
                 "nothing tells whether %s is an iPhone: if so, record with --convention ios",
                 self._header.device,
@@ -172,7 +207,7 @@ class Recorder:
         path = journal.close()
         if path is not None:
             self.files.append(path)
-        self._said = [(None, self.label)]
+        self._hold_label(None, self.label)
 
     def progress(self) -> str:
         """Return how the recording goes, in a line."""
@@ -240,10 +275,10 @@ class Recorder:
     def _say(self, activity: str | None, time: float | None, *, now: float) -> None:
         """Note what is done from a time in epoch seconds on, or from now on."""
         if activity != self.label:
-            logger.info("label %s", activity or "none")
+            self._label_log.add(activity, now=now)
         self.label = activity
         if self._journal is None or self._header is None:
-            self._said.append((time, activity))
+            self._hold_label(time, activity)
             return
         newest = max(count.newest for count in self._sensors.values())
         if time is None:
@@ -251,6 +286,33 @@ class Recorder:
         elif self._header.clock == "boot":
             time = newest + (time - now)
         self._journal.label(time, activity)
+
+    def _hold_label(self, time: float | None, activity: str | None) -> None:
+        """Keep a label for the next recording; without a time, in place of those before."""
+        if time is None:
+            self._said.clear()
+        self._said.append((time, activity))
+
+
+class _LabelLog:
+    """Logs changes of the label, not more than people make."""
+
+    def __init__(self) -> None:
+        self._begun = -np.inf  # epoch seconds of the first of the lines that count
+        self._n_lines = 0
+        self._n_unlogged = 0
+
+    def add(self, activity: str | None, *, now: float) -> None:
+        """Log a change, or count it; ``now`` is epoch seconds."""
+        if not 0 <= now - self._begun < LOG_INTERVAL_S:
+            self._begun, self._n_lines = now, 0
+        if self._n_lines == MOST_LABEL_LINES:
+            self._n_unlogged += 1
+            return
+        self._n_lines += 1
+        before = f" ({self._n_unlogged} changes before are not logged)" if self._n_unlogged else ""
+        logger.info("label %s%s", activity or "none", before)
+        self._n_unlogged = 0
 
 
 class _Count:
@@ -289,6 +351,7 @@ class _Run:
         self._started = time.monotonic()
         self._warned = False
         self._rejected: Counter[str] = Counter()
+        self._next_warning: dict[str, float] = {}
 
     def stop(self, signum: int, frame: FrameType | None) -> None:
         self._stopping = True
@@ -326,11 +389,13 @@ class _Run:
                 self._recorder.take(message, now=time.time())
             except MessageError as error:
                 self._rejected[error.reason] += 1
-                if self._rejected[error.reason] == 1:
+                if message.received >= self._next_warning.get(error.reason, -np.inf):
+                    self._next_warning[error.reason] = message.received + LOG_INTERVAL_S
                     logger.warning(
-                        "a message on %.100r cannot be kept (%s; more like it are not told): %s",
+                        "a message on %.100r cannot be kept (%s; %d so far): %s",
                         message.topic,
                         error.reason,
+                        self._rejected[error.reason],
                         error,
                     )
         return bool(messages)

@@ -4,6 +4,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import TYPE_CHECKING
@@ -140,6 +141,63 @@ def test_labels_while_recording(tmp_path: Path) -> None:
     labels = np.concatenate([message[0].labels for message in one.messages])
     names = [None if label < 0 else one.activities[label] for label in labels]
     assert ["WALKING"] * 25 + ["JUMPING"] * 25 + [None] * 10 + ["SITTING"] * 15 == names
+
+
+def test_a_label_that_is_no_activity_ends_the_one_before(tmp_path: Path) -> None:
+    """Whatever cannot be read as a label, nothing is known from there on."""
+    recording = Recording(tmp_path, label="WALKING")
+    expected: list[str | None] = []
+    for number, payload in enumerate((b"walking, slowly", b"{", b'{"label": 7}', b"x" * 5_000)):
+        recording.take("har/phone-7/label", b"walking")
+        recording.take("har/phone-7/samples", samples(number))
+        with pytest.raises(MessageError):
+            recording.take("har/phone-7/label", payload)
+        recording.take("har/phone-7/samples", samples(number + 0.5))
+        expected += ["WALKING"] * 25 + [None] * 25
+    recording.take("har/phone-7/label", b"walking")
+    recording.take("har/phone-7/samples", samples(4.0))
+    dated = json.dumps({"label": "läuft, schnell", "time": EPOCH + 4.3}).encode()
+    with pytest.raises(MessageError, match="'läuft, schnell' is no activity"):
+        recording.take("har/phone-7/label", dated)
+    expected += ["WALKING"] * 15 + [None] * 10
+    (one,) = recording.results()
+    labels = np.concatenate([message[0].labels for message in one.messages])
+    assert expected == [None if label < 0 else one.activities[label] for label in labels]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Läuft, schnell", pytest.raises(MessageError, match="'Läuft, schnell' is no activity")),
+        ("", nullcontext()),
+    ],
+)
+def test_an_annotation_that_is_no_activity_ends_the_one_before(
+    tmp_path: Path, text: str, told: AbstractContextManager[object]
+) -> None:
+    """Nothing is known from its time on, and the samples beside it are kept as a message."""
+    recording = Recording(tmp_path)
+    recording.take("sensor-logger", sensor_logger(0.0, text="Cycling"))
+    with told:
+        recording.take("sensor-logger", sensor_logger(0.1, text=text))
+    recording.take("sensor-logger", sensor_logger(0.2))
+    (one,) = recording.results()
+    gyroscope = [message[0].labels.tolist() for message in one.messages]
+    assert [[-1] * 5 + [0] * 5, [0] * 5 + [-1] * 5, [-1] * 10] == gyroscope
+
+
+def test_a_flood_of_labels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Changes that nobody could make are counted, not logged, and take no memory."""
+    caplog.set_level("INFO")
+    recording = Recording(tmp_path)
+    for number in range(20_000):
+        recording.take("har/phone-7/label", b"a" if number % 2 else b"b", now=EPOCH)
+    recording.take("har/phone-7/label", b"c", now=EPOCH + 10.0)
+    recording.take("har/phone-7/samples", samples(0.0))
+    assert ["label B", "label A", "label B", "label A", "label B"] == caplog.messages[:5]
+    assert ["label C (19995 changes before are not logged)"] == caplog.messages[5:]
+    (one,) = recording.results()
+    assert ("C",) == one.activities
 
 
 def test_labels_before_and_between_recordings(tmp_path: Path) -> None:
@@ -374,7 +432,7 @@ def test_silence_and_bad_messages_are_told(
     ("flags", "words"),
     [
         (["--device", "a/b"], "har-record: a device name has 1 to 64 characters"),
-        (["--device", "p", "--label", "ä"], "har-record: 'ä' is no activity"),
+        (["--device", "p", "--label", "ä, ö"], "har-record: 'ä, ö' is no activity"),
         (["--device", "p", "--subscribe", "x=nothing"], "har-record: no format 'nothing'"),
         (["--device", "p", "--output", "file"], "har-record: [Errno 17] File exists: 'file'"),
         ([], "har-record: --device or HAR_DEVICE is needed"),

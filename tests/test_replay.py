@@ -203,7 +203,7 @@ def test_the_books_of_files_agree_with_the_recognizer(
 
 
 def apart_recording(seconds: int, *, apart_s: float) -> LabelledRecording:
-    """Return a phone's recording whose accelerometer is behind, on a clock that began with the phone.
+    """Return a recording whose accelerometer is behind, on a clock that began with the phone.
 
     Messages hold 50 samples of each sensor, at 50 Hz.
     """

@@ -197,8 +197,4 @@ def _labels(annotations: Sequence[_Reading], device: str) -> list[Label]:
         raise MessageError("time", "times must be in nanoseconds since 1970")
     values = [reading.values for reading in annotations]
     notes = _decode_all(_annotation_decoder, values, _ANNOTATION)
-    return [
-        Label(device, float(time), note.text)
-        for time, note in zip(times, notes, strict=True)
-        if note.text
-    ]
+    return [Label(device, float(time), note.text) for time, note in zip(times, notes, strict=True)]

@@ -5,6 +5,7 @@ are kept in files is decided in `parquet`.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +31,11 @@ ACCELERATIONS: Final[dict[Sensor, int]] = {
 Evidence = Literal["setting", "message", "export", "assumption"]
 """What tells the convention."""
 
-_NAME: Final = re.compile(r"[A-Z0-9_]{1,64}")
+MAX_NAME: Final = 64
+"""Characters of an activity's name"""
+
+_BETWEEN_WORDS: Final = re.compile(r"[\s\u2010-\u2015-]+")  # blanks, hyphens and dashes
+_JOINERS: Final = "\u200c\u200d"  # within words of Persian and of Indian scripts
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,20 +114,27 @@ class LabelledRecording:
 def activity_name(text: str) -> str | None:
     """Return the name of an activity as models and predictions have it, ``walking`` as ``WALKING``.
 
-    None for an empty text: no activity from then on.
+    None for an empty text: no activity from then on. Letters may be of any script; an accent is one
+    with its letter, whether it was typed with it or behind it.
 
     Raises:
         MessageError: the text holds what no name does.
     """
-    name = re.sub(r"[\s-]+", "_", text.strip()).upper()
+    name = unicodedata.normalize("NFC", _BETWEEN_WORDS.sub("_", text.strip()).upper())
     if not name:
         return None
-    if not _NAME.fullmatch(name):
+    if len(name) > MAX_NAME or not all(map(_may_be_in_a_name, name)):
         raise MessageError(
             "label",
-            f"{text[:80]!r} is no activity: a name has 1 to 64 letters, digits or underscores",
+            f"{text[:80]!r} is no activity: a name has 1 to {MAX_NAME} letters, digits or "
+            "underscores",
         )
     return name
+
+
+def _may_be_in_a_name(character: str) -> bool:
+    """Return whether it is a letter, a mark on one, a digit, an underscore or a joiner."""
+    return unicodedata.category(character)[0] in "LMN" or character in f"_{_JOINERS}"
 
 
 def in_android_convention(readings: Readings) -> Readings:

@@ -199,13 +199,14 @@ def test_samples_without_a_number_are_skipped() -> None:
 
 
 def test_annotations_are_labels() -> None:
-    """An annotation says what the carrier does from its time on; one without words says nothing."""
+    """An annotation says what the carrier does from its time on; one without words, of nothing."""
     silent = [reading("annotation", values=values) for values in ({}, {"text": ""})]
     said = reading("annotation", values={"text": "Treppe rauf 🏃", "more": [1]})
     contents = sensor_logger.decode(message(*silent, said, reading(), said), "phone-7")
     label = Label("phone-7", TIME_NS / 10**9, "Treppe rauf 🏃")
-    assert [label, label] == [one for one in contents if isinstance(one, Label)]
-    assert len(contents) == 3
+    silence = Label("phone-7", TIME_NS / 10**9, "")
+    assert [silence, silence, label, label] == [one for one in contents if isinstance(one, Label)]
+    assert len(contents) == 5
 
 
 def test_the_topic_names_the_device_first() -> None:

@@ -42,18 +42,27 @@ def recording(labels: list[int], *, activities: tuple[str, ...]) -> LabelledReco
         ("walking", "WALKING"),
         (" going  up-stairs\n", "GOING_UP_STAIRS"),
         ("JUMPING_2", "JUMPING_2"),
+        ("läuft schräg", "LÄUFT_SCHRÄG"),
+        ("e\u0301tirement", "ÉTIREMENT"),
+        ("ходьба", "ХОДЬБА"),
+        ("चलना", "चलना"),
+        ("散歩 速い", "散歩_速い"),
+        ("پیاده\u200cروی", "پیاده\u200cروی"),
+        ("going\u2013up", "GOING_UP"),
         ("", None),
         (" \t", None),
     ],
 )
 def test_names_are_brought_into_one_form(text: str, name: str | None) -> None:
-    """Case, blanks and hyphens do not matter; nothing is no activity."""
+    """Case, blanks and hyphens do not matter, nor how an accent was typed; nothing is none."""
     assert name == activity_name(text)
 
 
-@pytest.mark.parametrize("text", ["läuft", "a/b", "A" * 65, "{}", "walking."])
+@pytest.mark.parametrize(
+    "text", ["läuft, schnell", "a/b", "A" * 65, "{}", "walking.", "🚶", "a\0b"]
+)
 def test_what_is_no_name_is_refused(text: str) -> None:
-    """A name has letters of the alphabet, digits and underscores."""
+    """A name has letters, of any script, digits and underscores."""
     with pytest.raises(MessageError, match="is no activity") as refused:
         activity_name(text)
     assert "label" == refused.value.reason
