@@ -1,6 +1,9 @@
 """Settings of the commands: flags before ``HAR_*`` variables before ``.env`` before defaults."""
 
+import io
+import os
 import re
+import select
 import sys
 from argparse import HelpFormatter
 from functools import partial
@@ -33,13 +36,15 @@ from pipeline.preprocessing import FilterStart
 from pipeline.readings import MAX_PAYLOAD_BYTES
 from pipeline.signals import WINDOW_LENGTH
 
+ENV_FILE: Final = ".env"
+
 
 class CommandSettings(BaseSettings):
     """What all commands share: how settings are read."""
 
     model_config = SettingsConfigDict(
         env_prefix="HAR_",
-        env_file=".env",
+        env_file=ENV_FILE,
         extra="ignore",  # one .env serves all commands
         cli_kebab_case=True,
         cli_implicit_flags=True,
@@ -61,6 +66,10 @@ SECRETS: Final = ("password", "key_password")
 
 MAX_PACKET_BYTES: Final = MAX_PAYLOAD_BYTES + 2 * 65_536
 """Of the largest payload, its longest possible topic and what MQTT 5 adds"""
+MOST_SECRET_BYTES: Final = 65_535
+"""Of a password in a file: more than MQTT can send"""
+PIPE_TIMEOUT_S: Final = 5.0
+"""How long a pipe that is to hold a password is waited for"""
 
 TLS_PORT: Final = 8883
 """Where brokers speak TLS, unless the port is given."""
@@ -69,7 +78,14 @@ S = TypeVar("S", bound=CommandSettings)
 
 
 def from_command_line(kind: type[S]) -> S:
-    """Return the settings of a command, or end it with a line for each that does not fit."""
+    """Return the settings of a command, or end it with a line for each that does not fit.
+
+    What a command prints from then on is escaped where the terminal has no characters for it, be it
+    a name or an activity.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     layout = partial(HelpFormatter, max_help_position=HELP_INDENT, width=HELP_WIDTH)
     try:
         return CliApp.run(kind, cli_settings_source=CliSettingsSource(kind, formatter_class=layout))
@@ -77,6 +93,10 @@ def from_command_line(kind: type[S]) -> S:
         problems = [_problem(details) for details in error.errors()]
     except SettingsError as error:
         problems = [str(error)]
+    except UnicodeDecodeError:
+        problems = [f"{ENV_FILE}: is not text in UTF-8"]
+    except OSError as error:
+        problems = [f"{error.filename}: {error.strerror}"]
     sys.exit("\n".join(f"{Path(sys.argv[0]).name}: {problem}" for problem in problems))
 
 
@@ -168,10 +188,18 @@ class BrokerSettings(CommandSettings):
         Raises:
             ValueError: a file cannot be read, or settings do not go together.
         """
+        for name in ("cafile", "cert", "key"):
+            path = getattr(self, name)
+            if path is not None and (path.is_fifo() or path.is_char_device()):
+                raise ValueError(f"{name} = {str(path)!r}: is a pipe or a device, not a file")
+        if self.username is not None and not _is_text(self.username):
+            raise ValueError(f"username = {self.username!r}: is not text in UTF-8")
         for given, path, name in (
             (self.password, self.password_file, "password"),
             (self.key_password, self.key_password_file, "key-password"),
         ):
+            if given is not None and not _is_text(given.get_secret_value()):
+                raise ValueError(f"{name} = ***: is not text in UTF-8")
             if given is not None and path is not None:
                 raise ValueError(
                     f"{name}-file = {str(path)!r}: the {name} is given besides; "
@@ -209,15 +237,45 @@ def _secret(path: Path, name: str) -> SecretStr:
     """Return the password that a file holds, which is all of it but for the end of the line."""
     flag = f"{name}-file = {str(path)!r}"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _read_secret(path).decode()
     except OSError as error:
-        raise ValueError(f"{flag}: {error.strerror}") from error
+        raise ValueError(f"{flag}: {error.strerror or error}") from error
     except UnicodeDecodeError:
         raise ValueError(f"{flag}: is not text in UTF-8") from None
     secret = text.removesuffix("\n").removesuffix("\r")
     if not secret:
         raise ValueError(f"{flag}: is empty")
     return SecretStr(secret)
+
+
+def _read_secret(path: Path) -> bytes:
+    """Return what a file holds, or a pipe such as a shell's ``<(command)``.
+
+    Raises:
+        OSError: it cannot be read, is too long, or nothing comes.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        content = b""
+        while len(content) <= MOST_SECRET_BYTES:
+            if not select.select([descriptor], [], [], PIPE_TIMEOUT_S)[0]:
+                raise OSError(f"nothing comes from it within {PIPE_TIMEOUT_S:g} s")
+            block = os.read(descriptor, MOST_SECRET_BYTES)
+            if not block:
+                return content
+            content += block
+        raise OSError(f"holds over {MOST_SECRET_BYTES} bytes")
+    finally:
+        os.close(descriptor)
+
+
+def _is_text(text: str) -> bool:
+    """Return whether it can be sent: a command line may hold bytes that are no characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class StreamSettings(BrokerSettings):

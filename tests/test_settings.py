@@ -1,12 +1,16 @@
 """Settings of the commands: where they come from, what goes together, and what nobody may see."""
 
+import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from pydantic import ValidationError
 
+import pipeline.settings
 from pipeline.settings import (
     BrokerSettings,
     CalibrateSettings,
@@ -97,23 +101,78 @@ def test_passwords_from_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
             ["--username", "me", "--password", "hunter2", "--password-file", "hunter2.txt"],
             "password-file = 'hunter2.txt': the password is given besides",
         ),
+        (["--username", "me", "--password-file", "/dev/zero"],
+         "password-file = '/dev/zero': holds over 65535 bytes"),
+        (["--username", "me", "--password-file", "pipe"],
+         "password-file = 'pipe': nothing comes from it within 0.1 s"),
+        (["--username", "m\udcff"], "username = 'm\\udcff': is not text in UTF-8"),
+        (["--username", "me", "--password", "hunter2\udcff"],
+         "password = ***: is not text in UTF-8"),
+        (["--cafile", "pipe"], "cafile = 'pipe': is a pipe or a device"),
+        (["--cert", "/dev/zero"], "cert = '/dev/zero': is a pipe or a device"),
         (["--key", "me.key"], "key = 'me.key': a key needs its certificate, --cert"),
         (
             ["--cert", "me.crt", "--key-password-file", "gone"],
             "key-password-file = 'gone': No such",
         ),
     ],
-)
+)  # fmt: skip
 def test_what_does_not_go_together(
-    refused_settings: Callable[..., str], tmp_path: Path, flags: list[str], said: str
+    refused_settings: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    flags: list[str],
+    said: str,
 ) -> None:
     """Settings that cannot be used together end a command with one line, without the password."""
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(pipeline.settings, "PIPE_TIMEOUT_S", 0.1)
     written = refused_settings(StreamSettings, "har-stream", "--broker", "host", *flags)
     assert written.startswith(f"har-stream: {said}")
     assert written.count("\n") == 1
     assert "hunter2" not in written.replace("hunter2.txt", "")
+
+
+def test_a_password_from_a_pipe(tmp_path: Path) -> None:
+    """A shell's ``<(command)`` is read to its end, however it comes."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        with pipe.open("wb", buffering=0) as file:
+            file.write(b"open ")
+            file.write(b"sesame\n")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    settings = BrokerSettings(broker="host", username="me", password_file=pipe)
+    writer.join()
+    assert settings.password is not None
+    assert "open sesame" == settings.password.get_secret_value()
+
+
+@pytest.mark.parametrize(
+    ("content", "variables", "said"),
+    [
+        (b"HAR_BROKER=caf\xe9\n", {}, ".env: is not text in UTF-8"),
+        (b"", {"HAR_BROKER": "caf\udce9"}, "broker = 'caf\\udce9': Input should be a valid string"),
+    ],
+)
+def test_settings_that_are_no_text(
+    run_command: Callable[..., CompletedProcess[str]],
+    tmp_path: Path,
+    content: bytes,
+    variables: dict[str, str],
+    said: str,
+) -> None:
+    """A file or a variable in another encoding ends a command with one line that names it."""
+    (tmp_path / ".env").write_bytes(content)
+    done = run_command("har-record", "--device", "phone-7", **variables)
+    assert 1 == done.returncode
+    assert done.stderr.startswith(f"har-record: {said}")
+    assert 1 == done.stderr.count("\n")
 
 
 @pytest.mark.parametrize("broker", ["mqtt://host", "host:1883", "host/", ".host", "a..b"])
