@@ -1,4 +1,7 @@
+import os
 import subprocess
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,11 +16,14 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 T0_NS = 1_787_923_304_000_000_000
 
 
-def sensor_logger(folder: Path, *, platform: str = "ios", annotations: str = "") -> Path:
+def sensor_logger(
+    folder: Path, *, platform: str = "ios", annotations: str = "", later_s: int = 0
+) -> Path:
     """Write an export of three seconds at 100 Hz."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for name, y in (("Accelerometer", 0.0), ("Gravity", -9.8), ("Gyroscope", 0.5)):
-        rows = [f"{T0_NS + k * 10_000_000},{k / 100},0,{y},0.25" for k in range(300)]
+        start_ns = T0_NS + later_s * 10**9
+        rows = [f"{start_ns + k * 10_000_000},{k / 100},0,{y},0.25" for k in range(300)]
         (folder / f"{name}.csv").write_text("\n".join(["time,seconds_elapsed,z,y,x", *rows]))
     (folder / "Metadata.csv").write_text(
         "device name,recording time,platform,device id,standardisation\n"
@@ -40,11 +46,12 @@ def test_an_export_becomes_a_recording(run_command: Run, tmp_path: Path) -> None
     sensor_logger(tmp_path / "export", annotations=note)
     done = run_command("har-import", "export", "--output", "own", "--label", "walking")
     assert 0 == done.returncode, done.stderr
-    assert "'what? no!' is no activity" in done.stderr
+    assert "'what? no!' is no activity: " in done.stderr
+    assert "nothing is known from there on" in done.stderr
     name = "abc_20260828T132144Z.parquet"
     assert f"Wrote own/{name}: 900 samples, labels JUMPING, WALKING\n" == done.stdout
     recording = parquet.read(tmp_path / "own" / name)
-    assert ["WALKING"] * 2 + ["JUMPING"] * 4 == labels(recording)
+    assert ["WALKING"] * 2 + ["JUMPING"] * 2 + [None] * 2 == labels(recording)
     header = recording.header
     assert ("abc", "sensor-logger export", "ios", "export") == (
         header.device, header.format, header.convention, header.convention_from
@@ -62,8 +69,8 @@ def test_an_export_becomes_a_recording(run_command: Run, tmp_path: Path) -> None
 
 def test_several_at_once(run_command: Run, tmp_path: Path) -> None:
     """Each export is a file of its own, under one name for the phone if that is wanted."""
-    for name in ("a", "b"):
-        sensor_logger(tmp_path / name, platform="android")
+    for name, later_s in (("a", 0), ("b", 60)):
+        sensor_logger(tmp_path / name, platform="android", later_s=later_s)
     files = [str(path) for path in (tmp_path / "b").glob("*.csv")]
     done = run_command("har-import", "a", *files, "--output", "own", "--device", "mine")
     assert 0 == done.returncode, done.stderr
@@ -77,9 +84,10 @@ def test_a_phone_of_unknown_kind(run_command: Run, tmp_path: Path) -> None:
     sensor_logger(tmp_path / "export", platform="")
     assumed = run_command("har-import", "export", "--output", "own")
     assert "if so, use --convention ios" in assumed.stderr
-    chosen = run_command("har-import", "export", "--output", "own", "--convention", "ios")
+    chosen = run_command("har-import", "export", "--output", "other", "--convention", "ios")
     assert (0, 0, "") == (assumed.returncode, chosen.returncode, chosen.stderr)
-    headers = [parquet.read(path).header for path in parquet.find([tmp_path / "own"])]
+    folders = [tmp_path / "own", tmp_path / "other"]
+    headers = [parquet.read(path).header for path in parquet.find(folders)]
     assert {("ios", "setting"), ("android", "assumption")} == {
         (header.convention, header.convention_from) for header in headers
     }
@@ -89,13 +97,19 @@ def test_a_phone_of_unknown_kind(run_command: Run, tmp_path: Path) -> None:
     ("flags", "words"),
     [
         (["nowhere.zip"], "har-import: nowhere.zip: no such file or folder"),
-        (["other"], "neither Sensor Logger nor phyphox wrote this"),
+        (["other"], "neither Sensor Logger nor phyphox wrote this: give the zip as the app exports "
+         "it, or its CSV files; other: table.csv: passed over: neither Sensor Logger nor phyphox "
+         "writes such columns ('a, b')"),
         (["unnamed"], "does not name the phone: give it a name by --device"),
         (["unnamed", "--device", "a/b"], "use --device"),
-        (["unnamed", "--label", "ä"], "har-import: 'ä' is no activity"),
+        (["unnamed", "--label", "ä!"], "har-import: 'ä!' is no activity"),
         (["huge", "--device", "d"], "is the unit right?"),
+        (["pipe.csv"], "har-import: pipe.csv: is a pipe, not a file"),
+        (["/dev/zero"], "har-import: /dev/zero: is a device, not a file"),
+        (["loop"], "har-import: loop: Too many levels of symbolic links"),
+        (["a\udcffb.zip"], "no such file or folder"),
     ],
-)
+)  # fmt: skip
 def test_mistakes_end_in_one_line(
     run_command: Run, tmp_path: Path, flags: list[str], words: str
 ) -> None:
@@ -103,10 +117,249 @@ def test_mistakes_end_in_one_line(
     for name in ("other", "unnamed", "huge"):
         (tmp_path / name).mkdir()
     (tmp_path / "other" / "table.csv").write_text("a,b\n1,2\n")
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
     heading = '"Time (s)","X (m/s^2)","Y (m/s^2)","Z (m/s^2)"'
     (tmp_path / "unnamed" / "Accelerometer.csv").write_text(f"{heading}\n0.0,1,2,3\n")
     (tmp_path / "huge" / "Accelerometer.csv").write_text(f"{heading}\n0.0,1,2,3e9\n")
     done = run_command("har-import", *flags)
     assert 1 == done.returncode
     assert words in done.stderr
+    assert 1 == done.stderr.count("\n")
+
+
+PHYPHOX = '"Time (s)","Acceleration x (m/s^2)","Acceleration y (m/s^2)","Acceleration z (m/s^2)"'
+GYROSCOPE = '"Time (s)","Gyroscope x (rad/s)","Gyroscope y (rad/s)","Gyroscope z (rad/s)"'
+
+
+def table(heading: str, n_rows: int, *, value: int = 0) -> str:
+    """Return a table of phyphox at 50 Hz."""
+    return "\n".join([heading, *(f"{k / 50},{value},9.8,1" for k in range(n_rows))])
+
+
+def test_every_file_of_a_folder_is_accounted_for(run_command: Run, tmp_path: Path) -> None:
+    """Exports of own names are recordings of their own; what is none is named with the reason."""
+    folder = tmp_path / "export"
+    folder.mkdir()
+    for value, name in enumerate(("walking", "standing", "sitting")):
+        (folder / f"{name}.csv").write_text(table(PHYPHOX, 100 + value, value=value))
+    (folder / "Light.csv").write_text('"Time (s)","Illuminance (lx)"\n0,1\n')
+    (folder / "notes.txt").write_text("Monday\n")
+    (folder / "empty.csv").write_text("")
+    (folder / "video.mp4").write_bytes(b"")
+    os.mkfifo(folder / "pipe.csv")
+    done = run_command("har-import", "export", "--output", "own", "--device", "p")
+    assert 0 == done.returncode, done.stderr
+    found = [parquet.read(path) for path in parquet.find([tmp_path / "own"])]
+    assert {("walking", 100), ("standing", 101), ("sitting", 102)} == {
+        (one.header.recording, one.n_samples) for one in found
+    }
+    for name, why in (
+        ("Light.csv", "holds neither accelerometer nor gyroscope"),
+        ("notes.txt", "neither Sensor Logger nor phyphox writes such columns ('Monday')"),
+        ("empty.csv", "empty, or no text"),
+        ("video.mp4", "not a table"),
+        ("pipe.csv", "a pipe, a device or a link to nowhere"),
+    ):
+        assert f"har-import: export: {name}: passed over: {why}\n" in done.stderr
+    assert 3 == done.stderr.count("export: has no gyroscope: there are no windows without")
+
+
+def test_many_files_are_named_in_few_lines(run_command: Run, tmp_path: Path) -> None:
+    """However many there are, and the last line says how many more."""
+    sensor_logger(tmp_path / "export")
+    (tmp_path / "export" / "Camera").mkdir()
+    for number in range(100):
+        (tmp_path / "export" / "Camera" / f"{number}.jpg").write_bytes(b"")
+    done = run_command("har-import", "export")
+    assert 0 == done.returncode, done.stderr
+    assert 21 == done.stderr.count("\n")
+    assert "har-import: and 80 more files are passed over" in done.stderr
+
+
+def test_another_experiment_in_the_folder(run_command: Run, tmp_path: Path) -> None:
+    """Its gyroscope does not take the place of the recording's own: the error names both."""
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "Accelerometer.csv").write_text(table(PHYPHOX, 100))
+    (folder / "Gyroscope.csv").write_text(table(GYROSCOPE, 100))
+    (folder / "data.csv").write_text(table(GYROSCOPE, 50, value=1))
+    done = run_command("har-import", "export", "--device", "p")
+    assert 1 == done.returncode
+    assert "har-import: export: Gyroscope.csv and data.csv both hold the gyroscope" in done.stderr
+    assert [] == list((tmp_path / "recordings").iterdir())
+
+
+def test_all_is_tried_and_nothing_is_written_twice(run_command: Run, tmp_path: Path) -> None:
+    """What fails is told at the end with exit code 1; importing again finds what is there."""
+    for number, name in enumerate(("a", "bad", "c")):
+        sensor_logger(tmp_path / name, later_s=60 * number)
+    gravity = tmp_path / "bad" / "Gravity.csv"
+    whole = gravity.read_text()
+    gravity.write_text(whole + "\n1,2,a,b,c")
+    words = (
+        "har-import: bad: Gravity.csv: row 301: could not convert string to float: 'c': export it "
+        "anew, and do not edit it\nhar-import: nowhere: no such file or folder\n"
+    )
+    command = ("har-import", "bad", "nowhere", "a", "c", "--output", "own")
+    first = run_command(*command)
+    assert (1, words) == (first.returncode, first.stderr)
+    names = ["abc_20260828T132144Z.parquet", "abc_20260828T132344Z.parquet"]
+    assert [f"Wrote own/{name}: 900 samples, labels none" for name in names] == (
+        first.stdout.splitlines()
+    )
+    again = run_command(*command)
+    assert (1, words) == (again.returncode, again.stderr)
+    assert [
+        f"Already there as own/{name}: {source}"
+        for name, source in zip(names, ("a", "c"), strict=True)
+    ] == again.stdout.splitlines()
+
+    gravity.write_text(whole)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in (tmp_path / "a").iterdir():
+            archive.write(path, path.name)
+    mended = run_command("har-import", "bad", "a.zip", ".", "--output", "own")
+    assert 0 == mended.returncode, mended.stderr
+    assert 1 == mended.stdout.count("Wrote ")
+    assert 3 == len(parquet.find([tmp_path / "own"]))
+
+
+@pytest.mark.parametrize(
+    "flags", [["--label", "WALKING"], ["--device", "other"], ["--convention", "android"]]
+)
+def test_the_same_samples_with_another_meaning(
+    run_command: Run, tmp_path: Path, flags: list[str]
+) -> None:
+    """They are not written a second time: who means it removes the first file."""
+    sensor_logger(tmp_path / "export")
+    assert 0 == run_command("har-import", "export").returncode
+    done = run_command("har-import", "export", *flags)
+    assert 1 == done.returncode
+    name = "recordings/abc_20260828T132144Z.parquet"
+    assert f"har-import: export: is already there as {name}, by another name" in done.stderr
+    assert 1 == len(parquet.find([tmp_path / "recordings"]))
+
+
+@pytest.mark.parametrize("text", ["Läuft, schnell", '"Läuft, schnell"', ""])
+def test_any_annotation_ends_the_one_before(run_command: Run, tmp_path: Path, text: str) -> None:
+    """What names no activity is no label; letters of any script do."""
+    first, then, last = (f"{T0_NS + s * 10**9},{s}.0" for s in (0, 1, 2))
+    annotations = f"{first},walking\n{then},{text}\n{last},läuft schräg"
+    sensor_logger(tmp_path / "export", annotations=annotations)
+    done = run_command("har-import", "export", "--output", "own")
+    assert 0 == done.returncode, done.stderr
+    (path,) = parquet.find([tmp_path / "own"])
+    assert ["WALKING"] * 2 + [None] * 2 + ["LÄUFT_SCHRÄG"] * 2 == labels(parquet.read(path))
+
+
+def test_a_label_in_a_language_that_the_terminal_lacks(run_command: Run, tmp_path: Path) -> None:
+    """What cannot be shown is escaped, and nothing fails of it."""
+    sensor_logger(tmp_path / "export")
+    done = run_command(
+        "har-import",
+        "export",
+        "--label",
+        "ходьба",
+        "--output",
+        "eigene-ö",
+        PYTHONIOENCODING="ascii",
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "labels \\u0425\\u041e\\u0414\\u042c\\u0411\\u0410" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        (["Gyroscope"], "has no gyroscope: "),
+        (["Gravity"], "has no gravity: "),
+        (["Gravity", "Accelerometer"], "has no accelerometer: "),
+        (["Accelerometer", "Gyroscope"], "has no gyroscope and no linear acceleration: "),
+    ],
+)
+def test_a_sensor_that_is_missing_is_named(
+    run_command: Run, tmp_path: Path, names: list[str], missing: str
+) -> None:
+    """The recording is kept, but whoever imports it learns what it is not good for."""
+    sensor_logger(tmp_path / "export")
+    for name in names:
+        (tmp_path / "export" / f"{name}.csv").unlink()
+    done = run_command("har-import", "export")
+    assert 0 == done.returncode, done.stderr
+    assert f"har-import: export: {missing}" in done.stderr
+    assert 1 == done.stdout.count("Wrote ")
+
+
+MEMORY_BYTES = 1 << 29
+
+
+def limited(*flags: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run har-import with little memory beside that of its libraries."""
+    code = (
+        "import resource, sys, pipeline.importer as importer\n"
+        "for line in open('/proc/self/status'):\n"
+        "    if line.startswith('VmSize:'):\n"
+        f"        most = int(line.split()[1]) * 1024 + {MEMORY_BYTES}\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (most, most))\n"
+        "sys.argv[0] = 'har-import'\n"
+        "importer.main()\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, *flags],
+        cwd=folder, capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+    )  # fmt: skip
+
+
+def write_bomb(path: Path, content: bytes, n_times: int, *, names: list[str]) -> None:
+    """Write a zip whose files repeat a block ever so often."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            with archive.open(name, "w", force_zip64=True) as file:
+                for _ in range(n_times):
+                    file.write(content)
+
+
+def test_a_zip_that_would_be_gigabytes(tmp_path: Path) -> None:
+    """One clear line, within the memory that there is, though the zip's own size is harmless."""
+    names = [f"{number}.csv" for number in range(4)]
+    write_bomb(tmp_path / "bomb.zip", b"1,2\n" * (1 << 18), 1 << 8, names=names)
+    path = tmp_path / "bomb.zip"  # and now they all say that they are four times as large
+    for n_bytes in (1 << 28, 1 << 30):
+        said = [size.to_bytes(4, "little") for size in (n_bytes, 1 << 30)]
+        path.write_bytes(path.read_bytes().replace(*said))
+    done = limited("bomb.zip", folder=tmp_path)
+    assert 1 == done.returncode
+    words = "har-import: bomb.zip: is no zip that can be read (would be 4096 MiB of "
+    assert done.stderr.startswith(words)
+    assert 1 == done.stderr.count("\n")
+
+
+@pytest.mark.parametrize(
+    "content", [b"time,x,y,z\n" + b"1" * 4000, b"1,2,3,4\n" * 500, b"\n" * 4000]
+)
+def test_a_zip_that_does_not_say_how_large_it_is(tmp_path: Path, content: bytes) -> None:
+    """A file that says of itself that it is small is read no further than that."""
+    path = tmp_path / "bomb.zip"
+    write_bomb(path, content, 1 << 12, names=["Accelerometer.csv"])
+    size, said = (4 * len(content) << 10).to_bytes(8, "little"), (1 << 20).to_bytes(8, "little")
+    path.write_bytes(path.read_bytes().replace(size, said).replace(size[:4], said[:4]))
+    done = limited(path.name, folder=tmp_path)
+    assert 1 == done.returncode
+    assert "har-import: bomb.zip" in done.stderr
+    assert 1 == done.stderr.count("\n")
+
+
+def test_a_zip_that_lists_a_million_files(tmp_path: Path) -> None:
+    """One clear line, before the list is read."""
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        archive.writestr("a.csv", b"")
+        entry = archive.filelist[0]
+        archive.filelist += [entry] * 200_000
+        archive._didModify = True
+    done = limited("many.zip", folder=tmp_path)
+    assert 1 == done.returncode
+    words = "har-import: many.zip: is no zip that can be read (lists too many files)"
+    assert done.stderr.startswith(words)
     assert 1 == done.stderr.count("\n")

@@ -1,67 +1,231 @@
-"""What phones' apps export: files in a zip or folder, tables in them, and a recording made of them.
+"""What phones' apps export: files in a zip or folder, tables in them, and recordings made of them.
 
+Here every file is accounted for: it is read, or there is a note that says why it was passed over.
 What an app's files mean is decided in its own module, ``sensor_logger_export``, ``phyphox_export``.
 """
 
+import codecs
 import csv
 import io
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import os
+import re
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import IO, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import MAX_ROWS, Clock, Convention, MessageError, Readings, Sensor
+from pipeline.recordings import bounded
 from pipeline.recordings.recording import DataError
 
 MESSAGE_S: Final = 1.0
 """Seconds in a message of an imported recording, as if the phone had sent it."""
 
+MOST_FILES: Final = 20_000
+"""In a folder, with the folders in it, or in a zip"""
+MOST_TABLE_BYTES: Final = 1 << 30
+MOST_TABLE_ROWS: Final = 10_000_000
+"""A day at 100 Hz"""
+MOST_LINE: Final = 1 << 16
+"""Characters"""
+
+TABLES: Final = (".csv", ".tsv", ".txt", ".json")
+"""Ends of the names of files that may hold samples"""
+
+_NO_TABLES: Final = {
+    ".xls": "a workbook: save its sheets as CSV",
+    ".xlsx": "a workbook: save its sheets as CSV",
+    ".ods": "a workbook: save its sheets as CSV",
+    ".sqlite": "a database: export the recording as a zip of CSV files",
+    ".db": "a database: export the recording as a zip of CSV files",
+    ".zip": "a zip in a zip: unpack it first",
+}
+_OF_THE_SYSTEM: Final = (".", "__MACOSX")  # begins of names of which no app knows
 _META: Final = "meta"  # a folder that belongs to the files beside it (phyphox)
-_ZIP_ERRORS: Final = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    NotImplementedError,  # an unknown compression
-    RuntimeError,  # encrypted
-    OSError,
-)
+_BOMS: Final = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SEPARATORS: Final = ",;\t"
+
+Samples = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Times ``(n,)`` in seconds, ascending, and values ``(n, 3)`` in m/s² or rad/s."""
 
 
-@dataclass(frozen=True)
-class Files:
-    """The files of one exported recording."""
-
-    source: str
-    """Where they are, for people"""
-    contents: Mapping[str, bytes]
-    """By their names, ``Accelerometer.csv`` or ``meta/time.csv``"""
-
-    def named(self, name: str) -> bytes | None:
-        """Return a file's content, whatever the case of its name; None if there is none."""
-        return next((self.contents[one] for one in self.contents if one.lower() == name), None)
+class NoTextError(DataError):
+    """A file is no text, although its name says so."""
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
-    """A file of comma-separated values, or separated otherwise."""
+class Files:
+    """The files of one folder, which are one recording if nothing speaks against it."""
 
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    """Each as long as `columns`"""
+    source: str
+    """Where they are, for people"""
+    contents: Mapping[str, Callable[[], IO[bytes]]]
+    """What opens each that may hold samples, by their names, ``Accelerometer.csv`` or
+    ``meta/time.csv``"""
+    passed_over: Mapping[str, str]
+    """Why the others are not read, by their names"""
 
-    def column(self, name: str) -> list[str]:
-        """Return a column, by its name in lower case.
+    def named(self, name: str) -> str | None:
+        """Return a file's name as it is spelt, given in lower case; None if there is none."""
+        return next((one for one in self.contents if one.lower() == name), None)
+
+    def where(self, name: str) -> str:
+        """Return the name of a file for people."""
+        return f"{self.source}: {name}"
+
+    def columns(self, name: str) -> list[str]:
+        """Return what the first line of a file says, nothing if it is empty or no text.
 
         Raises:
-            KeyError: there is none.
+            DataError: it is damaged.
         """
-        index = [column.strip().lower() for column in self.columns].index(name)
-        return [row[index] for row in self.rows]
+        try:
+            with self.table(name) as table:
+                return table.columns
+        except NoTextError:
+            return []
+
+    @contextmanager
+    def table(self, name: str) -> "Iterator[Table]":
+        """Open a file as a table. It has no columns if it is empty.
+
+        Raises:
+            NoTextError: it is no text.
+            DataError: it is damaged or too large; also while it is read.
+        """
+        where = self.where(name)
+        try:
+            with self.contents[name]() as content:
+                yield Table(where, content)
+        except UnicodeDecodeError as error:
+            raise NoTextError(f"{where}: is no text in UTF-8: export it anew as CSV") from error
+        except csv.Error as error:
+            raise DataError(f"{where}: {error}: export it anew as CSV") from error
+        except bounded.ZIP_ERRORS as error:
+            raise DataError(f"{where}: cannot be read: {error}: export it anew") from error
+
+    def bytes(self, name: str, *, most_bytes: int) -> bytes:
+        """Return a file's content.
+
+        Raises:
+            DataError: it is damaged or too large.
+        """
+        where = self.where(name)
+        try:
+            with self.contents[name]() as content:
+                return bounded.read_all(content, where, most_bytes=most_bytes)
+        except bounded.ZIP_ERRORS as error:
+            raise DataError(f"{where}: cannot be read: {error}: export it anew") from error
+
+
+class Table:
+    """A text whose first line names its columns, read row by row.
+
+    The separator is the comma, semicolon or tabulator that the first line has most of, and numbers
+    have either decimal sign, as spreadsheets write them.
+    """
+
+    def __init__(self, where: str, content: IO[bytes]) -> None:
+        """Read the first line.
+
+        Raises:
+            NoTextError: it is no text.
+            DataError: its first line is too long.
+        """
+        self._where = where
+        lines = _lines(where, content)
+        heading = next(lines, "")
+        separator = None
+        if re.fullmatch(r"sep=.\s*", heading, re.IGNORECASE):  # Excel's own
+            separator, heading = heading[4], next(lines, "")
+        if separator is None:
+            unquoted = re.sub(r'"[^"]*"', "", heading)
+            separator = max(_SEPARATORS, key=unquoted.count)
+        self._reader = csv.reader(chain([heading], lines), delimiter=separator)
+        self.columns = [name.strip() for name in next(self._reader, [])]
+        """What the first line says, nothing if there is none"""
+        self.n_unfit = 0
+        """Rows so far that were left out, as they had more cells than there are columns"""
+
+    def column(self, name: str) -> int | None:
+        """Return a column's index, by its name in lower case; None if there is none."""
+        names = [column.lower() for column in self.columns]
+        return names.index(name) if name in names else None
+
+    def rows(self) -> Iterator[list[str]]:
+        """Yield the rows that are not empty, each as long as `columns`.
+
+        Raises:
+            DataError: there are too many, or not one fits the first line.
+        """
+        n_columns, n_rows = len(self.columns), 0
+        for row in self.all_rows():
+            if len(row) > n_columns:
+                self.n_unfit += 1
+                continue
+            n_rows += 1
+            if n_rows > MOST_TABLE_ROWS:
+                raise DataError(f"{self._where}: has over {MOST_TABLE_ROWS} rows: export less")
+            yield row + [""] * (n_columns - len(row))
+        if self.n_unfit and not n_rows:
+            raise DataError(
+                f"{self._where}: all rows have more cells than the first line: if numbers have "
+                "decimal commas, separate them by semicolons"
+            )
+
+    def all_rows(self) -> Iterator[list[str]]:
+        """Yield the rows that are not empty, without the empty cells at their ends."""
+        for row in self._reader:
+            while row and not row[-1].strip():
+                row.pop()
+            if row:
+                yield row
+
+    def numbers(self, columns: Mapping[int, Callable[[str], float]]) -> NDArray[np.float64]:
+        """Return columns ``(n_rows, n_columns)``, read by functions such as `number`.
+
+        Raises:
+            DataError: something is no number.
+        """
+        read = [array("d") for _ in columns]
+        for count, row in enumerate(self.rows(), 1):
+            for values, (column, as_number) in zip(read, columns.items(), strict=True):
+                try:
+                    values.append(as_number(row[column]))
+                except ValueError as error:
+                    raise DataError(
+                        f"{self._where}: row {count}: {error}: export it anew, and do not edit it"
+                    ) from error
+        return np.column_stack([np.frombuffer(values) for values in read])
+
+
+def number(text: str) -> float:
+    """Return a number with either decimal sign, NaN if there is nothing.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return float(text.replace(",", ".") or "nan") if text.strip() else np.nan
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """One sensor's samples in one file."""
+
+    file: str
+    sensor: Sensor
+    samples: Samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +240,16 @@ class Export:
     clock: Clock
     convention: Convention | None
     """The sign of accelerations, None if the export does not tell"""
-    sensors: Mapping[Sensor, tuple[NDArray[np.float64], NDArray[np.float64]]]
-    """Times ``(n,)`` in seconds and values ``(n, 3)`` in m/s² or rad/s"""
-    labels: Sequence[tuple[float, str]] = field(default=())
-    """What the carrier wrote down, and when, in seconds"""
+    sensors: Mapping[Sensor, Samples]
+    labels: Sequence[tuple[float, str]] = ()
+    """What the carrier wrote down, and when, in seconds. Each ends what was before."""
+    files: Sequence[str] = ()
+    """Those that it was read from"""
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples, those of all sensors counted."""
+        return sum(len(times) for times, _ in self.sensors.values())
 
     def messages(self, device: str) -> list[list[Readings]]:
         """Return the samples as messages of a second each.
@@ -87,15 +257,15 @@ class Export:
         Raises:
             MessageError: a sample cannot be one.
         """
-        first = min(float(times.min()) for times, _ in self.sensors.values())
+        first = min(float(times[0]) for times, _ in self.sensors.values())
         parts: dict[int, list[Readings]] = {}
         for sensor, (times, values) in self.sensors.items():
-            number = np.floor((times - first) / MESSAGE_S).astype(np.int64)
-            for second in np.unique(number).tolist():
-                chosen = np.flatnonzero(number == second)
-                for begin in range(0, len(chosen), MAX_ROWS):
-                    rows = chosen[begin : begin + MAX_ROWS]
-                    parts.setdefault(second, []).append(
+            seconds = np.floor((times - first) / MESSAGE_S).astype(np.int64)
+            begins = np.flatnonzero(np.diff(seconds, prepend=-1))
+            for begin, end in zip(begins, [*begins[1:], len(times)], strict=True):
+                for cut in range(begin, end, MAX_ROWS):
+                    rows = slice(cut, min(cut + MAX_ROWS, end))
+                    parts.setdefault(int(seconds[begin]), []).append(
                         Readings(
                             device, times[rows], values[rows], sensor, self.recording, self.clock
                         )
@@ -103,84 +273,52 @@ class Export:
         return [parts[second] for second in sorted(parts)]
 
 
-def files_in(paths: Sequence[Path]) -> list[Files]:
-    """Return the exported recordings in zips and folders, and the one that CSV files make up.
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What an app's module made of files."""
 
-    CSV files of one folder are one recording; so are those of a folder in a zip.
-
-    Raises:
-        DataError: there is no such file, or it cannot be read.
-    """
-    found: list[Files] = []
-    loose: dict[Path, dict[str, bytes]] = {}
-    for path in (path.expanduser() for path in paths):
-        if path.is_dir():
-            inside = {
-                str(PurePosixPath(*file.relative_to(path).parts)): _read(file)
-                for file in sorted(path.rglob("*.csv"))
-            }
-            found += _by_folder(str(path), inside)
-        elif not path.is_file():
-            raise DataError(f"{path}: no such file or folder")
-        elif path.suffix.lower() == ".csv":
-            place = path.parent.parent if path.parent.name == _META else path.parent
-            loose.setdefault(place, {})[str(path.relative_to(place))] = _read(path)
-        else:
-            found += _by_folder(str(path), _unzipped(path))
-    found += [Files(str(place), contents) for place, contents in loose.items()]
-    return found
+    exports: Sequence[Export]
+    passed_over: Mapping[str, str]
+    """Why files of the app were not read, or not all of them, by their names"""
 
 
-def read_table(where: str, content: bytes) -> Table:
-    """Return a table whose first row names its columns.
-
-    The separator is the one that the first row has most of. Rows that are not whole, such as the
-    last one of an app that was killed, are left out.
+def by_sensor(source: str, tracks: Sequence[Track]) -> dict[Sensor, Samples]:
+    """Return the samples of each sensor.
 
     Raises:
-        DataError: it is no text, or has no columns.
+        DataError: two files hold the same sensor.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{where}: is no text in UTF-8: export it anew as CSV") from error
-    heading = text.partition("\n")[0]
-    separator = max(",;\t", key=heading.count)
-    try:
-        rows = list(csv.reader(io.StringIO(text), delimiter=separator))
-    except csv.Error as error:
-        raise DataError(f"{where}: {error}") from error
-    if not rows or len(rows[0]) < 2:
-        raise DataError(f"{where}: has no columns: export it anew as CSV")
-    return Table(rows[0], [row for row in rows[1:] if len(row) == len(rows[0])])
+    files: dict[Sensor, str] = {}
+    for track in tracks:
+        if track.sensor in files:
+            raise DataError(
+                f"{source}: {files[track.sensor]} and {track.file} both hold the "
+                f"{track.sensor.replace('_', ' ')}: give each recording's files a folder of their "
+                "own"
+            )
+        files[track.sensor] = track.file
+    return {track.sensor: track.samples for track in tracks}
 
 
-def numbers(where: str, column: Sequence[str], *, decimal: str = ".") -> NDArray[np.float64]:
-    """Return a column's numbers, NaN where there is nothing.
-
-    Raises:
-        DataError: one is no number.
-    """
-    try:
-        return np.array([float(text.replace(decimal, ".") or "nan") for text in column])
-    except ValueError as error:
-        raise DataError(f"{where}: {error}: export it anew, and do not edit it") from error
-
-
-def whole(
-    where: str, times: NDArray[np.float64], values: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def whole(table: NDArray[np.float64]) -> tuple[Samples, int]:
     """Return the samples of which every number is there, in the order of their times.
 
-    Raises:
-        DataError: there are none.
+    ``table`` ``(n, 4)`` is times and x, y, z. Returned is also how many rows have some numbers of
+    a sample, but not all.
     """
-    known = ~(np.isnan(times) | np.isnan(values).any(axis=1))
-    if not known.any():
-        raise DataError(f"{where}: holds no samples")
-    times, values = times[known], values[known]
-    order = np.argsort(times, kind="stable")
-    return times[order], values[order]
+    known = ~np.isnan(table)
+    complete = known.all(axis=1)
+    n_partial = int((known[:, 1:].any(axis=1) & ~complete).sum())
+    kept = table[complete]
+    kept = kept[np.argsort(kept[:, 0], kind="stable")]
+    return (kept[:, 0].copy(), kept[:, 1:].copy()), n_partial
+
+
+def left_out(*, n_unfit: int, n_partial: int) -> str | None:
+    """Return in words which rows of a file are not used, None if all are."""
+    why = {"of too many cells": n_unfit, "without a number": n_partial}
+    counts = ", ".join(f"{n} {reason}" for reason, n in why.items() if n)
+    return f"rows left out: {counts}" if counts else None
 
 
 def checked(source: str, make: Callable[[], list[list[Readings]]]) -> list[list[Readings]]:
@@ -195,37 +333,166 @@ def checked(source: str, make: Callable[[], list[list[Readings]]]) -> list[list[
         raise DataError(f"{source}: {error}") from error
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from error
+# Files
 
 
-def _unzipped(path: Path) -> dict[str, bytes]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {
-                name: archive.read(name)
-                for name in archive.namelist()
-                if name.lower().endswith(".csv")
+@dataclass(frozen=True)
+class Source:
+    """A zip, or the files in a folder."""
+
+    name: str
+    paths: Mapping[str, Path] | None
+    """The files, by their names in the folder; None for a zip"""
+    passed_over: Mapping[str, str]
+
+    @contextmanager
+    def opened(self) -> Iterator[list[Files]]:
+        """Give the files of each folder.
+
+        Raises:
+            DataError: it cannot be read, or holds no tables.
+        """
+        if self.paths is not None:
+            openers = {name: partial(bounded.open_file, path) for name, path in self.paths.items()}
+            yield _by_folder(self.name, openers, self.passed_over)
+            return
+        file = bounded.open_file(Path(self.name))
+        try:
+            archive = bounded.Zip(file)
+        except bounded.ZIP_ERRORS as error:
+            raise DataError(
+                f"{self.name}: is no zip that can be read ({error}): export it anew"
+            ) from error
+        with archive:
+            members = {
+                member.filename: partial(bounded.open_member, archive, member)
+                for member in archive.infolist()
+                if not member.is_dir()
             }
-    except _ZIP_ERRORS as error:
-        raise DataError(f"{path}: is no zip that can be read ({error}): export it anew") from error
+            yield _by_folder(self.name, members, {})
 
 
-def _by_folder(source: str, contents: Mapping[str, bytes]) -> list[Files]:
+def sources(paths: Sequence[Path]) -> Iterator[Source | DataError]:
+    """Yield the zips and folders among ``paths`` and in them, and errors for what is neither.
+
+    Tables of one folder that are named singly are yielded together.
+    """
+    loose: dict[Path, dict[str, Path]] = {}
+    for path in (path.expanduser() for path in dict.fromkeys(paths)):
+        try:
+            if path.is_dir():
+                yield from _in_folder(path)
+            elif path.suffix.lower() in TABLES:
+                bounded.open_file(path).close()
+                place = path.parent.parent if path.parent.name == _META else path.parent
+                loose.setdefault(place, {})[path.relative_to(place).as_posix()] = path
+            else:
+                bounded.open_file(path).close()
+                yield Source(str(path), None, {})
+        except DataError as error:
+            yield error
+        except OSError as error:
+            yield DataError(f"{path}: {error.strerror}")
+    for place, files in loose.items():
+        yield Source(str(place), files, {})
+
+
+def _in_folder(folder: Path) -> Iterator[Source]:
+    """Yield what is in a folder: its files together, and each zip."""
+    paths: dict[str, Path] = {}
+    zips: list[Path] = []
+    passed_over: dict[str, str] = {}
+
+    def note(error: OSError) -> None:
+        passed_over[os.path.relpath(error.filename, folder)] = str(error.strerror)
+
+    n_files = 0
+    for place, folders, names in os.walk(folder, onerror=note):
+        folders.sort()
+        for name in [one for one in folders if (Path(place) / one).is_symlink()]:
+            passed_over[(Path(place) / name).relative_to(folder).as_posix()] = "a link to a folder"
+        n_files += len(names)
+        if n_files > MOST_FILES:
+            raise DataError(
+                f"{folder}: holds over {MOST_FILES} files: name the folders of the recordings"
+            )
+        for path in (Path(place) / name for name in sorted(names)):
+            name = path.relative_to(folder).as_posix()
+            if not path.is_file():
+                passed_over[name] = "a pipe, a device or a link to nowhere"
+            elif path.suffix.lower() == ".zip" and not path.name.startswith(_OF_THE_SYSTEM):
+                zips.append(path)
+            else:
+                paths[name] = path
+    if not zips or any(_may_hold_samples(name) for name in paths):
+        yield Source(str(folder), paths, passed_over)
+    yield from (Source(str(path), None, {}) for path in zips)
+
+
+def _by_folder(
+    source: str,
+    openers: Mapping[str, Callable[[], IO[bytes]]],
+    passed_over: Mapping[str, str],
+) -> list[Files]:
     """Return the files of each folder among files named by their paths."""
-    folders: dict[str, dict[str, bytes]] = {}
-    for name, content in contents.items():
+    contents: dict[PurePosixPath, dict[str, Callable[[], IO[bytes]]]] = {}
+    others = dict(passed_over)
+    for name, opener in openers.items():
         path = PurePosixPath(name)
-        if path.name.startswith("._"):  # what a Mac adds to a zip
+        if any(part.startswith(_OF_THE_SYSTEM) for part in path.parts if part not in (".", "..")):
             continue
         place = path.parent.parent if path.parent.name == _META else path.parent
-        folders.setdefault(str(place), {})[str(path.relative_to(place))] = content
-    if not folders:
-        raise DataError(f"{source}: holds no CSV files: export the recording as CSV")
+        if _may_hold_samples(name):
+            contents.setdefault(place, {})[path.relative_to(place).as_posix()] = opener
+        else:
+            others[name] = _NO_TABLES.get(path.suffix.lower(), "not a table")
+    if not contents:
+        reasons = "".join(f"; {name}: {why}" for name, why in list(others.items())[:3])
+        raise DataError(f"{source}: holds no CSV files: export the recording as CSV{reasons}")
+    n_tables = sum(map(len, contents.values()))
+    if n_tables > MOST_FILES:
+        raise DataError(f"{source}: holds over {MOST_FILES} tables: import some at a time")
+    first = next(iter(contents))
     return [
-        Files(source if place == "." else f"{source}: {place}", files)
-        for place, files in folders.items()
+        Files(
+            source if place == PurePosixPath() else f"{source}: {place}",
+            files,
+            others if place == first else {},
+        )
+        for place, files in contents.items()
     ]
+
+
+def _may_hold_samples(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in TABLES
+
+
+def _lines(where: str, content: IO[bytes]) -> Iterator[str]:
+    """Yield the lines of a text from the first that is not empty on, with their ends.
+
+    Raises:
+        NoTextError: it is no text.
+        DataError: it, or a line of it, is too long.
+    """
+    binary = io.BufferedReader(cast(io.RawIOBase, content), MOST_LINE)  # any file will do
+    start = binary.peek(MOST_LINE)[:MOST_LINE]
+    encoding = next((name for bom, name in _BOMS.items() if start.startswith(bom)), None)
+    if encoding is None:
+        encoding = "utf-8"
+        if b"\0" in start:
+            raise NoTextError(f"{where}: is no text: export it anew as CSV")
+        try:
+            codecs.getincrementaldecoder(encoding)().decode(start)
+        except UnicodeDecodeError:
+            encoding = "cp1252"  # in which spreadsheets write m/s² and °/s
+    n_characters, begun = 0, False
+    with io.TextIOWrapper(binary, encoding, newline="") as text:
+        while line := text.readline(MOST_LINE):
+            n_characters += len(line)
+            if len(line) == MOST_LINE:
+                raise DataError(f"{where}: has a line of over {MOST_LINE} characters")
+            if n_characters > MOST_TABLE_BYTES:
+                raise DataError(f"{where}: holds over {MOST_TABLE_BYTES >> 20} MiB: export less")
+            begun = begun or not line.isspace()
+            if begun:
+                yield line

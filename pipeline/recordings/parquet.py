@@ -14,6 +14,7 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final, get_args
 from zlib import crc32
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from pipeline.atomic_file import replacing, sync_folder
 from pipeline.readings import MessageError, Readings, Sensor
+from pipeline.recordings import bounded
 from pipeline.recordings.labelled import (
     ACCELERATIONS,
     Header,
@@ -49,6 +51,9 @@ HEADER_KEY: Final = "har_recording"
 
 VALUE_COLUMNS: Final = ("x", "y", "z", "gyro_x", "gyro_y", "gyro_z")
 """A sensor's values; the last three are those of ``motion`` alone."""
+
+MOST_SAMPLES: Final = 20_000_000
+"""Of a recording that can be read: a day of two sensors at 100 Hz, and 3 GB of memory"""
 
 _LABEL: Final = "label"  # in a journal the "sensor" of rows that say what is done from a time on
 _CHECKSUM: Final = b"crc32"
@@ -142,6 +147,11 @@ class Journal:
         """Leave the journal as it is, for `recover`."""
         self._file.close()
 
+    def discard(self) -> None:
+        """Take the journal back, as if it had not been begun."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
 
 def seal(journal: Path) -> Path | None:
     """Turn a journal into a Parquet file; return that, None if the journal holds no samples.
@@ -199,6 +209,8 @@ def recover(folder: Path) -> list[Path]:
     """
     recovered = []
     for journal in sorted(folder.glob(f"*{JOURNAL_SUFFIX}")):
+        if not journal.is_file():
+            continue
         with journal.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -225,41 +237,63 @@ def find(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         place = path.expanduser()
         if place.is_dir():
-            inside = sorted(place.glob(f"*{SUFFIX}"))
+            inside = [one for one in sorted(place.glob(f"*{SUFFIX}")) if one.is_file()]
             if not inside:
                 raise DataError(
                     f"{path}: holds no recordings (*{SUFFIX}): make some with har-record"
                 )
             found += inside
-        elif place.is_file():
+        elif place.exists():  # and no file, perhaps, as opening it says
             found.append(place)
         else:
             raise DataError(f"{path}: no such recording or folder")
     return list(dict.fromkeys(found))
 
 
-def read(path: Path) -> LabelledRecording:
-    """Return a recording, as it was sent but in Android's convention.
+def survey(path: Path) -> tuple[Header, int]:
+    """Return what a recording says of itself, and how many samples it holds, at little cost.
 
     Raises:
         DataError: the file is missing, damaged, or no recording.
     """
     require()
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such recording") from error
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
-    header = _header_of(path, table.schema)
-    if not table.schema.equals(_schema(header), check_metadata=False):
-        raise DataError(f"{path}: has not the columns of a recording: record or import it anew")
-    if not len(table):
-        raise DataError(f"{path}: holds no samples")
+    with _opened(path) as file:
+        return _header_of(path, file.schema_arrow), file.metadata.num_rows
+
+
+def read(path: Path) -> LabelledRecording:
+    """Return a recording, as it was sent but in Android's convention.
+
+    Raises:
+        DataError: the file is missing, damaged, too large, or no recording.
+    """
+    require()
+    with _opened(path) as file:
+        header, n_samples = _header_of(path, file.schema_arrow), file.metadata.num_rows
+        if not file.schema_arrow.equals(_schema(header), check_metadata=False):
+            raise DataError(f"{path}: has not the columns of a recording: record or import it anew")
+        if not n_samples:
+            raise DataError(f"{path}: holds no samples")
+        if n_samples > MOST_SAMPLES:
+            raise DataError(f"{path}: holds {n_samples} samples; at most {MOST_SAMPLES} are taken")
+        table = file.read(use_threads=False)
     try:
         return _as_recording(table, header)
     except MessageError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; what goes wrong until it is closed is told as an error of its own."""
+    if not os.path.lexists(path):
+        raise DataError(f"{path}: no such recording")
+    try:
+        bounded.open_file(path).close()  # it is a file
+        with pa.OSFile(str(path)) as content, pq.ParquetFile(content, pre_buffer=False) as file:
+            yield file
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
 
 
 def _as_recording(table: pa.Table, header: Header) -> LabelledRecording:

@@ -1,133 +1,276 @@
 """What phyphox exports: a zip of CSV files, one a data set, with ``meta/time.csv`` beside them.
 
-https://github.com/phyphox/phyphox-android: DataExport.java. Columns may be separated by comma,
-semicolon or tabulator, and numbers have a decimal point or comma. The app turns the iPhone's signs
-into Android's.
+https://github.com/phyphox/phyphox-android: DataExport.java. A table is recognised by its headings,
+``Acceleration x (m/s^2)`` beside ``Time (s)``, also when a spreadsheet has written it anew. The app
+turns the iPhone's signs into Android's.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import PurePosixPath
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import Sensor
-from pipeline.recordings.exports import Export, Files, Table, numbers, read_table, whole
+from pipeline.readings import Clock, Sensor
+from pipeline.recordings.exports import (
+    Export,
+    Files,
+    Found,
+    Track,
+    by_sensor,
+    left_out,
+    number,
+    whole,
+)
 from pipeline.recordings.recording import DataError
+from pipeline.signals import STANDARD_GRAVITY
 
 APP: Final = "phyphox"
 
-_TIME: Final = re.compile(r".*\((s)\)")
+TIME_UNITS: Final = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6, "ns": 1e-9}
+ACCELERATION_UNITS: Final = {
+    **dict.fromkeys(("m/s2", "ms-2", "m/s/s"), 1.0),
+    "g": STANDARD_GRAVITY,
+    "mg": STANDARD_GRAVITY / 1000,
+}
+ANGULAR_VELOCITY_UNITS: Final = {
+    **dict.fromkeys(("rad/s", "rads-1"), 1.0),
+    **dict.fromkeys(("deg/s", "°/s", "dps", "degs-1", "°s-1"), np.pi / 180),
+}
+"""What values are multiplied by, by their unit as `_unit` spells it."""
+
+FIRST_EPOCH_S: Final = 1e9
+"""Later times, of September 2001 and after, are those of the epoch."""
+
+_META: Final = "meta/"
+_IN_BRACKETS: Final = re.compile(r"(?P<name>.*?)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]")
 _AXIS: Final = re.compile(
-    r"(?:.*\s)?(?P<axis>[xyz])\s*\((?P<unit>m/s\^2|m/s²|rad/s)\)", re.IGNORECASE
+    r"(?:(?P<what>.*[\s_.-])|a|acc|g|gyr|gyro|w)?(?P<axis>[xyz])", re.IGNORECASE
 )
+# Without gravity, in the languages of the app: linear, lineare, linéaire, lineal, liniowe, ...
+_LINEAR: Final = re.compile(
+    r"\blin[eéií]|линейн|γραμμικ|线性|線性|線形|lineer"
+    r"|\b(without|ohne|sans|sin|senza|sem|zonder|bez|без) (g\b|grav|schwer|grawi|gravi|грав)",
+    re.IGNORECASE,
+)
+_GRAVITY: Final = re.compile(r"\bgrav|schwer|重力", re.IGNORECASE)
 
 
-def recognises(files: Files) -> bool:
-    """Return whether these are files of phyphox."""
-    return any(_heading(content) for content in files.contents.values())
+@dataclass(frozen=True)
+class _Column:
+    """What a heading says."""
+
+    index: int
+    time: int
+    """Index of the column with its times"""
+    axis: str
+    time_factor: float
+    factor: float
 
 
-def read(files: Files) -> Export:
-    """Return the recording in these files.
+def read(files: Files) -> Found:
+    """Return the recordings in the files that are phyphox'.
+
+    Tables that hold different sensors are one recording. Those that all hold the same, as when
+    exports were renamed and put into one folder, are recordings of their own.
 
     Raises:
-        DataError: a file is damaged, or holds neither accelerometer nor gyroscope.
+        DataError: a file is damaged, or two files of one recording hold the same sensor.
     """
-    starts = _starts(files)
-    sensors: dict[Sensor, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
-    for name, content in files.contents.items():
-        if not _heading(content):
+    passed_over: dict[str, str] = {}
+    tracks: dict[str, list[Track]] = {}
+    for name in files.contents:
+        if name.lower().startswith(_META):
             continue
-        where = f"{files.source}: {name}"
-        table = read_table(where, content)
-        decimal = _decimal(table)
-        times = numbers(where, [row[0] for row in table.rows], decimal=decimal)
-        if not len(times):  # a sensor that the phone does not have
-            continue
-        for sensor, columns in _columns(name, table).items():
-            values = np.column_stack(
-                [
-                    numbers(where, [row[column] for row in table.rows], decimal=decimal)
-                    for column in columns
-                ]
-            )
-            experiment_times, values = whole(where, times, values)
-            sensors[sensor] = _dated(experiment_times, starts), values
-    if not sensors:
-        raise DataError(
-            f"{files.source}: holds no samples of accelerometer or gyroscope; in phyphox choose "
-            "an experiment with both, such as + / Add simple experiment"
-        )
-    device = _device(files)
+        in_file = _tracks(files, name, passed_over)
+        if in_file:
+            tracks[name] = in_file
+        elif in_file is not None:
+            passed_over.setdefault(name, "holds neither accelerometer nor gyroscope")
+    if not tracks:
+        return Found((), passed_over)
+    device, starts = _device(files), _starts(files)
+    meta = [name for name in files.contents if name.lower().startswith(_META)]
+    if not starts and _are_alternatives(tracks):
+        exports = [
+            _export(files, {name: one}, device, starts, recording=PurePosixPath(name).stem)
+            for name, one in tracks.items()
+        ]
+    else:
+        recording = str(starts[0][1]) if starts else ""
+        exports = [_export(files, tracks, device, starts, recording=recording, meta=meta)]
+    return Found(exports, passed_over)
+
+
+def _are_alternatives(tracks: Mapping[str, Sequence[Track]]) -> bool:
+    """Return whether no two of several files can belong to one recording."""
+    sensors = [{track.sensor for track in of_file} for of_file in tracks.values()]
+    return len(sensors) > 1 and all(one & other for one, other in combinations(sensors, 2))
+
+
+def _export(
+    files: Files,
+    tracks: Mapping[str, Sequence[Track]],
+    device: str | None,
+    starts: Sequence[tuple[float, float]],
+    *,
+    recording: str,
+    meta: Sequence[str] = (),
+) -> Export:
+    sensors = by_sensor(files.source, [track for one in tracks.values() for track in one])
+    clock: Clock = "boot"
+    if starts:
+        sensors = {
+            sensor: (_dated(times, starts), values) for sensor, (times, values) in sensors.items()
+        }
+    if min(times[0] for times, _ in sensors.values()) >= FIRST_EPOCH_S:
+        clock = "epoch"
     return Export(
         app=APP,
         device=device,
-        recording=str(starts[0][1]) if starts else "",
-        clock="epoch" if starts else "boot",
+        recording=recording,
+        clock=clock,
         convention="android",
         sensors=sensors,
+        files=(*tracks, *meta),
     )
 
 
-def _heading(content: bytes) -> bool:
-    """Return whether a file begins as phyphox' tables do: a quoted name with the unit seconds."""
-    return re.match(rb'"[^"]*\(s\)"[,;\t]', content) is not None
+def _tracks(files: Files, name: str, passed_over: dict[str, str]) -> list[Track] | None:
+    """Return the sensors in a file; None if it is not phyphox'.
+
+    Why it is passed over, or rows of it are, is entered in ``passed_over``.
+    """
+    found = _columns(files.where(name), name, files.columns(name))
+    if found is None:
+        return None
+    tracks: list[Track] = []
+    if not found:
+        return tracks
+    lacking = {
+        sensor: [axis for axis in "xyz" if axis not in axes]
+        for sensor, axes in found.items()
+        if len(axes) < 3
+    }
+    if lacking:
+        passed_over[name] = "; ".join(
+            f"its {sensor.replace('_', ' ')} has no {', '.join(axes)}"
+            for sensor, axes in lacking.items()
+        )
+    complete = {sensor: axes for sensor, axes in found.items() if sensor not in lacking}
+    if not complete:
+        return tracks
+    wanted = dict.fromkeys(
+        index
+        for axes in complete.values()
+        for axis in "xyz"
+        for index in (axes[axis].time, axes[axis].index)
+    )
+    with files.table(name) as table:
+        numbers = table.numbers(dict.fromkeys(wanted, number))
+    at = {index: place for place, index in enumerate(wanted)}
+    n_partial = 0
+    for sensor, axes in complete.items():
+        columns = [axes[axis] for axis in "xyz"]
+        rows = np.column_stack(
+            [numbers[:, at[columns[0].time]] * columns[0].time_factor]
+            + [numbers[:, at[one.index]] * one.factor for one in columns]
+        )
+        samples, n_lacking = whole(rows)
+        n_partial += n_lacking
+        if len(samples[0]):
+            tracks.append(Track(name, sensor, samples))
+    rest = left_out(n_unfit=table.n_unfit, n_partial=n_partial)
+    if rest is not None:
+        passed_over[name] = "; ".join(filter(None, [passed_over.get(name), rest]))
+    if not tracks:
+        passed_over.setdefault(name, "holds no samples")
+    return tracks
 
 
-def _columns(name: str, table: Table) -> dict[Sensor, list[int]]:
-    """Return which columns hold x, y and z of which sensors."""
-    found: dict[Sensor, dict[str, int]] = {}
-    for index, heading in enumerate(table.columns):
-        match = _AXIS.fullmatch(heading.strip())
+def _columns(
+    where: str, name: str, headings: Sequence[str]
+) -> dict[Sensor, dict[str, _Column]] | None:
+    """Return which columns hold x, y and z of which sensors; None without a column of times.
+
+    The times of a column are in the last one before it that is named as the first is.
+
+    Raises:
+        DataError: two columns hold the same.
+    """
+    time, time_heading, time_factor = -1, "", 0.0
+    found: dict[Sensor, dict[str, _Column]] = {}
+    for index, heading in enumerate(headings):
+        match = _IN_BRACKETS.fullmatch(heading)
         if match is None:
             continue
-        said = f"{PurePosixPath(name).stem} {heading}".lower()
-        sensor: Sensor = "accelerometer"
-        if match["unit"].lower() == "rad/s":
-            sensor = "gyroscope"
-        elif "gravity" in heading.lower():
-            sensor = "gravity"
-        elif "linear" in said or "without g" in said:
-            sensor = "linear_acceleration"
-        found.setdefault(sensor, {}).setdefault(match["axis"].lower(), index)
-    return {
-        sensor: [axes[axis] for axis in "xyz"] for sensor, axes in found.items() if len(axes) == 3
-    }
+        unit = _unit(match["unit"])
+        if unit in TIME_UNITS and time_heading in ("", heading):
+            time, time_heading, time_factor = index, heading, TIME_UNITS[unit]
+            continue
+        axis = _AXIS.fullmatch(match["name"])
+        factor = ACCELERATION_UNITS.get(unit, ANGULAR_VELOCITY_UNITS.get(unit))
+        if axis is None or factor is None or time < 0:
+            continue
+        sensor = _sensor(PurePosixPath(name).stem, axis["what"] or "", unit)
+        axes = found.setdefault(sensor, {})
+        letter = axis["axis"].lower()
+        if letter in axes:
+            raise DataError(
+                f"{where}: {headings[axes[letter].index]!r} and {heading!r} both are the "
+                f"{sensor.replace('_', ' ')}'s {letter}: take one of them out"
+            )
+        axes[letter] = _Column(index, time, letter, time_factor, factor)
+    return found if time >= 0 else None
 
 
-def _decimal(table: Table) -> str:
-    """Return the decimal sign."""
-    return "," if any("," in text for text in (table.rows[0] if table.rows else ())) else "."
+def _sensor(stem: str, what: str, unit: str) -> Sensor:
+    """Return the sensor that a heading is of, in a file of this name."""
+    if unit in ANGULAR_VELOCITY_UNITS:
+        return "gyroscope"
+    if _LINEAR.search(what) or _LINEAR.search(stem):
+        return "linear_acceleration"
+    return "gravity" if _GRAVITY.search(what or stem) else "accelerometer"
+
+
+def _unit(text: str) -> str:
+    """Return a unit in one spelling: ``m/s2`` for ``m/s^2``, and for ``m/s²`` read amiss."""
+    unit = re.sub(r"[\s^*·â]", "", text.lower())
+    for spelling, ours in (("º", "°"), ("μ", "µ"), ("²", "2"), ("⁻", "-"), ("¹", "1")):
+        unit = unit.replace(spelling, ours)
+    return re.sub("degrees?", "deg", re.sub(r"sec(ond)?s?\b", "s", unit))
 
 
 def _starts(files: Files) -> list[tuple[float, float]]:
     """Return when the experiment was started, and started again: its own time, and the epoch's."""
-    content = files.named("meta/time.csv")
-    if content is None:
+    name = files.named("meta/time.csv")
+    if name is None:
         return []
-    where = f"{files.source}: meta/time.csv"
-    table = read_table(where, content)
-    decimal = _decimal(Table(table.columns, [row[:3] for row in table.rows]))
-    try:
-        own = numbers(where, table.column("experiment time"), decimal=decimal)
-        epoch = numbers(where, table.column("system time"), decimal=decimal)
-        events = table.column("event")
-    except ValueError as error:
-        raise DataError(
-            f"{where}: has not the columns event, experiment time, system time"
-        ) from error
-    return [(float(own[i]), float(epoch[i])) for i, event in enumerate(events) if event == "START"]
+    with files.table(name) as table:
+        columns = [table.column(one) for one in ("event", "experiment time", "system time")]
+        event, experiment, system = columns
+        if event is None or experiment is None or system is None:
+            raise DataError(
+                f"{files.where(name)}: has not the columns event, experiment time, system time"
+            )
+        begins = []
+        for row in table.rows():
+            if row[event].strip().upper() == "START":
+                try:
+                    begins.append((number(row[experiment]), number(row[system])))
+                except ValueError as error:
+                    raise DataError(f"{files.where(name)}: {error}: export it anew") from error
+    return sorted(begins)
 
 
 def _dated(
     times: NDArray[np.float64], starts: Sequence[tuple[float, float]]
 ) -> NDArray[np.float64]:
     """Return epoch seconds of the experiment's times, which stood still while it was paused."""
-    if not starts:
-        return times
     own, epoch = np.array(starts).T
     latest = np.maximum(np.searchsorted(own, times, side="right") - 1, 0)
     dated: NDArray[np.float64] = epoch[latest] + (times - own[latest])
@@ -136,8 +279,9 @@ def _dated(
 
 def _device(files: Files) -> str | None:
     """Return the phone's model, which is all that phyphox tells."""
-    content = files.named("meta/device.csv")
-    if content is None:
+    name = files.named("meta/device.csv")
+    if name is None:
         return None
-    table = read_table(f"{files.source}: meta/device.csv", content)
-    return next((row[1] for row in table.rows if row[0] == "deviceModel" and row[1]), None)
+    with files.table(name) as table:
+        properties = {row[0]: row[1] for row in table.rows() if len(row) > 1}
+    return properties.get("deviceModel") or None

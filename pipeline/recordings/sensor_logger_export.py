@@ -1,63 +1,137 @@
-"""What Sensor Logger exports: a zip of CSV files, one a sensor.
+"""What Sensor Logger exports: a zip of CSV files, one a sensor, or all sensors in one JSON file.
 
-https://github.com/tszheichoi/awesome-sensor-logger: UNITS.md, CROSSPLATFORM.md. ``Metadata.csv``
-tells the platform, and whether *Standardise Units & Frames* was on: without it an iPhone's
+https://github.com/tszheichoi/awesome-sensor-logger: README.md, UNITS.md, CROSSPLATFORM.md. The
+metadata tell the platform, and whether *Standardise Units & Frames* was on: without it an iPhone's
 accelerations have the opposite sign, and uncalibrated ones are in g.
 """
 
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from pipeline.formats.sensor_logger import SENSORS, is_in_g
-from pipeline.readings import Convention, Sensor
-from pipeline.recordings.exports import Export, Files, Table, numbers, read_table, whole
+from pipeline.readings import Convention, Sensor, plain
+from pipeline.recordings.exports import (
+    Export,
+    Files,
+    Found,
+    Track,
+    by_sensor,
+    left_out,
+    number,
+    whole,
+)
 from pipeline.recordings.recording import DataError
 from pipeline.signals import STANDARD_GRAVITY
 
 APP: Final = "sensor-logger"
 
-_COLUMNS: Final = {"time", "seconds_elapsed", "x", "y", "z"}
+MOST_JSON_BYTES: Final = 256 << 20
+
+_TIME: Final = "time"
+_AXES: Final = ("x", "y", "z")
+_METADATA: Final = "metadata"
+_ANNOTATION: Final = "annotation"
+_OTHERS: Final = {
+    *("magnetometer", "magnetometeruncalibrated", "orientation", "location", "barometer"),
+    *("pedometer", "activity", "battery", "batterytemp", "microphone", "brightness", "light"),
+    *("compass", "network", "wifi", "bluetooth", "bluetoothmetadata", "headphone", "heartrate"),
+    *("wristmotion", "watchaccelerometer", "watchgyroscope", "watchbarometer", "watchlocation"),
+    *("watchmagnetometer", "watchcompass", "watchmicrophone", "watchorientation", "camera"),
+}
+"""Tables of the app that hold no motion of the phone"""
+
 _NS_PER_S: Final = 1_000_000_000  # an integer: int / int is rounded once
+_DIGITS_OF_A_MS: Final = 13
+"""Digits that a time in nanoseconds must have been left to be right to a millisecond"""
+_JSON_START: Final = re.compile(rb'\s*\[\s*\{\s*"')
 
 
-def recognises(files: Files) -> bool:
-    """Return whether these are files of Sensor Logger: time in nanoseconds is its own."""
-    return any(
-        _sensor(name) is not None
-        and content[:200].lower().startswith((b"time,", b"\xef\xbb\xbftime,"))
-        for name, content in files.contents.items()
-    )
+class _Record(msgspec.Struct):
+    """A row of any table, in the JSON export."""
+
+    sensor: str
+    time: int | float | str | None = None
+    x: float | str | None = None
+    y: float | str | None = None
+    z: float | str | None = None
+    text: str | None = None
+    device_name: str | None = msgspec.field(default=None, name="device name")
+    device_id: str | None = msgspec.field(default=None, name="device id")
+    recording_time: str | None = msgspec.field(default=None, name="recording time")
+    platform: str | None = None
+    standardisation: str | bool | None = None
 
 
-def read(files: Files) -> Export:
-    """Return the recording in these files.
+_records: Final = msgspec.json.Decoder(list[_Record])
+
+Labels = list[tuple[float, str]]
+
+
+def read(files: Files) -> Found:
+    """Return the recordings in the files that are Sensor Logger's.
+
+    The tables are one recording, each JSON file is one.
 
     Raises:
         DataError: a file is damaged, or not what Sensor Logger writes.
     """
-    metadata = _metadata(files)
+    passed_over: dict[str, str] = {}
+    tracks: list[Track] = []
+    labels: Labels = []
+    metadata: dict[str, str] = {}
+    used: list[str] = []
+    exports = []
+    for name in files.contents:
+        if PurePosixPath(name).suffix.lower() == ".json":
+            exports += _json_exports(files, name, passed_over)
+            continue
+        table = plain(PurePosixPath(name).stem)
+        headings = [heading.lower() for heading in files.columns(name)]
+        if table == _METADATA and headings:
+            metadata = _metadata(files, name)
+        elif _TIME not in headings:
+            continue
+        elif table in SENSORS:
+            track = _track(files, name, SENSORS[table], passed_over)
+            if track is None:
+                continue
+            tracks.append(track)
+        elif table == _ANNOTATION and "text" in headings:
+            labels = _labels(files, name)
+        else:
+            if table in _OTHERS:
+                passed_over[name] = "holds neither accelerometer nor gyroscope"
+            elif {*_AXES} <= set(headings):
+                passed_over[name] = (
+                    "its name is none that Sensor Logger gives, such as TotalAcceleration.csv"
+                )
+            continue
+        used.append(name)
+    if tracks:
+        sensors = by_sensor(files.source, tracks)
+        exports.insert(0, _export(sensors, labels, metadata, used))
+    else:
+        passed_over |= dict.fromkeys(used, "there are no samples beside it")
+    return Found(exports, passed_over)
+
+
+def _export(
+    sensors: dict[Sensor, tuple[np.ndarray, np.ndarray]],
+    labels: Labels,
+    metadata: Mapping[str, str],
+    used: Sequence[str],
+) -> Export:
     convention = _convention(metadata)
-    sensors = {}
-    for name, content in files.contents.items():
-        sensor = _sensor(name)
-        if sensor is None:
-            continue
-        where = f"{files.source}: {name}"
-        table = read_table(where, content)
-        if not table.rows:  # a sensor that the phone does not have
-            continue
-        if not {column.strip().lower() for column in table.columns} >= _COLUMNS:
-            raise DataError(f"{where}: has not the columns {', '.join(sorted(_COLUMNS))}")
-        values = np.column_stack([numbers(where, table.column(axis)) for axis in "xyz"])
-        sensors[sensor] = whole(where, np.array(_times(where, table)), values)
     uncalibrated = sensors.get("accelerometer_uncalibrated")
     if uncalibrated is not None and is_in_g(uncalibrated[1]):  # an iPhone, not standardised
         convention = convention or "ios"
         sensors["accelerometer_uncalibrated"] = uncalibrated[0], uncalibrated[1] * STANDARD_GRAVITY
-    if not sensors:
-        raise DataError(f"{files.source}: holds no samples of accelerometer or gyroscope")
     return Export(
         app=APP,
         device=metadata.get("device id") or metadata.get("device name") or None,
@@ -65,51 +139,146 @@ def read(files: Files) -> Export:
         clock="epoch",
         convention=convention,
         sensors=sensors,
-        labels=_labels(files),
+        labels=labels,
+        files=used,
     )
 
 
-def _sensor(name: str) -> Sensor | None:
-    path = PurePosixPath(name)
-    return SENSORS.get(path.stem.lower()) if path.suffix.lower() == ".csv" else None
-
-
-def _metadata(files: Files) -> dict[str, str]:
-    content = files.named("metadata.csv")
-    if content is None:
-        return {}
-    table = read_table(f"{files.source}: Metadata.csv", content)
-    names = [column.strip().lower() for column in table.columns]
-    return dict(zip(names, table.rows[0], strict=True)) if table.rows else {}
-
-
-def _convention(metadata: dict[str, str]) -> Convention | None:
+def _convention(metadata: Mapping[str, str]) -> Convention | None:
     platform = metadata.get("platform", "").lower()
     if platform == "ios":
         return "android" if metadata.get("standardisation", "").lower() == "true" else "ios"
     return "android" if platform == "android" else None
 
 
-def _times(where: str, table: Table) -> list[float]:
-    """Return seconds, the float64 that is nearest to each time in nanoseconds."""
+def _seconds(text: str) -> float:
+    """Return the float64 that is nearest to a time in nanoseconds, NaN if there is nothing.
+
+    Raises:
+        ValueError: it is none, or a spreadsheet has left too few of its digits.
+    """
+    text = text.strip()
+    if not text:
+        return np.nan
     try:
-        return [int(text) / _NS_PER_S if text else np.nan for text in table.column("time")]
-    except ValueError as error:
-        raise DataError(
-            f"{where}: time is not whole nanoseconds ({error}): export it anew, and do not edit it"
-        ) from error
+        return int(text) / _NS_PER_S
+    except ValueError:
+        digits = re.sub(r"[eE].*|[^\d]", "", text)
+        if len(digits) < _DIGITS_OF_A_MS:
+            raise ValueError(f"time is not whole nanoseconds ({text[:40]})") from None
+        return number(text) / _NS_PER_S
 
 
-def _labels(files: Files) -> list[tuple[float, str]]:
-    """Return the annotations and their times."""
-    content = files.named("annotation.csv")
-    if not content:
+# The tables
+
+
+def _track(files: Files, name: str, sensor: Sensor, passed_over: dict[str, str]) -> Track | None:
+    """Return the samples in a sensor's file, None if there are none.
+
+    Why it is passed over, or rows of it are, is entered in ``passed_over``.
+    """
+    with files.table(name) as table:
+        columns = [table.column(heading) for heading in (_TIME, *_AXES)]
+        known = [column for column in columns if column is not None]
+        if len(known) < len(columns):
+            raise DataError(f"{files.where(name)}: has not the columns time, x, y, z")
+        numbers = table.numbers({known[0]: _seconds} | dict.fromkeys(known[1:], number))
+    samples, n_partial = whole(numbers)
+    rest = left_out(n_unfit=table.n_unfit, n_partial=n_partial)
+    if rest is not None:
+        passed_over[name] = rest
+    if len(samples[0]):
+        return Track(name, sensor, samples)
+    passed_over.setdefault(name, "holds no samples")
+    return None
+
+
+def _metadata(files: Files, name: str) -> dict[str, str]:
+    with files.table(name) as table:
+        names = [column.lower() for column in table.columns]
+        return dict(zip(names, next(table.rows(), []), strict=False))
+
+
+def _labels(files: Files, name: str) -> Labels:
+    """Return the annotations and their times.
+
+    One with unquoted separators has too many cells, and all from its text on are its text.
+    """
+    with files.table(name) as table:
+        time, text = table.column(_TIME), table.column("text")
+        duration = table.column("millisecond_press_duration")
+        if time is None or text is None:
+            raise DataError(f"{files.where(name)}: has not the columns time and text")
+        labels = []
+        for row in table.all_rows():
+            unquoted = len(row) > len(table.columns) or (
+                duration is not None
+                and text < duration < len(row)
+                and not row[duration].strip().isdecimal()
+            )
+            end = len(row) if unquoted else text + 1
+            try:
+                at = _seconds(row[time] if time < len(row) else "")
+            except ValueError as error:
+                raise DataError(f"{files.where(name)}: {error}: export it anew") from error
+            if np.isnan(at):
+                raise DataError(f"{files.where(name)}: an annotation has no time: export it anew")
+            labels.append((at, ", ".join(row[text:end])))
+    return labels
+
+
+# The JSON file
+
+
+def _json_exports(files: Files, name: str, passed_over: dict[str, str]) -> list[Export]:
+    """Return the recording in a JSON file, none if it is another app's."""
+    where = files.where(name)
+    content = files.bytes(name, most_bytes=MOST_JSON_BYTES)
+    if not _JSON_START.match(content):
         return []
-    where = f"{files.source}: Annotation.csv"
-    table = read_table(where, content)
     try:
-        texts = table.column("text")
-        times = _times(where, table)
+        records = _records.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        passed_over[name] = f"is not what Sensor Logger exports as JSON: {error}"
+        return []
+    tables: defaultdict[str, list[_Record]] = defaultdict(list)
+    for record in records:
+        tables[plain(record.sensor)].append(record)
+    try:
+        tracks = [
+            _json_track(name, sensor, tables[table], passed_over)
+            for table, sensor in SENSORS.items()
+            if table in tables
+        ]
+        labels = [(_seconds(str(one.time)), one.text or "") for one in tables[_ANNOTATION]]
     except ValueError as error:
-        raise DataError(f"{where}: has not the columns time and text") from error
-    return [(time, text) for time, text in zip(times, texts, strict=True) if text]
+        raise DataError(f"{where}: {error}: export it anew, and do not edit it") from error
+    sensors = by_sensor(files.source, [track for track in tracks if track is not None])
+    if not sensors:
+        passed_over[name] = "holds no samples of accelerometer or gyroscope"
+        return []
+    metadata = {}
+    for record in tables[_METADATA]:
+        metadata = {
+            key.replace("_", " "): str(value)
+            for key, value in msgspec.structs.asdict(record).items()
+            if value is not None
+        }
+    return [_export(sensors, labels, metadata, [name])]
+
+
+def _json_track(
+    name: str, sensor: Sensor, records: Sequence[_Record], passed_over: dict[str, str]
+) -> Track | None:
+    rows = [
+        (
+            _seconds("" if one.time is None else str(one.time)),
+            *(number("" if value is None else str(value)) for value in (one.x, one.y, one.z)),
+        )
+        for one in records
+    ]
+    samples, n_partial = whole(np.array(rows))
+    rest = left_out(n_unfit=0, n_partial=n_partial)
+    if rest is not None:
+        passed_over[name] = "; ".join(filter(None, [passed_over.get(name), rest]))
+    return Track(name, sensor, samples) if len(samples[0]) else None

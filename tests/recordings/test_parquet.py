@@ -1,5 +1,6 @@
 """Recordings in files: what goes in comes out, and what was flushed survives."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -313,6 +314,40 @@ except OSError as error:
     assert "File too large" in error, full.stderr
     (path,) = parquet.recover(tmp_path)
     np.testing.assert_array_equal(EPOCH + np.arange(25 * int(number)) / 50, samples_of(path))
+
+
+def test_a_journal_that_is_taken_back(tmp_path: Path) -> None:
+    """Nothing is left of it."""
+    journal = parquet.Journal(tmp_path, HEADER)
+    journal.append(0, readings(0.0))
+    journal.discard()
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    """Pipes and devices named as recordings are left out of a folder, and refused by themselves."""
+    for name in ("a.parquet", "b.arrows"):
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError, match=r"holds no recordings"):
+        parquet.find([tmp_path])
+    assert [] == parquet.recover(tmp_path)
+    assert [tmp_path / "a.parquet"] == parquet.find([tmp_path / "a.parquet"])
+    with pytest.raises(DataError, match=r"a\.parquet: is a pipe, not a file"):
+        parquet.read(tmp_path / "a.parquet")
+
+
+def test_a_recording_that_would_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many samples there are is looked at first: a small file may hold very many."""
+    journal = parquet.Journal(tmp_path, HEADER)
+    journal.append(0, readings(0.0))
+    path = journal.close()
+    assert path is not None
+    assert (parquet.read(path).header, 25) == parquet.survey(path)
+    monkeypatch.setattr(parquet, "MOST_SAMPLES", 24)
+    with pytest.raises(DataError, match="holds 25 samples; at most 24 are taken"):
+        parquet.read(path)
 
 
 def test_files_and_folders_are_found(tmp_path: Path) -> None:

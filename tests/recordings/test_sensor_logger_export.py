@@ -1,11 +1,16 @@
 """Sensor Logger's exports, in the layout of version 1.64."""
 
+import csv
+import io
+import json
+
 import numpy as np
 import pytest
 
 from pipeline.recordings import sensor_logger_export
-from pipeline.recordings.exports import Files
+from pipeline.recordings.exports import Export
 from pipeline.recordings.recording import DataError
+from tests.recordings.exported import files, only
 
 T0_NS = 1_787_923_304_123_456_789
 METADATA = (
@@ -29,9 +34,9 @@ def export(
     standardisation: str = "false",
     device_id: str = "abc-1",
     **more: bytes,
-) -> Files:
+) -> dict[str, bytes]:
     """Return an export with accelerometer and gyroscope, and more."""
-    files = {
+    contents = {
         "Accelerometer.csv": sensor((1, 2, 3), (4, 5, 6)),
         "Gyroscope.csv": sensor((0.1, 0.2, 0.3)),
         "Metadata.csv": METADATA.format(
@@ -39,12 +44,17 @@ def export(
         ).encode(),
         "Location.csv": b"time,seconds_elapsed,latitude\n1,2,3\n",
     }
-    return Files("export.zip", files | {f"{name}.csv": content for name, content in more.items()})
+    return contents | {f"{name}.csv": content for name, content in more.items()}
+
+
+def read(contents: dict[str, bytes]) -> Export:
+    """Return the one recording in files."""
+    return only(sensor_logger_export.read(files(contents)))
 
 
 def test_sensors_times_and_names() -> None:
     """Columns go by their names, times are the nearest float64, the phone is the live one."""
-    found = sensor_logger_export.read(export(Gravity=sensor((0, 0, 9.8))))
+    found = read(export(Gravity=sensor((0, 0, 9.8))))
     assert {"linear_acceleration", "gyroscope", "gravity"} == set(found.sensors)
     times, values = found.sensors["linear_acceleration"]
     assert [[1, 2, 3], [4, 5, 6]] == values.tolist()
@@ -64,7 +74,7 @@ def test_sensors_times_and_names() -> None:
 )
 def test_names_of_files(name: str, expected: str) -> None:
     """The other sensors have files of their own."""
-    found = sensor_logger_export.read(export(**{name: sensor((9.8, 0, 0), (9.8, 0, 0))}))
+    found = read(export(**{name: sensor((9.8, 0, 0), (9.8, 0, 0))}))
     assert {"linear_acceleration", "gyroscope", expected} == set(found.sensors)
 
 
@@ -80,36 +90,35 @@ def test_names_of_files(name: str, expected: str) -> None:
 )
 def test_the_convention(platform: str, standardisation: str, convention: str | None) -> None:
     """The metadata tell the sign of accelerations."""
-    found = sensor_logger_export.read(export(platform, standardisation))
+    found = read(export(platform, standardisation))
     assert convention == found.convention
 
 
 def test_uncalibrated_acceleration_in_g() -> None:
     """An iPhone's, not standardised: it proves the convention if nothing else does."""
-    files = export("", AccelerometerUncalibrated=sensor((0, -1, 0), (0.1, -1, 0)))
-    found = sensor_logger_export.read(files)
+    found = read(export("", AccelerometerUncalibrated=sensor((0, -1, 0), (0.1, -1, 0))))
     assert "ios" == found.convention
     values = found.sensors["accelerometer_uncalibrated"][1]
     np.testing.assert_allclose([[0, -9.80665, 0], [0.980665, -9.80665, 0]], values)
 
 
 def test_annotations_are_labels() -> None:
-    """Texts with their times; a tap without a text says nothing."""
+    """Texts with their times; a tap without a text ends the label before."""
     annotations = (
         "time,seconds_elapsed,text,millisecond_press_duration\n"
         f'{T0_NS},0.0,"Walking, slowly",120\n{T0_NS + 10**9},1.0,,80\n{T0_NS + 2 * 10**9},2,Sit,9\n'
     )
-    found = sensor_logger_export.read(export(Annotation=annotations.encode()))
-    expected = [(T0_NS / 1e9, "Walking, slowly"), (T0_NS / 1e9 + 2, "Sit")]
+    found = read(export(Annotation=annotations.encode()))
+    expected = [(T0_NS / 1e9, "Walking, slowly"), (T0_NS / 1e9 + 1, ""), (T0_NS / 1e9 + 2, "Sit")]
     assert expected == list(found.labels)
-    assert () == tuple(sensor_logger_export.read(export(Annotation=b"")).labels)
+    assert () == tuple(read(export(Annotation=b"")).labels)
 
 
 def test_what_is_missing() -> None:
     """Without metadata the phone has no name; sensors without samples are none."""
-    files = export(Gravity=sensor())
-    contents = {name: c for name, c in files.contents.items() if name != "Metadata.csv"}
-    found = sensor_logger_export.read(Files("", contents))
+    contents = export(Gravity=sensor())
+    del contents["Metadata.csv"]
+    found = read(contents)
     assert (None, None) == (found.device, found.convention)
     assert "gravity" not in found.sensors
 
@@ -117,8 +126,12 @@ def test_what_is_missing() -> None:
 def test_rows_that_are_not_whole() -> None:
     """A sample without a number, and the torn last line, are left out."""
     content = sensor((1, 2, 3), (4, 5, 6)).replace(b",6,5,4", b",,5,4") + b"\n17879"
-    found = sensor_logger_export.read(export(Gravity=content))
+    found = read(export(Gravity=content))
     assert [[1, 2, 3]] == found.sensors["gravity"][1].tolist()
+
+
+LATE_ERROR = b"time,z,y,x" + b"\n1,0,0,0" * 9_999 + b"\n2,\xff,0,0\n"
+"""No UTF-8 behind what is looked at first"""
 
 
 @pytest.mark.parametrize(
@@ -127,20 +140,104 @@ def test_rows_that_are_not_whole() -> None:
         (sensor((1, 2, 3)).replace(str(T0_NS).encode(), b"1.78E+18"), "not whole nanoseconds"),
         (b"time,seconds_elapsed,x,y\n1,2,3,4\n", "has not the columns"),
         (sensor((1, 2, 3)).replace(b",3,2,1", b",a,2,1"), "could not convert"),
-        (b"time,seconds_elapsed,z,y,x\n1,0,,,\n", "holds no samples"),
-        (b"\xff,\xff", "is no text"),
+        (
+            b"time,z,y,x\n1,0,0,0\n2,\xff,0,0\n".replace(b"\n2", b"\n1,0,0,0" * 9999 + b"\n2"),
+            "no text",
+        ),
     ],
 )
 def test_damaged_files(content: bytes, words: str) -> None:
     """The error names the file and says what to do."""
     with pytest.raises(DataError, match=f"^export.zip: Gravity.csv: .*{words}"):
-        sensor_logger_export.read(export(Gravity=content))
+        read(export(Gravity=content))
 
 
-def test_only_its_own_files_are_recognised() -> None:
-    """Its times are in a column ``time``, and a sensor is there."""
-    assert sensor_logger_export.recognises(export())
-    assert not sensor_logger_export.recognises(Files("", {"Accelerometer.csv": b'"Time (s)","x"'}))
-    assert not sensor_logger_export.recognises(Files("", {"other.csv": sensor((1, 2, 3))}))
-    with pytest.raises(DataError, match="no samples of accelerometer or gyroscope"):
-        sensor_logger_export.read(Files("", {"Gravity.csv": sensor()}))
+def test_files_that_hold_no_samples() -> None:
+    """They are passed over with the reason, and those of other apps are not the app's."""
+    contents = export(
+        Gravity=sensor(),
+        TotalAcceleration=b"time,seconds_elapsed,z,y,x\n1,0,,,\n",
+        Standing_Gyroscope=sensor((1, 2, 3)),
+        GyroscopeUncalibrated=b"",
+        Magnetometer=sensor((1, 2, 3)),
+        notes=b"a,b\n",
+    ) | {"Raw Data.csv": b'"Time (s)","X (rad/s)"\n'}
+    found = sensor_logger_export.read(files(contents))
+    assert {"linear_acceleration", "gyroscope"} == set(only(found).sensors)
+    assert ["Accelerometer.csv", "Gyroscope.csv", "Metadata.csv"] == list(only(found).files)
+    other = "holds neither accelerometer nor gyroscope"
+    assert {
+        "Gravity.csv": "holds no samples",
+        "TotalAcceleration.csv": "holds no samples",
+        "Standing_Gyroscope.csv": "its name is none that Sensor Logger gives, such as "
+        "TotalAcceleration.csv",
+        "Magnetometer.csv": other,
+        "Location.csv": other,
+    } == found.passed_over
+
+
+def test_two_files_of_one_sensor() -> None:
+    """Which of them belongs to the recording is not guessed: the error names both."""
+    contents = export() | {"gyroscope.CSV": sensor((1, 2, 3))}
+    words = "^export.zip: Gyroscope.csv and gyroscope.CSV both hold the gyroscope"
+    with pytest.raises(DataError, match=words):
+        sensor_logger_export.read(files(contents))
+
+
+def test_what_a_spreadsheet_wrote_anew() -> None:
+    """Semicolons, decimal commas and rounded times, as long as these are right to a millisecond."""
+    lines = ["time;seconds_elapsed;z;y;x", "1,787923304123456E+18;0;3,5;2;1", "", ";;;;"]
+    found = read(export(Gravity="\r\n".join(lines).encode("utf-8-sig")))
+    times, values = found.sensors["gravity"]
+    assert [1787923304.123456] == times.tolist()
+    assert [[1, 2, 3.5]] == values.tolist()
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ("{},1.0,Läuft, schnell,120", "Läuft,  schnell, 120"),
+        ("{},1.0,Walking, slowly", "Walking,  slowly"),
+        ('{},1.0,"Läuft, schnell",120', "Läuft, schnell"),
+        ("{},1.0", ""),
+        ("{},1.0,Walking,", "Walking"),
+    ],
+)
+def test_annotations_with_commas(row: str, text: str) -> None:
+    """Whether or not the text is quoted, nothing of it is lost, and no part taken for all."""
+    heading = "time,seconds_elapsed,text,millisecond_press_duration"
+    content = f"{heading}\n{row.format(T0_NS)}\n".encode()
+    assert [(T0_NS / 1e9, text)] == list(read(export(Annotation=content)).labels)
+
+
+def as_json(contents: dict[str, bytes]) -> bytes:
+    """Return the JSON export of what these tables hold."""
+    records = []
+    for name, content in contents.items():
+        heading, *rows = csv.reader(io.StringIO(content.decode()))
+        sensor_name = name.removesuffix(".csv")
+        records += [{"sensor": sensor_name} | dict(zip(heading, row, strict=True)) for row in rows]
+    return json.dumps(records, indent=1).encode()
+
+
+def test_the_json_export_is_the_same() -> None:
+    """All tables are in one file, with the metadata and the annotations."""
+    annotations = f"time,seconds_elapsed,text\n{T0_NS},0.0,walking\n{T0_NS + 10**9},1.0,\n"
+    contents = export("ios", Annotation=annotations.encode())
+    expected, found = read(contents), read({"2026-08-28.json": as_json(contents)})
+    assert (expected.device, expected.recording, expected.convention, list(expected.labels)) == (
+        found.device, found.recording, found.convention, list(found.labels)
+    )  # fmt: skip
+    assert ("2026-08-28.json",) == tuple(found.files)
+    for sensor_name, (times, values) in expected.sensors.items():
+        np.testing.assert_array_equal(times, found.sensors[sensor_name][0])
+        np.testing.assert_array_equal(values, found.sensors[sensor_name][1])
+
+
+def test_json_of_others() -> None:
+    """A JSON file that no app wrote is passed over, each of the app is a recording."""
+    contents = {f"{name}.json": as_json(export()) for name in "ab"}
+    contents |= {"c.json": b'{"type": "Feature"}', "d.json": b'[{"sensor": 1}]', "e.json": b""}
+    found = sensor_logger_export.read(files(contents))
+    assert [("a.json",), ("b.json",)] == [tuple(one.files) for one in found.exports]
+    assert ["d.json"] == list(found.passed_over)

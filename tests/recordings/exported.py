@@ -1,0 +1,18 @@
+"""Exports that a test makes up."""
+
+import io
+from collections.abc import Mapping
+from functools import partial
+
+from pipeline.recordings.exports import Export, Files, Found
+
+
+def files(contents: Mapping[str, bytes], source: str = "export.zip") -> Files:
+    """Return files of one folder, by their names in it."""
+    return Files(source, {name: partial(io.BytesIO, one) for name, one in contents.items()}, {})
+
+
+def only(found: Found) -> Export:
+    """Return the one recording that there is."""
+    (export,) = found.exports
+    return export
