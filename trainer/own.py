@@ -5,6 +5,7 @@ or the settings say. A window counts if all its samples have one label and the f
 its subject is nobody's: it is never held out.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,13 +18,18 @@ from numpy.typing import NDArray
 from pipeline.offline import Passage, Windows
 from pipeline.placements import Placements
 from pipeline.recordings import parquet
-from pipeline.recordings.labelled import LabelledRecording, activities_of
+from pipeline.recordings.labelled import LabelledRecording, activities_of, missing_sensors
 from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import OVERLAP, Split
 from pipeline.signals import ACTIVITIES, CHANNELS, WINDOW_LENGTH
 
 NOBODY: Final = 0
 """Subject of all windows of one's own; UCI HAR's begin with 1."""
+
+MOST_NAMED: Final = 20
+"""Files without windows that are named"""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,8 @@ def load(
         placements: how the phones were worn that have no calibration.
         known: the activities that labels stand for so far; new names come behind them.
 
+    A recording without one window is logged, with what it lacks.
+
     Raises:
         DataError: a file is missing or damaged, or there is not one window.
     """
@@ -75,15 +83,19 @@ def load(
     activities = (*known, *(name for name in activities_of(recordings) if name not in known))
     windows: list[NDArray[np.float32]] = []
     labels: list[int] = []
-    for recording in recordings:
+    without: list[str] = []
+    for path, recording in zip(files, recordings, strict=True):
         new, done = _windows(recording, placements)
         windows.append(new)
         labels += [activities.index(name) for name in done]
+        if not done:
+            without.append(f"{path}: {_why_without_windows(recording)}")
+    if len(without) > MOST_NAMED:
+        without[MOST_NAMED:] = [f"and {len(without) - MOST_NAMED} more files without windows"]
     if not labels:
-        raise DataError(
-            f"{', '.join(map(str, paths))}: no window of {WINDOW_LENGTH} samples (2.56 s) has one "
-            "label throughout: record some seconds of an activity, with --label"
-        )
+        raise DataError("; ".join(without))
+    for line in without:
+        logger.warning("%s", line)
     split = Split(
         np.concatenate(windows),
         np.array(labels, np.int8),
@@ -124,6 +136,18 @@ def _windows(
         kept.append(some.windows[counts])
         done += [name for name, counted in zip(names, counts, strict=True) if name and counted]
     return np.concatenate(kept), done
+
+
+def _why_without_windows(recording: LabelledRecording) -> str:
+    """Return what a recording lacks to be learnt from."""
+    missing = missing_sensors(recording.sensors)
+    if missing:
+        names = " and no ".join(missing).replace("_", " ")
+        return f"has no {names}: record or import it with all sensors on"
+    return (
+        f"no window of {WINDOW_LENGTH} samples (2.56 s) has one label throughout: record some "
+        "seconds of an activity, with --label"
+    )
 
 
 def _counts(windows: Windows, names: Sequence[str | None]) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 TensorFlow is imported last, so that ``--help`` and mistakes are answered at once.
 """
 
+import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -26,12 +27,16 @@ _EXTRA: Final = ("matplotlib", "onnx", "tensorflow", "keras", "tf2onnx")
 def main() -> None:
     """Run the command."""
     settings = from_command_line(TrainSettings)
+    logging.basicConfig(level=logging.WARNING, format="har-train: %(message)s")
     for package in _EXTRA:
         if find_spec(package) is None:
             sys.exit(f"har-train: {package} is not installed; pip install 'har-stream[train]'")
     try:
         placements = Placements(frames=settings.frame)
         data = _data(settings)
+        extra = None
+        if settings.extra and settings.parent is None:
+            extra = own.load(settings.extra, placements)
     except (DataError, PlacementError) as error:
         sys.exit(f"har-train: {error}")
     # Else who is told to end would leave its processes behind.
@@ -45,7 +50,6 @@ def main() -> None:
             tuning.run(settings, settings.parent, data, placements, say=say)
         else:
             assert data is not None
-            extra = own.load(settings.extra, placements) if settings.extra else None
             raw = _raw_recordings(settings, say=say) if settings.recipe == "raw" else ()
             experiment.run(settings, data, extra, raw=raw, say=say)
     except (DataError, SettingError, ExportError, KilledError, OSError) as error:

@@ -24,12 +24,16 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
+from pipeline.recordings import bounded
 from pipeline.recordings.recording import DataError
 
 FOLDER_VARIABLE: Final = "HAR_DATA_DIR"
 """Environment variable that names a folder with data sets."""
 
 HASH_DIGITS: Final = 16
+
+MOST_FILE_BYTES: Final = 512 << 20
+"""Of a file that is read, the largest by far being a zip in a zip"""
 
 _TIMEOUT_S: Final = 30.0
 _BLOCK_BYTES: Final = 1 << 16
@@ -192,7 +196,7 @@ def cached_arrays(
             }
     except FileNotFoundError:
         pass
-    except _ZIP_ERRORS as error:
+    except bounded.ZIP_ERRORS as error:
         _log.warning("%s: damaged, is made anew: %s", path, error)
     arrays = make()
     try:
@@ -203,12 +207,8 @@ def cached_arrays(
     return arrays
 
 
-# What zipfile, zlib and numpy raise for a damaged or an encrypted file.
-_ZIP_ERRORS: Final = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
-
-
 class _ZipFiles:
-    def __init__(self, source: Path, archive: zipfile.ZipFile, root: str) -> None:
+    def __init__(self, source: Path, archive: bounded.Zip, root: str) -> None:
         self.source = source
         self._archive = archive
         self._members = {
@@ -223,8 +223,9 @@ class _ZipFiles:
     def read(self, name: str) -> bytes:
         member = self._member(name)
         try:
-            return self._archive.read(member)
-        except _ZIP_ERRORS as error:
+            with bounded.open_member(self._archive, member) as file:
+                return bounded.read_all(file, f"{self.source}: {name}", most_bytes=MOST_FILE_BYTES)
+        except bounded.ZIP_ERRORS as error:
             raise DataError(f"{self.source}: {name}: damaged: {error}") from error
 
     def size_and_crc32(self, name: str) -> tuple[int, int]:
@@ -250,10 +251,12 @@ class _FolderFiles:
                 yield (Path(folder) / name).relative_to(self.source).as_posix()
 
     def read(self, name: str) -> bytes:
+        path = self.source / name
+        if not os.path.lexists(path):
+            raise DataError(f"{self.source}: lacks the file {name}")
         try:
-            return (self.source / name).read_bytes()
-        except FileNotFoundError as error:
-            raise DataError(f"{self.source}: lacks the file {name}") from error
+            with bounded.open_file(path) as file:
+                return bounded.read_all(file, str(path), most_bytes=MOST_FILE_BYTES)
         except OSError as error:
             raise DataError(f"{self.source}: {name}: cannot be read: {error}") from error
 
@@ -318,29 +321,36 @@ def _look_in(place: Path, published: Published) -> Files | None:
 
 def _open_zip(path: Path, published: Published) -> Files | None:
     found = _find_in_zip(path, published)
-    return None if found is None else _ZipFiles(path, *found)
+    return None if found is None else _ZipFiles(path, *found[:2])
 
 
-def _find_in_zip(path: Path, published: Published) -> tuple[zipfile.ZipFile, str] | None:
-    """Return the archive, ``path`` or a zip in it, that holds the data set, and its root there."""
+def _find_in_zip(path: Path, published: Published) -> tuple[bounded.Zip, str, bytes | None] | None:
+    """Return the archive, ``path`` or a zip in it, that holds the data set, and its root there.
+
+    Of a zip in it there is also the content.
+    """
     try:
-        archive = zipfile.ZipFile(path)
-    except _ZIP_ERRORS as error:
+        archive = bounded.Zip(bounded.open_file(path))
+    except bounded.ZIP_ERRORS as error:
         raise DataError(f"{path}: no readable zip file: {error}") from error
     root = _root(archive, published)
     if root is not None:
-        return archive, root
+        return archive, root, None
     with archive:
-        for name in archive.namelist():
+        for member in archive.infolist():
+            name = member.filename
             if not name.lower().endswith(".zip") or name.startswith("__MACOSX/"):
                 continue
             try:
-                nested = zipfile.ZipFile(io.BytesIO(archive.read(name)))
-            except _ZIP_ERRORS as error:
+                with bounded.open_member(archive, member) as file:
+                    content = bounded.read_all(file, f"{path}: {name}", most_bytes=MOST_FILE_BYTES)
+                nested = bounded.Zip(io.BytesIO(content))
+            except bounded.ZIP_ERRORS as error:
                 raise DataError(f"{path}: {name}: no readable zip file: {error}") from error
             root = _root(nested, published)
             if root is not None:
-                return nested, root
+                return nested, root, content
+            nested.close()
     return None
 
 
@@ -364,7 +374,7 @@ def _download(published: Published, url: str, target: Path) -> None:
         with _unfinished(target) as unfinished:
             _fetch(published.name, url, unfinished)
             _check_and_unwrap(published, unfinished)
-    except (*_ZIP_ERRORS, http.client.HTTPException, DataError) as error:
+    except (*bounded.ZIP_ERRORS, http.client.HTTPException, DataError) as error:
         raise DataError(
             f"the {published.name} data set could not be downloaded from {url}: {error}; "
             f"{_remedy(published, target.parent)}"
@@ -398,13 +408,13 @@ def _check_and_unwrap(published: Published, path: Path) -> None:
     found = _find_in_zip(path, published)
     if found is None:
         raise DataError(f"what came holds no {published.name} data set ({published.marker})")
-    archive, _ = found
+    archive, _, nested = found
     with archive:
         damaged = archive.testzip()
         if damaged is not None:
             raise DataError(f"{damaged} came damaged")
-        if isinstance(archive.fp, io.BytesIO):  # a zip in a zip takes time to open each time
-            path.write_bytes(archive.fp.getvalue())
+        if nested is not None:  # a zip in a zip takes time to open each time
+            path.write_bytes(nested)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import tempfile
 import threading
 import zipfile
@@ -184,6 +185,39 @@ def test_a_folder_variable_without_the_data_set_leads_on_to_the_cache(
         assert cache == files.source
     assert [logging.WARNING] == [record.levelno for record in caplog.records]
     assert str(named) in caplog.text
+
+
+def test_a_zip_that_would_be_gigabytes(
+    tmp_path: Path, uci_har_files: Files, as_zip: Callable[..., bytes]
+) -> None:
+    """A zip of a few kilobytes that holds what no data set does is refused before it is read."""
+    bomb = dict(uci_har_files, bomb=bytes(40 << 20))
+    for number, content in enumerate((as_zip(bomb), as_zip({"inner.zip": as_zip(bomb)}))):
+        path = tmp_path / f"{number}.zip"
+        path.write_bytes(content)
+        with (
+            pytest.raises(DataError, match=r"no readable zip file: would be 40 MiB of \d+ KiB"),
+            datasets.opened(UCI_HAR, path),
+        ):
+            pass
+
+
+def test_a_pipe_in_place_of_a_file(
+    tmp_path: Path, uci_har_files: Files, as_folder: Callable[..., Path]
+) -> None:
+    """It is an error that names it, and nothing waits."""
+    folder = as_folder(uci_har_files, tmp_path / "data")
+    pipe = folder / "train" / "y_train.txt"
+    pipe.unlink()
+    os.mkfifo(pipe)
+    with datasets.opened(UCI_HAR, folder) as files:
+        with pytest.raises(DataError, match=r"y_train\.txt: is a pipe, not a file"):
+            files.read("train/y_train.txt")
+    with (
+        pytest.raises(DataError, match=r"y_train\.txt: no such zip or folder"),
+        datasets.opened(UCI_HAR, pipe),
+    ):
+        pass
 
 
 def test_a_data_set_nowhere_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -89,3 +91,54 @@ def test_too_short_a_recording(tmp_path: Path) -> None:
     path = record(tmp_path, "JUMPING", seconds=5.0)
     with pytest.raises(DataError, match=r"no window of 128 samples .* has one label"):
         own.load([path], Placements())
+
+
+def without(path: Path, *sensors: str) -> Path:
+    """Leave sensors out of a recording whose sensors have their own times."""
+    recording = parquet.read(path)
+    path.unlink()
+    journal = parquet.Journal(path.parent, recording.header)
+    journal.label(-np.inf, "JUMPING")
+    for number, message in enumerate(recording.messages):
+        for part in message:
+            one = part.readings
+            for sensor, values in (
+                ("accelerometer", one.values[:, :3]), ("gyroscope", one.values[:, 3:])
+            ):  # fmt: skip
+                if sensor not in sensors:
+                    journal.append(number, Readings("mine", one.times, values, sensor))
+    closed = journal.close()
+    assert closed is not None
+    return closed
+
+
+@pytest.mark.parametrize("sensor", ["gyroscope", "accelerometer"])
+def test_a_recording_without_a_sensor(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, sensor: str
+) -> None:
+    """The sensor is named, not the labels; beside other recordings it is a warning."""
+    path = without(record(tmp_path / "lacking", "JUMPING"), sensor)
+    words = f"{path}: has no {sensor}: record or import it with all sensors on"
+    with pytest.raises(DataError) as refused:
+        own.load([path], Placements())
+    assert words == str(refused.value)
+    whole = without(record(tmp_path / "whole", "JUMPING"))
+    found = own.load([path, whole], Placements())
+    assert {"JUMPING": n_windows(20.0)} == found.counts()
+    assert [words] == caplog.messages
+
+
+@pytest.mark.train
+def test_training_on_a_recording_without_a_sensor(
+    run_command: Callable[..., CompletedProcess[str]],
+    mini_folder: Path,
+    tmp_path: Path,
+) -> None:
+    """The command names the file and the sensor, before anything is trained."""
+    path = without(record(tmp_path / "lacking", "JUMPING"), "gyroscope")
+    done = run_command(
+        "har-train", "--data", str(mini_folder), "--extra", "lacking",
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+    )  # fmt: skip
+    words = f"har-train: lacking/{path.name}: has no gyroscope: record or import it with all "
+    assert (1, f"{words}sensors on\n") == (done.returncode, done.stderr)
