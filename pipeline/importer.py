@@ -28,11 +28,14 @@ from pipeline.recordings.labelled import (
 )
 from pipeline.recordings.recording import DataError
 from pipeline.settings import ImportSettings, from_command_line
+from pipeline.signals import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 APPS: Final = (sensor_logger_export, phyphox_export)
 
 MOST_NOTES: Final = 20
 """Lines on files that are passed over, of one zip or folder"""
+MOST_CHARACTERS: Final = 1_000
+"""Of a line; names of files in a zip may be longer."""
 MOST_FAILURES: Final = 50
 """Lines on what could not be imported"""
 
@@ -95,29 +98,31 @@ class Recording:
         return True
 
 
-def recordings_in(
-    files: Files, settings: ImportSettings, *, label: str | None, notes: dict[str, str]
-) -> list[Recording]:
+def exports_in(files: Files, *, notes: dict[str, str], failures: list[str]) -> list[Export]:
     """Return the recordings in a folder's files; there are none if no app is known to write such.
 
-    Why files are passed over, and which rows of the others, is entered in ``notes`` by their names.
-
-    Raises:
-        DataError: a file is damaged, or two hold the same sensor, or the phone has no name.
+    Why files are passed over, and which rows of the others, is entered in ``notes`` by their names;
+    what is damaged, or contradicts itself, in ``failures``.
     """
     exports: list[Export] = []
     why: dict[str, str] = {}
     for app in APPS:
-        found = app.read(files)
+        try:
+            found = app.read(files)
+        except DataError as error:
+            if str(error) not in failures:  # a damaged file is one to every app
+                failures.append(str(error))
+            continue
         exports += found.exports
         why |= found.passed_over
+        failures += found.failures
     read = {name for export in exports for name in export.files}
-    for name in files.contents:
+    for name in files.contents if exports or not failures else ():
         if name not in read:
             why.setdefault(name, _why_unknown(files, name))
     for name, reason in {**why, **files.passed_over}.items():
         notes[files.where(name)] = reason if name in read else f"passed over: {reason}"
-    return [_recording(files.source, export, settings, label=label) for export in exports]
+    return exports
 
 
 def _why_unknown(files: Files, name: str) -> str:
@@ -131,9 +136,14 @@ def _why_unknown(files: Files, name: str) -> str:
     return f"neither Sensor Logger nor phyphox writes such columns ({shown[:60]!r})"
 
 
-def _recording(
+def as_recording(
     source: str, export: Export, settings: ImportSettings, *, label: str | None
 ) -> Recording:
+    """Return an app's recording as it is to be written; ``label`` holds until an annotation.
+
+    Raises:
+        DataError: the phone has no name that can be used, or a sample cannot be one.
+    """
     device = settings.device or export.device
     if device is None:
         raise DataError(f"{source}: does not name the phone: give it a name by --device")
@@ -148,7 +158,7 @@ def _recording(
         try:
             activity = activity_name(text)
         except MessageError as error:
-            logger.warning("%s: %s; nothing is known from there on", source, error)
+            _warn(f"{source}: {error}; nothing is known from there on")
         labels.append((time, activity))
     return Recording(source, export, _header(source, export, device, settings), labels, messages)
 
@@ -163,9 +173,9 @@ def _header(source: str, export: Export, device: str, settings: ImportSettings) 
     elif export.convention is not None:
         convention, evidence = export.convention, "export"
     else:
-        logger.warning(
-            "%s: the export does not say whether it is an iPhone's: if so, use --convention ios",
-            source,
+        _warn(
+            f"{source}: the export does not say whether it is an iPhone's: if so, use "
+            "--convention ios"
         )
     return Header(
         device=device,
@@ -211,25 +221,26 @@ class Import:
         try:
             with source.opened() as folders:
                 for files in folders:
-                    try:
-                        recordings = recordings_in(
-                            files, self._settings, label=self._label, notes=notes
-                        )
-                    except DataError as error:
-                        self.failures.append(str(error))
-                        continue
-                    n_found += len(recordings)
-                    for recording in recordings:
-                        self._keep(recording)
+                    exports = exports_in(files, notes=notes, failures=self.failures)
+                    n_found += len(exports)
+                    for export in exports:
+                        alone = len(exports) > 1 and len(export.files) == 1
+                        source_name = files.where(export.files[0]) if alone else files.source
+                        self._keep(source_name, export)
         except DataError as error:
             self.failures.append(str(error))
         if not n_found and len(self.failures) == n_failures:
             self.failures.append(_nothing_in(source, notes))
-        else:
+        elif n_found:
             _print_notes(notes)
 
-    def _keep(self, recording: Recording) -> None:
+    def _keep(self, source: str, export: Export) -> None:
         """Write a recording unless it is there already."""
+        try:
+            recording = as_recording(source, export, self._settings, label=self._label)
+        except DataError as error:
+            self.failures.append(str(error))
+            return
         try:
             path = self._same(recording)
             if path is None:
@@ -237,19 +248,22 @@ class Import:
                 self._there[path] = _survey(path)
                 kept = parquet.read(path)
                 activities = ", ".join(kept.activities) or "none"
-                print(f"Wrote {path}: {kept.n_samples} samples, labels {activities}")
+                print(_line(f"Wrote {path}: {kept.n_samples} samples, labels {activities}"))
             else:
-                print(f"Already there as {path}: {recording.source}")
+                print(_line(f"Already there as {path}: {source}"))
         except (DataError, OSError) as error:
-            self.failures.append(f"{recording.source}: {error}")
+            self.failures.append(f"{source}: {error}")
             return
-        missing = missing_sensors(recording.export.sensors)
+        missing = missing_sensors(export.sensors)
         if missing:
-            logger.warning(
-                "%s: has no %s: there are no windows without, so it cannot be trained on",
-                recording.source,
-                " and no ".join(missing).replace("_", " "),
-            )
+            names = " and no ".join(missing).replace("_", " ")
+            lack = f"has no {names}"
+        elif export.common_s < WINDOW_LENGTH / SAMPLING_RATE_HZ:
+            names = " and ".join(export.sensors).replace("_", " ")
+            lack = f"has only {export.common_s:.1f} s of {names} at once"
+        else:
+            return
+        _warn(f"{source}: {lack}: there are no windows without, so it cannot be trained on")
 
     def _same(self, recording: Recording) -> Path | None:
         """Return the file in the output folder that holds a recording's samples, if any.
@@ -295,11 +309,19 @@ def _nothing_in(source: Source, notes: Mapping[str, str]) -> str:
 
 def _print_notes(notes: Mapping[str, str]) -> None:
     for where, why in list(notes.items())[:MOST_NOTES]:
-        logger.warning("%s: %s", where, why)
+        _warn(f"{where}: {why}")
     if len(notes) > MOST_NOTES:
-        logger.warning(
-            "and %d more files are passed over, or rows of them", len(notes) - MOST_NOTES
-        )
+        _warn(f"and {len(notes) - MOST_NOTES} more files are passed over, or rows of them")
+
+
+def _warn(text: str) -> None:
+    logger.warning("%s", _line(text))
+
+
+def _line(text: str) -> str:
+    """Return a text of which no part, such as a file's name in a zip, is a line of its own."""
+    text = text[:MOST_CHARACTERS]
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def main() -> None:
@@ -312,13 +334,16 @@ def main() -> None:
         settings.output.mkdir(parents=True, exist_ok=True)
     except (DataError, MessageError, OSError) as error:
         sys.exit(f"har-import: {error}")
-    for source in sources(settings.files):
-        if isinstance(source, DataError):
-            run.failures.append(str(source))
-        else:
-            run.take(source)
+    try:
+        for source in sources(settings.files):
+            if isinstance(source, DataError):
+                run.failures.append(str(source))
+            else:
+                run.take(source)
+    except KeyboardInterrupt:
+        run.failures.append("stopped; what was written is whole")
     if run.failures:
-        lines = [f"har-import: {failure}" for failure in run.failures[:MOST_FAILURES]]
+        lines = [f"har-import: {_line(failure)}" for failure in run.failures[:MOST_FAILURES]]
         if len(run.failures) > MOST_FAILURES:
             lines.append(f"har-import: and {len(run.failures) - MOST_FAILURES} more")
         sys.exit("\n".join(lines))

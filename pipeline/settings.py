@@ -457,7 +457,7 @@ class ImportSettings(CommandSettings):
     """Turn recordings that a phone's app exported into Parquet files."""
 
     files: CliPositionalArg[list[Path]] = Field(
-        description="zips, folders or CSV files of Sensor Logger or phyphox"
+        description="zips, folders, CSV or JSON files of Sensor Logger or phyphox"
     )
     output: Path = Field(Path("recordings"), description="folder for the files, one a recording")
     device: str | None = Field(None, description="name for the phone; else the export's own")

@@ -199,7 +199,65 @@ def test_every_file_of_a_folder_is_accounted_for(
         ("pipe.csv", "a pipe, a device or a link to nowhere"),
     ):
         assert f"export: {name}: passed over: {why}" in "\n".join(done.told)
-    assert 3 == "\n".join(done.told).count("export: has no gyroscope: there are no windows without")
+    for name in ("walking", "standing", "sitting"):
+        words = f"export: {name}.csv: has no gyroscope: there are no windows without"
+        assert any(line.startswith(words) for line in done.told)
+
+
+def test_what_fails_in_a_folder_spoils_nothing_else(
+    har_import: Callable[..., Imported], tmp_path: Path
+) -> None:
+    """A recording of its own, or another app's, is imported though one beside it is damaged."""
+    folder = sensor_logger(tmp_path / "export")
+    (folder / "recording.json").write_text('[{"sensor": "Gyroscope", "time": "1", "x": "?"}]')
+    for value, name in enumerate(("walking", "standing", "sitting")):
+        (folder / f"{name}.csv").write_text(table(PHYPHOX, 100, value=value))
+    (folder / "sitting.csv").write_text(table(PHYPHOX, 100) + "\n2,a,b,c")
+    done = har_import("export", "--device", "p")
+    assert 3 == done.stdout.count("Wrote ")
+    assert [
+        "export: recording.json: could not convert string to float: '?': export it anew, and do "
+        "not edit it",
+        "export: sitting.csv: row 101: could not convert string to float: 'a': export it anew, "
+        "and do not edit it",
+    ] == [line.removeprefix("har-import: ") for line in done.told[-2:]]
+    assert done.failed
+
+
+def test_a_phone_without_a_name_spoils_nothing_else(
+    har_import: Callable[..., Imported], tmp_path: Path
+) -> None:
+    """Of two apps' recordings in a folder the one that names its phone is imported."""
+    folder = sensor_logger(tmp_path / "export")
+    (folder / "walking.csv").write_text(table(PHYPHOX, 100))
+    done = har_import("export")
+    assert 1 == done.stdout.count("Wrote ")
+    words = "export: walking.csv: does not name the phone: give it a name by --device"
+    assert f"har-import: {words}" in done.told
+
+
+def test_names_cannot_feign_lines(har_import: Callable[..., Imported], tmp_path: Path) -> None:
+    """What of a file's name would be a line, or steer a terminal, is escaped."""
+    folder = sensor_logger(tmp_path / "export")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, path.name)
+        archive.writestr("\nhar-import: Wrote\x1b[2J.jpg", b"")
+    done = har_import("a.zip")
+    assert ["a.zip: \\nhar-import: Wrote\\x1b[2J.jpg: passed over: not a table"] == done.told
+
+
+def test_sensors_that_were_never_on_at_once(
+    har_import: Callable[..., Imported], tmp_path: Path
+) -> None:
+    """They are there, but no window is."""
+    folder = sensor_logger(tmp_path / "export")
+    gyroscope = folder / "Gyroscope.csv"
+    heading, *rows = gyroscope.read_text().split("\n")
+    gyroscope.write_text("\n".join([heading, *rows[200:]]))
+    done = har_import("export")
+    words = "export: has only 1.0 s of linear acceleration and gravity and gyroscope at once: "
+    assert any(line.startswith(words) for line in done.told)
 
 
 def test_many_files_are_named_in_few_lines(

@@ -85,11 +85,11 @@ def load(
     labels: list[int] = []
     without: list[str] = []
     for path, recording in zip(files, recordings, strict=True):
-        new, done = _windows(recording, placements)
+        new, done, n_made = _windows(recording, placements)
         windows.append(new)
         labels += [activities.index(name) for name in done]
         if not done:
-            without.append(f"{path}: {_why_without_windows(recording)}")
+            without.append(f"{path}: {_why_without_windows(recording, n_made)}")
     if len(without) > MOST_NAMED:
         without[MOST_NAMED:] = [f"and {len(without) - MOST_NAMED} more files without windows"]
     if not labels:
@@ -117,8 +117,11 @@ def joined(one: Split, other: Split) -> Split:
 
 def _windows(
     recording: LabelledRecording, placements: Placements
-) -> tuple[NDArray[np.float32], list[str]]:
-    """Return the windows ``(n, 128, 9)`` with one label, and what was done in each."""
+) -> tuple[NDArray[np.float32], list[str], int]:
+    """Return the windows ``(n, 128, 9)`` with one label, and what was done in each.
+
+    Returned is also how many windows there were, whatever their labels.
+    """
     header = recording.header
     rotation = (
         placements.of(header.device).rotation
@@ -135,18 +138,40 @@ def _windows(
         counts = _counts(some, names)
         kept.append(some.windows[counts])
         done += [name for name, counted in zip(names, counts, strict=True) if name and counted]
-    return np.concatenate(kept), done
+    return np.concatenate(kept), done, sum(len(some.starts) for some in passed)
 
 
-def _why_without_windows(recording: LabelledRecording) -> str:
-    """Return what a recording lacks to be learnt from."""
+def _why_without_windows(recording: LabelledRecording, n_made: int) -> str:
+    """Return what a recording lacks to be learnt from, of which ``n_made`` windows were made."""
     missing = missing_sensors(recording.sensors)
     if missing:
         names = " and no ".join(missing).replace("_", " ")
         return f"has no {names}: record or import it with all sensors on"
+    if not n_made:
+        return f"makes no window of 2.56 s: it holds {_extents(recording)}"
     return (
         f"no window of {WINDOW_LENGTH} samples (2.56 s) has one label throughout: record some "
         "seconds of an activity, with --label"
+    )
+
+
+def _extents(recording: LabelledRecording) -> str:
+    """Return in words from when to when each sensor has samples."""
+    times = {
+        sensor: np.concatenate(
+            [
+                part.readings.times
+                for message in recording.messages
+                for part in message
+                if part.readings.sensor == sensor
+            ]
+        )
+        for sensor in recording.sensors
+    }
+    first = min(float(one.min()) for one in times.values())
+    return ", ".join(
+        f"{sensor.replace('_', ' ')} from {one.min() - first:.1f} to {one.max() - first:.1f} s"
+        for sensor, one in times.items()
     )
 
 

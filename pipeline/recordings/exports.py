@@ -251,6 +251,13 @@ class Export:
         """Number of samples, those of all sensors counted."""
         return sum(len(times) for times, _ in self.sensors.values())
 
+    @property
+    def common_s(self) -> float:
+        """How long all sensors have samples, in seconds."""
+        begin = max(float(times[0]) for times, _ in self.sensors.values())
+        end = min(float(times[-1]) for times, _ in self.sensors.values())
+        return max(end - begin, 0.0)
+
     def messages(self, device: str) -> list[list[Readings]]:
         """Return the samples as messages of a second each.
 
@@ -280,6 +287,8 @@ class Found:
     exports: Sequence[Export]
     passed_over: Mapping[str, str]
     """Why files of the app were not read, or not all of them, by their names"""
+    failures: Sequence[str] = ()
+    """What is damaged and concerns none of `exports`"""
 
 
 def by_sensor(source: str, tracks: Sequence[Track]) -> dict[Sensor, Samples]:

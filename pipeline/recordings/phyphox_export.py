@@ -67,7 +67,6 @@ class _Column:
     index: int
     time: int
     """Index of the column with its times"""
-    axis: str
     time_factor: float
     factor: float
 
@@ -76,26 +75,36 @@ def read(files: Files) -> Found:
     """Return the recordings in the files that are phyphox'.
 
     Tables that hold different sensors are one recording. Those that all hold the same, as when
-    exports were renamed and put into one folder, are recordings of their own.
+    exports were renamed and put into one folder, are recordings of their own, and a damaged one
+    spoils no other.
 
     Raises:
         DataError: a file is damaged, or two files of one recording hold the same sensor.
     """
     passed_over: dict[str, str] = {}
     tracks: dict[str, list[Track]] = {}
+    damaged: dict[str, DataError] = {}
     for name in files.contents:
         if name.lower().startswith(_META):
             continue
-        in_file = _tracks(files, name, passed_over)
+        try:
+            in_file = _tracks(files, name, passed_over)
+        except DataError as error:
+            damaged[name] = error
+            passed_over[name] = "damaged"
+            continue
         if in_file:
             tracks[name] = in_file
         elif in_file is not None:
             passed_over.setdefault(name, "holds neither accelerometer nor gyroscope")
-    if not tracks:
+    if not tracks and not damaged:
         return Found((), passed_over)
     device, starts = _device(files), _starts(files)
     meta = [name for name in files.contents if name.lower().startswith(_META)]
-    if not starts and _are_alternatives(tracks):
+    alternatives = not starts and _are_alternatives(tracks)
+    if damaged and not alternatives:
+        raise next(iter(damaged.values()))
+    if alternatives:
         exports = [
             _export(files, {name: one}, device, starts, recording=PurePosixPath(name).stem)
             for name, one in tracks.items()
@@ -103,7 +112,7 @@ def read(files: Files) -> Found:
     else:
         recording = str(starts[0][1]) if starts else ""
         exports = [_export(files, tracks, device, starts, recording=recording, meta=meta)]
-    return Found(exports, passed_over)
+    return Found(exports, passed_over, [str(error) for error in damaged.values()])
 
 
 def _are_alternatives(tracks: Mapping[str, Sequence[Track]]) -> bool:
@@ -197,24 +206,25 @@ def _columns(
 ) -> dict[Sensor, dict[str, _Column]] | None:
     """Return which columns hold x, y and z of which sensors; None without a column of times.
 
-    The times of a column are in the last one before it that is named as the first is.
+    The times of a column are in the last one before it that is named as the first of them is, or in
+    the first.
 
     Raises:
         DataError: two columns hold the same.
     """
-    time, time_heading, time_factor = -1, "", 0.0
+    matches = [_IN_BRACKETS.fullmatch(heading) for heading in headings]
+    units = ["" if match is None else _unit(match["unit"]) for match in matches]
+    first = next((index for index, unit in enumerate(units) if unit in TIME_UNITS), None)
+    if first is None:
+        return None
     found: dict[Sensor, dict[str, _Column]] = {}
-    for index, heading in enumerate(headings):
-        match = _IN_BRACKETS.fullmatch(heading)
-        if match is None:
-            continue
-        unit = _unit(match["unit"])
-        if unit in TIME_UNITS and time_heading in ("", heading):
-            time, time_heading, time_factor = index, heading, TIME_UNITS[unit]
-            continue
-        axis = _AXIS.fullmatch(match["name"])
+    time = first
+    for index, (heading, match, unit) in enumerate(zip(headings, matches, units, strict=True)):
+        if heading == headings[first]:
+            time = index
+        axis = None if match is None else _AXIS.fullmatch(match["name"])
         factor = ACCELERATION_UNITS.get(unit, ANGULAR_VELOCITY_UNITS.get(unit))
-        if axis is None or factor is None or time < 0:
+        if axis is None or factor is None:
             continue
         sensor = _sensor(PurePosixPath(name).stem, axis["what"] or "", unit)
         axes = found.setdefault(sensor, {})
@@ -224,8 +234,8 @@ def _columns(
                 f"{where}: {headings[axes[letter].index]!r} and {heading!r} both are the "
                 f"{sensor.replace('_', ' ')}'s {letter}: take one of them out"
             )
-        axes[letter] = _Column(index, time, letter, time_factor, factor)
-    return found if time >= 0 else None
+        axes[letter] = _Column(index, time, TIME_UNITS[units[time]], factor)
+    return found
 
 
 def _sensor(stem: str, what: str, unit: str) -> Sensor:

@@ -76,7 +76,7 @@ Labels = list[tuple[float, str]]
 def read(files: Files) -> Found:
     """Return the recordings in the files that are Sensor Logger's.
 
-    The tables are one recording, each JSON file is one.
+    The tables are one recording, each JSON file is one, and a damaged one spoils no other.
 
     Raises:
         DataError: a file is damaged, or not what Sensor Logger writes.
@@ -86,10 +86,15 @@ def read(files: Files) -> Found:
     labels: Labels = []
     metadata: dict[str, str] = {}
     used: list[str] = []
-    exports = []
+    exports: list[Export] = []
+    failures: list[str] = []
     for name in files.contents:
         if PurePosixPath(name).suffix.lower() == ".json":
-            exports += _json_exports(files, name, passed_over)
+            try:
+                exports += _json_exports(files, name, passed_over)
+            except DataError as error:
+                failures.append(str(error))
+                passed_over[name] = "damaged"
             continue
         table = plain(PurePosixPath(name).stem)
         headings = [heading.lower() for heading in files.columns(name)]
@@ -118,7 +123,7 @@ def read(files: Files) -> Found:
         exports.insert(0, _export(sensors, labels, metadata, used))
     else:
         passed_over |= dict.fromkeys(used, "there are no samples beside it")
-    return Found(exports, passed_over)
+    return Found(exports, passed_over, failures)
 
 
 def _export(

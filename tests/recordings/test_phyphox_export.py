@@ -260,6 +260,13 @@ def test_sensors_in_other_languages(name: str, heading: str, sensor: str) -> Non
     assert [sensor] == list(read({f"{name}.csv": table(headings, [[0, 1, 2, 3]])}).sensors)
 
 
+def test_times_in_the_last_column() -> None:
+    """Columns in another order are read the same."""
+    content = b"X (m/s^2);Y (m/s^2);Z (m/s^2);Time (s)\n1;2;3;0,5\n"
+    times, values = read({"Table.csv": content}).sensors["accelerometer"]
+    assert ([0.5], [[1, 2, 3]]) == (times.tolist(), values.tolist())
+
+
 def test_rows_that_do_not_fit_are_counted() -> None:
     """A row of too many cells, and a sample without a number, are named as left out."""
     content = table(ACC, [[0.0, 1, 2, 3]]) + b"0.1,1,,3\n0.2,1,2,3,4\n0.3,1,2,3\n0.4"

@@ -128,6 +128,22 @@ def test_a_recording_without_a_sensor(
     assert [words] == caplog.messages
 
 
+def test_sensors_that_were_never_on_at_once(tmp_path: Path) -> None:
+    """They are what the recording lacks, not its labels."""
+    header = parquet.read(record(tmp_path / "one", "SITTING")).header
+    journal = parquet.Journal(tmp_path / "other", header)
+    journal.label(-np.inf, "SITTING")
+    for number, sensor in enumerate(("accelerometer", "gyroscope")):
+        times = EPOCH + 30 * number + np.arange(500) / 50
+        journal.append(number, Readings("mine", times, np.ones((500, 3)), sensor))
+    path = journal.close()
+    assert path is not None
+    with pytest.raises(DataError) as refused:
+        own.load([path], Placements())
+    extents = "accelerometer from 0.0 to 10.0 s, gyroscope from 30.0 to 40.0 s"
+    assert f"{path}: makes no window of 2.56 s: it holds {extents}" == str(refused.value)
+
+
 @pytest.mark.train
 def test_training_on_a_recording_without_a_sensor(
     run_command: Callable[..., CompletedProcess[str]],
