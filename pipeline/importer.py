@@ -108,14 +108,14 @@ def exports_in(files: Files, *, notes: dict[str, str], failures: list[str]) -> l
     why: dict[str, str] = {}
     for app in APPS:
         try:
-            found = app.read(files)
+            of_app = app.read(files)
         except DataError as error:
             if str(error) not in failures:  # a damaged file is one to every app
                 failures.append(str(error))
             continue
-        exports += found.exports
-        why |= found.passed_over
-        failures += found.failures
+        exports += of_app.exports
+        why |= of_app.passed_over
+        failures += of_app.failures
     read = {name for export in exports for name in export.files}
     for name in files.contents if exports or not failures else ():
         if name not in read:
@@ -151,6 +151,10 @@ def as_recording(
         check_device(device)
     except MessageError as error:
         raise DataError(f"{source}: {device!r}: {error}; use --device") from error
+    if export.n_samples > parquet.MOST_SAMPLES:
+        raise DataError(
+            f"{source}: holds {export.n_samples} samples; at most {parquet.MOST_SAMPLES} are taken"
+        )
     messages = checked(source, lambda: export.messages(device))
     labels: list[tuple[float, str | None]] = [(-np.inf, label)]
     for time, text in export.labels:
@@ -217,21 +221,21 @@ class Import:
     def take(self, source: Source) -> None:
         """Import what a zip or folder holds, and note what fails."""
         notes: dict[str, str] = {}
-        n_found, n_failures = 0, len(self.failures)
+        n_exports, n_failures = 0, len(self.failures)
         try:
             with source.opened() as folders:
                 for files in folders:
                     exports = exports_in(files, notes=notes, failures=self.failures)
-                    n_found += len(exports)
+                    n_exports += len(exports)
                     for export in exports:
                         alone = len(exports) > 1 and len(export.files) == 1
                         source_name = files.where(export.files[0]) if alone else files.source
                         self._keep(source_name, export)
         except DataError as error:
             self.failures.append(str(error))
-        if not n_found and len(self.failures) == n_failures:
+        if not n_exports and len(self.failures) == n_failures:
             self.failures.append(_nothing_in(source, notes))
-        elif n_found:
+        elif n_exports:
             _print_notes(notes)
 
     def _keep(self, source: str, export: Export) -> None:

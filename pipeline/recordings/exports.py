@@ -115,7 +115,7 @@ class Files:
         except bounded.ZIP_ERRORS as error:
             raise DataError(f"{where}: cannot be read: {error}: export it anew") from error
 
-    def bytes(self, name: str, *, most_bytes: int) -> bytes:
+    def content(self, name: str, *, most_bytes: int) -> bytes:
         """Return a file's content.
 
         Raises:
@@ -281,7 +281,7 @@ class Export:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class AppExports:
     """What an app's module made of files."""
 
     exports: Sequence[Export]
@@ -312,10 +312,10 @@ def by_sensor(source: str, tracks: Sequence[Track]) -> dict[Sensor, Samples]:
 def whole(table: NDArray[np.float64]) -> tuple[Samples, int]:
     """Return the samples of which every number is there, in the order of their times.
 
-    ``table`` ``(n, 4)`` is times and x, y, z. Returned is also how many rows have some numbers of
-    a sample, but not all.
+    ``table`` ``(n, 4)`` is times and x, y, z; NaN and infinity are no numbers. Returned is also how
+    many rows have some numbers of a sample, but not all.
     """
-    known = ~np.isnan(table)
+    known = np.isfinite(table)
     complete = known.all(axis=1)
     n_partial = int((known[:, 1:].any(axis=1) & ~complete).sum())
     kept = table[complete]

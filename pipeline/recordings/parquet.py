@@ -52,8 +52,8 @@ HEADER_KEY: Final = "har_recording"
 VALUE_COLUMNS: Final = ("x", "y", "z", "gyro_x", "gyro_y", "gyro_z")
 """A sensor's values; the last three are those of ``motion`` alone."""
 
-MOST_SAMPLES: Final = 20_000_000
-"""Of a recording that can be read: a day of two sensors at 100 Hz, and 3 GB of memory"""
+MOST_SAMPLES: Final = 40_000_000
+"""Of a recording that can be read: a day of four sensors at 100 Hz, in some 6 GB of memory"""
 
 _LABEL: Final = "label"  # in a journal the "sensor" of rows that say what is done from a time on
 _CHECKSUM: Final = b"crc32"

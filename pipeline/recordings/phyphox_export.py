@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from pipeline.readings import Clock, Sensor
 from pipeline.recordings.exports import (
+    AppExports,
     Export,
     Files,
-    Found,
     Track,
     by_sensor,
     left_out,
@@ -57,6 +57,7 @@ _LINEAR: Final = re.compile(
     r"|\b(without|ohne|sans|sin|senza|sem|zonder|bez|без) (g\b|grav|schwer|grawi|gravi|грав)",
     re.IGNORECASE,
 )
+_LINEAR_FILE: Final = re.compile(r"\blin[eé]a[ilr]|\b(without|ohne|sans) g\b", re.IGNORECASE)
 _GRAVITY: Final = re.compile(r"\bgrav|schwer|重力", re.IGNORECASE)
 
 
@@ -71,7 +72,7 @@ class _Column:
     factor: float
 
 
-def read(files: Files) -> Found:
+def read(files: Files) -> AppExports:
     """Return the recordings in the files that are phyphox'.
 
     Tables that hold different sensors are one recording. Those that all hold the same, as when
@@ -98,7 +99,7 @@ def read(files: Files) -> Found:
         elif in_file is not None:
             passed_over.setdefault(name, "holds neither accelerometer nor gyroscope")
     if not tracks and not damaged:
-        return Found((), passed_over)
+        return AppExports((), passed_over)
     device, starts = _device(files), _starts(files)
     meta = [name for name in files.contents if name.lower().startswith(_META)]
     alternatives = not starts and _are_alternatives(tracks)
@@ -112,7 +113,7 @@ def read(files: Files) -> Found:
     else:
         recording = str(starts[0][1]) if starts else ""
         exports = [_export(files, tracks, device, starts, recording=recording, meta=meta)]
-    return Found(exports, passed_over, [str(error) for error in damaged.values()])
+    return AppExports(exports, passed_over, [str(error) for error in damaged.values()])
 
 
 def _are_alternatives(tracks: Mapping[str, Sequence[Track]]) -> bool:
@@ -131,13 +132,12 @@ def _export(
     meta: Sequence[str] = (),
 ) -> Export:
     sensors = by_sensor(files.source, [track for one in tracks.values() for track in one])
-    clock: Clock = "boot"
     if starts:
         sensors = {
             sensor: (_dated(times, starts), values) for sensor, (times, values) in sensors.items()
         }
-    if min(times[0] for times, _ in sensors.values()) >= FIRST_EPOCH_S:
-        clock = "epoch"
+    first = min(float(times[0]) for times, _ in sensors.values())
+    clock: Clock = "epoch" if starts or first >= FIRST_EPOCH_S else "boot"
     return Export(
         app=APP,
         device=device,
@@ -154,15 +154,15 @@ def _tracks(files: Files, name: str, passed_over: dict[str, str]) -> list[Track]
 
     Why it is passed over, or rows of it are, is entered in ``passed_over``.
     """
-    found = _columns(files.where(name), name, files.columns(name))
-    if found is None:
+    columns_of = _columns(files.where(name), name, files.columns(name))
+    if columns_of is None:
         return None
     tracks: list[Track] = []
-    if not found:
+    if not columns_of:
         return tracks
     lacking = {
         sensor: [axis for axis in "xyz" if axis not in axes]
-        for sensor, axes in found.items()
+        for sensor, axes in columns_of.items()
         if len(axes) < 3
     }
     if lacking:
@@ -170,7 +170,7 @@ def _tracks(files: Files, name: str, passed_over: dict[str, str]) -> list[Track]
             f"its {sensor.replace('_', ' ')} has no {', '.join(axes)}"
             for sensor, axes in lacking.items()
         )
-    complete = {sensor: axes for sensor, axes in found.items() if sensor not in lacking}
+    complete = {sensor: axes for sensor, axes in columns_of.items() if sensor not in lacking}
     if not complete:
         return tracks
     wanted = dict.fromkeys(
@@ -217,7 +217,7 @@ def _columns(
     first = next((index for index, unit in enumerate(units) if unit in TIME_UNITS), None)
     if first is None:
         return None
-    found: dict[Sensor, dict[str, _Column]] = {}
+    columns_of: dict[Sensor, dict[str, _Column]] = {}
     time = first
     for index, (heading, match, unit) in enumerate(zip(headings, matches, units, strict=True)):
         if heading == headings[first]:
@@ -227,7 +227,7 @@ def _columns(
         if axis is None or factor is None:
             continue
         sensor = _sensor(PurePosixPath(name).stem, axis["what"] or "", unit)
-        axes = found.setdefault(sensor, {})
+        axes = columns_of.setdefault(sensor, {})
         letter = axis["axis"].lower()
         if letter in axes:
             raise DataError(
@@ -235,14 +235,14 @@ def _columns(
                 f"{sensor.replace('_', ' ')}'s {letter}: take one of them out"
             )
         axes[letter] = _Column(index, time, TIME_UNITS[units[time]], factor)
-    return found
+    return columns_of
 
 
 def _sensor(stem: str, what: str, unit: str) -> Sensor:
     """Return the sensor that a heading is of, in a file of this name."""
     if unit in ANGULAR_VELOCITY_UNITS:
         return "gyroscope"
-    if _LINEAR.search(what) or _LINEAR.search(stem):
+    if _LINEAR.search(what) or _LINEAR_FILE.search(stem):
         return "linear_acceleration"
     return "gravity" if _GRAVITY.search(what or stem) else "accelerometer"
 

@@ -17,9 +17,9 @@ import numpy as np
 from pipeline.formats.sensor_logger import SENSORS, is_in_g
 from pipeline.readings import Convention, Sensor, plain
 from pipeline.recordings.exports import (
+    AppExports,
     Export,
     Files,
-    Found,
     Track,
     by_sensor,
     left_out,
@@ -73,7 +73,7 @@ _records: Final = msgspec.json.Decoder(list[_Record])
 Labels = list[tuple[float, str]]
 
 
-def read(files: Files) -> Found:
+def read(files: Files) -> AppExports:
     """Return the recordings in the files that are Sensor Logger's.
 
     The tables are one recording, each JSON file is one, and a damaged one spoils no other.
@@ -123,7 +123,7 @@ def read(files: Files) -> Found:
         exports.insert(0, _export(sensors, labels, metadata, used))
     else:
         passed_over |= dict.fromkeys(used, "there are no samples beside it")
-    return Found(exports, passed_over, failures)
+    return AppExports(exports, passed_over, failures)
 
 
 def _export(
@@ -238,7 +238,7 @@ def _labels(files: Files, name: str) -> Labels:
 def _json_exports(files: Files, name: str, passed_over: dict[str, str]) -> list[Export]:
     """Return the recording in a JSON file, none if it is another app's."""
     where = files.where(name)
-    content = files.bytes(name, most_bytes=MOST_JSON_BYTES)
+    content = files.content(name, most_bytes=MOST_JSON_BYTES)
     if not _JSON_START.match(content):
         return []
     try:

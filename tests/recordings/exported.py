@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping
 from functools import partial
 
-from pipeline.recordings.exports import Export, Files, Found
+from pipeline.recordings.exports import AppExports, Export, Files
 
 
 def files(contents: Mapping[str, bytes], source: str = "export.zip") -> Files:
@@ -12,7 +12,7 @@ def files(contents: Mapping[str, bytes], source: str = "export.zip") -> Files:
     return Files(source, {name: partial(io.BytesIO, one) for name, one in contents.items()}, {})
 
 
-def only(found: Found) -> Export:
+def only(found: AppExports) -> Export:
     """Return the one recording that there is."""
     (export,) = found.exports
     return export

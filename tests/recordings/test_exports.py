@@ -20,7 +20,7 @@ def contents_of(source: Source) -> list[tuple[str, dict[str, bytes]]]:
     """Return what each folder of a source holds."""
     with source.opened() as folders:
         return [
-            (one.source, {name: one.bytes(name, most_bytes=99) for name in one.contents})
+            (one.source, {name: one.content(name, most_bytes=99) for name in one.contents})
             for one in folders
         ]
 

@@ -251,6 +251,7 @@ def test_tables_side_by_side() -> None:
         ("Linear Acceleration", "{} (m/s²)", "linear_acceleration"),
         ("Gravity", "{} (m/s²)", "gravity"),
         ("Gravity", "Acceleration {} (m/s²)", "accelerometer"),
+        ("Line 5", "Acceleration {} (m/s²)", "accelerometer"),
         ("Linda walks", "Acceleration {} (m/s²)", "accelerometer"),
     ],
 )
