@@ -404,6 +404,25 @@ def test_a_killed_recording_is_recovered(
 
 
 @pytest.mark.broker
+def test_labels_that_nobody_could_make(
+    broker: "Broker", publisher: Client, start_command: "Start", tmp_path: Path
+) -> None:
+    """Of hundreds a second some are logged, and one that names no activity is no label."""
+    running = start_record(start_command, broker, "--device", "rec-5")
+    for number in range(300):
+        publisher.publish("har/rec-5/label", f"label {number % 2}".encode(), 1)
+    publish(publisher, "har/rec-5/samples", samples(0.0))
+    publish(publisher, "har/rec-5/label", b"label 1, and more")
+    publish(publisher, "har/rec-5/samples", samples(0.5))
+    running.await_log("a message on 'har/rec-5/label' cannot be kept (label;")
+    assert 0 == running.end()
+    assert running.log.count("har-record: label") <= 5
+    (path,) = (tmp_path / "own").iterdir()
+    (first, then) = parquet.read(path).messages
+    assert ({0}, {-1}) == (set(first[0].labels.tolist()), set(then[0].labels.tolist()))
+
+
+@pytest.mark.broker
 def test_a_recording_of_a_set_time(
     broker: "Broker", publisher: Client, start_command: "Start", tmp_path: Path
 ) -> None:

@@ -28,6 +28,9 @@ from pipeline.recordings.recording import DataError
 MESSAGE_S: Final = 1.0
 """Seconds in a message of an imported recording, as if the phone had sent it."""
 
+FIRST_EPOCH_S: Final = 1e9
+"""Later times, of September 2001 and after, are those of the epoch."""
+
 MOST_FILES: Final = 20_000
 """In a folder, with the folders in it, or in a zip"""
 MOST_TABLE_BYTES: Final = 1 << 30
@@ -373,11 +376,13 @@ class Source:
                 f"{self.name}: is no zip that can be read ({error}): export it anew"
             ) from error
         with archive:
-            members = {
-                member.filename: partial(bounded.open_member, archive, member)
-                for member in archive.infolist()
-                if not member.is_dir()
-            }
+            members: dict[str, Callable[[], IO[bytes]]] = {}
+            for member in archive.infolist():
+                name = member.filename.replace("\\", "/")  # as some programs for Windows write it
+                if name in members:
+                    raise DataError(f"{self.name}: holds {name} twice: export it anew")
+                if not member.is_dir():
+                    members[name] = partial(bounded.open_member, archive, member)
             yield _by_folder(self.name, members, {})
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.readings import Clock, Sensor
 from pipeline.recordings.exports import (
+    FIRST_EPOCH_S,
     AppExports,
     Export,
     Files,
@@ -43,8 +44,8 @@ ANGULAR_VELOCITY_UNITS: Final = {
 }
 """What values are multiplied by, by their unit as `_unit` spells it."""
 
-FIRST_EPOCH_S: Final = 1e9
-"""Later times, of September 2001 and after, are those of the epoch."""
+MOST_HEADING: Final = 200
+"""Characters of a column's name that may be known"""
 
 _META: Final = "meta/"
 _IN_BRACKETS: Final = re.compile(r"(?P<name>.*?)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]")
@@ -212,7 +213,10 @@ def _columns(
     Raises:
         DataError: two columns hold the same.
     """
-    matches = [_IN_BRACKETS.fullmatch(heading) for heading in headings]
+    matches = [
+        _IN_BRACKETS.fullmatch(heading) if len(heading) <= MOST_HEADING else None
+        for heading in headings
+    ]
     units = ["" if match is None else _unit(match["unit"]) for match in matches]
     first = next((index for index, unit in enumerate(units) if unit in TIME_UNITS), None)
     if first is None:

@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.formats.sensor_logger import SENSORS, is_in_g
 from pipeline.readings import Convention, Sensor, plain
 from pipeline.recordings.exports import (
+    FIRST_EPOCH_S,
     AppExports,
     Export,
     Files,
@@ -150,10 +151,16 @@ def _export(
 
 
 def _convention(metadata: Mapping[str, str]) -> Convention | None:
+    """Return the sign of accelerations, None where the metadata do not tell.
+
+    They do not where a spreadsheet has put its own language's word for true or false.
+    """
     platform = metadata.get("platform", "").lower()
-    if platform == "ios":
-        return "android" if metadata.get("standardisation", "").lower() == "true" else "ios"
-    return "android" if platform == "android" else None
+    if platform == "android":
+        return "android"
+    signs: dict[str, Convention] = {"true": "android", "false": "ios", "": "ios"}
+    standardised = metadata.get("standardisation", "").lower()
+    return signs.get(standardised) if platform == "ios" else None
 
 
 def _seconds(text: str) -> float:
@@ -192,10 +199,14 @@ def _track(files: Files, name: str, sensor: Sensor, passed_over: dict[str, str])
     rest = left_out(n_unfit=table.n_unfit, n_partial=n_partial)
     if rest is not None:
         passed_over[name] = rest
-    if len(samples[0]):
-        return Track(name, sensor, samples)
-    passed_over.setdefault(name, "holds no samples")
-    return None
+    if not len(samples[0]):
+        passed_over.setdefault(name, "holds no samples")
+        return None
+    if samples[0][0] < FIRST_EPOCH_S:
+        raise DataError(
+            f"{files.where(name)}: times must be nanoseconds since 1970: export it anew"
+        )
+    return Track(name, sensor, samples)
 
 
 def _metadata(files: Files, name: str) -> dict[str, str]:

@@ -65,6 +65,17 @@ def test_several_recordings_in_a_zip(tmp_path: Path, as_zip: AsZip) -> None:
     assert [(f"{archive}: a", CONTENTS), (f"{archive}: b", CONTENTS)] == opened([archive])
 
 
+def test_names_in_a_zip(tmp_path: Path, as_zip: AsZip) -> None:
+    """Windows' separators are folders' too; a name that is there twice is an error."""
+    path = tmp_path / "export.zip"
+    path.write_bytes(as_zip({"a\\Accelerometer.csv": b"1"}))
+    assert [(f"{path}: a", {"Accelerometer.csv": b"1"})] == opened([path])
+    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("a\\Accelerometer.csv", b"2")
+    with pytest.raises(DataError, match=r"holds a/Accelerometer\.csv twice"):
+        opened([path])
+
+
 def test_all_that_is_in_a_folder(tmp_path: Path, as_zip: AsZip, as_folder: AsFolder) -> None:
     """Zips in it are exports too, the case of a name does not matter, links are not followed."""
     folder = as_folder({"a/DATA.CSV": b"1", "b.ZIP": as_zip(CONTENTS)}, tmp_path / "export")

@@ -85,6 +85,8 @@ def test_names_of_files(name: str, expected: str) -> None:
         ("android", "true", "android"),
         ("ios", "false", "ios"),
         ("iOS", "true", "android"),
+        ("ios", "WAHR", None),
+        ("ios", "", "ios"),
         ("", "", None),
     ],
 )
@@ -140,10 +142,8 @@ LATE_ERROR = b"time,z,y,x" + b"\n1,0,0,0" * 9_999 + b"\n2,\xff,0,0\n"
         (sensor((1, 2, 3)).replace(str(T0_NS).encode(), b"1.78E+18"), "not whole nanoseconds"),
         (b"time,seconds_elapsed,x,y\n1,2,3,4\n", "has not the columns"),
         (sensor((1, 2, 3)).replace(b",3,2,1", b",a,2,1"), "could not convert"),
-        (
-            b"time,z,y,x\n1,0,0,0\n2,\xff,0,0\n".replace(b"\n2", b"\n1,0,0,0" * 9999 + b"\n2"),
-            "no text",
-        ),
+        (LATE_ERROR, "is no text"),
+        (b"time,x,y,z\n1787923304123,1,2,3\n", "times must be nanoseconds since 1970"),
     ],
 )
 def test_damaged_files(content: bytes, words: str) -> None:
