@@ -256,7 +256,7 @@ def _is_plausible(contents: object) -> bool:
             return bool(np.allclose(contents @ contents.T, np.eye(3), rtol=0, atol=1e-9))
         case list():
             return all(
-                bool(one.text) and math.isfinite(one.time)
+                math.isfinite(one.time)
                 if isinstance(one, Label)
                 else isinstance(one, Readings)
                 and 1 <= len(one.times) == len(one.values)
