@@ -21,6 +21,8 @@ MOST_COMPRESSION: Final = 100
 """How many times smaller a zip makes tables of measurements, with a wide margin: five is usual."""
 HARMLESS_BYTES: Final = 16 << 20
 """A zip may hold so much however small it is."""
+READ: Final = (".csv", ".tsv", ".txt", ".json", ".zip")
+"""Ends of the names of files that are read; silence beside them may be as long as it likes."""
 
 ZIP_ERRORS: Final = (
     zipfile.BadZipFile,
@@ -91,7 +93,11 @@ class Zip(zipfile.ZipFile):
         try:
             super().__init__(self._parts)
             n_packed = self._parts.seek(0, io.SEEK_END)
-            n_bytes = sum(member.file_size for member in self.infolist())
+            n_bytes = sum(
+                member.file_size
+                for member in self.infolist()
+                if member.filename.lower().endswith(READ)
+            )
             if n_bytes > max(HARMLESS_BYTES, MOST_COMPRESSION * n_packed):
                 raise zipfile.BadZipFile(
                     f"would be {n_bytes >> 20} MiB of {n_packed >> 10} KiB: no measurements are"

@@ -510,3 +510,5 @@ def _lines(where: str, content: IO[bytes]) -> Iterator[str]:
             begun = begun or not line.isspace()
             if begun:
                 yield line
+            elif n_characters > MOST_LINE:
+                raise DataError(f"{where}: begins with over {MOST_LINE} empty characters")

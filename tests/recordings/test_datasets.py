@@ -191,7 +191,7 @@ def test_a_zip_that_would_be_gigabytes(
     tmp_path: Path, uci_har_files: Files, as_zip: Callable[..., bytes]
 ) -> None:
     """A zip of a few kilobytes that holds what no data set does is refused before it is read."""
-    bomb = dict(uci_har_files, bomb=bytes(40 << 20))
+    bomb = uci_har_files | {"bomb.txt": bytes(40 << 20)}
     for number, content in enumerate((as_zip(bomb), as_zip({"inner.zip": as_zip(bomb)}))):
         path = tmp_path / f"{number}.zip"
         path.write_bytes(content)

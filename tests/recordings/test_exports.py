@@ -65,6 +65,13 @@ def test_several_recordings_in_a_zip(tmp_path: Path, as_zip: AsZip) -> None:
     assert [(f"{archive}: a", CONTENTS), (f"{archive}: b", CONTENTS)] == opened([archive])
 
 
+def test_silence_beside_the_tables(tmp_path: Path, as_zip: AsZip) -> None:
+    """What is not read may be of any size."""
+    path = tmp_path / "export.zip"
+    path.write_bytes(as_zip({"Accelerometer.csv": b"1", "Microphone.wav": bytes(40 << 20)}))
+    assert [(str(path), {"Accelerometer.csv": b"1"})] == opened([path])
+
+
 def test_names_in_a_zip(tmp_path: Path, as_zip: AsZip) -> None:
     """Windows' separators are folders' too; a name that is there twice is an error."""
     path = tmp_path / "export.zip"
@@ -169,6 +176,7 @@ def test_what_is_no_table(content: bytes) -> None:
         (b'a,b\n"' + b"1,2\n" * 40_000, "field larger than field limit"),
         (b"a,b\n" + b"1,2\n" * 9, "has over 8 rows"),
         (b"a,b\n" + b"\n" * 40_000, "holds over 0 MiB"),
+        (b"\n" * 70_000, "begins with over 65536 empty characters"),
     ],
 )
 def test_tables_that_are_too_large(
@@ -176,7 +184,7 @@ def test_tables_that_are_too_large(
 ) -> None:
     """Lines, cells, rows and characters have bounds."""
     monkeypatch.setattr(exports, "MOST_TABLE_ROWS", 8)
-    monkeypatch.setattr(exports, "MOST_TABLE_BYTES", 200_000 if b'"' in content else 20_000)
+    monkeypatch.setattr(exports, "MOST_TABLE_BYTES", 20_000 if b"a,b\n\n" in content else 200_000)
     with pytest.raises(DataError, match=words), files({"a.csv": content}).table("a.csv") as table:
         list(table.rows())
 
