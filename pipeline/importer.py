@@ -23,10 +23,10 @@ from pipeline.recordings.labelled import (
     Header,
     LabelledRecording,
     activity_name,
-    missing_sensors,
     software,
 )
 from pipeline.recordings.recording import DataError
+from pipeline.resampling import missing_sensors
 from pipeline.settings import ImportSettings, from_command_line
 from pipeline.signals import SAMPLING_RATE_HZ, WINDOW_LENGTH
 

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from pipeline.offline import Passage, Windows
 from pipeline.placements import Placements
 from pipeline.recordings import parquet
-from pipeline.recordings.labelled import LabelledRecording, activities_of, missing_sensors
+from pipeline.recordings.labelled import LabelledRecording, activities_of
 from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import OVERLAP, Split
+from pipeline.resampling import missing_sensors
 from pipeline.signals import ACTIVITIES, CHANNELS, WINDOW_LENGTH
 
 NOBODY: Final = 0

@@ -6,7 +6,7 @@ are kept in files is decided in `parquet`.
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Clock, Convention, MessageError, Readings, Sensor
-from pipeline.resampling import CHOICES
 from pipeline.signals import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 ACCELERATIONS: Final[dict[Sensor, int]] = {
@@ -164,14 +163,6 @@ def in_android_convention(readings: Readings) -> Readings:
 def software() -> str:
     """Return what writes recordings, ``har-stream 0.1.0``."""
     return f"har-stream {version('har-stream')}"
-
-
-def missing_sensors(sensors: Collection[Sensor]) -> list[Sensor]:
-    """Return what a phone that sends these sensors lacks for windows, nothing if it has all."""
-    needs = [set(sum(choice, ())) for choice in CHOICES]
-    begun = [need for need in needs if need & set(sensors)] or needs
-    nearest = min(begun, key=lambda need: (len(need - set(sensors)), -len(need)))
-    return sorted(nearest - set(sensors))
 
 
 def activities_of(recordings: Sequence[LabelledRecording]) -> tuple[str, ...]:

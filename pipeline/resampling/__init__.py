@@ -20,7 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor
-from pipeline.resampling.grid import DOUBTFUL, TROUBLES, Grid, Piece, Trouble
+from pipeline.resampling.grid import (
+    DOUBTFUL,
+    TROUBLES,
+    Grid,
+    Piece,
+    Trouble,
+    missing_sensors,
+)
 from pipeline.resampling.source import LOW_RATE_HZ, TAIL, Dropped
 from pipeline.resampling.steady import STEADY_SENSORS, Steady
 
@@ -35,6 +42,7 @@ __all__ = [
     "Rows",
     "Trouble",
     "joined_pieces",
+    "missing_sensors",
 ]
 
 DEFAULT_LATENESS_S: Final = 0.2

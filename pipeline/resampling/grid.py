@@ -12,7 +12,7 @@ Rules, for the messages of a phone one after another:
 * What cannot be right about the samples is kept in `TROUBLES`; it wears off when it is over.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, get_args
 
@@ -284,12 +284,7 @@ class Grid:
         if self.choice:
             return []
         here = {sensor for sensor in self.clocks.of if not self.clocks.silent(sensor)}
-        needs = [set(sum(choice, ())) for choice in CHOICES]
-        begun = [need for need in needs if need & here]
-        if not begun:
-            return []
-        nearest = min(begun, key=lambda need: (len(need - here), -len(need)))
-        return sorted(nearest - here)
+        return missing_sensors(here) if here else []
 
     def rates_hz(self) -> dict[Sensor, float]:
         """Return how fast the sensors are that rows are made of, or would be, in hertz."""
@@ -596,6 +591,15 @@ class Grid:
         groups = [[made[sensor][:n_rows] for sensor in group] for group in self.choice]
         rows = np.hstack([sum(rest, start=first) for first, *rest in groups])
         return rows, until is not None and self.next_index + n_rows > change
+
+
+def missing_sensors(sensors: Collection[Sensor]) -> list[Sensor]:
+    """Return what a phone that sends these sensors lacks for rows, nothing if it has all."""
+    here = set(sensors)
+    needs = [set(sum(choice, ())) for choice in CHOICES]
+    begun = [need for need in needs if need & here] or needs
+    nearest = min(begun, key=lambda need: (len(need - here), -len(need)))
+    return sorted(nearest - here)
 
 
 def _family(sensor: Sensor) -> str:
