@@ -45,6 +45,8 @@ class Keeper:
         self._writer = ThreadPoolExecutor(1, "checkpoint")
         self._due = 0.0
         self._next_log = 0.0
+        self.trouble: str | None = None
+        """Why the last checkpoint could not be written, None if it could"""
 
     def knows(self, message: Message) -> bool:
         """Return whether the state already holds what a message says."""
@@ -98,6 +100,7 @@ class Keeper:
             writing.result()
         except OSError as error:
             self._news, self._changed = written + self._news, True
+            self.trouble = f"the state cannot be saved: {error.strerror}"
             if now >= self._next_log:
                 self._next_log = now + LOG_INTERVAL_S
                 logger.error(
@@ -106,6 +109,7 @@ class Keeper:
                     error.strerror,
                 )
             return []
+        self.trouble = None
         return written
 
     @property

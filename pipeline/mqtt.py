@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
-from typing import Final
+from typing import Final, Literal
 from uuid import uuid4
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
@@ -271,6 +271,8 @@ class Connection:
         self._subscriptions = subscriptions
         self._optional = optional
         self._status_topic = status_topic
+        self._status = "online"
+        """What is to stand there while we are connected"""
         self._session = session
         self._most_waiting = most_waiting
         self._arrivals: queue.SimpleQueue[list[Message]] = queue.SimpleQueue()
@@ -440,6 +442,15 @@ class Connection:
         """Return when the oldest message that waits has come, by topic, in monotonic seconds."""
         self._fetch()
         return self._inbox.oldest()
+
+    def show_status(self, status: Literal["online", "degraded"]) -> bool:
+        """Let the status say so while we are connected; return whether it said otherwise."""
+        if status == self._status:
+            return False
+        self._status = status
+        if self.ready.is_set():
+            self._tell_status(status)
+        return True
 
     def was_held_back(self) -> bool:
         """Return whether the broker may have held messages back since this was called last.
@@ -702,7 +713,7 @@ class Connection:
     def _become_ready(self) -> None:
         with self._sending:
             self._send()
-        self._tell_status("online")
+        self._tell_status(self._status)
         self._was_ready = True
         self._attempt = 0
         self.ready.set()

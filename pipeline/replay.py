@@ -424,10 +424,10 @@ class Replay:
         while not self._done:
             for message in self._connection.take(timeout_s=0.2, gather_s=0.0):
                 if message.topic == STATUS_TOPIC:
-                    if message.payload == b"online":
-                        self.stream_online.set()
-                    else:
+                    if message.payload not in (b"online", b"degraded"):
                         self.stream_online.clear()
+                    else:
+                        self.stream_online.set()
                 else:
                     self._note(message)
 

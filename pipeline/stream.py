@@ -576,10 +576,12 @@ class Stream:
         self._connection.acknowledge(keeper.settled(now, wait=True))
 
     def _tell_load(self, now: float) -> None:
-        """Publish how much waits, and how old what is published is; warn of too much."""
+        """Publish how much waits, how old what is published is, and what troubles the program."""
         waiting = self._connection.waiting
         self._load.watch(waiting)
-        report = self._load.report(now)
+        troubles = self._troubles()
+        is_news = self._connection.show_status("degraded" if troubles else "online")
+        report = self._load.report(now, at_once=is_news)
         if report is None:
             return
         report |= {
@@ -593,7 +595,20 @@ class Stream:
             report["unsaved"] = self._keeper.unsaved
         if self._connection.refused:
             report["refused"] = self._connection.refused
+        report["troubles"] = troubles
         self._connection.publish(LOAD_TOPIC, msgspec.json.encode(report), retain=True)
+
+    def _troubles(self) -> list[str]:
+        """Return what whoever runs this program should mend, a sentence each."""
+        troubles = []
+        if self._keeper is not None and self._keeper.trouble is not None:
+            troubles.append(self._keeper.trouble)
+        if self._connection.refused:
+            topics = ", ".join(self._connection.refused)
+            troubles.append(f"the broker does not let us read {topics}")
+        if self._clock_is_wrong:
+            troubles.append("this machine's clock is wrong")
+        return troubles
 
     def _tell_info(self, device: str, phone: Phone, now: float) -> None:
         """Tell what is known of a phone, if it is news."""

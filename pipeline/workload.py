@@ -55,10 +55,13 @@ class Load:
         elif before and not self.too_much:
             logger.info("caught up")
 
-    def report(self, now: float) -> dict[str, object] | None:
-        """Return how it went since the last report, None if that is not long ago."""
+    def report(self, now: float, *, at_once: bool = False) -> dict[str, object] | None:
+        """Return how it went since the last report, None if that is not long ago.
+
+        Unless it is to be told ``at_once``.
+        """
         seconds = now - self._begun
-        if seconds < REPORT_S:
+        if (seconds < REPORT_S and not at_once) or seconds <= 0:
             return None
         p50, p99 = np.percentile(self._ages_s or [0.0], [50, 99]) * 1000
         n_messages = len(self._ages_s)
