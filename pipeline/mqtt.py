@@ -78,8 +78,6 @@ MOST_AT_ONCE: Final = 2_000
 """Messages that are taken at once: some tenths of a second's work"""
 MOST_IN_FLIGHT: Final = 1_000
 """Publications that may be on their way, if the broker does not say"""
-MOST_RECEIVED: Final = 0xFFFF
-"""Messages that may be unacknowledged, if nobody says (MQTT 5, 3.1.2.11.3)"""
 SOON_S: Final = 0.05
 """What can be worked through in so many seconds is taken as it comes."""
 MOST_SOON: Final = 200
@@ -300,8 +298,6 @@ class Connection:
         self._sending = threading.Condition()  # guards what follows
         self._outbox = Outbox(v5=settings.protocol == "5")
         self._most_in_flight = MOST_IN_FLIGHT
-        self._most_received = most_waiting
-        """Messages that the broker sends at most before they are acknowledged, as far as known"""
         self._held_back = False
         """The broker may have held messages back since that was asked last"""
         self._linked = False  # logged in, and no failure of it was noted yet
@@ -465,7 +461,7 @@ class Connection:
         """Return whether the broker may hold messages back now; as `was_held_back` says."""
         if self._session is None:  # else what has come is acknowledged at once
             return bool(self._owed) or not self._room.is_set()
-        return len(self._owed) >= self._most_received or not self._room.is_set()
+        return len(self._owed) >= self._most_waiting or not self._room.is_set()
 
     def take_dropped(self) -> Counter[str]:
         """Return how many messages at QoS 0 were dropped since this was called last, by topic."""
@@ -606,10 +602,7 @@ class Connection:
                 logger.warning("the broker has forgotten our session, and what it kept for us")
         with self._sending:
             self._linked = True
-            # The broker's own limit for what we send is usually that for what it sends, too.
-            most = max(1, getattr(properties, "ReceiveMaximum", MOST_RECEIVED))
-            self._most_received = min(most, self._most_waiting)
-            self._most_in_flight = min(most, MOST_IN_FLIGHT) if most == MOST_RECEIVED else most
+            self._most_in_flight = max(1, getattr(properties, "ReceiveMaximum", MOST_IN_FLIGHT))
             self._outbox.begin_again()
         if self._subscriptions:
             filters = [(topic, AT_LEAST_ONCE) for topic in self._subscriptions]

@@ -375,13 +375,12 @@ def test_whose_messages_may_be_held_back(
         '"gyro": [[0, 0, 0]], "gyro_unit": "rad/s"}'
     ).encode()
     first, *more = (message("har/phone/samples", payload, mid=mid) for mid in (1, 2, 3))
-    script = Script(
-        login=packet(0x20, b"\x00\x00\x03\x21" + most.to_bytes(2)),  # Receive Maximum
-        then=first,
-        acknowledged=b"".join(more),  # and these two are in no checkpoint for a long time
-    )
-    with FakeBroker(script) as broker:
-        start(broker, "--state", "state", "--checkpoint", "1000", "--offline-after", "1.2")
+    # After the first one is saved, two more come, that are in no checkpoint for a long time.
+    with FakeBroker(Script(then=first, acknowledged=b"".join(more))) as broker:
+        start(
+            broker, "--state", "state", "--checkpoint", "1000", "--offline-after", "1.2",
+            "--max-waiting", str(most),
+        )  # fmt: skip
         broker.await_packet(PUBLISH, containing=b"har/phone/availability")
         deadline = time.monotonic() + 3.7
         offline = False
