@@ -21,6 +21,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 from rich.text import Text
 
+from pipeline import log
 from pipeline.broker import (
     HOST,
     START_TIMEOUT_S,
@@ -346,10 +347,10 @@ def main() -> None:
     """Run the command."""
     settings = from_command_line(DemoSettings)
     console = Console()
-    logging.basicConfig(
-        level=logging.WARNING,
-        format="%(message)s",
-        handlers=[RichHandler(console=console, show_time=False, show_path=False)],
+    log.configure(
+        logging.WARNING,
+        "%(message)s",
+        RichHandler(console=console, show_time=False, show_path=False),
     )
     logging.getLogger("pipeline.mqtt").setLevel(logging.ERROR)  # a lost broker ends the demo
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -254,9 +254,9 @@ class Connection:
         Args:
             settings: the broker and how to log in.
             name: what the client id begins with, but for a kept session's.
-            subscriptions: topic filters, subscribed again whenever the connection is made. If the
-                broker refuses all of them, there is no connection.
-            optional: of those, the ones without which a connection is good for nothing too.
+            subscriptions: topic filters, subscribed again whenever the connection is made. A
+                connection over which the broker refuses all of them is given up.
+            optional: of those, the ones that do not count for that.
             status_topic: retained ``online`` while connected, ``offline`` after (the last will).
             session: a session that outlives the program, by MQTT 5; its messages are acknowledged
                 by `acknowledge` alone. Without one they are when they have come.
@@ -310,7 +310,7 @@ class Connection:
         self.failure: str | None = None
         """Why the last attempt to connect failed"""
         self.refused: tuple[str, ...] = ()
-        """Topic filters that the broker lets nobody like us read"""
+        """Topic filters for which the broker has refused the subscription"""
         self._given_up = threading.Event()
         self._error: Exception | None = None
         """Why there will be no connection any more"""
@@ -737,6 +737,7 @@ class Connection:
     ) -> None:
         was_ready = self.ready.is_set()
         self.ready.clear()
+        self._subscribed_at = None
         with self._sending:
             self._linked = False
         if not self._reached or not reason.is_failure:
