@@ -36,7 +36,7 @@ bench: setup mosquitto ## print the figures that the README quotes (BENCH=--full
 soak: setup mosquitto ## let phones come, go and flood for half an hour (SOAK="--minutes 6")
 	$(BIN)/python tests/benchmarks/soak.py $(SOAK)
 
-fuzz: setup ## decode a million messages that are wrong in any way (FUZZ="--seed 7": the same again)
+fuzz: setup mosquitto ## decode a million messages that are wrong, send a million with wild times (FUZZ="--seed 7": the same again)
 	$(BIN)/python -m tests.fuzz.run $(FUZZ)
 
 lock: $(BIN)/python ## renew the locked dependencies

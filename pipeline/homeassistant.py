@@ -22,6 +22,9 @@ MISSED_HEARTBEATS: Final = 3
 NO_ACTIVITIES: Final = ("transition", "unknown")
 """The states of a phone that are no activity of the model's."""
 
+_STATUS: Final = "{{ 'offline' if value == 'offline' else 'online' }}"
+"""Of har-stream; it is there also while its status is ``degraded``."""
+
 _FOREIGN: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _ENDS_LIKE_A_HASH: Final = re.compile(r"_[0-9a-f]{8}")
 
@@ -71,7 +74,10 @@ def discovery(
     message = {
         "device": {"identifiers": [key], "name": device, "manufacturer": "har-stream"},
         "origin": {"name": "har-stream", "sw_version": version},
-        "availability": [{"topic": "har/status"}, {"topic": f"har/{device}/availability"}],
+        "availability": [
+            {"topic": "har/status", "value_template": _STATUS},
+            {"topic": f"har/{device}/availability"},
+        ],
         "availability_mode": "all",
         "components": {"activity": activity, "confidence": confidence},
     }

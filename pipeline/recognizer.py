@@ -33,7 +33,7 @@ from pipeline.resampling import (
     joined_pieces,
 )
 from pipeline.senders import Sender
-from pipeline.signals import SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.signals import CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
 from pipeline.slots import PerPhone
 from pipeline.windows import Windower
 
@@ -151,27 +151,29 @@ class _Phones(PerPhone):
         self.boot_checked[slots] = np.nan
         self.changed[slots] = False
 
-    def read_boot_clock(self, slot: int, newest: float, received: float) -> bool:
+    def read_boot_clock(self, slot: int, newest: float, received: float) -> float:
         """Note when a phone's sample came that its clock dates ``newest``, in epoch seconds.
 
-        Return whether that clock was misread before; it is read anew when a grid begins.
+        If that clock was misread before, read it anew, and return by how many seconds what it
+        dates is earlier than it seemed; else 0.
         """
         now = self.boot_now[slot] = received - newest
         self.boot_least[slot] = np.fmin(self.boot_least[slot], now)
         since = newest - self.boot_checked[slot]
-        if 0 <= since < CLOCK_CHECKED_S:
-            return False
+        if -CLOCK_TOLERANCE_S < since < CLOCK_CHECKED_S:
+            return 0.0
         least, before = float(self.boot_least[slot]), float(self.boot_least_before[slot])
         self.boot_checked[slot] = newest
         self.boot_least[slot] = np.nan
         if not 0 <= since <= 2 * CLOCK_CHECKED_S:  # a pause, or another boot
             self.boot_least_before[slot] = np.nan
-            return False
+            return 0.0
         self.boot_least_before[slot] = least
-        if not abs(least - before) <= CLOCK_TOLERANCE_S < self.boot[slot] - least:
-            return False
-        self.own_origin[slot] = np.inf
-        return True
+        earlier_s = float(self.boot[slot]) - least
+        if not abs(least - before) <= CLOCK_TOLERANCE_S < earlier_s:
+            return 0.0
+        self.boot[slot] = least
+        return earlier_s
 
 
 _Part = _Phones | Resampler | Preprocessor | Windower | Plausibility | Baseline | Decider
@@ -430,17 +432,17 @@ class Recognizer:
         dropped += lost
         n_samples = sum([len(one.times) for one in readings])
         self.counts["samples"] += n_samples - lost.repeated - lost.late
-        sender = self._senders[slot]
+        sender, earlier_s = self._senders[slot], 0.0
         if sender.clock == "boot":
-            misread = self._phones.read_boot_clock(slot, delivery.newest, delivery.received)
-            if misread:
-                self._resampler.end(slot)
+            earlier_s = self._phones.read_boot_clock(slot, delivery.newest, delivery.received)
         pieces = [self._on_epoch(piece) for piece in joined_pieces(pieces)]
         if pieces and self._phones.changed[slot]:
             self._phones.changed[slot] = False
             pieces[0] = replace(pieces[0], begins_recording=True)
         if sender.is_mixed:
             pieces = [replace(one, troubles=one.troubles | {"two-phones"}) for one in pieces]
+        if earlier_s and not any(piece.origin is not None for piece in pieces):
+            pieces.append(Piece(slot, None, _NO_ROWS, earlier_s=earlier_s))
         return pieces
 
     def _entered(self, slot: int, delivery: Delivery, dropped: Dropped) -> Sequence[Readings]:
@@ -624,6 +626,8 @@ class Recognizer:
             settling.append(raw & (cut.first_samples < SETTLING_ROWS))
             troubles.append(_flags(of_windows, troubled))
             windows.append(cut.windows)
+        if not slots:
+            return _no_windows(interrupted)
         return _Windows(
             interrupted,
             [piece.slot for piece in stage if piece.begins_recording],
@@ -651,13 +655,16 @@ class Recognizer:
     def _begin_stretches(self, stage: Sequence[Piece]) -> list[int]:
         """Reset what a gap ends; return the slots that had one."""
         begun = [piece for piece in stage if piece.origin is not None]
+        dated_anew = [piece for piece in stage if piece.earlier_s]
         slots = [piece.slot for piece in begun]
         interrupted = [slot for slot in slots if self._windower.count[slot]]
         self.counts["gaps"] += len(interrupted)
         self._preprocessor.reset(slots)
         self._windower.reset(slots)
         self._phones.origin[slots] = [piece.origin for piece in begun]
-        return interrupted
+        for piece in dated_anew:  # what was decided has other times than what is to come
+            self._phones.origin[piece.slot] -= piece.earlier_s
+        return interrupted + [piece.slot for piece in dated_anew]
 
     def _alike(
         self, stage: Sequence[Piece], steady: Sequence[Rows]
@@ -667,6 +674,8 @@ class Recognizer:
         for rows in steady:
             groups[*rows.rows.shape[1:], False].append(rows)
         for piece in stage:
+            if len(piece.rows) == 0:
+                continue
             begins = piece.rows.shape[1] == N_RAW and not self._preprocessor.started[piece.slot]
             alone = Rows(np.array([piece.slot]), piece.rows[np.newaxis])
             groups[*piece.rows.shape, begins].append(alone)
@@ -697,6 +706,22 @@ class Recognizer:
 
     def _named(self, decided: Iterable[D]) -> list[tuple[str, D]]:
         return [(self._names[one.slot], one) for one in decided]
+
+
+def _no_windows(interrupted: list[int]) -> _Windows:
+    """Return what a stage completes that has no rows."""
+    return _Windows(
+        interrupted,
+        [],
+        np.empty(0, np.intp),
+        np.empty(0),
+        np.empty(0, np.bool_),
+        np.empty((0, len(TROUBLES)), np.bool_),
+        np.empty((0, WINDOW_LENGTH, len(CHANNELS)), np.float32),
+    )
+
+
+_NO_ROWS: Final = np.empty((0, N_RAW))
 
 
 def _flags(

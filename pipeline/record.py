@@ -25,11 +25,12 @@ from rich.live import Live
 from rich.logging import RichHandler
 from rich.text import Text
 
+from pipeline import log
 from pipeline.formats import native
 from pipeline.mqtt import Connection
 from pipeline.orientation import decode_calibration
 from pipeline.packets import Message
-from pipeline.readings import Label, MessageError, Readings, Sensor, check_device
+from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings, Sensor, check_device
 from pipeline.recordings import parquet
 from pipeline.recordings.labelled import Header, activity_name, software
 from pipeline.recordings.recording import DataError
@@ -143,6 +144,8 @@ class Recorder:
             MessageError: the message, or a label in it, cannot be used.
             OSError: a file cannot be written.
         """
+        if message.oversize:
+            raise MessageError("size", f"{message.oversize} bytes; at most {MAX_PAYLOAD_BYTES}")
         if message.topic == self._label_topic:
             try:
                 activity, time = decode_label(message.payload)
@@ -434,9 +437,9 @@ def main() -> None:
     console = Console(markup=False, emoji=False)  # a phone's name may look like either
     if console.is_terminal:
         beside_the_line = RichHandler(console=console, show_time=False, show_path=False)
-        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[beside_the_line])
+        log.configure(logging.INFO, "%(message)s", beside_the_line)
     else:
-        logging.basicConfig(level=logging.INFO, format="har-record: %(message)s")
+        log.configure(logging.INFO, "har-record: %(message)s")
     try:
         parquet.require()
         check_device(settings.device)

@@ -116,11 +116,14 @@ def test_confidence_is_a_measurement_of_its_own() -> None:
 
 
 def test_unavailable_without_har_stream_or_without_the_phone() -> None:
-    """Both have to be online, by the default payloads."""
+    """Both have to be there, har-stream also while its status is ``degraded``."""
     content = message()
     assert content["availability_mode"] == "all"
     assert content["availability"] == [
-        {"topic": "har/status"},
+        {
+            "topic": "har/status",
+            "value_template": "{{ 'offline' if value == 'offline' else 'online' }}",
+        },
         {"topic": "har/phone-7/availability"},
     ]
 

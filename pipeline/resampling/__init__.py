@@ -139,10 +139,6 @@ class Resampler:
         grid = self._grids.get(slot)
         return ([], Dropped()) if grid is None else grid.finish()
 
-    def end(self, slot: int) -> None:
-        """Let a new grid of a phone begin with its next samples."""
-        self._grid(slot).end()
-
     def newest(self, slot: int) -> float:
         """Return the time of the newest sample of one phone, -infinity without any."""
         if self._steady.sensor[slot]:

@@ -98,6 +98,9 @@ class Piece:
     """Those of `DOUBTFUL` that were in force"""
     begins_recording: bool = False
     """Whether it is the first of another recording"""
+    earlier_s: float = 0.0
+    """By how much all that follows is earlier than it seemed, in a piece without rows that only
+    says so"""
 
 
 @dataclass

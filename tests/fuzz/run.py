@@ -1,17 +1,24 @@
-"""`make fuzz`: decode a million inputs, tell what they cost, and keep those that break a limit.
+"""`make fuzz`: decode a million inputs, and send a million messages with wild times to har-stream.
 
-The exit code is 1 if one did; it is then among the kept ones, for `test_fuzz` to fail until the
-decoder is mended.
+What breaks a limit of the decoders is kept, for `test_fuzz` to fail until the decoder is mended; of
+phones of which har-stream finds other windows than its core does offline, the name is printed. The
+exit code is 1 if there was any of either.
 """
 
 import argparse
 import hashlib
+import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+from pipeline.classifier import find_model
+from tests.conftest import Mosquitto, command_line
+from tests.fuzz import live
 from tests.fuzz.fuzzer import DECODERS, SEEDS, Decoder, Finding, fuzz, seeds
 
 
@@ -47,14 +54,53 @@ def run(
     return 1 if n_found else 0
 
 
+def run_live(*, n_messages: int, seed: int) -> int:
+    """Send phones' messages through a running har-stream, print what came, return the exit code."""
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        broker = Mosquitto(folder, persistence=True)
+        broker.start()
+        stack.callback(broker.stop)
+
+        def start(command: str, *flags: str) -> subprocess.Popen[bytes]:
+            log = stack.enter_context((folder / "log").open("wb"))
+            process = subprocess.Popen(
+                [*command_line(command), *broker.flags, *flags], stdout=log, stderr=log
+            )
+            broker.await_har_stream()
+            return process
+
+        outcome = live.run(
+            host=broker.host,
+            port=broker.port,
+            start=start,
+            model=find_model("cnn-lstm"),
+            n_messages=n_messages,
+            seed=seed,
+            tell=lambda line: print(f"\r{line}", end="", flush=True),
+        )
+        failures = (folder / "log").read_text().count("har-stream failed on")
+    print(
+        f"\r{outcome.n_messages} messages of {outcome.n_phones} phones with wild times, "
+        f"{outcome.n_windows} windows, {len(outcome.differing)} phones differ, "
+        f"{failures} failures, {time.perf_counter() - begun:.0f} s {outcome.fault}"
+    )
+    for device in outcome.differing:
+        print(f"  {device}")
+    return 1 if outcome.fault or outcome.differing or failures else 0
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("--inputs", type=int, default=1_000_000, help="for the decoders")
+    parser.add_argument("--messages", type=int, default=1_000_000, help="for har-stream")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of a run to repeat")
     flags = parser.parse_args()
     warnings.simplefilter("error")
-    sys.exit(run(DECODERS, n_inputs=flags.inputs, seed=flags.seed, folder=SEEDS))
+    code = run(DECODERS, n_inputs=flags.inputs, seed=flags.seed, folder=SEEDS)
+    sys.exit(code | run_live(n_messages=flags.messages, seed=flags.seed))
 
 
 if __name__ == "__main__":
