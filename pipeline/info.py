@@ -46,7 +46,7 @@ class _Info(msgspec.Struct, omit_defaults=True):
     convention_by: str | msgspec.UnsetType = msgspec.UNSET
     frame: str | msgspec.UnsetType = msgspec.UNSET
     rates_hz: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
-    clocks_apart_s: float = 0.0
+    clocks_apart_s: float | msgspec.UnsetType = msgspec.UNSET
     rejected: dict[str, int] = {}
     warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
     advice: list[str] | msgspec.UnsetType = msgspec.UNSET
@@ -82,7 +82,7 @@ def publication(
     if clocks_apart_s and "clocks-apart" in problems:
         at = warnings.index("clocks-apart")
         where = "behind" if clocks_apart_s < 0 else "ahead of"
-        seconds = f"{abs(clocks_apart_s):.3g} s"
+        seconds = f"{abs(clocks_apart_s):,.2f} s"
         advice[at] = f"the accelerometer is {seconds} {where} the gyroscope: {advice[at]}"
     for sensor in lacks:
         warnings.append(f"no-{sensor.replace('_', '-')}")
@@ -95,7 +95,7 @@ def publication(
         placement.convention_by,
         placement.frame,
         {sensor: round(rate) for sensor, rate in sorted(rates_hz.items())},
-        round(clocks_apart_s, 2),
+        round(clocks_apart_s, 2) or msgspec.UNSET,
     )
     return _publication(info, warnings, advice, refused)
 

@@ -1,12 +1,14 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.checkpoint import decode, encode
 from pipeline.classifier import Classifier
 from pipeline.formats import FORMATS
 from pipeline.readings import Delivery, Readings
@@ -41,7 +43,8 @@ class Results:
 
     def __init__(self, classifier: Classifier, devices: Sequence[str]) -> None:
         """Begin with a recognizer of their own."""
-        self._recognizer = Recognizer(classifier, hop=HOP, max_devices=len(devices))
+        self._make = partial(Recognizer, classifier, hop=HOP, max_devices=len(devices))
+        self._recognizer = self._make()
         for device in devices:
             self._recognizer.admit(device)
         self.results: Counter[tuple[object, ...]] = Counter()
@@ -51,6 +54,12 @@ class Results:
     def push(self, tick: Sequence[Delivery]) -> None:
         """Take a tick's messages."""
         self._note(self._recognizer.push(tick))
+
+    def restart(self) -> None:
+        """Go on from a checkpoint in a new recognizer."""
+        state = decode(encode(self._recognizer.state()))
+        self._recognizer = self._make()
+        self._recognizer.restore(state)
 
     def finish(self, devices: Sequence[str]) -> dict[str, object]:
         """End all phones and return what is known of them."""
@@ -92,7 +101,9 @@ def dealt(rng: random.Random, waiting: dict[str, list[Delivery]]) -> list[Delive
 @given(seeds=st.lists(st.integers(0, 1 << 20), min_size=1, max_size=3), grouping=st.integers(0, 99))
 @settings(max_examples=25)
 def test_grouping_does_not_matter(classifier: Classifier, seeds: list[int], grouping: int) -> None:
-    """The same messages give the same results, one by one, in random ticks, or all at once.
+    """The same messages give the same results, one by one, all at once, or in random ticks.
+
+    Between the ticks the program ends now and then, and goes on from a checkpoint.
 
     Phones of all apps at 0.5 to 200 Hz, with clocks set back, sensors apart, changing recordings,
     messages of one row, repeated and overtaken ones: nothing of it fails, and all that is dropped
@@ -115,6 +126,8 @@ def test_grouping_does_not_matter(classifier: Classifier, seeds: list[int], grou
         n = rng.choice([1, 2, 5, 40])
         in_ticks.push(order[at : at + n])
         at += n
+        if rng.random() < 0.02:
+            in_ticks.restart()
     at_once.push(order)
     known = one_by_one.finish(devices)
 

@@ -114,6 +114,24 @@ def test_prepared_samples_reach_the_model_untouched(classifier: Classifier) -> N
     np.testing.assert_allclose(live, offline, rtol=0, atol=1e-6)
 
 
+def test_a_clock_since_boot_that_was_misread(classifier: Classifier) -> None:
+    """If the first message came late, windows are dated right after some seconds, none is lost."""
+    recognizer = Recognizer(classifier, hop=HOP)
+    recognizer.admit("phone")
+    found: list[Prediction] = []
+    for k in range(0, 1500, 25):
+        part = readings(motion(1500, seed=1)[k : k + 25], start=5000.0, first=k)
+        received = EPOCH + float(part.times[-1]) - 5000.0 + (30.0 if k == 0 else 0.2)
+        part = msgspec.structs.replace(part, clock="boot")
+        found += recognizer.push([Delivery([part], received)]).predictions
+
+    offsets_s = [one.start - EPOCH - number * HOP / 50 for number, one in enumerate(found)]
+    assert (1500 - 128) // HOP + 1 == len(found)
+    assert 30.0 == pytest.approx(offsets_s[0], abs=0.01)
+    assert 0.2 == pytest.approx(offsets_s[-1], abs=0.01)
+    assert 0.2 == pytest.approx(offsets_s[round(15 * 50 / HOP)], abs=0.01)
+
+
 @pytest.fixture(scope="module")
 def shipped() -> Classifier:
     """The shipped model that is the default."""

@@ -603,3 +603,194 @@ def test_ordinary_messages_are_taken_at_once() -> None:
                 push_each(resampler, slot, messages)
 
     assert taken == [0, 2, 2, 2]
+
+
+def paced(rates_hz: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
+    """Return the times of samples at some rates one after the other, each for so many seconds."""
+    parts, begin = [], 0.0
+    for rate_hz, seconds in rates_hz:
+        parts.append(begin + np.arange(round(rate_hz * seconds)) / rate_hz)
+        begin += seconds
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize("size", [1, 3, 25, 10_000])
+def test_the_rate_is_measured_again_and_again(size: int) -> None:
+    """Where the rate changes, so does what is made of the samples, at the same row for any cut."""
+    times = paced([(50, 6), (20, 6), (200, 6), (50, 6)])
+    tone = np.sin(2 * np.pi * 40.0 * times)  # which 50 Hz cannot hold
+    resampler = Resampler(1)
+    pieces: list[Piece] = []
+    for k in range(0, len(times), size):
+        part = slice(k, k + size)
+        pieces += resampler.push(0, [motion(EPOCH + times[part], six(tone[part]))])[0]
+    slow = np.concatenate([np.full(len(one.rows), "low-rate" in one.troubles) for one in pieces])
+    rows = np.concatenate([one.rows[:, 0] for one in pieces])
+    seconds = np.arange(len(rows)) / 50
+    assert 1 == sum(one.origin is not None for one in pieces)
+    assert not slow[seconds < 6].any()
+    assert slow[(seconds > 9) & (seconds < 12)].all()
+    assert not slow[seconds > 15].any()
+    assert np.abs(rows[(seconds > 15) & (seconds < 17.5)]).max() < 0.1  # low-passed by then
+    assert {"motion": pytest.approx(50, abs=1)} == resampler.rates_hz(0)
+
+
+@pytest.mark.parametrize("rate_hz", [0.2, 0.5, 1.0, 2.0, 2.5, 9.0])
+@pytest.mark.parametrize("size", [1, 7])
+def test_too_slow_a_sensor(rate_hz: float, size: int) -> None:
+    """A few samples a second never make a window's rows, and that is told within some of them."""
+    times = np.arange(60) / rate_hz
+    resampler = Resampler(1)
+    pieces: list[Piece] = []
+    for k in range(0, len(times), size):
+        pieces += resampler.push(0, [motion(*numbered(EPOCH + times[k : k + size]))])[0]
+    assert max((len(rows) for _, rows in stretches(pieces)), default=0) < 128
+    assert "low-rate" in resampler.troubles(0)
+    assert resampler.rates_hz(0)["motion"] < 30
+
+
+def test_a_slow_beginning_heals() -> None:
+    """A first instant that is not like the rest is forgotten within seconds."""
+    times = np.concatenate([[0.0, 0.25], 0.5 + np.arange(400) / 50])
+    pieces, dropped = push_all([(EPOCH + times, six(times))])
+    [(origin, rows)] = stretches(pieces)
+    assert 0 == dropped
+    assert origin == EPOCH
+    assert len(rows) == 25 + 400
+    assert not any(piece.troubles for piece in pieces)
+
+
+def test_an_early_event_is_bridged_by_a_line() -> None:
+    """Between two samples that are far apart nothing is invented."""
+    times = np.concatenate([[0.0], 0.45 + np.arange(50) / 50])
+    pieces, _ = push_all([(EPOCH + times, six(np.r_[0.0, 10.0, np.tile([9.0, 11.0], 25)[:49]]))])
+    [(_, rows)] = stretches(pieces)
+    np.testing.assert_allclose(rows[:22, 0], np.arange(22) * 0.02 / 0.45 * 10, rtol=0, atol=1e-4)
+
+
+def test_samples_almost_at_one_time_do_not_overshoot() -> None:
+    """Two different samples within a microsecond do not throw a cubic off."""
+    times = np.arange(100) / 40
+    doubled = np.sort(np.r_[times, times[50] + 1e-6])
+    values = np.sin(2 * np.pi * doubled)
+    values[51] += 0.5
+    pieces, _ = push_all([(EPOCH + doubled, six(values))])
+    [(_, rows)] = stretches(pieces)
+    assert np.abs(rows[:, 0]).max() < 2
+
+
+def test_a_better_sensor_that_comes_late() -> None:
+    """Rows go over to a better sensor once it has come for some seconds, and stay with it."""
+    times = np.arange(1000) / 50
+    late = times[times >= 2]
+    readings = [
+        sensor("accelerometer_uncalibrated", times, scale=1.0),
+        sensor("gyroscope", times),
+    ]
+    resampler = Resampler(1)
+    pieces: list[Piece] = []
+    for second in range(20):
+        message = [within(one, EPOCH + second, EPOCH + second + 0.99) for one in readings]
+        if second >= 2:
+            better = sensor("accelerometer", late, scale=2.0)
+            message.append(within(better, EPOCH + second, EPOCH + second + 0.99))
+        pieces += resampler.push(0, message)[0]
+    grids = stretches(pieces)
+    assert 2 == len(grids)
+    assert {"accelerometer": 50, "gyroscope": 50} == pytest.approx(resampler.rates_hz(0), abs=1)
+    assert np.abs(grids[0][1][:, :3]).max() == pytest.approx(1, abs=0.01)
+    assert np.abs(grids[1][1][:, :3]).max() == pytest.approx(2, abs=0.01)
+    assert EPOCH + 6 < grids[1][0] < EPOCH + 9
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, 0.02, 0.15, -0.3, 3.0, -7200.0])
+@pytest.mark.parametrize("together", [True, False])
+def test_clocks_apart(ahead_s: float, together: bool) -> None:
+    """Sensors whose newest samples never come near one another have clocks apart."""
+    resampler = Resampler(1)
+    for second in range(12):
+        times = 1000 + second + np.arange(50) / 50
+        message = [sensor("accelerometer", times + ahead_s), sensor("gyroscope", times)]
+        for part in [message] if together else [[one] for one in message]:
+            resampler.push(0, part)
+    # Of sensors that take turns, the pause between messages may be a difference as well.
+    is_apart = abs(ahead_s) > (0.1 if together or ahead_s > 0 else 1.0)
+    assert is_apart == ("clocks-apart" in resampler.troubles(0))
+    expected = ahead_s if is_apart else 0.0
+    if together or not is_apart or abs(ahead_s) > 1:
+        assert expected == pytest.approx(resampler.clocks_apart_s(0), abs=0.05 if together else 1.0)
+    assert [] == resampler.lacks(0)
+
+
+def test_a_sensor_that_ends() -> None:
+    """When a sensor is switched off, it is missing after some seconds of the other's samples."""
+    resampler = Resampler(1)
+    for second in range(20):
+        times = second + np.arange(50) / 50
+        message = [sensor("accelerometer", times)]
+        if second < 5:
+            message.append(sensor("gyroscope", times))
+        resampler.push(0, message)
+    assert ["gyroscope"] == resampler.lacks(0)
+    assert "clocks-apart" not in resampler.troubles(0)
+
+
+@pytest.mark.parametrize("n_old", [1, 3, 8, 20])
+def test_a_backlog_among_live_samples(n_old: int) -> None:
+    """However much of a backlog comes between two live messages, live rows come before long."""
+    resampler = Resampler(1)
+    pieces: list[Piece] = []
+    dropped = Dropped()
+    live, old = 1e6 + np.arange(50) / 50, np.arange(50) / 50
+    for second in range(60):
+        for times in [second + live, *(second * n_old + k + old for k in range(n_old))]:
+            new, lost = resampler.push(0, [motion(*numbered(times))])
+            pieces += new
+            dropped += lost
+    longest = max(len(rows) for origin, rows in stretches(pieces) if origin >= 1e6)
+    assert longest >= 50 * 60 - 50 * 12
+    assert dropped.late > 50 * n_old * 45
+    assert "late-samples" in resampler.troubles(0)
+
+
+def test_two_phones_in_one() -> None:
+    """Two phones that send side by side under one name are told apart from one that repeats."""
+    one, two, repeats = Resampler(1), Resampler(1), Resampler(1)
+    for second in range(12):
+        times = EPOCH + second + np.arange(50) / 50
+        for resampler in (one, two, repeats):
+            resampler.push(0, [motion(*numbered(times))])
+        two.push(0, [motion(*numbered(times + 0.4931))])
+        repeats.push(0, [motion(*numbered(times))])
+        repeats.push(0, [motion(*numbered(times[25:]))])
+    assert "two-phones" in two.troubles(0)
+    assert frozenset() == one.troubles(0) == repeats.troubles(0)
+
+
+def test_forms_that_take_turns() -> None:
+    """If messages of two forms take turns, one of them makes rows, and two phones are told of."""
+    resampler = Resampler(1)
+    pieces: list[Piece] = []
+    for second in range(30):
+        times = second + np.arange(50) / 50
+        pieces += resampler.push(0, [motion(*numbered(EPOCH + times))])[0]
+        pieces += resampler.push(0, [sensor("accelerometer", times), sensor("gyroscope", times)])[0]
+    assert "two-phones" in resampler.troubles(0)
+    assert max(len(rows) for _, rows in stretches(pieces)) > 25 * 50
+
+
+def test_memory_is_bounded() -> None:
+    """Millions of samples within an instant, or late, are not kept."""
+    resampler = Resampler(1)
+    rng = np.random.default_rng(0)
+    resampler.push(0, [motion(*on_grid(100))])
+    for number in range(20):
+        times = EPOCH + 1.5 + np.sort(rng.uniform(0, 1e-3, 10_000))
+        resampler.push(0, [motion(np.unique(times), six(np.unique(times) * 0))])
+        late = EPOCH - 1000 + number / 10 + np.sort(rng.uniform(0, 1e-3, 10_000))
+        resampler.push(0, [motion(np.unique(late), six(np.unique(late) * 0))])
+    state = resampler.state(np.array([0]))
+    [[_, grid]] = state["others"]
+    source = grid["sources"]["motion"]
+    assert len(source["times"]) <= 20_000
+    assert sum(len(times) for times, _ in source["late"]) <= 40_000

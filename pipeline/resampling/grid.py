@@ -36,6 +36,8 @@ LONGEST_SET_BACK_S: Final = 64.0
 """The same, at most, for a phone whose clock seemed to be set back and was not."""
 CALM_S: Final = 60.0
 """After so long without late samples it is `SET_BACK_S` again."""
+PROVEN_S: Final = 600.0
+"""After so long without the samples from before, the clock was set back for certain."""
 
 STALL_S: Final = 5.0
 """A sensor that is so far behind the phone's others is waited for no longer; and a sensor that
@@ -388,7 +390,7 @@ class Grid:
         if np.isfinite(self._set_back_from) and source.newest - expected > MAX_GAP_S:
             if source.newest > self._set_back_from:  # the time from before goes on: it was not
                 self._set_back_after_s = min(4 * self._set_back_after_s, LONGEST_SET_BACK_S)
-                self._set_back_from = np.nan
+                self._set_back_from, self._calm_s = np.nan, 0.0
         # Late samples at the beginning of a message that goes on lie between some that had come.
         self._count_late(new, mixed=0 < new.late < len(times) and source.newest > expected)
         dropped += new
@@ -451,7 +453,7 @@ class Grid:
 
     def _set_back(self) -> Dropped:
         """Go on with the samples that came while the clock seemed to lag, and with no others."""
-        self._set_back_from = self.newest
+        self._set_back_from, self._calm_s = self.newest, 0.0
         used_until, dropped = self._used_until, Dropped()
         for source in self.sources.values():
             dropped += source.set_back(used_until)
@@ -468,7 +470,7 @@ class Grid:
         self._calm_s += seconds
         self._late.wear_off(seconds)
         self._mixed.wear_off(seconds)
-        if self._calm_s >= CALM_S:
+        if self._calm_s >= (CALM_S if np.isnan(self._set_back_from) else PROVEN_S):
             self._set_back_after_s, self._set_back_from = SET_BACK_S, np.nan
             self._n_changes = 0
 

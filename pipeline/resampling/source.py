@@ -252,15 +252,18 @@ class Source:
             rows = rows[first_of_each]
             dropped.repeated += n_samples - len(times)
         n_late = int(np.searchsorted(times, self.newest, side="right"))
-        if n_late == len(times):
-            dropped += self._hold_late(times, rows)
-            return dropped
         if n_late:
-            # A message that repeats what came before ends, in that part, with our newest sample.
-            if self.newest - times[n_late - 1] <= ON_GRID_S:
+            # What comes again with other samples, or cut otherwise, has our newest sample in it.
+            is_repeated = self.newest - times[n_late - 1] <= ON_GRID_S
+            if n_late == len(times) and not is_repeated:
+                dropped += self._hold_late(times, rows)
+                return dropped
+            if is_repeated:
                 dropped.repeated += n_late
             else:
                 dropped.late += n_late
+            if n_late == len(times):
+                return dropped
         dropped += self._drop_late()
 
         times, rows = times[n_late:], rows[n_late:]
