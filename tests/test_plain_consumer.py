@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.classifier import Classifier, find_model
 from pipeline.formats import native
-from pipeline.readings import Readings
+from pipeline.readings import Delivery, Readings
 from pipeline.recognizer import Recognizer
 from pipeline.recordings import hapt, simulated
 
@@ -52,7 +52,7 @@ def _compare(plain_consumer: ModuleType, samples: NDArray[np.floating]) -> None:
         payload = _payload(samples[first : first + ROWS], START + first / 50)
         found += plain.predictions("phone", payload)
         readings = [one for one in native.decode(payload, "phone") if isinstance(one, Readings)]
-        expected += recognizer.push(readings).predictions
+        expected += recognizer.push([Delivery(readings)]).predictions
     assert len(found) == len(expected) > len(samples) // 64 - 4
     for one, other in zip(found, expected, strict=True):
         assert one["device"] == other.device

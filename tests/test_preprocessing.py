@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.classifier import Classifier
 from pipeline.formats import native
 from pipeline.preprocessing import FilterStart, Preprocessor
-from pipeline.readings import Readings
+from pipeline.readings import Delivery, Readings
 from pipeline.recognizer import Recognizer
 from pipeline.recordings import hapt, uci_har
 from pipeline.recordings.recording import Stretch
@@ -141,7 +141,7 @@ def test_the_first_windows_of_a_raw_phone_are_settling(tiny_model: Path) -> None
     rows = raw_rows(500, seed=1)[0]
     times = 1e9 + np.arange(500) / 50
 
-    predictions = recognizer.push([Readings("phone", times, rows)]).predictions
+    predictions = recognizer.push([Delivery([Readings("phone", times, rows)])]).predictions
 
     settling = [round((p.start - 1e9) * 50) for p in predictions if p.settling]
     settled = [round((p.start - 1e9) * 50) for p in predictions if not p.settling]
@@ -201,7 +201,7 @@ def reproduced(
                 tick += native.decode(body, device)
                 recognizer.admit(device)
                 sent[device] += len(rows)
-        for prediction in recognizer.push(tick).predictions:
+        for prediction in recognizer.push([Delivery([one]) for one in tick]).predictions:
             assert round((prediction.start - 1.6e9) * 50) == len(shown[prediction.device])
             shown[prediction.device].append(prediction.probabilities)
     return {

@@ -241,7 +241,9 @@ def test_the_books_of_sensors_that_are_apart(classifier: Classifier, apart_s: fl
     for batch in own_batches(recording, hop=64, epoch=EPOCH, begins=0.0, original_times=False):
         expected += [start for start, _ in batch.completes]
         assert {"WALKING"} >= {done for _, done in batch.completes}
-        predicted += [p.start - EPOCH for p in recognizer.push(decoded(batch)).predictions]
+        predicted += [
+            p.start - EPOCH for p in recognizer.push([Delivery(decoded(batch))]).predictions
+        ]
     assert 13 <= len(expected)
     assert expected == pytest.approx(predicted, abs=1e-6)
 
