@@ -587,6 +587,8 @@ class Grid:
         if until is not None:
             change = int(np.floor((until - self.origin + ON_GRID_S) * SAMPLING_RATE_HZ))
             last = min(last, change)
+        if last < self.next_index:
+            return _NO_ROWS, until is not None and self.next_index > change
         indices = np.arange(self.next_index, last + 1)
         made = {
             sensor: self.sources[sensor].at(self.origin, indices, end)
@@ -596,6 +598,9 @@ class Grid:
         groups = [[made[sensor][:n_rows] for sensor in group] for group in self.choice]
         rows = np.hstack([sum(rest, start=first) for first, *rest in groups])
         return rows, until is not None and self.next_index + n_rows > change
+
+
+_NO_ROWS: Final = np.empty((0, 0))
 
 
 def missing_sensors(sensors: Collection[Sensor]) -> list[Sensor]:

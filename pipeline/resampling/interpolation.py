@@ -21,6 +21,9 @@ _LONGEST_CUBIC_S: Final = 0.1
 _OVERSHOOT: Final = 0.25
 """How far a cubic may leave the range of its four samples, in widths of that range. With samples
 evenly spaced it never does by more than 1/8; with two almost at one time it could by any factor."""
+_HARMLESS_WEIGHTS: Final = 1.4
+"""A cubic whose weights' sizes add up to so little cannot: it leaves the range by half of what they
+have beyond 1."""
 
 
 def interpolate(
@@ -53,20 +56,32 @@ def interpolate(
         nodes = np.maximum(nodes, 0)
         node_times = times[nodes]
         usable[:, [0, 3]] &= (node_times[:, 2] - node_times[:, 1] <= _LONGEST_CUBIC_S)[:, None]
-        weights = usable.astype(np.float64)
-        for j in range(4):
-            for k in range(4):
-                if j != k:
-                    ratio = (at - node_times[:, k]) / np.where(
-                        usable[:, j] & usable[:, k], node_times[:, j] - node_times[:, k], 1.0
-                    )
-                    weights[:, j] *= np.where(usable[:, k], ratio, 1.0)
+        weights = _lagrange(at, node_times, usable)
         known = rows[nodes]  # (n_between, 4, n_columns)
-        low, high = known.min(axis=1), known.max(axis=1)
-        margin = _OVERSHOOT * (high - low)
         cubic = np.einsum("nj,njc->nc", weights, known)
-        result[between] = np.clip(cubic, low - margin, high + margin)
+        if np.abs(weights).sum(axis=1).max() > _HARMLESS_WEIGHTS:
+            low, high = known.min(axis=1), known.max(axis=1)
+            margin = _OVERSHOOT * (high - low)
+            cubic = np.clip(cubic, low - margin, high + margin)
+        result[between] = cubic
     return result
+
+
+def _lagrange(
+    at: NDArray[np.float64], nodes: NDArray[np.float64], usable: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the weights ``(n, 4)`` that Lagrange's polynomial gives its nodes at some times.
+
+    ``at`` is ``(n,)``, ``nodes`` ``(n, 4)`` are the nodes' times; those not ``usable`` have none.
+    """
+    both = usable[:, :, np.newaxis] & usable[:, np.newaxis, :] & _OTHERS
+    apart = np.where(both, nodes[:, :, np.newaxis] - nodes[:, np.newaxis, :], 1.0)  # (n, 4, 4)
+    ratios = np.where(both, (at[:, np.newaxis] - nodes)[:, np.newaxis, :] / apart, 1.0)
+    weights: NDArray[np.float64] = usable * ratios.prod(axis=2)
+    return weights
+
+
+_OTHERS: Final = ~np.eye(4, dtype=np.bool_)
 
 
 @cache
