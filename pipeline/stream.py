@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -127,6 +127,8 @@ class Stream:
         self._refusals = Refusals()
         self._clock = OwnClock()
         self._clock_is_wrong = False
+        self._deliveries: list[Delivery] = []  # of this tick, and not yet in the core
+        self._delivering: set[str] = set()  # their devices
         self._to_show: set[str] = set()  # phones whose activity may not be what is published
         self._results: list[Publication] = []  # to be published at the end of a tick
         self._rejections = Rejections()
@@ -237,12 +239,6 @@ class Stream:
         )
 
     def _tick(self, messages: Sequence[Message]) -> None:
-        self._gather(self._recognizer.push(list(self._deliveries(messages))))
-        self._publish()
-        self._load.add(messages, time.monotonic())
-
-    def _deliveries(self, messages: Iterable[Message]) -> Iterable[Delivery]:
-        """Yield the samples of the messages that can be used; count and log the others."""
         epoch = time.time() - time.monotonic()  # of the monotonic clock's 0
         for message in messages:
             if self._keeper is not None:
@@ -250,17 +246,34 @@ class Stream:
                 self._keeper.note(message)
                 if known:
                     continue
-            found = None
-            try:
-                found = self._route(message.topic)
-                readings = self._used(message, found, epoch)
-            except MessageError as error:
-                self._refuse(message, found, error)
-            except Exception as error:  # of ours; it is not to end the other phones
-                self._fail(message.topic, None if found is None else found.device, error)
-            else:
-                if readings is not None:
-                    yield readings
+            self._take(message, epoch)
+        self._recognise()
+        self._publish()
+        self._load.add(messages, time.monotonic())
+
+    def _take(self, message: Message, epoch: float) -> None:
+        """Put a message's samples to those of this tick; count and log what cannot be used.
+
+        ``epoch`` is the monotonic clock's 0 in epoch seconds.
+        """
+        found = None
+        try:
+            found = self._route(message.topic)
+            delivery = self._used(message, found, epoch)
+        except MessageError as error:
+            self._refuse(message, found, error)
+        except Exception as error:  # of ours; it is not to end the other phones
+            self._fail(message.topic, None if found is None else found.device, error)
+        else:
+            if delivery is not None:
+                self._deliveries.append(delivery)
+                self._delivering.add(delivery.device)
+
+    def _recognise(self) -> None:
+        """Take what has been delivered so far through the core."""
+        deliveries, self._deliveries = self._deliveries, []
+        self._delivering.clear()
+        self._gather(self._recognizer.push(deliveries))
 
     def _used(self, message: Message, found: Route | None, epoch: float) -> Delivery | None:
         """Return a message's samples, if it has any; what else it says takes effect.
@@ -324,6 +337,8 @@ class Stream:
             if now - phone.last_seen < self._settings.offline_after:
                 return
             if not phone.online:
+                if other in self._delivering:
+                    self._recognise()
                 self._forget([other])
                 return
 
@@ -400,6 +415,9 @@ class Stream:
             self._place(device)
 
     def _place(self, device: str) -> None:
+        """Let a phone's placement take effect, behind all samples that came before."""
+        if device in self._delivering:
+            self._recognise()
         placement = self._placements.of(device)
         self._recognizer.place(device, placement.sign, placement.rotation)
         self._phones[device].info_due = 0.0

@@ -12,6 +12,7 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from pipeline.signals import CHANNELS
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -40,18 +41,23 @@ class Listener:
         if not message.topic.endswith("/samples"):
             self.heard.append((message.topic, message.payload.decode()))
 
-    def send(self, device: str, start: float, n_messages: int, first: int = 0) -> None:
-        """Send so many messages of prepared noise, of 25 rows each."""
+    def send(
+        self, device: str, start: float, n_messages: int, *, first: int = 0, raw: bool = False
+    ) -> None:
+        """Send so many messages of noise, prepared or raw, of 25 rows each."""
         for number in range(first, first + n_messages):
-            samples = np.random.default_rng(number).normal(size=(25, 9)).round(3) * 0.3
-            content = {"start": start + number / 2, "rate": 50, "samples": samples.tolist()}
-            content["channels"] = [
-                f"{signal}_{axis}"
-                for signal in ("body_acc", "body_gyro", "total_acc")
-                for axis in "xyz"
-            ]
-            payload = json.dumps(content)
-            self._client.publish(f"har/{device}/samples", payload, 1).wait_for_publish(TIMEOUT_S)
+            noise = np.random.default_rng(number).normal(size=(25, 9)).round(3) * 0.3
+            content: dict[str, Any] = {"start": start + number / 2, "rate": 50}
+            if raw:
+                content |= {"acc": (noise[:, :3] + [9, 3, 1]).tolist(), "acc_unit": "m/s2"}
+                content |= {"gyro": noise[:, 3:6].tolist(), "gyro_unit": "rad/s"}
+            else:
+                content |= {"samples": noise.tolist(), "channels": CHANNELS}
+            self.publish(f"har/{device}/samples", json.dumps(content))
+
+    def publish(self, topic: str, payload: str) -> None:
+        """Send a message and return when the broker has it."""
+        self._client.publish(topic, payload, 1).wait_for_publish(TIMEOUT_S)
 
     def starts(self, device: str) -> set[float]:
         """Return when the windows began that were predicted so far."""
@@ -178,6 +184,40 @@ def test_a_mistake_of_ours(
     listener.send("good", start, 20, first=20)
     listener.await_that(lambda: len(listener.starts("good")) == (40 * 25 - 128) // 64 + 1)
     assert 0 == second.end()
+
+
+def test_a_calibration_in_a_backlog(
+    lasting_mosquitto: "Mosquitto", start_command: "Start", listener: Listener, tmp_path: Path
+) -> None:
+    """A calibration between samples is for those behind it, also when all come at once."""
+    flags = (*lasting_mosquitto.flags, "--state", str(tmp_path / "state"), "--tick", "0.2")
+    start = round(time.time()) - 50.0
+    matrix = {"v": 1, "rotation": [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]}
+
+    def send(device: str, pause: Callable[[int], None]) -> None:
+        listener.send(device, start, 30, raw=True)
+        pause(1)
+        listener.publish(f"har/{device}/calibration", json.dumps(matrix))
+        pause(2)
+        listener.send(device, start, 30, first=30, raw=True)
+
+    running = start_command("har-stream", *flags)
+    lasting_mosquitto.await_har_stream()
+    windows = (30 * 25 - 128) // 64 + 1
+    send("paced", lambda _: listener.await_that(lambda: len(listener.starts("paced")) >= windows))
+    listener.await_that(lambda: len(listener.starts("paced")) == 2 * windows)
+    assert 0 == running.end()
+    send("backlog", lambda _: None)
+    running = start_command("har-stream", *flags)
+    listener.await_that(lambda: len(listener.starts("backlog")) == 2 * windows)
+    assert 0 == running.end()
+
+    for key in ("start", "probabilities"):
+        paced, backlog = (
+            [json.loads(p)[key] for t, p in listener.heard if t == f"har/{device}/prediction"]
+            for device in ("paced", "backlog")
+        )
+        assert paced == backlog
 
 
 MISTAKES = {
