@@ -47,6 +47,8 @@ NEW_S: Final = 30.0
 """So long after its first message all that is known of a phone is looked at every second."""
 INFO_S: Final = 30.0
 """And later, if all is well, this often."""
+FAULT_S: Final = 600.0
+"""So long its owner is told that we have failed on a phone's samples."""
 LOAD_TOPIC: Final = "har/load"
 MOST_UNCONFIRMED: Final = 20_000
 """While the broker has not confirmed so many results, no more are made."""
@@ -91,8 +93,8 @@ class Phone:
     """When that may have changed"""
     problems: tuple[str, ...] = ()
     """What of its samples cannot be right"""
-    has_failed: bool = False
-    """We have failed on its samples"""
+    failed: float = -np.inf
+    """When we failed on its samples last"""
 
 
 class Stream:
@@ -360,7 +362,7 @@ class Stream:
         self._failures.add(topic, error)
         phone = None if device is None else self._phones.get(device)
         if phone is not None:
-            phone.has_failed, phone.info_due = True, 0.0
+            phone.failed, phone.info_due = time.monotonic(), 0.0
 
     def _obey(self, message: Message) -> None:
         """Let a message take effect that brings no samples.
@@ -373,8 +375,9 @@ class Stream:
             self._calibrate(calibrated["device"], message)
         elif message.topic == homeassistant.BIRTH_TOPIC and message.payload == b"online":
             if self._settings.home_assistant:
-                for device in self._phones:
-                    self._announce(device)
+                for device, phone in self._phones.items():
+                    if phone.last_live > -np.inf:
+                        self._announce(device)
 
     def _meet(self, delivery: Delivery, found: Route, message: Message) -> None:
         """Note that a phone has sent something."""
@@ -637,7 +640,7 @@ class Stream:
         problems = list(recognizer.problems(device))
         if phone.last_seen > phone.last_live:
             problems.append("old-samples")
-        if phone.has_failed:
+        if now - phone.failed < FAULT_S:
             problems.append("fault")
         refused = self._refusals.of(device)
         if not (problems or lacks or refused) and now - phone.judged > UNKNOWN_AFTER_S:

@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from pipeline.recordings import simulated
 
 if TYPE_CHECKING:
-    from tests.conftest import Broker, Running
+    from tests.conftest import Broker, Mosquitto, Running
 
     Start = Callable[..., Running]
 
@@ -42,7 +42,8 @@ class Sender:
         self._arrived: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
         subscribed: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda client, *_: client.subscribe(f"har/{self.device}/#", 1)
+        topics = [(f"har/{self.device}/#", 1), ("homeassistant/#", 1)]
+        self._client.on_connect = lambda client, *_: client.subscribe(topics)
         self._client.on_subscribe = lambda *_: subscribed.put(None)
         self._client.on_message = self._note
         self._client.connect(broker.host, broker.port)
@@ -292,23 +293,23 @@ def test_old_samples(phone: Sender, stream: "Running", join: Callable[..., Sende
     assert "online" in [content for name, content in phone.heard if name == "availability"]
 
 
-def test_retained_samples(
-    broker: "Broker", start_command: "Start", phone: Sender, request: pytest.FixtureRequest
-) -> None:
+def test_retained_samples(own_mosquitto: "Mosquitto", start_command: "Start") -> None:
     """What a broker has kept of samples for days makes no phone present."""
+    own_mosquitto.start()
+    phone = Sender(own_mosquitto)
     old = now() - 3 * 86_400
-    topic = f"har/{phone.device}/samples"
     rows = walk(20)
     message = {"start": old, "rate": 50, "acc_unit": "m/s2", "gyro_unit": "rad/s"}
     message |= {"acc": rows[:, :3].tolist(), "gyro": rows[:, 3:].tolist()}
-    phone.publish(topic, message, retain=True)
-    request.addfinalizer(lambda: phone.publish(topic, "", retain=True))
-    running = start_command("har-stream", *broker.flags, "--home-assistant", HAR_MAX_BEHIND="60")
+    phone.publish(f"har/{phone.device}/samples", message, retain=True)
+    flags = (*own_mosquitto.flags, "--home-assistant")
+    running = start_command("har-stream", *flags, HAR_MAX_BEHIND="60")
 
     phone.await_leaf("prediction", lambda one: one["start"] > old + 16)
     phone.await_leaf("info", lambda info: "old-samples" in info["warnings"])
-    assert not {"availability", "activity"} & {name for name, _ in phone.heard}
+    assert not {"availability", "activity", "config"} & {name for name, _ in phone.heard}
     assert 0 == running.end()
+    phone.close()
 
 
 def test_two_phones_under_one_name(phone: Sender, stream: "Running") -> None:
