@@ -4,6 +4,7 @@ import json
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -172,8 +173,8 @@ def stream(broker: "Broker", start_command: "Start") -> "Iterator[Running]":
     )
     broker.await_har_stream()
     yield running
-    if running.process.poll() is None:
-        assert 0 == running.end()
+    code = running.process.poll()
+    assert 0 == (running.end() if code is None else code), running.log
 
 
 def now() -> float:
@@ -187,6 +188,15 @@ def spot(kind: str, at_s: float, values: Sequence[float]) -> dict[str, object]:
         "type": f"android.sensor.{kind}",
         "timestamp": round(at_s * 1e9),
         "values": list(values),
+    }
+
+
+def logged(name: str, at_s: float, values: Rows) -> dict[str, object]:
+    """Return what Sensor Logger sends of an event."""
+    return {
+        "name": name,
+        "time": round(at_s * 1e9),
+        "values": dict(zip("xyz", values.tolist(), strict=True)),
     }
 
 
@@ -221,12 +231,15 @@ def test_an_early_event(phone: Sender, stream: "Running", early_s: float, n_rows
     assert ["WALKING"] == phone.activities()
 
 
-def test_two_samples_do_not_end_it(phone: Sender, stream: "Running") -> None:
-    """Two messages of one row, 0.45 s apart, are survived."""
-    start = now()
+def test_two_samples_do_not_end_it(
+    phone: Sender, stream: "Running", join: Callable[..., Sender]
+) -> None:
+    """Two messages of one row, 0.45 s apart, are survived: others are told what they lack."""
+    start, other = now(), join()
     phone.send(np.array([start, start + 0.45]), walk(1)[:2], size=1)
-    phone.await_leaf("info", lambda info: info["topic"] == f"har/{phone.device}/samples")
-    assert stream.process.poll() is None
+    for at_s, row in enumerate(walk(1)):
+        other.publish(f"spot/{other.device}", spot("accelerometer", 100 + at_s / 50, row[:3]))
+    other.await_leaf("info", lambda info: "no-gyroscope" in info["warnings"])
 
 
 def test_a_slow_beginning(phone: Sender, stream: "Running") -> None:
@@ -245,18 +258,43 @@ def test_a_slow_beginning(phone: Sender, stream: "Running") -> None:
 # Clocks
 
 
-def test_a_clock_set_back(phone: Sender, stream: "Running") -> None:
+def test_a_clock_set_back(
+    lasting_mosquitto: "Mosquitto", start_command: "Start", tmp_path: Path
+) -> None:
     """Every window before the step and after it comes, though all messages are there at once."""
+    lasting_mosquitto.start()
+    flags = (*lasting_mosquitto.flags, "--state", str(tmp_path / "state"))
+    flags += ("--subscribe", "logger=sensor-logger")
+    assert 0 == _ended(start_command("har-stream", *flags), lasting_mosquitto)
+    phone = Sender(lasting_mosquitto)
     rows = walk(40)
-    acc, gyro = rows[:, :3], rows[:, 3:]
     start = now() - 20
     for step_s, part in ((0.0, slice(0, 1000)), (-3600.0, slice(1000, 2000))):
         times = start + step_s + np.arange(1000) / 50
-        phone.send_apart((times, acc[part]), (times + 0.003, gyro[part]), n_messages=20)
+        for k in range(0, 1000, 50):
+            readings = [
+                reading
+                for at_s, row in zip(times[k : k + 50], rows[part][k : k + 50], strict=True)
+                for reading in (
+                    logged("totalacceleration", at_s, row[:3]),
+                    logged("gyroscope", at_s + 0.003, row[3:]),
+                )
+            ]
+            content = {"deviceId": phone.device, "sessionId": "s", "payload": readings}
+            phone.publish("logger", content)
+    running = start_command("har-stream", *flags)
 
     phone.await_leaf("prediction", lambda one: -3600 + 16 < one["start"] - start < -1800)
     starts = np.array([one["start"] for one in phone.predictions()])
     assert [14, 14] == [(starts > start - 1).sum(), (starts < start - 1800).sum()]
+    assert 0 == running.end()
+    phone.close()
+
+
+def _ended(running: "Running", broker: "Broker") -> int:
+    """Return how a har-stream ended that was only to make its session."""
+    broker.await_har_stream()
+    return running.end()
 
 
 @pytest.mark.parametrize("ahead_s", [0.15, -0.3, 30.0, 7200.0])
