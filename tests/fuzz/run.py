@@ -80,7 +80,10 @@ def run_live(*, n_messages: int, seed: int) -> int:
             seed=seed,
             tell=lambda line: print(f"\r{line}", end="", flush=True),
         )
-        failures = (folder / "log").read_text().count("har-stream failed on")
+        log_text = (folder / "log").read_text()
+        failures = log_text.count("har-stream failed on")
+        if outcome.fault:
+            print(log_text[-4000:])
     print(
         f"\r{outcome.n_messages} messages of {outcome.n_phones} phones with wild times, "
         f"{outcome.n_windows} windows, {len(outcome.differing)} phones differ, "
