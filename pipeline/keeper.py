@@ -23,9 +23,6 @@ logger = logging.getLogger(__name__)
 LOG_INTERVAL_S: Final = 10.0
 """A disk's failure is logged at most this often."""
 
-_REMEMBERED: Final = 2
-"""Checkpoints for which an acknowledged message is remembered: the acknowledgement may be lost"""
-
 
 class Keeper:
     """Writes checkpoints, beside the caller's work, and knows which messages are in them."""
@@ -34,10 +31,9 @@ class Keeper:
         """Begin with a folder; a checkpoint is due every ``period_s`` seconds, if there is news."""
         self._folder = folder
         self._period_s = period_s
-        self._known: dict[int, tuple[int, int]] = {}
-        """Checksum of messages in the state, by packet identifier, and the checkpoint they are in
-        first"""
-        self._number = 0  # of checkpoints
+        self._known: dict[int, int] = {}
+        """Checksum of messages in the state, by packet identifier. An acknowledgement may be lost,
+        or read late: they are remembered until another message has their identifier"""
         self._news: list[Receipt] = []  # worked through, and in no checkpoint yet
         self._changed = False  # since the last checkpoint was begun
         self._written: list[Receipt] = []  # in the checkpoint that is being written
@@ -52,14 +48,13 @@ class Keeper:
         """Return whether the state already holds what a message says."""
         if not message.dup:
             return False
-        checksum, _ = self._known.get(message.mid, (None, 0))
-        return checksum == _checksum(message)
+        return self._known.get(message.mid) == _checksum(message)
 
     def note(self, message: Message) -> None:
         """Remember that a message has been worked through, or was known."""
         self._changed = True
         if message.mid:
-            self._known[message.mid] = _checksum(message), self._number
+            self._known[message.mid] = _checksum(message)
             self._news.append(message.receipt)
 
     def due(self, now: float) -> bool:
@@ -68,14 +63,8 @@ class Keeper:
 
     def begin(self, state: Mapping[str, Any], now: float) -> None:
         """Begin to write a checkpoint of ``state``, in which nothing may change any more."""
-        self._number += 1
-        self._known = {
-            mid: (checksum, number)
-            for mid, (checksum, number) in self._known.items()
-            if number >= self._number - 1 - _REMEMBERED
-        }
         mids = np.fromiter(self._known, np.uint16, len(self._known))
-        checksums = np.array([checksum for checksum, _ in self._known.values()], np.uint32)
+        checksums = np.fromiter(self._known.values(), np.uint32, len(self._known))
         self._written, self._news, self._changed = self._news, [], False
         known = {"known_mids": mids, "known_checksums": checksums}
         self._writing = self._writer.submit(self._folder.save, {**state, **known})
@@ -84,7 +73,7 @@ class Keeper:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Know the messages that are in a checkpoint's state."""
         known = zip(state["known_mids"].tolist(), state["known_checksums"].tolist(), strict=True)
-        self._known = {mid: (checksum, 0) for mid, checksum in known}
+        self._known = dict(known)
 
     def settled(self, now: float, *, wait: bool = False) -> list[Receipt]:
         """Return which messages may be acknowledged, in the order in which they were noted.

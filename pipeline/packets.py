@@ -64,6 +64,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     """The broker has sent it before"""
     oversize: int = 0
     """Bytes of a message that was too large to be kept, and whose payload is therefore empty"""
+    retained: bool = False
+    """The broker had kept it for whoever subscribes: it is of any age"""
 
     @property
     def receipt(self) -> Receipt:
@@ -273,9 +275,10 @@ def _message(
     if place > after:
         raise MalformedPacketError("a message that ends before its payload")
     topic = data[body + 2 : topic_end].decode(errors="replace")
+    dup, retained = bool(head & _DUP), bool(head & _RETAIN)
     if v5 is None:
-        return Message(topic, b"", received, mid, bool(head & _DUP), after - body)
-    return Message(topic, data[place:after], received, mid, bool(head & _DUP))
+        return Message(topic, b"", received, mid, dup, after - body, retained)
+    return Message(topic, data[place:after], received, mid, dup, 0, retained)
 
 
 def _variable_integer(data: bytes, at: int) -> tuple[int, int]:

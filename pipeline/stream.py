@@ -93,6 +93,8 @@ class Phone:
     """When that may have changed"""
     problems: tuple[str, ...] = ()
     """What of its samples cannot be right"""
+    ailing: float = -np.inf
+    """When anything was wrong with its samples last"""
     failed: float = -np.inf
     """When we failed on its samples last"""
 
@@ -395,7 +397,8 @@ class Stream:
             if reading.convention is not None:
                 if self._placements.prove(device, reading.convention):
                     self._place(device)
-        is_live = self._recognizer.age_s(delivery) <= self._settings.max_behind
+        is_old = self._recognizer.age_s(delivery) > self._settings.max_behind
+        is_live = not (is_old or message.retained)
         if is_live != phone.is_live:
             phone.is_live, phone.info_due = is_live, 0.0
             self._to_show.add(device)
@@ -405,6 +408,8 @@ class Stream:
         if not phone.online:
             phone.online, phone.judged = True, message.received
             self._results.append(results.availability(device, online=True))
+            if phone.shown is not None:  # what it did before is not what it does now
+                self._show_unknown(phone, device, delivery.received)
             if self._settings.home_assistant:
                 self._announce(device)
 
@@ -524,10 +529,15 @@ class Stream:
                 else:
                     self._keep_showing(device, phone, now)
             if now >= phone.info_due and now - phone.last_seen <= INFO_S:
-                self._tell_info(device, phone, now)
+                try:
+                    self._tell_info(device, phone, now)
+                except Exception as error:  # of ours; it is not to end the other phones
+                    self._fail(topic, device, error)
+                    phone.info_due = now + INFO_S
+        for device in silent:  # what is recognised of it now is not what it does now
+            self._phones[device].online = self._phones[device].is_live = False
         self._gather(self._recognizer.finish(silent))
         for device in silent:
-            self._phones[device].online = self._phones[device].is_live = False
             self._results.append(results.availability(device, online=False))
         self._forget(forgotten)
         self._tell_refusals(now)
@@ -537,14 +547,18 @@ class Stream:
         """Publish again what a phone that is online does, or that it is not known any more."""
         if phone.shown is not None and now - phone.published >= self._settings.heartbeat:
             self._show(phone, phone.shown)
-        if now - phone.judged <= UNKNOWN_AFTER_S or not phone.is_live:
+        if phone.last_live - phone.judged <= UNKNOWN_AFTER_S or not phone.is_live:
             return
         if phone.unknown is None or phone.shown is not phone.unknown:
-            since = phone.judged_until or time.time() - (now - phone.judged)
-            phone.unknown = results.unknown(device, since)
             logger.info("%s: unknown, for want of windows", device)
-            self._show(phone, phone.unknown)
+            since = phone.judged_until or time.time() - (now - phone.judged)
+            self._show_unknown(phone, device, since)
             phone.info_due = 0.0
+
+    def _show_unknown(self, phone: Phone, device: str, since: float) -> None:
+        """Publish that it is not known what a phone does now."""
+        phone.unknown = results.unknown(device, since)
+        self._show(phone, phone.unknown)
 
     def _forget(self, devices: Sequence[str]) -> None:
         """Forget phones, and clear what is retained of them."""
@@ -643,7 +657,9 @@ class Stream:
         if now - phone.failed < FAULT_S:
             problems.append("fault")
         refused = self._refusals.of(device)
-        if not (problems or lacks or refused) and now - phone.judged > UNKNOWN_AFTER_S:
+        if problems or lacks or refused:
+            phone.ailing = now
+        elif phone.last_live - max(phone.judged, phone.ailing) > UNKNOWN_AFTER_S:
             problems.append("gaps")
         told = info.publication(
             device,

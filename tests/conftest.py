@@ -306,13 +306,13 @@ class Mosquitto(Broker):
             "allow_anonymous true\n"
             f"log_dest file {self._log}\n"
             f"persistence {str(persistence).lower()}\n"
+            "max_queued_messages 0\n"  # else who subscribes to very much retained loses some
         )
         if persistence:
             with self._config.open("a") as config:
                 config.write(
                     f"persistence_location {folder}/\n"
                     "autosave_interval 0\n"
-                    "max_queued_messages 0\n"
                     "max_inflight_messages 0\n"
                     "user root\n"  # if it is; else it would have to write as somebody else
                 )

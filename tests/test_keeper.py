@@ -98,14 +98,16 @@ def test_a_new_process_knows_what_comes_again(folder: StateFolder) -> None:
     assert not restarted.knows(again(after))
 
 
-def test_old_messages_are_forgotten(folder: StateFolder) -> None:
-    """So that what is remembered does not grow, also that of identifiers no more in use."""
+def test_a_message_is_remembered_until_another_has_its_identifier(folder: StateFolder) -> None:
+    """However many checkpoints ago it was, for its acknowledgement may be read late."""
     keeper = Keeper(folder, period_s=1.0)
     for number in range(10):
         keeper.note(message(1 + number))
         keeper.begin({}, float(number))
         keeper.settled(float(number), wait=True)
-    assert 3 == len(saved(folder)["known_mids"])
+    assert 10 == len(saved(folder)["known_mids"])
+    assert keeper.knows(again(message(1)))
+    keeper.note(message(1, b"another"))
     assert not keeper.knows(again(message(1)))
     assert keeper.knows(again(message(10)))
 

@@ -231,6 +231,14 @@ def test_an_early_event(phone: Sender, stream: "Running", early_s: float, n_rows
     assert ["WALKING"] == phone.activities()
 
 
+def test_an_early_event_of_a_steady_phone(phone: Sender, stream: "Running") -> None:
+    """Whatever is known of a phone in its first second can be told."""
+    times = now() - 2 + np.arange(50) / 50
+    phone.send(times[:1] - 0.5, walk(1)[:1])
+    phone.send(times, walk(1))
+    phone.await_leaf("info", lambda info: info["warnings"] == [])
+
+
 def test_two_samples_do_not_end_it(
     phone: Sender, stream: "Running", join: Callable[..., Sender]
 ) -> None:
@@ -348,6 +356,34 @@ def test_retained_samples(own_mosquitto: "Mosquitto", start_command: "Start") ->
     assert not {"availability", "activity", "config"} & {name for name, _ in phone.heard}
     assert 0 == running.end()
     phone.close()
+
+
+def test_a_retained_sample_of_no_date(own_mosquitto: "Mosquitto", start_command: "Start") -> None:
+    """A sample that a broker has kept makes no phone present, if its clock does not tell either."""
+    own_mosquitto.start()
+    phone = Sender(own_mosquitto)
+    phone.publish(f"spot/{phone.device}", spot("accelerometer", 100, [0, 9, 1]), retain=True)
+    running = start_command(
+        "har-stream", *own_mosquitto.flags, "--subscribe", "spot/+=sensorspot", HAR_MAX_BEHIND="60"
+    )
+    phone.await_leaf("info", lambda info: "old-samples" in info["warnings"])
+    assert "availability" not in {name for name, _ in phone.heard}
+    assert 0 == running.end()
+    phone.close()
+
+
+def test_who_comes_back(phone: Sender, stream: "Running") -> None:
+    """What a phone did before it fell silent is not what it does when it returns."""
+    rows = walk(20)
+    phone.send(now() - 20 + np.arange(1000) / 50, rows)
+    phone.await_leaf("activity", lambda one: one["activity"] == "WALKING")
+    phone.await_leaf("availability", lambda text: text == "offline")
+    assert not any("gaps" in one["warnings"] for name, one in phone.heard if name == "info")
+    phone.heard.clear()
+    phone.send(now() + np.arange(50) / 50, rows[:50])
+    activity = phone.await_leaf("activity", lambda one: True)
+    assert "unknown" == activity["activity"]
+    assert activity["since"] == pytest.approx(now(), abs=5)
 
 
 def test_two_phones_under_one_name(phone: Sender, stream: "Running") -> None:

@@ -39,9 +39,13 @@ CALM_S: Final = 60.0
 PROVEN_S: Final = 600.0
 """After so long without the samples from before, the clock was set back for certain."""
 
-STALL_S: Final = 5.0
-"""A sensor that is so far behind the phone's others is waited for no longer; and a sensor that
-comes so long besides those of the rows may take the place of one."""
+STALL_S: Final = 11.0
+"""A sensor that is so far behind the phone's others is waited for no longer: apps send what they
+have every 10 s at the least."""
+
+BETTER_S: Final = 5.0
+"""A sensor that comes so long beside those of the rows takes the place of one if it is better, or
+if that one has been away for so long."""
 
 CLOCKS_APART_S: Final = 0.1
 """The last samples of two sensors are never closer than this if their clocks differ; a sampling
@@ -127,6 +131,10 @@ class _Clocks:
     of: dict[Sensor, _Clock] = field(default_factory=dict)
     begun_s: float = 0.0
     """`elapsed_s` when this comparison began"""
+    last: Sensor | None = None
+    """The sensor that was heard last"""
+    n_turns: int = 0
+    """How often another one was heard than before, in this comparison"""
     apart_s: float = 0.0
     """By how much a sensor's clock is ahead of the gyroscope's, or of the first sensor's; 0 if they
     agree"""
@@ -142,6 +150,8 @@ class _Clocks:
         clock.elapsed_s += min(max(newest - clock.newest, 0.0), STALL_S)
         clock.newest = newest
         clock.n_messages += 1
+        if sensor != self.last:
+            self.last, self.n_turns = sensor, self.n_turns + 1
         clock.heard_at_s = self.elapsed_s
 
     def compare(self, needed: Sequence[Sensor], tolerance_s: float) -> None:
@@ -156,8 +166,8 @@ class _Clocks:
             clock.ahead_s = min(least, ahead_s), max(most, ahead_s)
         if self.elapsed_s - self.begun_s < CLOCKS_COMPARED_S:
             return
-        if min(clock.n_messages for clock in heard) < 2:
-            return
+        if min(clock.n_messages for clock in heard) < 2 or self.n_turns < 2 * len(self.of):
+            return  # each is to have come after the other, and again
         self.apart_s = 0.0
         for clock in others:
             least, most = clock.ahead_s
@@ -167,7 +177,7 @@ class _Clocks:
                 self.apart_s = most
         for clock in self.of.values():
             clock.n_messages, clock.ahead_s = 0, (np.inf, -np.inf)
-        self.begun_s = self.elapsed_s
+        self.begun_s, self.n_turns = self.elapsed_s, 0
 
     def silent(self, sensor: Sensor) -> bool:
         """Return whether a sensor has not been heard while others were."""
@@ -235,10 +245,11 @@ class Grid:
     @property
     def is_steady(self) -> bool:
         """Whether nothing but samples that follow on the grid has come for a while."""
-        return (
+        return bool(
             len(self.sources) == 1
             and len(self.sensors) == 1
             and self.sources[self.sensors[0]].is_steady
+            and np.isfinite(self.sources[self.sensors[0]].meter.rate_hz)
             and not (self._late.seconds or self._mixed.seconds)
             and not (self._others or self._n_changes)
             and self._set_back_after_s == SET_BACK_S
@@ -315,7 +326,10 @@ class Grid:
                 ]
                 for sensor, clock in self.clocks.of.items()
             ],
-            "compared": [self.clocks.begun_s, self.clocks.apart_s],
+            "compared": [
+                *(self.clocks.begun_s, self.clocks.apart_s),
+                *(self.clocks.last, self.clocks.n_turns),
+            ],
             "late": [self._late.seconds, self._late.in_force],
             "mixed": [self._mixed.seconds, self._mixed.in_force],
             "set_back": [self._set_back_after_s, self._set_back_from, self._calm_s],
@@ -337,7 +351,8 @@ class Grid:
             grid.clocks.of[sensor] = _Clock(
                 newest, elapsed_s, heard_at_s, n_messages, (least, most)
             )
-        grid.clocks.begun_s, grid.clocks.apart_s = state["compared"]
+        clocks = grid.clocks
+        clocks.begun_s, clocks.apart_s, clocks.last, clocks.n_turns = state["compared"]
         grid._late, grid._mixed = _Level(*state["late"]), _Level(*state["mixed"])
         grid._set_back_after_s, grid._set_back_from, grid._calm_s = state["set_back"]
         grid._others = dict(state["others"])
@@ -414,17 +429,17 @@ class Grid:
         since = self._others.setdefault(sensor, oldest)
         if newest < since:  # the clock was set back
             self._others[sensor] = since = oldest
-        if newest - since > STALL_S:
+        if newest - since > BETTER_S:
             lasting = {
                 other
                 for other, begun in self._others.items()
-                if not self.clocks.silent(other) and self.clocks.of[other].newest - begun > STALL_S
+                if not self.clocks.silent(other) and self.clocks.of[other].newest - begun > BETTER_S
             }
             within = {*self.sensors, *lasting}
             best = next(one for one in CHOICES if within.issuperset(sum(one, ())))
             if CHOICES.index(best) < CHOICES.index(self.choice):
                 return set(sum(best, ()))
-        going_on = {one for one in self.sensors if self.sources[one].newest > newest - STALL_S}
+        going_on = {one for one in self.sensors if self.sources[one].newest > newest - BETTER_S}
         return None if going_on == set(self.sensors) else {sensor, *going_on}
 
     def _forget(self) -> Dropped:

@@ -41,6 +41,8 @@ MEASURED_S: Final = 2.0
 
 LOW_RATE_HZ: Final = 30.0
 """From a slower sensor the steps of a walk cannot be reconstructed."""
+SURELY_LOW_RATE_HZ: Final = 28.0
+"""What is measured varies: a sensor counts as slow from here on, until it has `LOW_RATE_HZ`."""
 
 LOWEST_RATE_HZ: Final = 10.0
 """A slower sensor gives no rows: between two of its samples anything may have happened."""
@@ -83,11 +85,10 @@ class Pace:
     """Below `LOWEST_RATE_HZ`"""
 
     @classmethod
-    def of(cls, rate_hz: float) -> "Pace":
-        """Return the pace of samples at a rate."""
-        return cls(
-            _oversampling(rate_hz), bool(rate_hz < LOW_RATE_HZ), bool(rate_hz < LOWEST_RATE_HZ)
-        )
+    def of(cls, rate_hz: float, *, was_slow: bool) -> "Pace":
+        """Return the pace of samples at a rate, behind others that were slow or not."""
+        is_slow = rate_hz < (LOW_RATE_HZ if was_slow else SURELY_LOW_RATE_HZ)
+        return cls(_oversampling(rate_hz), bool(is_slow), bool(rate_hz < LOWEST_RATE_HZ))
 
 
 STEADY_PACE: Final = Pace()
@@ -224,8 +225,9 @@ class Source:
         If it is, they have been measured.
         """
         meter = copy(self.meter)
-        if any(Pace.of(rate_hz) != STEADY_PACE for _, rate_hz in meter.add(self.newest, times)):
-            return False
+        for _, rate_hz in meter.add(self.newest, times):
+            if Pace.of(rate_hz, was_slow=False) != STEADY_PACE:
+                return False
         self.meter = meter
         return True
 
@@ -484,7 +486,8 @@ class Source:
     def _measure(self, times: NDArray[np.float64]) -> None:
         """Measure the rate with samples ``(n,)`` that come behind all others."""
         for time, rate_hz in self.meter.add(self.newest, times):
-            self.coming.append((time, Pace.of(rate_hz)))
+            before = self.coming[-1][1] if self.coming else self.pace
+            self.coming.append((time, Pace.of(rate_hz, was_slow=before.is_slow)))
 
 
 def _oversampling(rate_hz: float) -> int:

@@ -16,10 +16,10 @@ from pipeline.resampling.grid import Grid
 from pipeline.resampling.source import (
     ANTI_ALIAS_ABOVE_HZ,
     KEPT,
-    LOW_RATE_HZ,
     MEASURED_S,
     N_STARTS,
     ON_GRID_S,
+    SURELY_LOW_RATE_HZ,
     Source,
 )
 from pipeline.signals import SAMPLING_RATE_HZ
@@ -74,7 +74,7 @@ class Steady(PerPhone):
         continued &= times[:, 0] > self.newest[slots]
         continued &= self.sensor[slots] == 1 + STEADY_SENSORS.index(sensor)
         measured_from, n_measured, rate_hz = self._measure(slots[continued], times[continued])
-        at_pace = (rate_hz >= LOW_RATE_HZ) & (rate_hz <= ANTI_ALIAS_ABOVE_HZ)
+        at_pace = (rate_hz >= SURELY_LOW_RATE_HZ) & (rate_hz <= ANTI_ALIAS_ABOVE_HZ)
         if not at_pace.all():
             continued[continued] = at_pace
             measured_from, n_measured = measured_from[at_pace], n_measured[at_pace]
