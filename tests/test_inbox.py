@@ -85,6 +85,17 @@ def test_more_than_any_phone_sends() -> None:
     assert ALWAYS == len(take(inbox, elapsed_s=0.0))
 
 
+def test_what_is_too_much_for_a_phone_does_not_age() -> None:
+    """Of what one topic sends beyond that a second's messages wait; older ones are dropped."""
+    inbox = Inbox(limit=20_000, most=500)
+    inbox.put(messages("flood", 2 * MOST_PER_S))
+    n = round(0.02 * MOST_PER_S)
+    taken = numbers(take(inbox, elapsed_s=0.02), "flood")
+    assert list(range(MOST_PER_S - n, MOST_PER_S)) == taken
+    assert {"flood": MOST_PER_S - n} == inbox.dropped
+    assert MOST_PER_S == len(inbox)
+
+
 def test_what_cannot_be_dropped_is_taken_soon() -> None:
     """At QoS 1 it gets all; and when there is too much, it is not waited before the next go."""
     inbox = Inbox(limit=1000, most=500)
