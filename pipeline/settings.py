@@ -5,7 +5,7 @@ import os
 import re
 import select
 import sys
-from argparse import HelpFormatter
+from argparse import Action, ArgumentParser, HelpFormatter
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeGuard, TypeVar
@@ -88,7 +88,12 @@ def from_command_line(kind: type[S]) -> S:
             stream.reconfigure(errors="backslashreplace")
     layout = partial(HelpFormatter, max_help_position=HELP_INDENT, width=HELP_WIDTH)
     try:
-        return CliApp.run(kind, cli_settings_source=CliSettingsSource(kind, formatter_class=layout))
+        return CliApp.run(
+            kind,
+            cli_settings_source=CliSettingsSource(
+                kind, formatter_class=layout, add_argument_method=_add_with_lists
+            ),
+        )
     except ValidationError as error:
         problems = [_problem(details) for details in error.errors()]
     except SettingsError as error:
@@ -98,6 +103,13 @@ def from_command_line(kind: type[S]) -> S:
     except OSError as error:
         problems = [f"{error.filename}: {error.strerror}"]
     sys.exit("\n".join(f"{Path(sys.argv[0]).name}: {problem}" for problem in problems))
+
+
+def _add_with_lists(parser: ArgumentParser, *names: str, **settings: object) -> Action:
+    """Add a flag; one of a list takes several values at once, as a shell's ``*`` expands to."""
+    if settings.get("action") == "append":
+        settings |= {"action": "extend", "nargs": "+"}
+    return parser.add_argument(*names, **settings)  # type: ignore[arg-type]  # are its own
 
 
 def _problem(details: ErrorDetails) -> str:

@@ -14,11 +14,13 @@ import pipeline.settings
 from pipeline.settings import (
     BrokerSettings,
     CalibrateSettings,
+    CommandSettings,
     RecordSettings,
     ReplaySettings,
     StreamSettings,
     from_command_line,
 )
+from trainer.settings import TrainSettings
 
 BROKER_COMMANDS = [StreamSettings, CalibrateSettings, ReplaySettings, RecordSettings]
 
@@ -211,3 +213,32 @@ def test_passwords_are_shown_to_nobody(
     assert "hunter2" not in written
     wrong = ["--broker", "h", "--username", "me", "--password", "hunter2", "--port", "0"]
     assert "hunter2" not in refused_settings(StreamSettings, "har-stream", *wrong)
+
+
+@pytest.mark.parametrize(
+    ("kind", "flag", "name", "others"),
+    [
+        (TrainSettings, "--extra", "extra", []),
+        (TrainSettings, "--frame", "frame", []),
+        (StreamSettings, "--subscribe", "subscribe", ["--broker", "host"]),
+        (StreamSettings, "--convention", "convention", ["--broker", "host"]),
+        (RecordSettings, "--subscribe", "subscribe", ["--broker", "host", "--device", "x"]),
+        (ReplaySettings, "--subjects", "subjects", ["--broker", "host"]),
+    ],
+)
+def test_flags_of_lists(
+    kind: type[CommandSettings],
+    flag: str,
+    name: str,
+    others: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Several values come after one flag, as a shell's * expands to, or after a flag each."""
+    one, two, three = ("1", "2", "3") if name == "subjects" else ("a.x", "b.x", "c.x")
+    for flags in (
+        [flag, one, two, three],
+        [flag, one, flag, two, three],
+        [flag, f"{one},{two}", flag, three],
+    ):
+        monkeypatch.setattr(sys, "argv", ["har", *flags, *others])
+        assert [one, two, three] == list(map(str, getattr(from_command_line(kind), name)))
