@@ -127,11 +127,12 @@ def exports_in(files: Files, *, notes: dict[str, str], failures: list[str]) -> l
 
 def _why_unknown(files: Files, name: str) -> str:
     try:
-        columns = files.columns(name)
+        with files.table(name) as table:
+            columns = table.columns
     except DataError as error:
         return str(error).removeprefix(f"{files.where(name)}: ")
     if not columns:
-        return "empty, or no text"
+        return "empty"
     shown = ", ".join(columns)
     return f"neither Sensor Logger nor phyphox writes such columns ({shown[:60]!r})"
 

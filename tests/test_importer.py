@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -194,7 +195,7 @@ def test_every_file_of_a_folder_is_accounted_for(
     for name, why in (
         ("Light.csv", "holds neither accelerometer nor gyroscope"),
         ("notes.txt", "neither Sensor Logger nor phyphox writes such columns ('Monday')"),
-        ("empty.csv", "empty, or no text"),
+        ("empty.csv", "empty"),
         ("video.mp4", "not a table"),
         ("pipe.csv", "a pipe, a device or a link to nowhere"),
     ):
@@ -468,3 +469,61 @@ def test_a_zip_that_lists_a_million_files(tmp_path: Path) -> None:
     words = "har-import: many.zip: is no zip that can be read (lists too many files)"
     assert done.stderr.startswith(words)
     assert 1 == done.stderr.count("\n")
+
+
+def phyphox(folder: Path) -> Path:
+    """Write an export of three seconds at 100 Hz."""
+    (folder / "meta").mkdir(parents=True)
+    for name, what, unit in (("A", "Acceleration", "m/s^2"), ("G", "Gyroscope", "rad/s")):
+        heading = ",".join(["Time (s)", *(f"{what} {axis} ({unit})" for axis in "xyz")])
+        rows = [f"{k / 100},0.5,9.8,0.25" for k in range(300)]
+        (folder / f"{name}.csv").write_text("\n".join([heading, *rows]))
+    (folder / "meta" / "device.csv").write_text("property,value\ndeviceModel,Pixel\n")
+    (folder / "meta" / "time.csv").write_text(
+        f"event,experiment time,system time\nSTART,0,{T0_NS / 1e9}\n"
+    )
+    return folder
+
+
+@pytest.mark.parametrize("app", [sensor_logger, phyphox])
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("notes.txt", "x" * 70_000, "has a line of over 65536 characters"),
+        ("notes.json", json.dumps([{"a": 1}] * 20_000), "is not what Sensor Logger exports as"),
+        ("other.json", json.dumps({"a": [1] * 40_000}), "has a line of over 65536 characters"),
+        ("empty.txt", "\n" * 70_000, "begins with over 65536 empty characters"),
+        ("quote.txt", '"' + "so he said\n" * 20_000, "field larger than field limit"),
+    ],
+)
+def test_long_lines_of_other_files(
+    har_import: Callable[..., Imported],
+    app: Callable[[Path], Path],
+    name: str,
+    content: str,
+    why: str,
+) -> None:
+    """A file that is no table is passed over with the reason; what lies beside it is imported."""
+    (app(Path("export")) / name).write_text(content)
+    done = har_import("export")
+    assert not done.failed
+    assert 1 == done.stdout.count("Wrote ")
+    (line,) = done.told
+    assert line.startswith(f"export: {name}: passed over: {why}")
+
+
+def test_a_recording_in_one_long_line(har_import: Callable[..., Imported]) -> None:
+    """Sensor Logger's JSON has no ends of lines."""
+    rows = [
+        {"sensor": sensor, "time": str(T0_NS + k * 10_000_000), "x": 0.5, "y": 9.8, "z": 0.25}
+        for sensor in ("TotalAcceleration", "Gyroscope")
+        for k in range(500)
+    ]
+    metadata = {"sensor": "Metadata", "device id": "abc", "platform": "android"}
+    content = json.dumps([metadata, *rows])
+    assert "\n" not in content
+    assert 1 << 16 < len(content)
+    Path("one.json").write_text(content)
+    done = har_import("one.json")
+    assert ([], False) == (done.told, done.failed)
+    assert 1 == done.stdout.count("Wrote ")

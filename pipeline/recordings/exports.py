@@ -63,8 +63,8 @@ Samples = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Times ``(n,)`` in seconds, ascending, and values ``(n, 3)`` in m/s² or rad/s."""
 
 
-class NoTextError(DataError):
-    """A file is no text, although its name says so."""
+class NoTableError(DataError):
+    """A file is no table, although its name says so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ class Files:
         return f"{self.source}: {name}"
 
     def columns(self, name: str) -> list[str]:
-        """Return what the first line of a file says, nothing if it is empty or no text.
+        """Return what the first line of a file says, nothing if it is empty or no table.
 
         Raises:
             DataError: it is damaged.
@@ -96,7 +96,7 @@ class Files:
         try:
             with self.table(name) as table:
                 return table.columns
-        except NoTextError:
+        except NoTableError:
             return []
 
     @contextmanager
@@ -104,7 +104,7 @@ class Files:
         """Open a file as a table. It has no columns if it is empty.
 
         Raises:
-            NoTextError: it is no text.
+            NoTableError: it is no text, or a line is too long; also while it is read.
             DataError: it is damaged or too large; also while it is read.
         """
         where = self.where(name)
@@ -112,9 +112,9 @@ class Files:
             with self.contents[name]() as content:
                 yield Table(where, content)
         except UnicodeDecodeError as error:
-            raise NoTextError(f"{where}: is no text in UTF-8: export it anew as CSV") from error
+            raise NoTableError(f"{where}: is no text in UTF-8: export it anew as CSV") from error
         except csv.Error as error:
-            raise DataError(f"{where}: {error}: export it anew as CSV") from error
+            raise NoTableError(f"{where}: {error}: export it anew as CSV") from error
         except bounded.ZIP_ERRORS as error:
             raise DataError(f"{where}: cannot be read: {error}: export it anew") from error
 
@@ -143,8 +143,7 @@ class Table:
         """Read the first line.
 
         Raises:
-            NoTextError: it is no text.
-            DataError: its first line is too long.
+            NoTableError: it is no text, or its first line is too long.
         """
         self._where = where
         lines = _lines(where, content)
@@ -485,8 +484,8 @@ def _lines(where: str, content: IO[bytes]) -> Iterator[str]:
     """Yield the lines of a text from the first that is not empty on, with their ends.
 
     Raises:
-        NoTextError: it is no text.
-        DataError: it, or a line of it, is too long.
+        NoTableError: it is no text, or a line of it is too long.
+        DataError: it is too long.
     """
     binary = io.BufferedReader(cast(io.RawIOBase, content), MOST_LINE)  # any file will do
     start = binary.peek(MOST_LINE)[:MOST_LINE]
@@ -494,7 +493,7 @@ def _lines(where: str, content: IO[bytes]) -> Iterator[str]:
     if encoding is None:
         encoding = "utf-8"
         if b"\0" in start:
-            raise NoTextError(f"{where}: is no text: export it anew as CSV")
+            raise NoTableError(f"{where}: is no text: export it anew as CSV")
         try:
             codecs.getincrementaldecoder(encoding)().decode(start)
         except UnicodeDecodeError:
@@ -504,11 +503,11 @@ def _lines(where: str, content: IO[bytes]) -> Iterator[str]:
         while line := text.readline(MOST_LINE):
             n_characters += len(line)
             if len(line) == MOST_LINE:
-                raise DataError(f"{where}: has a line of over {MOST_LINE} characters")
+                raise NoTableError(f"{where}: has a line of over {MOST_LINE} characters")
             if n_characters > MOST_TABLE_BYTES:
                 raise DataError(f"{where}: holds over {MOST_TABLE_BYTES >> 20} MiB: export less")
             begun = begun or not line.isspace()
             if begun:
                 yield line
             elif n_characters > MOST_LINE:
-                raise DataError(f"{where}: begins with over {MOST_LINE} empty characters")
+                raise NoTableError(f"{where}: begins with over {MOST_LINE} empty characters")
