@@ -34,6 +34,7 @@ from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings, 
 from pipeline.recordings import parquet
 from pipeline.recordings.labelled import Header, activity_name, software
 from pipeline.recordings.recording import DataError
+from pipeline.senders import Decision, Sender
 from pipeline.settings import RecordSettings, from_command_line
 from pipeline.subscriptions import Subscription, SubscriptionError, parse, route
 from pipeline.workload import LOG_INTERVAL_S
@@ -50,6 +51,13 @@ MAX_OTHERS: Final = 100
 
 NATIVE: Final = "native"
 """The format that is always read; it has Android's signs."""
+
+NOT_KEPT: Final[dict[Decision, str]] = {
+    "repeated": "{!r} has ended, and these samples of it come again",
+    "late": "{!r} has ended, and these samples come too late for it",
+    "mixed": "two phones seem to send under this name, also {!r}: give each a name of its own",
+}
+"""Why samples of a recording are left out that is not under way"""
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +122,8 @@ class Recorder:
         self._rotation: NDArray[np.float64] | None = None
         self._journal: parquet.Journal | None = None
         self._header: Header | None = None
-        self._past: set[str] = set()  # recordings that have ended
+        self._sender = Sender()
+        self._known_until = -np.inf  # newest sample of a former recording of the same name
         self._said: deque[tuple[float | None, str | None]] = deque(
             [(None, label)], maxlen=MOST_LABELS_AHEAD
         )
@@ -205,8 +214,6 @@ class Recorder:
                 "nothing tells whether %s is an iPhone: if so, record with --convention ios",
                 self._header.device,
             )
-        if self._header.recording:
-            self._past.add(self._header.recording)
         path = journal.close()
         if path is not None:
             self.files.append(path)
@@ -236,14 +243,29 @@ class Recorder:
     def _keep(self, readings: Readings, format_name: str, message: Message) -> None:
         if readings.sensor == "prepared":
             raise MessageError("sensor", "prepared samples are no recording of a phone's sensors")
-        if readings.recording in self._past:
-            raise MessageError("recording", f"{readings.recording!r} has ended")
+        decision, known_until = self._sender.decide(
+            readings.recording,
+            readings.clock,
+            oldest=float(readings.times.min()),
+            newest=float(readings.times.max()),
+            newest_before=max((count.newest for count in self._sensors.values()), default=-np.inf),
+        )
+        if decision not in ("goes on", "begins"):
+            raise MessageError("recording", NOT_KEPT[decision].format(readings.recording))
+        if decision == "begins":
+            self._known_until = known_until
+        is_new = readings.times > self._known_until
+        if not is_new.any():
+            raise MessageError("recording", NOT_KEPT["repeated"].format(readings.recording))
+        if not is_new.all():
+            readings = msgspec.structs.replace(
+                readings, times=readings.times[is_new], values=readings.values[is_new]
+            )
+        if decision == "begins":
+            self.finish()
         if self._header is None or self._journal is None:
             self._begin(readings, format_name)
-        elif readings.recording != self._header.recording:
-            self.finish()
-            self._begin(readings, format_name)
-        elif (format_name, readings.clock) != (self._header.format, self._header.clock):
+        elif format_name != self._header.format:
             raise MessageError(
                 "format", f"{readings.device} is being recorded in format {self._header.format}"
             )

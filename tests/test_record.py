@@ -4,7 +4,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import TYPE_CHECKING
@@ -260,6 +260,44 @@ def test_a_new_recording_of_the_sender_is_a_new_file(tmp_path: Path) -> None:
         recording.take("har/phone-7/samples", samples(0.5, recording="a"))
     found = [(one.header.recording, one.n_samples) for one in recording.results()]
     assert [("a", 50), ("b", 25)] == found
+
+
+def test_a_name_that_is_used_again(tmp_path: Path) -> None:
+    """What is newer is a recording of its own; only what is not newer comes again."""
+    recording = Recording(tmp_path)
+    for start, name in ((0.0, "walk"), (60.0, "stand"), (120.0, "walk"), (120.5, "walk")):
+        recording.take("har/phone-7/samples", samples(start, recording=name))
+    recording.take("har/phone-7/samples", samples(180.0, recording="stand"))
+    recording.take("har/phone-7/samples", samples(180.5, recording="stand"))
+    with pytest.raises(MessageError, match="'walk' has ended"):
+        recording.take("har/phone-7/samples", samples(120.5, recording="walk"))
+    found = recording.results()
+    assert [("walk", 25), ("stand", 25), ("walk", 50), ("stand", 50)] == [
+        (one.header.recording, one.n_samples) for one in found
+    ]
+    assert 4 == len(set(recording.recorder.files))
+
+
+def test_a_name_that_is_used_again_with_samples_from_before(tmp_path: Path) -> None:
+    """Of a message that holds both, the newer samples are kept, once."""
+    recording = Recording(tmp_path)
+    for start, name in ((0.0, "walk"), (60.0, "stand"), (0.0, "walk")):
+        n_rows = 50 if start == 0.0 and recording.recorder.n_samples else 25
+        recording.take("har/phone-7/samples", samples(start, n_rows, recording=name))
+    with pytest.raises(MessageError, match="come again"):
+        recording.take("har/phone-7/samples", samples(0.0, recording="walk"))
+    found = [(one.header.recording, one.n_samples) for one in recording.results()]
+    assert [("walk", 25), ("stand", 25), ("walk", 25)] == found
+
+
+def test_two_phones_under_one_name(tmp_path: Path) -> None:
+    """Messages that take turns do not become a file each."""
+    recording = Recording(tmp_path)
+    for second in range(40):
+        with suppress(MessageError):
+            name = "ab"[second % 2]
+            recording.take("har/phone-7/samples", samples(float(second), recording=name))
+    assert len(recording.results()) < 8
 
 
 def test_what_is_not_recorded(tmp_path: Path) -> None:
