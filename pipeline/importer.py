@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.readings import Convention, MessageError, Readings, Sensor, check_device
 from pipeline.recordings import parquet, phyphox_export, sensor_logger_export
@@ -75,6 +76,19 @@ class Recording:
         assert path is not None  # there are samples
         return path
 
+    def activities(self) -> list[str]:
+        """Return what was done while there are samples, in alphabetical order."""
+        begins, names = self._events()
+        done: set[str | None] = set()
+        for times, _ in self.export.sensors.values():
+            done.update(names[np.unique(np.searchsorted(begins, times, side="right") - 1)])
+        return sorted(name for name in done if name is not None)
+
+    def _events(self) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
+        """Return when something else was done, ascending, and what."""
+        begins, names = zip(*sorted(self.labels, key=lambda label: label[0]), strict=True)
+        return np.array(begins), np.array(names, object)
+
     def is_of(self, recording: LabelledRecording) -> bool:
         """Return whether these are another recording's samples, whatever is said of them."""
         here, there = self.export.sensors, _by_sensor(recording)
@@ -89,9 +103,9 @@ class Recording:
         one, other = self.header, recording.header
         if (one.device, one.convention) != (other.device, other.convention):
             return False
-        begins, names = zip(*sorted(self.labels, key=lambda label: label[0]), strict=True)
+        begins, names = self._events()
         for times, _ in self.export.sensors.values():
-            here = np.array(names, object)[np.searchsorted(begins, times, side="right") - 1]
+            here = names[np.searchsorted(begins, times, side="right") - 1]
             there = np.array([*recording.activities, None], object)[recording.labels_at(times)]
             if (here != there).any():
                 return False
@@ -158,13 +172,18 @@ def as_recording(
         )
     messages = checked(source, lambda: export.messages(device))
     labels: list[tuple[float, str | None]] = [(-np.inf, label)]
+    no_activities: dict[str, None] = {}
     for time, text in export.labels:
         activity = None
         try:
             activity = activity_name(text)
         except MessageError as error:
-            _warn(f"{source}: {error}; nothing is known from there on")
+            no_activities[f"{source}: {error}; nothing is known from there on"] = None
         labels.append((time, activity))
+    for line in list(no_activities)[:MOST_NOTES]:
+        _warn(line)
+    if len(no_activities) > MOST_NOTES:
+        _warn(f"{source}: and {len(no_activities) - MOST_NOTES} more annotations are no activities")
     return Recording(source, export, _header(source, export, device, settings), labels, messages)
 
 
@@ -251,9 +270,8 @@ class Import:
             if path is None:
                 path = recording.write(self._settings.output)
                 self._there[path] = _survey(path)
-                kept = parquet.read(path)
-                activities = ", ".join(kept.activities) or "none"
-                print(_line(f"Wrote {path}: {kept.n_samples} samples, labels {activities}"))
+                activities = ", ".join(recording.activities()) or "none"
+                print(_line(f"Wrote {path}: {export.n_samples} samples, labels {activities}"))
             else:
                 print(_line(f"Already there as {path}: {source}"))
         except (DataError, OSError) as error:

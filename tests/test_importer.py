@@ -527,3 +527,27 @@ def test_a_recording_in_one_long_line(har_import: Callable[..., Imported]) -> No
     done = har_import("one.json")
     assert ([], False) == (done.told, done.failed)
     assert 1 == done.stdout.count("Wrote ")
+
+
+def test_more_annotations_than_anybody_makes(har_import: Callable[..., Imported]) -> None:
+    """They are refused, in a table and in JSON, before they take memory."""
+    note = f"{T0_NS},0,walking\n"
+    sensor_logger(Path("table"), annotations=note * 10_001)
+    sensor_logger(Path("most"), annotations=note * 10_000, later_s=9)
+    note_in_json = {"sensor": "Annotation", "time": T0_NS, "text": "walking"}
+    Path("one.json").write_text(json.dumps([note_in_json] * 10_001))
+    done = har_import("table", "most", "one.json")
+    assert 1 == done.stdout.count("Wrote ")
+    words = "holds over 10000 annotations: take most of them out"
+    assert [
+        f"har-import: {where}: {words}" for where in ("table: Annotation.csv", ".: one.json")
+    ] == (done.told)
+
+
+def test_annotations_that_are_no_activities(har_import: Callable[..., Imported]) -> None:
+    """Twenty are named, each once."""
+    notes = "".join(f"{T0_NS + k},0,what {k % 30}?\n" for k in range(900))
+    sensor_logger(Path("export"), annotations=notes)
+    done = har_import("export")
+    assert (21, False) == (len(done.told), done.failed)
+    assert "export: and 10 more annotations are no activities" == done.told[-1]

@@ -58,6 +58,7 @@ MOST_SAMPLES: Final = 40_000_000
 _LABEL: Final = "label"  # in a journal the "sensor" of rows that say what is done from a time on
 _CHECKSUM: Final = b"crc32"
 _ROW_GROUP: Final = 1 << 16  # samples
+_MOST_HELD: Final = 1_000  # batches; one takes some kilobytes, however short it is
 
 
 def require() -> None:
@@ -85,13 +86,18 @@ class Journal:
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not for `recover` while it is open
         self._schema = _journal_schema(header)
         self._rows: list[pa.RecordBatch] = []
+        self._n_held = 0  # samples and labels in them
         self._writer = pa.ipc.new_stream(self._file, self._schema)
         self._file.flush()
         os.fsync(self._file.fileno())
         sync_folder(folder)
 
     def append(self, message: int, readings: Readings) -> None:
-        """Add the samples of one sensor out of a message, counted from 0 in order of arrival."""
+        """Add the samples of one sensor out of a message, counted from 0 in order of arrival.
+
+        Raises:
+            OSError: what has come together cannot be written.
+        """
         n_samples = len(readings.times)
         columns = [
             pa.array(np.full(n_samples, message, np.int32)),
@@ -101,10 +107,14 @@ class Journal:
             pa.nulls(n_samples, pa.string()),
             pa.array([readings.convention] * n_samples, pa.string()),
         ]
-        self._rows.append(pa.record_batch(columns, schema=self._schema))
+        self._add(pa.record_batch(columns, schema=self._schema))
 
     def label(self, time: float, activity: str | None) -> None:
-        """Note what is done from a time of the device's clock on; None for no activity."""
+        """Note what is done from a time of the device's clock on; None for no activity.
+
+        Raises:
+            OSError: what has come together cannot be written.
+        """
         columns = [
             pa.array([-1], pa.int32()),
             pa.array([_LABEL], pa.string()),
@@ -113,7 +123,14 @@ class Journal:
             pa.array([activity], pa.string()),
             pa.nulls(1, pa.string()),
         ]
-        self._rows.append(pa.record_batch(columns, schema=self._schema))
+        self._add(pa.record_batch(columns, schema=self._schema))
+
+    def _add(self, rows: pa.RecordBatch) -> None:
+        """Hold rows, and write what is held before it takes much memory."""
+        self._rows.append(rows)
+        self._n_held += len(rows)
+        if self._n_held >= _ROW_GROUP or len(self._rows) >= _MOST_HELD:
+            self.flush()
 
     def flush(self) -> None:
         """Return when all that was added is on the disk.
@@ -125,6 +142,7 @@ class Journal:
             return
         table = pa.Table.from_batches(self._rows, self._schema).combine_chunks()
         self._rows.clear()
+        self._n_held = 0
         for batch in table.to_batches():
             self._writer.write_batch(batch, custom_metadata={_CHECKSUM: _checksum(batch)})
         self._file.flush()

@@ -34,6 +34,9 @@ APP: Final = "sensor-logger"
 
 MOST_JSON_BYTES: Final = 256 << 20
 
+MOST_ANNOTATIONS: Final = 10_000
+"""Of a recording"""
+
 _TIME: Final = "time"
 _AXES: Final = ("x", "y", "z")
 _METADATA: Final = "metadata"
@@ -240,7 +243,13 @@ def _labels(files: Files, name: str) -> Labels:
             if np.isnan(at):
                 raise DataError(f"{files.where(name)}: an annotation has no time: export it anew")
             labels.append((at, ", ".join(row[text:end])))
+            if len(labels) > MOST_ANNOTATIONS:
+                raise DataError(_too_many_annotations(files.where(name)))
     return labels
+
+
+def _too_many_annotations(where: str) -> str:
+    return f"{where}: holds over {MOST_ANNOTATIONS} annotations: take most of them out"
 
 
 # The JSON file
@@ -260,6 +269,8 @@ def _json_exports(files: Files, name: str, passed_over: dict[str, str]) -> list[
     tables: defaultdict[str, list[_Record]] = defaultdict(list)
     for record in records:
         tables[plain(record.sensor)].append(record)
+    if len(tables[_ANNOTATION]) > MOST_ANNOTATIONS:
+        raise DataError(_too_many_annotations(where))
     try:
         tracks = [
             _json_track(name, sensor, tables[table], passed_over)

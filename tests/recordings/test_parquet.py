@@ -420,3 +420,20 @@ def test_without_pyarrow_one_line_says_what_to_install() -> None:
         assert 1 == finished.returncode
         assert "pyarrow: pip install 'har-stream[record]'\n" in finished.stderr
         assert 1 == finished.stderr.count("\n"), finished.stderr
+
+
+def test_a_journal_holds_little(tmp_path: Path) -> None:
+    """What is added is written in between, though nobody flushes: memory has a bound."""
+    journal = parquet.Journal(tmp_path, HEADER)
+    sizes = [journal.path.stat().st_size]
+    for number in range(100):
+        journal.append(number, readings(20.0 * number, 1000))
+    sizes.append(journal.path.stat().st_size)
+    for number in range(2000):
+        journal.label(EPOCH + number, "WALKING")
+    sizes.append(journal.path.stat().st_size)
+    assert sizes[0] + 65_000 * 7 * 8 < sizes[1]
+    assert sizes[1] + 1_000 * 8 < sizes[2]
+    path = journal.close()
+    assert path is not None
+    assert 100_000 == parquet.survey(path)[1]
