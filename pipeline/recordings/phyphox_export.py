@@ -21,6 +21,7 @@ from pipeline.recordings.exports import (
     AppExports,
     Export,
     Files,
+    Samples,
     Track,
     by_sensor,
     left_out,
@@ -47,6 +48,11 @@ ANGULAR_VELOCITY_UNITS: Final = {
 MOST_HEADING: Final = 200
 """Characters of a column's name that may be known"""
 
+MOST_SAME_TIMES: Final = 0.1
+"""Share of samples that may have the time of the one before"""
+
+_DIGITS_OF_A_S: Final = 10
+"""Digits that a time of the epoch must have been left to be right to a second"""
 _META: Final = "meta/"
 _IN_BRACKETS: Final = re.compile(r"(?P<name>.*?)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]")
 _AXIS: Final = re.compile(
@@ -192,6 +198,7 @@ def _tracks(files: Files, name: str, passed_over: dict[str, str]) -> list[Track]
         )
         samples, n_lacking = whole(rows)
         n_partial += n_lacking
+        _check_times(files.where(name), samples)
         if len(samples[0]):
             tracks.append(Track(name, sensor, samples))
     rest = left_out(n_unfit=table.n_unfit, n_partial=n_partial)
@@ -200,6 +207,22 @@ def _tracks(files: Files, name: str, passed_over: dict[str, str]) -> list[Track]
     if not tracks:
         passed_over.setdefault(name, "holds no samples")
     return tracks
+
+
+def _check_times(where: str, samples: Samples) -> None:
+    """Return if the times are the phone's own.
+
+    Raises:
+        DataError: a spreadsheet has rounded them, so that different samples have the same.
+    """
+    times, values = samples
+    differ = (np.diff(values, axis=0) != 0).any(axis=1)
+    n_same = int(((np.diff(times) == 0) & differ).sum())
+    if n_same > MOST_SAME_TIMES * len(times):
+        raise DataError(
+            f"{where}: {n_same} of {len(times)} samples have the time of the one before, as when a "
+            "spreadsheet has rounded them: export it anew, and do not edit it"
+        )
 
 
 def _columns(
@@ -275,10 +298,23 @@ def _starts(files: Files) -> list[tuple[float, float]]:
         for row in table.rows():
             if row[event].strip().upper() == "START":
                 try:
-                    begins.append((number(row[experiment]), number(row[system])))
+                    begins.append((number(row[experiment]), _epoch(row[system])))
                 except ValueError as error:
                     raise DataError(f"{files.where(name)}: {error}: export it anew") from error
     return sorted(begins)
+
+
+def _epoch(text: str) -> float:
+    """Return seconds of the epoch.
+
+    Raises:
+        ValueError: it is no number, or a spreadsheet has left too few of its digits.
+    """
+    seconds = number(text)
+    digits = re.sub(r"[eE].*|[^\d]", "", text)
+    if seconds >= FIRST_EPOCH_S and len(digits) < _DIGITS_OF_A_S:
+        raise ValueError(f"time is not whole seconds ({text.strip()[:40]})")
+    return seconds
 
 
 def _dated(

@@ -141,6 +141,30 @@ def test_damaged_files(name: str, content: bytes, words: str) -> None:
         phyphox_export.read(files(export() | {name: content}))
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("digits", [3, 4])
+def test_times_that_a_spreadsheet_rounded(digits: int, form: tuple[str, str]) -> None:
+    """They are refused, and so is a beginning of which seconds are lost."""
+    separator, decimal = form
+    rows = [[k / 50, 0.1 * (k % 7), 9.8, 0.2] for k in range(6000)]
+    lines = [separator.join(f"{n:.{digits - 1}E}".replace(".", decimal) for n in r) for r in rows]
+    content = "\n".join([separator.join(ACC), *lines]).encode()
+    with pytest.raises(DataError, match=r"Accelerometer\.csv: .* a spreadsheet has rounded them"):
+        read(export() | {"Accelerometer.csv": content})
+    begun = separator.join(["START", "0", f"{START:.{digits - 1}E}".replace(".", decimal)])
+    heading = separator.join(["event", "experiment time", "system time"])
+    with pytest.raises(DataError, match=r"meta/time\.csv: time is not whole seconds \(1.76"):
+        read(export() | {"meta/time.csv": f"{heading}\n{begun}\n".encode()})
+
+
+def test_samples_that_come_twice() -> None:
+    """The same sample, or a time that a phone gives twice now and then, is no rounding."""
+    rows = [[k // 2 / 50, 0.1 * (k // 2), 9.8, 0.2] for k in range(100)]
+    rows += [[2 + (k - k % 20 // 19) / 50, 0.1 * k, 9.8, 0.2] for k in range(100)]
+    found = read({"Accelerometer.csv": table(ACC, rows)})
+    assert 200 == len(found.sensors["accelerometer"][0])
+
+
 def test_nothing_of_use() -> None:
     """Tables of other sensors are passed over with the reason; other apps' are not phyphox'."""
     contents = {
