@@ -44,6 +44,8 @@ FLUSH_EVERY_S: Final = 0.8
 TICK_S: Final = 0.1
 SILENCE_S: Final = 5.0
 """After so long without samples there is a warning"""
+FIRST_SAMPLES_S: Final = 10.0
+"""With ``--duration``, how much longer than that the first samples are waited for"""
 PLAIN_LINE_EVERY_S: Final = 5.0
 """How often a line is printed where standard output is no terminal"""
 MAX_OTHERS: Final = 100
@@ -404,7 +406,10 @@ class _Run:
 
     def _over(self) -> bool:
         begun, duration = self._recorder.begun, self._settings.duration
-        return begun is not None and duration is not None and time.monotonic() >= begun + duration
+        if duration is None:
+            return False
+        end = self._started + FIRST_SAMPLES_S if begun is None else begun
+        return time.monotonic() >= end + duration
 
     def _take(self, timeout_s: float) -> bool:
         """Keep what arrives within a time; return whether anything did."""

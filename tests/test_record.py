@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -15,6 +16,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from pipeline import record
 from pipeline.packets import Message
 from pipeline.readings import MessageError
 from pipeline.record import Recorder, decode_label
@@ -469,6 +471,23 @@ def test_a_recording_of_a_set_time(
     publish(publisher, "har/rec-3/samples", samples(0.0))
     assert 0 == running.process.wait(TIMEOUT_S)
     assert 25 == parquet.read(next((tmp_path / "own").iterdir())).n_samples
+
+
+@pytest.mark.broker
+def test_a_recording_of_a_set_time_to_which_nothing_comes(
+    broker: "Broker",
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It ends, too: the first samples are not waited for without end."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(record, "FIRST_SAMPLES_S", 0.2)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    flags = ["--device", "rec-9", "--duration", "0.2"]
+    monkeypatch.setattr(sys, "argv", ["har-record", *broker.flags, *flags])
+    record.main()
+    assert "Nothing came from rec-9" in capsys.readouterr().out
 
 
 @pytest.mark.broker
