@@ -141,6 +141,11 @@ def reading_json() -> AbstractContextManager[None]:
     return _JSON_ERRORS
 
 
+def largest_value(sensor: Sensor) -> float:
+    """Return what no value of a sensor may be beyond, in m/s² or rad/s."""
+    return _SMALLEST_LIMIT[sensor]
+
+
 class Readings(msgspec.Struct, frozen=True, eq=False):
     """Samples of one sensor of one device, out of one message.
 

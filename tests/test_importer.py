@@ -213,7 +213,7 @@ def test_what_fails_in_a_folder_spoils_nothing_else(
     (folder / "recording.json").write_text('[{"sensor": "Gyroscope", "time": "1", "x": "?"}]')
     for value, name in enumerate(("walking", "standing", "sitting")):
         (folder / f"{name}.csv").write_text(table(PHYPHOX, 100, value=value))
-    (folder / "sitting.csv").write_text(table(PHYPHOX, 100) + "\n2,a,b,c")
+    (folder / "sitting.csv").write_text(table(PHYPHOX, 100) + "\n2,a,b,c" * 20)
     done = har_import("export", "--device", "p")
     assert 3 == done.stdout.count("Wrote ")
     assert [
@@ -298,7 +298,7 @@ def test_all_is_tried_and_nothing_is_written_twice(run_command: Run, tmp_path: P
         sensor_logger(tmp_path / name, later_s=60 * number)
     gravity = tmp_path / "bad" / "Gravity.csv"
     whole = gravity.read_text()
-    gravity.write_text(whole + "\n1,2,a,b,c")
+    gravity.write_text(whole + "\n1,2,a,b,c" * 40)
     words = (
         "har-import: bad: Gravity.csv: row 301: could not convert string to float: 'c': export it "
         "anew, and do not edit it\nhar-import: nowhere: no such file or folder\n"
@@ -551,3 +551,21 @@ def test_annotations_that_are_no_activities(har_import: Callable[..., Imported])
     done = har_import("export")
     assert (21, False) == (len(done.told), done.failed)
     assert "export: and 10 more annotations are no activities" == done.told[-1]
+
+
+@pytest.mark.parametrize("app", [sensor_logger, phyphox])
+@pytest.mark.parametrize("damage", ["-", "1e300", "inf", "999999", "0.2.5"])
+def test_a_damaged_number(
+    har_import: Callable[..., Imported], app: Callable[[Path], Path], damage: str
+) -> None:
+    """It costs its row, which is counted."""
+    folder = app(Path("export"))
+    table = folder / ("Gyroscope.csv" if app is sensor_logger else "G.csv")
+    lines = table.read_text().splitlines()
+    lines[-1] = lines[-1].rpartition(",")[0] + "," + damage
+    table.write_text("\n".join(lines))
+    done = har_import("export")
+    words = f"export: {table.name}: rows left out: 1 without a number"
+    assert ([words], False) == (done.told, done.failed)
+    (path,) = parquet.find([Path("recordings")])
+    assert (899 if app is sensor_logger else 599) == parquet.survey(path)[1]

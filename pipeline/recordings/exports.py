@@ -39,6 +39,9 @@ MOST_TABLE_ROWS: Final = 10_000_000
 MOST_LINE: Final = 1 << 16
 """Characters"""
 
+MOST_DAMAGED: Final = 0.1
+"""Share of rows that may be damaged; such are left out"""
+
 TABLES: Final = (".csv", ".tsv", ".txt", ".json")
 """Ends of the names of files that may hold samples"""
 
@@ -197,18 +200,26 @@ class Table:
     def numbers(self, columns: Mapping[int, Callable[[str], float]]) -> NDArray[np.float64]:
         """Return columns ``(n_rows, n_columns)``, read by functions such as `number`.
 
+        What is no number here and there, as where a file was cut, is NaN.
+
         Raises:
-            DataError: something is no number.
+            DataError: in over `MOST_DAMAGED` of the rows something is no number.
         """
         read = [array("d") for _ in columns]
-        for count, row in enumerate(self.rows(), 1):
+        first_error: str | None = None
+        n_rows = n_damaged = 0
+        for n_rows, row in enumerate(self.rows(), 1):  # the last one is their number
+            damaged = False
             for values, (column, as_number) in zip(read, columns.items(), strict=True):
                 try:
                     values.append(as_number(row[column]))
                 except ValueError as error:
-                    raise DataError(
-                        f"{self._where}: row {count}: {error}: export it anew, and do not edit it"
-                    ) from error
+                    values.append(np.nan)
+                    damaged = True
+                    first_error = first_error or f"row {n_rows}: {error}"
+            n_damaged += damaged
+        if n_damaged > MOST_DAMAGED * n_rows:
+            raise DataError(f"{self._where}: {first_error}: export it anew, and do not edit it")
         return np.column_stack([np.frombuffer(values) for values in read])
 
 
@@ -311,13 +322,17 @@ def by_sensor(source: str, tracks: Sequence[Track]) -> dict[Sensor, Samples]:
     return {track.sensor: track.samples for track in tracks}
 
 
-def whole(table: NDArray[np.float64]) -> tuple[Samples, int]:
+def whole(table: NDArray[np.float64], *, largest: float = np.inf) -> tuple[Samples, int]:
     """Return the samples of which every number is there, in the order of their times.
 
-    ``table`` ``(n, 4)`` is times and x, y, z; NaN and infinity are no numbers. Returned is also how
-    many rows have some numbers of a sample, but not all.
+    ``table`` ``(n, 4)`` is times and x, y, z; NaN and infinity are no numbers, nor is what is
+    beyond ``largest`` in a few rows. Returned is also how many rows have some numbers of a sample,
+    but not all.
     """
     known = np.isfinite(table)
+    within = np.abs(table[:, 1:]) <= largest
+    if (known[:, 1:] & ~within).any(axis=1).sum() <= MOST_DAMAGED * len(table):
+        known[:, 1:] &= within
     complete = known.all(axis=1)
     n_partial = int((known[:, 1:].any(axis=1) & ~complete).sum())
     kept = table[complete]

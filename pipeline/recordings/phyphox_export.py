@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import Clock, Sensor
+from pipeline.readings import Clock, Sensor, largest_value
 from pipeline.recordings.exports import (
     FIRST_EPOCH_S,
     AppExports,
@@ -196,7 +196,7 @@ def _tracks(files: Files, name: str, passed_over: dict[str, str]) -> list[Track]
             [numbers[:, at[columns[0].time]] * columns[0].time_factor]
             + [numbers[:, at[one.index]] * one.factor for one in columns]
         )
-        samples, n_lacking = whole(rows)
+        samples, n_lacking = whole(rows, largest=largest_value(sensor))
         n_partial += n_lacking
         _check_times(files.where(name), samples)
         if len(samples[0]):

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from pipeline.formats.sensor_logger import SENSORS, is_in_g
-from pipeline.readings import Convention, Sensor, plain
+from pipeline.readings import Convention, Sensor, largest_value, plain
 from pipeline.recordings.exports import (
     FIRST_EPOCH_S,
     AppExports,
@@ -198,7 +198,7 @@ def _track(files: Files, name: str, sensor: Sensor, passed_over: dict[str, str])
         if len(known) < len(columns):
             raise DataError(f"{files.where(name)}: has not the columns time, x, y, z")
         numbers = table.numbers({known[0]: _seconds} | dict.fromkeys(known[1:], number))
-    samples, n_partial = whole(numbers)
+    samples, n_partial = whole(numbers, largest=largest_value(sensor))
     rest = left_out(n_unfit=table.n_unfit, n_partial=n_partial)
     if rest is not None:
         passed_over[name] = rest
@@ -304,7 +304,7 @@ def _json_track(
         )
         for one in records
     ]
-    samples, n_partial = whole(np.array(rows))
+    samples, n_partial = whole(np.array(rows), largest=largest_value(sensor))
     rest = left_out(n_unfit=0, n_partial=n_partial)
     if rest is not None:
         passed_over[name] = "; ".join(filter(None, [passed_over.get(name), rest]))
