@@ -33,7 +33,6 @@ from pipeline.orientation import (
     still_windows,
     walk,
 )
-from pipeline.plausibility import ADVICE
 from pipeline.readings import Convention, MessageError, Readings, check_device
 from pipeline.resampling import Resampler
 from pipeline.settings import CalibrateSettings, from_command_line
@@ -74,7 +73,9 @@ class Info(msgspec.Struct):
     frame: str = ""
     """``calibrated``, or the name of a placement"""
     warnings: tuple[str, ...] = ()
-    """Problems, words of `ADVICE`"""
+    """Problems, in a word each"""
+    advice: tuple[str, ...] = ()
+    """What to do about each of them"""
 
 
 class Measurement:
@@ -85,6 +86,7 @@ class Measurement:
         self._sign = np.array([ACCELERATION_SIGN[convention]] * 3 + [1.0] * 3)
         self._resampler = Resampler(1)
         self._rows = np.empty((0, 6))
+        self._longest = 0  # samples without a pause
         self.phase: Phase = "stand"
         """What the wearer is to do"""
         self.n_steps = 0
@@ -104,6 +106,7 @@ class Measurement:
                 self._rows = np.empty((0, 6))
                 self.phase = "stand"
             self._rows = np.concatenate([self._rows, piece.rows * self._sign])
+            self._longest = max(self._longest, len(self._rows))
         if self.phase == "stand":
             self._see_standing()
         if self.phase == "walk":
@@ -117,6 +120,11 @@ class Measurement:
         """
         if lacks := self._resampler.lacks(0):
             raise CalibrationError(f"the phone does not send {' and '.join(lacks)}")
+        if self._longest < STILL:
+            raise CalibrationError(
+                "no three seconds of samples came without a pause: let the app send 50 or more a "
+                "second, and see what har-stream says of the phone"
+            )
         if self.phase == "stand":
             raise CalibrationError(
                 "you never stood still for three seconds: fasten the phone, then stand still"
@@ -356,9 +364,9 @@ def run(settings: CalibrateSettings, console: Console) -> None:
             f"{device} counts as an Android phone; if it is an iPhone, first start har-stream "
             f"with --convention {device}=ios."
         )
-    for problem in info.warnings:
+    for problem, advice in zip(info.warnings, info.advice, strict=False):
         if problem != "wrong-frame":  # that is what is to be mended
-            console.print(f"First see to {problem}: {ADVICE.get(problem, 'see har-stream')}.")
+            console.print(f"First see to {problem}: {advice}.")
     calibration = measure(settings, info, console)
     publish(settings, encode_calibration(calibration, created=round(time.time(), 3)))
     console.print(describe(calibration))

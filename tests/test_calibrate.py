@@ -144,6 +144,14 @@ def test_a_short_walk_that_is_over() -> None:
     assert phases == ["walk", "done"]
 
 
+def test_a_phone_that_is_too_slow() -> None:
+    """Its wearer is not to blame."""
+    measurement = Measurement("android")
+    times = 1.7e9 + np.arange(100) / 5
+    measurement.push([Readings("phone", times, stand(2)[:100])])
+    assert "let the app send 50 or more a second" in given_up(measurement)
+
+
 def given_up(measurement: Measurement) -> str:
     """Return what is said of a measurement that took too long."""
     with pytest.raises(CalibrationError) as error:
@@ -460,13 +468,18 @@ def test_a_silent_phone(phone: Phone, calibrate: "Callable[..., Running]") -> No
 @pytest.mark.broker
 def test_a_wearer_who_does_not_stand(phone: Phone, calibrate: "Callable[..., Running]") -> None:
     """After the timeout the command ends with what was missing."""
-    phone.tell(warnings=["swapped-axes"], convention_by="assumed")
+    phone.tell(
+        warnings=["wrong-frame", "low-rate"],
+        advice=["place it anew", "let the app send 50 or more"],
+        convention_by="assumed",
+    )
     running = calibrate("--timeout", "1")
     running.await_log("Stand still for three seconds")
     phone.send(stroll())
     assert running.process.wait(TIMEOUT_S) == 1
     assert "har-calibrate: you never stood still" in running.log
-    assert "First see to swapped-axes: accelerometer and gyroscope" in running.log
+    assert "First see to low-rate: let the app send 50 or more." in running.log
+    assert "place it anew" not in running.log
     assert f"--convention {phone.device}=ios" in running.log
     assert phone.calibrations == []
 
