@@ -229,7 +229,12 @@ def number(text: str) -> float:
     Raises:
         ValueError: it is none.
     """
-    return float(text.replace(",", ".") or "nan") if text.strip() else np.nan
+    if not text.strip():
+        return np.nan
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        raise ValueError(f"could not convert string to float: {text[:40]!r}") from None
 
 
 @dataclass(frozen=True, eq=False)

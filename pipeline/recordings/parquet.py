@@ -256,11 +256,15 @@ def find(paths: Iterable[Path]) -> list[Path]:
         place = path.expanduser()
         if place.is_dir():
             inside = [one for one in sorted(place.glob(f"*{SUFFIX}")) if one.is_file()]
+            if not inside and any(place.glob(f"*/*{SUFFIX}")):
+                raise DataError(f"{path}: holds folders of recordings: name these, {path}/*")
             if not inside:
                 raise DataError(
                     f"{path}: holds no recordings (*{SUFFIX}): make some with har-record"
                 )
             found += inside
+        elif place.is_file() and place.suffix.lower() in bounded.READ:
+            raise DataError(f"{path}: is an app's export: turn it into a recording by har-import")
         elif place.exists():  # and no file, perhaps, as opening it says
             found.append(place)
         else:

@@ -194,8 +194,9 @@ def test_numbers() -> None:
     cells = ["1.5", "-2E-3", "NaN", "", " 1,5", "-2E-3"]
     expected = [1.5, -2e-3, np.nan, np.nan, 1.5, -2e-3]
     np.testing.assert_array_equal(expected, [number(cell) for cell in cells])
-    with pytest.raises(ValueError, match="could not convert"):
-        number("1,234.5")
+    for text in ("1,234.5", "1.234,5"):
+        with pytest.raises(ValueError, match=f"could not convert .* '{text}'"):
+            number(text)
 
 
 def test_whole_samples() -> None:

@@ -437,3 +437,14 @@ def test_a_journal_holds_little(tmp_path: Path) -> None:
     path = journal.close()
     assert path is not None
     assert 100_000 == parquet.survey(path)[1]
+
+
+def test_what_is_to_be_imported_or_named_first(tmp_path: Path) -> None:
+    """An app's export is none of our files, and a folder of folders is not searched."""
+    (tmp_path / "x.zip").write_bytes(b"")
+    with pytest.raises(DataError, match=r"x\.zip: is an app's export: .* by har-import"):
+        parquet.find([tmp_path / "x.zip"])
+    (tmp_path / "all" / "monday").mkdir(parents=True)
+    (tmp_path / "all" / "monday" / "a.parquet").write_bytes(b"")
+    with pytest.raises(DataError, match="all: holds folders of recordings: name these"):
+        parquet.find([tmp_path / "all"])
