@@ -24,10 +24,12 @@ from pipeline.recordings.labelled import (
     Header,
     LabelledRecording,
     activity_name,
+    rate_hz,
     software,
 )
 from pipeline.recordings.recording import DataError
-from pipeline.resampling import missing_sensors
+from pipeline.resampling import LOW_RATE_HZ, missing_sensors
+from pipeline.resampling.source import LOWEST_RATE_HZ
 from pipeline.settings import ImportSettings, from_command_line
 from pipeline.signals import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
@@ -278,6 +280,14 @@ class Import:
             self.failures.append(f"{source}: {error}")
             return
         missing = missing_sensors(export.sensors)
+        rates = {sensor: rate_hz(times) for sensor, (times, _) in export.sensors.items()}
+        slow, slowest = min(rates.items(), key=lambda rate: rate[1])
+        if slowest < LOW_RATE_HZ:
+            needed = LOWEST_RATE_HZ if slowest < LOWEST_RATE_HZ else LOW_RATE_HZ
+            _warn(
+                f"{source}: its {slow.replace('_', ' ')} has {slowest:.0f} samples a second; "
+                f"{needed:.0f} are needed: let the app take 50 or more"
+            )
         if missing:
             names = " and no ".join(missing).replace("_", " ")
             lack = f"has no {names}"

@@ -569,3 +569,16 @@ def test_a_damaged_number(
     assert ([words], False) == (done.told, done.failed)
     (path,) = parquet.find([Path("recordings")])
     assert (899 if app is sensor_logger else 599) == parquet.survey(path)[1]
+
+
+@pytest.mark.parametrize(
+    ("every", "words"), [(20, "5 samples a second; 10"), (5, "20 samples a second; 30")]
+)
+def test_sensors_that_are_too_slow(
+    har_import: Callable[..., Imported], every: int, words: str
+) -> None:
+    """They are named, with how fast they must be."""
+    table = sensor_logger(Path("export")) / "Gyroscope.csv"
+    heading, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([heading, *rows[::every]]))
+    assert f"export: its gyroscope has {words} are needed" in "\n".join(har_import("export").told)

@@ -168,3 +168,9 @@ def software() -> str:
 def activities_of(recordings: Sequence[LabelledRecording]) -> tuple[str, ...]:
     """Return the names that the labels of these recordings use, in alphabetical order."""
     return tuple(sorted({name for recording in recordings for name in recording.activities}))
+
+
+def rate_hz(times: NDArray[np.float64]) -> float:
+    """Return how many samples a second there are beside pauses, of ascending times."""
+    pause = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    return 1 / pause if pause > 0 else np.inf
