@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from pipeline.offline import Passage, Windows
 from pipeline.placements import Placements
+from pipeline.readings import Sensor
 from pipeline.recordings import parquet
-from pipeline.recordings.labelled import LabelledRecording, activities_of
+from pipeline.recordings.labelled import LabelledRecording, activities_of, rate_hz
 from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import OVERLAP, Split
 from pipeline.resampling import missing_sensors
+from pipeline.resampling.source import LOWEST_RATE_HZ
 from pipeline.signals import ACTIVITIES, CHANNELS, WINDOW_LENGTH
 
 NOBODY: Final = 0
@@ -148,6 +150,12 @@ def _why_without_windows(recording: LabelledRecording, n_made: int) -> str:
     if missing:
         names = " and no ".join(missing).replace("_", " ")
         return f"has no {names}: record or import it with all sensors on"
+    for sensor, times in _times(recording).items():
+        if rate_hz(times) < LOWEST_RATE_HZ:
+            return (
+                f"its {sensor.replace('_', ' ')} has {rate_hz(times):.0f} samples a second; "
+                f"{LOWEST_RATE_HZ:.0f} are needed: let the app take 50 or more"
+            )
     if not n_made:
         return f"makes no window of 2.56 s: it holds {_extents(recording)}"
     return (
@@ -158,22 +166,29 @@ def _why_without_windows(recording: LabelledRecording, n_made: int) -> str:
 
 def _extents(recording: LabelledRecording) -> str:
     """Return in words from when to when each sensor has samples."""
-    times = {
-        sensor: np.concatenate(
-            [
-                part.readings.times
-                for message in recording.messages
-                for part in message
-                if part.readings.sensor == sensor
-            ]
+    times = _times(recording)
+    first = min(float(one[0]) for one in times.values())
+    return ", ".join(
+        f"{sensor.replace('_', ' ')} from {one[0] - first:.1f} to {one[-1] - first:.1f} s"
+        for sensor, one in times.items()
+    )
+
+
+def _times(recording: LabelledRecording) -> dict[Sensor, NDArray[np.float64]]:
+    """Return the times of each sensor's samples, ascending."""
+    return {
+        sensor: np.sort(
+            np.concatenate(
+                [
+                    part.readings.times
+                    for message in recording.messages
+                    for part in message
+                    if part.readings.sensor == sensor
+                ]
+            )
         )
         for sensor in recording.sensors
     }
-    first = min(float(one.min()) for one in times.values())
-    return ", ".join(
-        f"{sensor.replace('_', ' ')} from {one.min() - first:.1f} to {one.max() - first:.1f} s"
-        for sensor, one in times.items()
-    )
 
 
 def _counts(windows: Windows, names: Sequence[str | None]) -> NDArray[np.bool_]:

@@ -158,3 +158,15 @@ def test_training_on_a_recording_without_a_sensor(
     )  # fmt: skip
     words = f"har-train: lacking/{path.name}: has no gyroscope: record or import it with all "
     assert (1, f"{words}sensors on\n") == (done.returncode, done.stderr)
+
+
+def test_a_recording_that_is_too_slow(tmp_path: Path) -> None:
+    """It is said how fast it is, and how fast it must be."""
+    header = parquet.read(record(tmp_path / "one", "SITTING")).header
+    journal = parquet.Journal(tmp_path / "slow", header)
+    journal.label(EPOCH, "SITTING")
+    times = EPOCH + np.arange(200) / 5
+    journal.append(0, Readings("mine", times, np.tile([0.0, 9.8, 0, 0, 0, 0], (200, 1))))
+    journal.close()
+    with pytest.raises(DataError, match="has 5 samples a second; 10 are needed"):
+        own.load([tmp_path / "slow"], Placements())
