@@ -427,7 +427,6 @@ class Recognizer:
         readings = self._entered(slot, delivery, dropped)
         if not readings:
             return []
-        lost = Dropped()
         pieces, lost = self._resampler.push(slot, readings)
         dropped += lost
         n_samples = sum([len(one.times) for one in readings])

@@ -393,10 +393,11 @@ class Grid:
             kept = self._sensors_for_better_rows(sensor, float(times.min()), newest)
             if kept is None:
                 return dropped  # another source of what the rows already have
+            used_until = self._used_until
             self.end()
             self._others.clear()
             for other in self.sources.keys() - kept:
-                dropped += self.sources.pop(other).unused_after(self._used_until)
+                dropped += self.sources.pop(other).unused_after(used_until)
         if sensor not in self.sources:
             self.sources[sensor] = Source(readings.values.shape[1], self._lateness_s)
         source = self.sources[sensor]
