@@ -485,6 +485,11 @@ class Connection:
             if self._linked:
                 self._client.send(acknowledgements(mids))
 
+    @property
+    def owed(self) -> int:
+        """How many messages have come that are not acknowledged."""
+        return len(self._owed)
+
     def wake(self) -> None:
         """Let a waiting `take` or `start` return; may be called from a signal handler."""
         self._woken = True

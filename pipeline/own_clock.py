@@ -1,7 +1,8 @@
 """Whether this machine's clock can be right.
 
 A board without a battery comes up after a power cut in a year long past, or where it was when it
-was switched off. Samples of phones are then ahead of it by days, through no fault of theirs.
+was switched off. Samples of phones are then ahead of it by days, through no fault of theirs. Where
+it was switched off cannot be told from right, until a phone's samples agree with it or it is set.
 """
 
 from typing import Final
@@ -20,6 +21,9 @@ class OwnClock:
         """Begin with nothing but that it cannot be before `BUILT`."""
         self.latest = BUILT
         """The latest time, in epoch seconds, that it has certainly passed"""
+        self.is_confirmed = False
+        """A phone's samples agree with it, since the start and since it was set last"""
+        self._offset: float | None = None  # epoch seconds of the monotonic clock's 0
 
     def passed(self, time_s: float) -> None:
         """Note that it was right at a time, in epoch seconds, as a checkpoint shows."""
@@ -28,3 +32,16 @@ class OwnClock:
     def is_wrong(self, time_s: float) -> bool:
         """Return whether a time that it shows, in epoch seconds, is long past for certain."""
         return time_s < self.latest - TOLERANCE_S
+
+    def has_jumped(self, offset_s: float) -> bool:
+        """Return whether it was set since this was called last, by more than the tolerance.
+
+        Args:
+            offset_s: the monotonic clock's 0 in epoch seconds, by this clock.
+        """
+        if self._offset is not None and abs(offset_s - self._offset) <= TOLERANCE_S:
+            return False
+        jumped, self._offset = self._offset is not None, offset_s
+        if jumped:
+            self.is_confirmed = False
+        return jumped

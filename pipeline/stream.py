@@ -99,6 +99,10 @@ class Phone:
     """When we failed on its samples last"""
 
 
+class AheadError(MessageError):
+    """Samples are of the future by this machine's clock; one of both clocks is wrong."""
+
+
 class Stream:
     """One running har-stream."""
 
@@ -131,6 +135,8 @@ class Stream:
         self._refusals = Refusals()
         self._clock = OwnClock()
         self._clock_is_wrong = False
+        self._postponed: dict[int, Message] = {}
+        """Refused, perhaps by our clock's fault, and unacknowledged; by packet identifier"""
         self._deliveries: list[Delivery] = []  # of this tick, and not yet in the core
         self._delivering: set[str] = set()  # their devices
         self._to_show: set[str] = set()  # phones whose activity may not be what is published
@@ -244,21 +250,48 @@ class Stream:
 
     def _tick(self, messages: Sequence[Message]) -> None:
         epoch = time.time() - time.monotonic()  # of the monotonic clock's 0
-        for message in messages:
-            if self._keeper is not None:
-                known = self._keeper.knows(message)
+        if self._clock.has_jumped(epoch):
+            postponed, self._postponed = list(self._postponed.values()), {}
+        else:
+            postponed = []
+        for message in [*postponed, *messages]:
+            if self._keeper is not None and self._keeper.knows(message):
                 self._keeper.note(message)
-                if known:
-                    continue
-            self._take(message, epoch)
+                continue
+            is_settled = self._take(message, epoch)
+            if self._keeper is None:
+                continue
+            if is_settled:
+                self._keeper.note(message)
+            else:
+                self._postponed.pop(message.mid, None)
+                self._postponed[message.mid] = message
+        self._settle_postponed()
         self._recognise()
         self._publish()
         self._load.add(messages, time.monotonic())
 
-    def _take(self, message: Message, epoch: float) -> None:
+    def _settle_postponed(self) -> None:
+        """Give up what is ahead of our clock, once that is right or there is too much of it.
+
+        The broker sends only so many messages that are not acknowledged.
+        """
+        if self._keeper is None or not self._postponed:
+            return
+        if self._clock.is_confirmed or self._connection.owed > self._settings.max_waiting / 2:
+            for message in self._postponed.values():
+                self._keeper.note(message)
+            self._postponed.clear()
+
+    def _take(self, message: Message, epoch: float) -> bool:
         """Put a message's samples to those of this tick; count and log what cannot be used.
 
-        ``epoch`` is the monotonic clock's 0 in epoch seconds.
+        Args:
+            message: what came.
+            epoch: the monotonic clock's 0 in epoch seconds.
+
+        Returns:
+            whether that is settled: if not it was refused, but perhaps by our own clock's fault.
         """
         found = None
         try:
@@ -266,12 +299,14 @@ class Stream:
             delivery = self._used(message, found, epoch)
         except MessageError as error:
             self._refuse(message, found, error)
+            return not (isinstance(error, AheadError) and message.mid)
         except Exception as error:  # of ours; it is not to end the other phones
             self._fail(message.topic, None if found is None else found.device, error)
         else:
             if delivery is not None:
                 self._deliveries.append(delivery)
                 self._delivering.add(delivery.device)
+        return True
 
     def _recognise(self) -> None:
         """Take what has been delivered so far through the core."""
@@ -314,12 +349,15 @@ class Stream:
 
         Unless it is this machine's clock that is wrong.
         """
+        if delivery.readings[0].clock != "epoch":
+            return
         ahead_s = delivery.newest - delivery.received
-        if ahead_s <= self._settings.max_ahead or delivery.readings[0].clock != "epoch":
+        if ahead_s <= self._settings.max_ahead:
+            self._clock.is_confirmed |= abs(ahead_s) <= self._settings.max_behind
             return
         self._look_at_clock(delivery.received)
         if not self._clock_is_wrong:
-            raise MessageError("time", f"{ahead_s:.0f} s ahead of this machine's clock")
+            raise AheadError("time", f"{ahead_s:.0f} s ahead of this machine's clock")
 
     def _look_at_clock(self, time_s: float) -> None:
         """See whether this machine's clock can be right, and say so when that changes."""

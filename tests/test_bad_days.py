@@ -151,6 +151,62 @@ def test_a_clock_that_went_back(
     assert "rejected a message" not in second.log
 
 
+@pytest.mark.parametrize("how", ["set while it runs", "set between"])
+def test_a_clock_that_stood_still(
+    lasting_mosquitto: "Mosquitto",
+    start_command: "Start",
+    listener: Listener,
+    tmp_path: Path,
+    how: str,
+) -> None:
+    """A clock that goes on where it was switched off may be right: what is refused is kept.
+
+    It is told and logged as refused; once the clock is set, or a start finds it set, it is used.
+    """
+    offset = tmp_path / "offset"
+    offset.write_text(f"{-2 * 86_400}")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pathlib, time\nimport pipeline.own_clock\n_now = time.time\n"
+        f"time.time = lambda: _now() + float(pathlib.Path({str(offset)!r}).read_text() or 0)\n"
+        f"pipeline.own_clock.BUILT = {time.time() - 30 * 86_400}\n"
+    )
+    flags = (*lasting_mosquitto.flags, "--state", str(tmp_path / "state"), "--checkpoint", "0.1")
+    patched = {"PYTHONPATH": f"{tmp_path}:{ROOT}", "HAR_MAX_BEHIND": "60"}
+    running = start_command("har-stream", *flags, **patched)
+    lasting_mosquitto.await_har_stream()
+    start = time.time() - 30
+    listener.send("phone", start, 60)
+    listener.await_that(
+        lambda: any(
+            topic == "har/phone/info" and "ahead of this machine's clock" in payload
+            for topic, payload in listener.heard
+        )
+    )
+    running.await_log("ahead of this machine's clock")
+    assert set() == listener.starts("phone")
+    offset.write_text("0")
+    if how == "set between":
+        assert 0 == running.end()
+        start_command("har-stream", *flags, **patched)
+    listener.send("phone", start, 10, first=60)
+
+    listener.await_that(lambda: len(listener.starts("phone")) == (70 * 25 - 128) // 64 + 1)
+
+
+def test_samples_ahead_of_a_clock_that_is_right(
+    lasting_mosquitto: "Mosquitto", start_command: "Start", listener: Listener, tmp_path: Path
+) -> None:
+    """Once another phone agrees with the clock, or too much is kept, what is ahead is given up."""
+    flags = (*lasting_mosquitto.flags, "--state", str(tmp_path / "state"), "--checkpoint", "0.1")
+    start_command("har-stream", *flags, "--max-waiting", "40", HAR_MAX_BEHIND="60")
+    lasting_mosquitto.await_har_stream()
+    listener.send("ahead", time.time() + 200_000, 100)  # more than may wait
+    start = time.time() - 30
+    listener.send("good", start, 60)
+    listener.await_that(lambda: len(listener.starts("good")) == (60 * 25 - 128) // 64 + 1)
+    assert set() == listener.starts("ahead")
+
+
 @pytest.mark.parametrize("where", ["formats.native.decode", "resampling.Resampler.push"])
 def test_a_mistake_of_ours(
     lasting_mosquitto: "Mosquitto",

@@ -19,3 +19,15 @@ def test_a_clock_before_the_last_checkpoint() -> None:
     clock.passed(BUILT + 1)
     assert clock.is_wrong(BUILT + YEAR_S - 86_400)
     assert not clock.is_wrong(BUILT + YEAR_S - TOLERANCE_S / 2)
+
+
+def test_a_clock_that_is_set() -> None:
+    """What confirmed a clock no longer does once it is set; a small correction is none."""
+    clock = OwnClock()
+    assert not clock.has_jumped(BUILT)
+    clock.is_confirmed = True
+    assert not clock.has_jumped(BUILT + TOLERANCE_S / 2)
+    assert clock.is_confirmed
+    assert clock.has_jumped(BUILT + 86_400)
+    assert not clock.is_confirmed
+    assert not clock.has_jumped(BUILT + 86_400)
