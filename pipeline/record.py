@@ -34,6 +34,7 @@ from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings, 
 from pipeline.recordings import parquet
 from pipeline.recordings.labelled import Header, activity_name, software
 from pipeline.recordings.recording import DataError
+from pipeline.resampling.grid import missing_sensors
 from pipeline.senders import Decision, Sender
 from pipeline.settings import RecordSettings, from_command_line
 from pipeline.subscriptions import Subscription, SubscriptionError, parse, route
@@ -219,7 +220,17 @@ class Recorder:
         path = journal.close()
         if path is not None:
             self.files.append(path)
+            self._warn_of_missing_sensors(path)
         self._hold_label(None, self.label)
+
+    def _warn_of_missing_sensors(self, path: Path) -> None:
+        missing = missing_sensors(self._sensors)
+        if missing:
+            logger.warning(
+                "%s has no %s: there are no windows without; switch it on in the app",
+                path,
+                " and no ".join(missing).replace("_", " "),
+            )
 
     def progress(self) -> str:
         """Return how the recording goes, in a line."""

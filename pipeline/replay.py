@@ -543,6 +543,10 @@ def print_report(result: Report, console: Console) -> None:
     console.print(
         f"windows   {result.windows_received} received of {result.windows_expected} expected"
     )
+    if not result.windows_expected:
+        console.print(
+            "          no 2.56 s of all sensors in a row: har/DEVICE/info says what is missing"
+        )
     if result.accuracy is not None:
         console.print(
             f"accuracy  {result.accuracy:.4f} over {result.windows_labelled} labelled windows"

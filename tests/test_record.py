@@ -253,6 +253,21 @@ def test_the_convention(
         assert [expected] * 10 == part.readings.values[:, 1].tolist()
 
 
+@pytest.mark.parametrize("lacking", [False, True])
+def test_a_missing_sensor_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, lacking: bool
+) -> None:
+    """Who records without a gyroscope learns so at the end, not in training."""
+    recording = Recording(tmp_path)
+    message = json.loads(sensor_logger(0.0))
+    if lacking:
+        message["payload"] = [one for one in message["payload"] if one["name"] != "gyroscope"]
+    recording.take("sensor-logger", json.dumps(message).encode())
+    (one,) = recording.results()
+    assert lacking == ("has no gyroscope: there are no windows without" in caplog.text)
+    assert ("gyroscope" in one.sensors) != lacking
+
+
 def test_a_new_recording_of_the_sender_is_a_new_file(tmp_path: Path) -> None:
     """When the sender's name for it changes a recording ends, and nothing of it comes again."""
     recording = Recording(tmp_path)

@@ -516,6 +516,25 @@ def test_two_files_of_one_phone_are_played_in_turn(
 
 
 @pytest.mark.broker
+def test_a_recording_without_windows(
+    broker: "Broker", start_stream: "Start", run_command: "Run", tiny_model: Path, tmp_path: Path
+) -> None:
+    """Where none can be expected, it is said where the reason stands."""
+    start_stream(tiny_model)
+    one = own_recording([[("accelerometer", 50)]] * 5, begins=1.4e9)
+    journal = parquet.Journal(tmp_path / "own", one.header)
+    for number, message in enumerate(one.messages):
+        journal.append(number, message[0].readings)
+    journal.close()
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "own", "--speed", "max", "--wait"
+    )
+    assert result.returncode == 0, result.stderr
+    assert "0 received of 0 expected" in result.stdout
+    assert "har/DEVICE/info says what is missing" in result.stdout
+
+
+@pytest.mark.broker
 def test_sensors_that_are_apart_are_played(
     broker: "Broker", start_stream: "Start", run_command: "Run", tiny_model: Path, tmp_path: Path
 ) -> None:
