@@ -24,6 +24,8 @@ WARNINGS: Final = ADVICE | {
     "late-samples": "samples come that are older than others before, and are left out: two phones "
     "under one name, a backlog sent among live samples, or messages that overtake by more than "
     "--lateness",
+    "short-recordings": "every few messages name another recording, and no 2.56 s are of one: let "
+    "the app keep the recording's or session's name while it sends",
     "old-samples": "the newest samples are older than --max-behind: a backlog, or the phone's "
     "clock is behind; what is recognised has the samples' times, and there is no activity now",
     "gaps": "no 2.56 s of samples come without a pause of over half a second: is the connection "

@@ -495,8 +495,10 @@ class Recognizer:
 
     def _troubles(self, slot: int) -> frozenset[Trouble]:
         """Return those of `TROUBLES` that a phone's samples have now."""
-        troubles = self._resampler.troubles(slot)
-        return troubles | {"two-phones"} if self._senders[slot].is_mixed else troubles
+        troubles, sender = self._resampler.troubles(slot), self._senders[slot]
+        if sender.is_mixed:
+            return troubles | {"two-phones"}
+        return troubles | {"short-recordings"} if sender.is_restless else troubles
 
     def _changed_troubles(self, slots: Sequence[int]) -> list[tuple[str, tuple[str, ...]]]:
         """Return those of these phones whose troubles have changed, with all their problems."""

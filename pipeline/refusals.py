@@ -11,6 +11,8 @@ from typing import Final
 from pipeline.readings import MessageError
 
 MOST_PHONES: Final = 1_000
+NEWS_S: Final = 10.0
+"""What is refused of a phone is news at once, and then at most this often"""
 LASTS_S: Final = 60.0
 """Seconds without a refused message after which a phone's are no news any more"""
 
@@ -28,6 +30,8 @@ class Refused:
     format: str = ""
     last: float = 0.0
     """When, in monotonic seconds"""
+    told: float = -float("inf")
+    """When it was news"""
 
 
 class Refusals:
@@ -40,7 +44,7 @@ class Refusals:
         self._forgotten: list[str] = []
         """Devices for which there was no room any more"""
         self._news: set[str] = set()
-        """Devices with messages refused since `news` was called"""
+        """Devices with messages refused since `news` returned them"""
 
     def add(self, device: str, error: MessageError, *, topic: str, format: str, now: float) -> bool:
         """Note a refused message; return whether it is the phone's first for a while."""
@@ -63,11 +67,13 @@ class Refusals:
         """Return what was refused of a phone lately, None if nothing was."""
         return self._of.get(device)
 
-    def news(self) -> list[tuple[str, Refused]]:
-        """Return the phones of which messages were refused since this was called last."""
-        news = [(device, self._of[device]) for device in sorted(self._news)]
-        self._news.clear()
-        return news
+    def news(self, now: float) -> list[tuple[str, Refused]]:
+        """Return the phones of which messages were refused since they were returned last."""
+        due = [device for device in self._news if now - self._of[device].told >= NEWS_S]
+        self._news.difference_update(due)
+        for device in due:
+            self._of[device].told = now
+        return [(device, self._of[device]) for device in sorted(due)]
 
     def expire(self, now: float) -> list[str]:
         """Forget the phones of which nothing was refused lately; return them."""
@@ -78,4 +84,5 @@ class Refusals:
             over.append(device)
         for device in over:
             self._of.pop(device, None)
+            self._news.discard(device)
         return over

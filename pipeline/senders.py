@@ -6,23 +6,30 @@ recording, too. Rules, for the messages of a phone one after another:
 * Another recording begins with its first message. Of one that was left, what is not newer than its
   newest sample comes again; what just continues it was overtaken, and is late; all else is new.
 * If recordings take turns, two phones send under one name. Then the one under way is heard alone
-  until it has been silent for `MIXED_MESSAGES` messages of others.
+  until it has been silent for `MIXED_S` of another's samples; and they count as two until it has
+  sent so much without any of another between.
+* Recordings of less than a window, one after another, are told: there can be no window of them.
 """
 
 from typing import Any, Final, Literal
 
 from pipeline.readings import Clock
+from pipeline.signals import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 MOST_PAST: Final = 8
 """Recordings of a phone that are remembered."""
 MOST_RETURNS: Final = 2
 """So often a phone may go back to a recording before two phones are taken to use its name."""
-MIXED_MESSAGES: Final = 200
-FORGOTTEN_AFTER: Final = 20
-"""Messages of one recording after which a return counts no more."""
+MIXED_S: Final = 30.0
+"""Seconds of one recording's samples, without a message of another, that show it to be alone. A
+phone may send what it has gathered over such a time in one message."""
+MOST_SHORT: Final = 3
+"""So many recordings shorter than a window may follow each other."""
 
 OVERTAKEN_S: Final = 0.5
 """A message that continues a recording which was left, up to such a pause, was overtaken."""
+
+_WINDOW_S: Final = WINDOW_LENGTH / SAMPLING_RATE_HZ
 
 Decision = Literal["goes on", "begins", "repeated", "late", "mixed"]
 
@@ -36,13 +43,23 @@ class Sender:
         self.clock: Clock = "epoch"
         self._past: dict[tuple[str, Clock], float] = {}
         """Time of the newest sample of recordings before, the oldest first"""
-        self._n_others = 0  # messages of others since one of the recording under way
-        self._n_returns = 0.0
+        self._alone_since = -float("inf")
+        """Time of the first sample of the recording under way behind any message of another"""
+        self._others: dict[tuple[str, Clock], float] = {}
+        """Time of the first sample of others since a message of the recording under way"""
+        self._n_returns = 0
+        self._begun = float("inf")  # time of the first sample of the recording under way
+        self._n_short = 0  # recordings before it, without one that was long enough between
 
     @property
     def is_mixed(self) -> bool:
         """Whether two phones seem to send under this name."""
         return self._n_returns > MOST_RETURNS
+
+    @property
+    def is_restless(self) -> bool:
+        """Whether its recordings end before there is a window of them."""
+        return self._n_short > MOST_SHORT
 
     def decide(
         self,
@@ -65,16 +82,17 @@ class Sender:
         key = recording, clock
         under_way = self.recording, self.clock
         if key == under_way:
-            self._n_others = 0
-            self._n_returns = max(self._n_returns - 1 / FORGOTTEN_AFTER, 0.0)
+            self._go_on(oldest, newest)
             return "goes on", -float("inf")
         known_until = self._past.get(key, -float("inf"))
         if newest <= known_until:
             return "repeated", known_until
+        self._alone_since = float("inf")
         if recording and 0 < oldest - known_until <= OVERTAKEN_S:
             return "late", known_until
-        self._n_others += 1
-        if self.is_mixed and self._n_others < MIXED_MESSAGES:
+        if self.is_mixed and newest - self._others.setdefault(key, oldest) < MIXED_S:
+            if len(self._others) > MOST_PAST:
+                del self._others[next(iter(self._others))]
             return "mixed", known_until
         if key in self._past:
             self._n_returns += 1
@@ -83,18 +101,34 @@ class Sender:
         if len(self._past) > MOST_PAST:
             del self._past[next(iter(self._past))]
         self.recording, self.clock = recording, clock
-        self._n_others = 0
+        self._n_short = self._n_short + 1 if newest_before - self._begun < _WINDOW_S else 0
+        self._begun = oldest
+        self._others.clear()
         return "begins", known_until
+
+    def _go_on(self, oldest: float, newest: float) -> None:
+        """Note a message of the recording under way."""
+        self._others.clear()
+        self._alone_since = min(self._alone_since, oldest)
+        if newest - self._alone_since >= MIXED_S:
+            self._n_returns = 0
+        self._begun = min(self._begun, oldest)
+        if newest - self._begun >= _WINDOW_S:
+            self._n_short = 0
 
     def state(self) -> list[Any]:
         """Return all that is known, in values that MessagePack can hold."""
         past = [[*key, newest] for key, newest in self._past.items()]
-        return [self.recording, self.clock, past, self._n_others, self._n_returns]
+        others = [[*key, oldest] for key, oldest in self._others.items()]
+        counts = [self._alone_since, self._n_returns, self._begun, self._n_short]
+        return [self.recording, self.clock, past, others, *counts]
 
     @classmethod
     def restored(cls, state: list[Any]) -> "Sender":
         """Return a sender that knows what `state` returned."""
         sender = cls()
-        sender.recording, sender.clock, past, sender._n_others, sender._n_returns = state
+        sender.recording, sender.clock, past, others, *counts = state
         sender._past = {(name, clock): newest for name, clock, newest in past}
+        sender._others = {(name, clock): oldest for name, clock, oldest in others}
+        sender._alone_since, sender._n_returns, sender._begun, sender._n_short = counts
         return sender

@@ -47,6 +47,8 @@ NEW_S: Final = 30.0
 """So long after its first message all that is known of a phone is looked at every second."""
 INFO_S: Final = 30.0
 """And later, if all is well, this often."""
+LIVE_AGAIN_S: Final = 3.0
+"""Between live samples that come so often, those of a backlog are no trouble."""
 FAULT_S: Final = 600.0
 """So long its owner is told that we have failed on a phone's samples."""
 LOAD_TOPIC: Final = "har/load"
@@ -615,7 +617,7 @@ class Stream:
 
     def _tell_refusals(self, now: float) -> None:
         """Tell the owners of phones that are not here why nothing of their messages is used."""
-        for device, refused in self._refusals.news():
+        for device, refused in self._refusals.news(now):
             if device not in self._phones:
                 self._results.append(info.of_refused(device, refused))
         for device in self._refusals.expire(now):
@@ -690,7 +692,7 @@ class Stream:
         settled = now - phone.here_since >= SURVEY_S  # before, a sensor may be yet to come
         lacks = recognizer.lacks(device) if settled else []
         problems = list(recognizer.problems(device))
-        if phone.last_seen > phone.last_live:
+        if phone.last_seen - phone.last_live > LIVE_AGAIN_S:
             problems.append("old-samples")
         if now - phone.failed < FAULT_S:
             problems.append("fault")

@@ -397,16 +397,27 @@ def test_two_phones_under_one_name(phone: Sender, stream: "Running") -> None:
     phone.await_leaf("info", lambda info: {"two-phones", "late-samples"} & {*info["warnings"]})
 
 
-def test_two_recordings_in_turns(phone: Sender, stream: "Running") -> None:
+@pytest.mark.parametrize("size", [1, 5, 50])
+def test_two_recordings_in_turns(phone: Sender, stream: "Running", size: int) -> None:
     """If two phones' recordings take turns under one name, one goes on, and they are told."""
     rows = walk(30)
     times = now() - 30 + np.arange(1500) / 50
-    for k in range(0, 1500, 25):
+    for k in range(0, 1500, size):
         for name in ("first", "second"):
-            phone.send(times[k : k + 25], rows[k : k + 25], recording=name)
+            phone.send(times[k : k + size], rows[k : k + size], size=size, recording=name)
 
     phone.await_leaf("info", lambda info: "two-phones" in info["warnings"])
     phone.await_leaf("prediction", lambda one: one["start"] > times[1500 - 200])
+    assert {"unknown"} == {one["activity"] for name, one in phone.heard if name == "activity"}
+
+
+def test_a_recording_a_message(phone: Sender, stream: "Running") -> None:
+    """Who names each message's recording anew is told that this is why there are no windows."""
+    for number in range(10):
+        times = now() - 10 + number + np.arange(50) / 50
+        phone.send(times, walk(1), size=50, recording=f"session {number}")
+
+    phone.await_leaf("info", lambda info: ["short-recordings"] == info["warnings"])
 
 
 # Order

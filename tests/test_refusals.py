@@ -1,5 +1,5 @@
 from pipeline.readings import MessageError
-from pipeline.refusals import LASTS_S, MOST_PHONES, Refusals
+from pipeline.refusals import LASTS_S, MOST_PHONES, NEWS_S, Refusals
 
 
 def refuse(refusals: Refusals, device: str, reason: str = "time", *, now: float = 0.0) -> bool:
@@ -23,13 +23,16 @@ def test_what_was_refused_of_each_phone() -> None:
 
 
 def test_news_are_told_once() -> None:
-    """Phones are news when something more of theirs was refused."""
+    """Phones are news when something more of theirs was refused, but not every second."""
     refusals = Refusals()
     refuse(refusals, "a")
-    assert ["a"] == [device for device, _ in refusals.news()]
-    assert [] == refusals.news()
+    assert ["a"] == [device for device, _ in refusals.news(1.0)]
+    assert [] == refusals.news(100.0)
     refuse(refusals, "a")
-    assert ["a"] == [device for device, _ in refusals.news()]
+    assert ["a"] == [device for device, _ in refusals.news(101.0)]
+    refuse(refusals, "a")
+    assert [] == refusals.news(101.0 + NEWS_S / 2)
+    assert ["a"] == [device for device, _ in refusals.news(101.0 + NEWS_S)]
 
 
 def test_they_expire() -> None:
@@ -48,4 +51,4 @@ def test_invented_names_are_bounded() -> None:
     for number in range(MOST_PHONES + 10):
         refuse(refusals, f"phone-{number}", now=number / 1000)
     assert [f"phone-{number}" for number in range(10)] == refusals.expire(1.0)
-    assert MOST_PHONES == len(refusals.news())
+    assert MOST_PHONES == len(refusals.news(1.0))

@@ -203,6 +203,25 @@ def test_a_clock_that_is_set_back() -> None:
     assert [list(range(100)), list(range(100, 300))] == numbers(pieces)
 
 
+@pytest.mark.parametrize("n_rows", [1, 10, 50, 200])
+def test_a_clock_that_is_set_back_by_little(n_rows: int) -> None:
+    """However the samples are cut into messages, also where one reaches into what is known."""
+    before = on_grid(150)
+    times = EPOCH + 150 / 50 - 2.513 + np.arange(200) / 50
+    after = numbered(times, first=150)
+    parts = [
+        (part[0][k : k + n_rows], part[1][k : k + n_rows])
+        for part in (before, after)
+        for k in range(0, 200, n_rows)
+    ]
+
+    pieces, dropped = push_all(parts)
+
+    assert dropped == 0
+    assert [EPOCH, pytest.approx(times[0])] == [origin for origin, _ in stretches(pieces)]
+    assert [list(range(150)), list(range(150, 350))] == numbers(pieces)
+
+
 def test_a_repeated_recording_is_no_clock_set_back() -> None:
     """Messages that all come again, for many seconds, give nothing."""
     parts = [on_grid(25, first=first) for first in range(0, 300, 25)]

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from pipeline.readings import Clock
-from pipeline.senders import MOST_PAST, Sender
+from pipeline.senders import MOST_PAST, MOST_SHORT, Sender
 
 SECOND = 1.0
 
@@ -80,6 +80,58 @@ def test_taking_turns(names: tuple[str, ...]) -> None:
     for number in range(100):  # and when one of them has gone, it is one phone again
         phone.send(phone.sender.recording, 1e6 + number)
     assert not phone.sender.is_mixed
+
+
+@pytest.mark.parametrize("length_s", [0.02, 0.1, 1.0, 5.0])
+def test_turns_of_any_length(length_s: float) -> None:
+    """Two phones stay two, and one of them is heard, however long their messages are."""
+    sender, newest, decisions = Sender(), -float("inf"), []
+    for number in range(round(60 / length_s)):
+        for name in "ab":
+            oldest = number * length_s
+            decision, _ = sender.decide(
+                name, "epoch", oldest=oldest, newest=oldest + length_s, newest_before=newest
+            )
+            decisions.append((decision, sender.is_mixed))
+            if decision in ("goes on", "begins"):
+                newest = oldest + length_s
+    after = decisions[round(2 / length_s) :]
+    assert {("goes on", True), ("mixed", True)} == set(after[10:])
+
+
+def test_bursts_beside_a_phone() -> None:
+    """Who sends what it gathered over twenty seconds is heard beside one that sends at once."""
+    sender, newest, heard = Sender(), -float("inf"), []
+    for second in range(300):
+        for name, length_s in (("a", 20.0), ("b", 1.0)):
+            if second % length_s:
+                continue
+            decision, _ = sender.decide(
+                *(name, "epoch"),
+                oldest=second - length_s,
+                newest=second - 0.02,
+                newest_before=newest,
+            )
+            if decision in ("goes on", "begins"):
+                newest = second - 0.02
+                if second > 150:
+                    heard.append(name)
+    assert sender.is_mixed
+    assert 1 == len(set(heard))
+
+
+def test_short_recordings() -> None:
+    """It is told when every message names another recording, until one is long enough."""
+    phone = Phone()
+    for number in range(MOST_SHORT):
+        phone.send(f"session {number}", number)
+    assert not phone.sender.is_restless
+    for number in range(MOST_SHORT, 10):
+        phone.send(f"session {number}", number)
+    assert phone.sender.is_restless
+    for number in range(10, 14):
+        phone.send("session 10", number)
+    assert not phone.sender.is_restless
 
 
 def test_the_other_goes_on_alone() -> None:

@@ -64,7 +64,10 @@ MIXED_MESSAGES: Final = 200
 have taken turns."""
 
 Trouble = str
-TROUBLES: Final[tuple[Trouble, ...]] = ("low-rate", "clocks-apart", "two-phones", "late-samples")
+TROUBLES: Final[tuple[Trouble, ...]] = (
+    *("low-rate", "clocks-apart", "two-phones"),
+    *("late-samples", "short-recordings"),
+)
 """What cannot be right about a phone's samples."""
 DOUBTFUL: Final = frozenset(TROUBLES[:3])
 """Those that make its rows doubtful."""
@@ -239,6 +242,7 @@ class Grid:
             self.clocks.apart_s != 0.0,
             self._mixed.in_force,
             self._late.in_force,
+            False,  # whoever knows its recordings can tell
         ]
         return frozenset(name for name, here in zip(TROUBLES, found, strict=True) if here)
 
@@ -273,8 +277,13 @@ class Grid:
             return [Piece(self._slot, None, one.values, self.troubles & DOUBTFUL)], dropped
         dropped = Dropped()
         before = self.newest
+        all_late = any(
+            one.sensor in self.sources
+            and self.sources[one.sensor].late_with(one.times) >= self._set_back_after_s
+            for one in readings
+        )
         for one in readings:
-            dropped += self._take(one)
+            dropped += self._take(one, all_late=all_late)
         if self._is_set_back:
             dropped += self._set_back()
         elif np.isfinite(before):
@@ -374,8 +383,11 @@ class Grid:
         offset_s = times - (self.origin + grid / SAMPLING_RATE_HZ)
         return bool(np.all(np.abs(offset_s) <= ON_GRID_S)) and source.stays_steady(times)
 
-    def _take(self, readings: Readings) -> Dropped:
-        """Take samples to their sensor's; return what was dropped."""
+    def _take(self, readings: Readings, *, all_late: bool) -> Dropped:
+        """Take samples to their sensor's; return what was dropped.
+
+        With ``all_late`` the clock was set back before them, so that all of them are late.
+        """
         sensor, times = readings.sensor, readings.times
         dropped = Dropped()
         if self._is_of_another_form(sensor):
@@ -402,7 +414,7 @@ class Grid:
             self.sources[sensor] = Source(readings.values.shape[1], self._lateness_s)
         source = self.sources[sensor]
         expected = source.newest
-        new = source.push(times, readings.values)
+        new = source.push(times, readings.values, all_late=all_late)
         if np.isfinite(self._set_back_from) and source.newest - expected > MAX_GAP_S:
             if source.newest > self._set_back_from:  # the time from before goes on: it was not
                 self._set_back_after_s = min(4 * self._set_back_after_s, LONGEST_SET_BACK_S)

@@ -219,6 +219,21 @@ class Source:
         """How many seconds the late samples that are kept take, from the first to the last."""
         return float(self.late[-1][0][-1] - self.late[0][0][0]) if self.late else 0.0
 
+    def late_with(self, times: NDArray[np.float64]) -> float:
+        """Return what `late_s` would be with those of a message's samples that are late.
+
+        0 if none is, or if they come again.
+        """
+        late = times[times <= self.newest]
+        if len(late) == 0:
+            return 0.0
+        first, last = float(late.min()), float(late.max())
+        if self.newest - last <= ON_GRID_S or first in self.starts:
+            return 0.0
+        if self.late and first > self.late[-1][0][-1]:
+            first = float(self.late[0][0][0])
+        return last - first
+
     def stays_steady(self, times: NDArray[np.float64]) -> bool:
         """Return whether the rate is still that of the grid with samples that follow on it.
 
@@ -245,8 +260,16 @@ class Source:
         self.starts.append(self.latest_start)
         return self._drop_late()
 
-    def push(self, times: NDArray[np.float64], rows: NDArray[np.float64]) -> Dropped:
-        """Take the samples of a message; return what was dropped."""
+    def push(
+        self, times: NDArray[np.float64], rows: NDArray[np.float64], *, all_late: bool = False
+    ) -> Dropped:
+        """Take the samples of a message; return what was dropped.
+
+        Args:
+            times: ``(n,)``: seconds.
+            rows: ``(n, n_columns)``.
+            all_late: keep all of them as late samples if any is: the clock was set back.
+        """
         dropped = Dropped()
         if not (np.diff(times) > 0).all():
             n_samples = len(times)
@@ -257,7 +280,7 @@ class Source:
         if n_late:
             # What comes again with other samples, or cut otherwise, has our newest sample in it.
             is_repeated = self.newest - times[n_late - 1] <= ON_GRID_S
-            if n_late == len(times) and not is_repeated:
+            if (n_late == len(times) or all_late) and not is_repeated:
                 dropped += self._hold_late(times, rows)
                 return dropped
             if is_repeated:
