@@ -1,11 +1,13 @@
 """Settings of the commands: flags before ``HAR_*`` variables before ``.env`` before defaults."""
 
 import io
+import json
 import os
 import re
 import select
 import sys
-from argparse import Action, ArgumentParser, HelpFormatter
+from argparse import Action, ArgumentParser, HelpFormatter, Namespace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeGuard, TypeVar
@@ -91,7 +93,10 @@ def from_command_line(kind: type[S]) -> S:
         return CliApp.run(
             kind,
             cli_settings_source=CliSettingsSource(
-                kind, formatter_class=layout, add_argument_method=_add_with_lists
+                kind,
+                formatter_class=layout,
+                add_argument_method=_add_with_lists,
+                parse_args_method=partial(_parse, kind),
             ),
         )
     except ValidationError as error:
@@ -110,6 +115,21 @@ def _add_with_lists(parser: ArgumentParser, *names: str, **settings: object) -> 
     if settings.get("action") == "append":
         settings |= {"action": "extend", "nargs": "+"}
     return parser.add_argument(*names, **settings)  # type: ignore[arg-type]  # are its own
+
+
+def _parse(kind: type[BaseSettings], parser: ArgumentParser, flags: Sequence[str]) -> Namespace:
+    """Parse a command line. Paths and names in lists are taken as the shell gives them.
+
+    pydantic-settings would read each as JSON or as a list separated by commas. A list that is JSON
+    already it takes as it is.
+    """
+    parsed = parser.parse_args(flags)
+    for name, field in kind.model_fields.items():
+        is_literal = field.annotation in (list[Path], list[str]) and NoDecode not in field.metadata
+        given = getattr(parsed, name, None)
+        if is_literal and given and isinstance(given, list):
+            setattr(parsed, name, json.dumps(given))
+    return parsed
 
 
 def _problem(details: ErrorDetails) -> str:

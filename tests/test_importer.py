@@ -103,6 +103,15 @@ def test_an_export_becomes_a_recording(run_command: Run, tmp_path: Path) -> None
     } == values
 
 
+def test_a_comma_in_a_path(run_command: Run, tmp_path: Path) -> None:
+    """The folder of that name is imported, not the one that is named before the comma."""
+    sensor_logger(tmp_path / "walk", later_s=60)
+    sensor_logger(tmp_path / "walk,slow")
+    done = run_command("har-import", "walk,slow", "--output", "own")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "Wrote own/abc_20260828T132144Z.parquet: 900 samples, labels none\n" == done.stdout
+
+
 def test_several_at_once(run_command: Run, tmp_path: Path) -> None:
     """Each export is a file of its own, under one name for the phone if that is wanted."""
     for name, later_s in (("a", 0), ("b", 60)):

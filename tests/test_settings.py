@@ -15,12 +15,13 @@ from pipeline.settings import (
     BrokerSettings,
     CalibrateSettings,
     CommandSettings,
+    ImportSettings,
     RecordSettings,
     ReplaySettings,
     StreamSettings,
     from_command_line,
 )
-from trainer.settings import TrainSettings
+from trainer.settings import EvaluateSettings, TrainSettings
 
 BROKER_COMMANDS = [StreamSettings, CalibrateSettings, ReplaySettings, RecordSettings]
 
@@ -235,10 +236,47 @@ def test_flags_of_lists(
 ) -> None:
     """Several values come after one flag, as a shell's * expands to, or after a flag each."""
     one, two, three = ("1", "2", "3") if name == "subjects" else ("a.x", "b.x", "c.x")
-    for flags in (
-        [flag, one, two, three],
-        [flag, one, flag, two, three],
-        [flag, f"{one},{two}", flag, three],
-    ):
+    spellings = [[flag, one, two, three], [flag, one, flag, two, three]]
+    if name != "extra":  # a path may hold a comma
+        spellings.append([flag, f"{one},{two}", flag, three])
+    for flags in spellings:
         monkeypatch.setattr(sys, "argv", ["har", *flags, *others])
         assert [one, two, three] == list(map(str, getattr(from_command_line(kind), name)))
+
+
+ODD_NAMES = [
+    *("walk,slow", ",", '"q".csv', '"q', "[1]", "[]", "{}", "1", "1e5", "true", "null", "None"),
+    *(" blanks ", "back\\", 'a\\"b', "a;b", "é", "caf\udce9", "two\nlines"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "name"),
+    [
+        (ImportSettings, [], "files"),
+        (TrainSettings, ["--extra"], "extra"),
+        (EvaluateSettings, [], "models"),
+    ],
+)
+def test_paths_are_taken_as_the_shell_gives_them(
+    kind: type[CommandSettings], flags: list[str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No comma, quote, bracket or blank in a path of a list has a meaning of its own."""
+    monkeypatch.setattr(sys, "argv", ["har", *flags, *ODD_NAMES])
+    assert ODD_NAMES == list(map(str, getattr(from_command_line(kind), name)))
+    for one in ODD_NAMES:
+        monkeypatch.setattr(sys, "argv", ["har", *flags, one])
+        assert [one] == list(map(str, getattr(from_command_line(kind), name)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(TrainSettings, "extra"), (EvaluateSettings, "models")],
+)
+def test_lists_in_variables(
+    kind: type[CommandSettings], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable holds a list as JSON, and counts where the command line says nothing."""
+    monkeypatch.setenv(f"HAR_{name.upper()}", '["a,b", "c"]')
+    monkeypatch.setattr(sys, "argv", ["har"])
+    assert ["a,b", "c"] == list(map(str, getattr(from_command_line(kind), name)))
