@@ -16,7 +16,7 @@ def replacing(target: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
     Raises:
         OSError: it cannot be written; what was there before stays.
     """
-    unfinished = target.with_name(f".{target.name}.unfinished")
+    unfinished = unfinished_of(target)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     try:
         with open(os.open(unfinished, flags, mode), "wb") as file:
@@ -27,6 +27,11 @@ def replacing(target: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
     finally:
         unfinished.unlink(missing_ok=True)
     sync_folder(target.parent)
+
+
+def unfinished_of(target: Path) -> Path:
+    """Return the file that `replacing` writes, which a crash may leave."""
+    return target.with_name(f".{target.name}.unfinished")
 
 
 def sync_folder(folder: Path) -> None:

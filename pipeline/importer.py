@@ -20,6 +20,7 @@ from pipeline.readings import Convention, MessageError, Readings, Sensor, check_
 from pipeline.recordings import parquet, phyphox_export, sensor_logger_export
 from pipeline.recordings.exports import Export, Files, Samples, Source, checked, sources
 from pipeline.recordings.labelled import (
+    EXPORT,
     Evidence,
     Header,
     LabelledRecording,
@@ -206,7 +207,7 @@ def _header(source: str, export: Export, device: str, settings: ImportSettings) 
     return Header(
         device=device,
         recording=export.recording,
-        format=f"{export.app} export",
+        format=f"{export.app}{EXPORT}",
         clock=export.clock,
         convention=convention,
         convention_from=evidence,
@@ -363,8 +364,11 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="har-import: %(message)s")
     try:
         parquet.require()
-        run = Import(settings, label=activity_name(settings.label or ""))
+        label = activity_name(settings.label or "")
         settings.output.mkdir(parents=True, exist_ok=True)
+        for path in parquet.recover(settings.output):
+            print(_line(f"Recovered {path}"))
+        run = Import(settings, label=label)
     except (DataError, MessageError, OSError) as error:
         sys.exit(f"har-import: {error}")
     try:

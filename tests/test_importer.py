@@ -336,6 +336,40 @@ def test_all_is_tried_and_nothing_is_written_twice(run_command: Run, tmp_path: P
     assert 3 == len(parquet.find([tmp_path / "own"]))
 
 
+@pytest.mark.parametrize("moment", ["Journal.append", "os.replace", "Path.unlink"])
+def test_an_import_that_was_killed(
+    har_import: Callable[..., Imported], tmp_path: Path, moment: str
+) -> None:
+    """Repeated it is whole and there once, whether half, unsealed or already there as Parquet."""
+    sensor_logger(tmp_path / "export")
+    code = f"""
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from pipeline import importer
+from pipeline.recordings.parquet import Journal
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+{moment} = die
+sys.argv = ["har-import", "export"]
+importer.main()
+"""
+    killed = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True)
+    assert -9 == killed.returncode, killed.stderr
+    folder = tmp_path / "recordings"
+    (journal,) = folder.glob("*.arrows")
+    done = har_import("export")
+    assert not done.failed, done.told
+    (path,) = folder.iterdir()
+    assert 900 == parquet.read(path).n_samples
+    assert [] == parquet.recover(folder)
+    assert [path] == list(folder.iterdir())
+    word = "Already there as" if moment == "Path.unlink" else "Wrote"
+    assert f"{word} recordings/{path.name}" in done.stdout
+    words = f"recordings/{journal.name}: an import that did not finish; it is removed: import it "
+    assert ([] if moment == "Journal.append" else [f"{words}again"]) == done.told[:1]
+
+
 @pytest.mark.parametrize(
     "flags", [["--label", "WALKING"], ["--device", "other"], ["--convention", "android"]]
 )

@@ -31,6 +31,9 @@ ACCELERATIONS: Final[dict[Sensor, int]] = {
 Evidence = Literal["setting", "message", "export", "assumption"]
 """What tells the convention."""
 
+EXPORT: Final = " export"
+"""How the format of a recording ends that was imported, behind the app's name"""
+
 MAX_NAME: Final = 64
 """Characters of an activity's name"""
 
@@ -61,6 +64,11 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     software: str
     """What wrote it"""
     units: str = "s, m/s2, rad/s"
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether an app exported the recording, so that it can be imported again."""
+        return self.format.endswith(EXPORT)
 
 
 @dataclass(frozen=True, eq=False)

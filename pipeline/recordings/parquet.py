@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.atomic_file import replacing, sync_folder
+from pipeline.atomic_file import replacing, sync_folder, unfinished_of
 from pipeline.readings import MessageError, Readings, Sensor
 from pipeline.recordings import bounded
 from pipeline.recordings.labelled import (
@@ -220,7 +220,8 @@ def seal(journal: Path) -> Path | None:
 def recover(folder: Path) -> list[Path]:
     """Turn the journals that a crash left in ``folder`` into Parquet files; return these.
 
-    A journal that somebody is writing is left alone, one without its beginning is renamed.
+    A journal that somebody is writing is left alone, one without its beginning is renamed, an empty
+    one is removed. So is that of an import: it may lack samples, and the export has them all.
 
     Raises:
         OSError: a file cannot be written.
@@ -234,7 +235,16 @@ def recover(folder: Path) -> list[Path]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
+            status = os.fstat(file.fileno())
+            if not status.st_nlink:  # whoever wrote it has just finished
+                continue
+            if not status.st_size:  # nothing was flushed yet
+                journal.unlink()
+                continue
             try:
+                if _header(journal).is_imported:
+                    _remove_import(journal)
+                    continue
                 sealed = seal(journal)
             except DataError as error:  # as when the crash came while it was begun
                 damaged = journal.rename(journal.with_suffix(".damaged"))
@@ -243,6 +253,12 @@ def recover(folder: Path) -> list[Path]:
             if sealed is not None:
                 recovered.append(sealed)
     return recovered
+
+
+def _remove_import(journal: Path) -> None:
+    journal.unlink()
+    unfinished_of(journal.with_suffix(SUFFIX)).unlink(missing_ok=True)
+    _log.warning("%s: an import that did not finish; it is removed: import it again", journal)
 
 
 def find(paths: Iterable[Path]) -> list[Path]:
@@ -414,8 +430,8 @@ def _batches(journal: Path) -> Iterator[pa.RecordBatch]:
             yield batch
 
 
-def _survey(journal: Path) -> tuple[Header, NDArray[np.float64], list[str | None], str | None]:
-    """Return a journal's header, when which label begins, and the convention that was proved.
+def _header(journal: Path) -> Header:
+    """Return a journal's header.
 
     Raises:
         DataError: it is no journal.
@@ -425,7 +441,16 @@ def _survey(journal: Path) -> tuple[Header, NDArray[np.float64], list[str | None
             schema = pa.ipc.open_stream(file).schema
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{journal}: is no journal of har-record: {error}") from error
-    header = _header_of(journal, schema)
+    return _header_of(journal, schema)
+
+
+def _survey(journal: Path) -> tuple[Header, NDArray[np.float64], list[str | None], str | None]:
+    """Return a journal's header, when which label begins, and the convention that was proved.
+
+    Raises:
+        DataError: it is no journal.
+    """
+    header = _header(journal)
     times: list[float] = []
     names: list[str | None] = []
     convention = None

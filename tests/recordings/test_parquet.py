@@ -259,15 +259,28 @@ def test_a_journal_in_use_is_not_recovered(tmp_path: Path) -> None:
     assert [path] == list(tmp_path.iterdir())
 
 
+def test_an_unfinished_import_is_no_recording(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may lack samples that the export has, so it is removed, and its name is told."""
+    journal = parquet.Journal(tmp_path, header(format="phyphox export", convention="android"))
+    journal.append(0, readings(0.0))
+    journal.flush()
+    journal.abandon()
+    (tmp_path / f".{journal.path.stem}.parquet.unfinished").write_bytes(b"half")
+    assert [] == parquet.recover(tmp_path)
+    assert [] == list(tmp_path.iterdir())
+    assert f"{journal.path}: an import that did not finish" in caplog.text
+
+
 def test_a_journal_without_its_beginning_is_put_aside(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It stops nobody, and it is not thrown away."""
+    """It stops nobody, and it is not thrown away unless it is empty."""
     (tmp_path / "empty.arrows").write_bytes(b"")
     (tmp_path / "other.arrows").write_bytes(b"no journal")
     assert [] == parquet.recover(tmp_path)
-    left = [path.name for path in tmp_path.iterdir()]
-    assert ["empty.damaged", "other.damaged"] == sorted(left)
+    assert ["other.damaged"] == [path.name for path in tmp_path.iterdir()]
     assert "is no journal of har-record" in caplog.text
 
 
