@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from pipeline.recordings import parquet
 from pipeline.recordings.labelled import LabelledRecording
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+NOBODY = 65534
 
 T0_NS = 1_787_923_304_000_000_000
 
@@ -232,6 +235,37 @@ def test_what_fails_in_a_folder_spoils_nothing_else(
         "and do not edit it",
     ] == [line.removeprefix("har-import: ") for line in done.told[-2:]]
     assert done.failed
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+@pytest.mark.parametrize("named", ["export", "export/closed"])
+def test_a_folder_that_may_not_be_read(mode: int, named: str) -> None:
+    """It is a failure that names the folder; what is beside it is imported."""
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are for their owner alone
+        folder = Path(name)
+        folder.chmod(0o777)
+        for number, part in enumerate(("a", "closed", "z")):
+            sensor_logger(folder / "export" / part, later_s=60 * number)
+        (folder / "export" / ".hidden").mkdir(mode=0)
+        (folder / "export" / "closed").chmod(mode)
+        code = f"""
+import os, sys
+from pipeline import importer
+from pipeline.recordings.labelled import software
+software()  # imports what else is needed
+if not os.getuid():  # root may read everything
+    os.setuid({NOBODY})
+sys.argv = ["har-import", {named!r}]
+importer.main()
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=folder, capture_output=True, text=True, timeout=60,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        )  # fmt: skip
+        reason = "export/closed: cannot be read: Permission denied"
+        assert (1, f"har-import: {reason}\n") == (done.returncode, done.stderr)
+        assert (2 if named == "export" else 0) == done.stdout.count("Wrote ")
 
 
 def test_a_phone_without_a_name_spoils_nothing_else(

@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EACCES
 from functools import partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -430,25 +431,34 @@ def sources(paths: Sequence[Path]) -> Iterator[Source | DataError]:
         yield Source(str(place), files, {})
 
 
-def _in_folder(folder: Path) -> Iterator[Source]:
-    """Yield what is in a folder: its files together, and each zip."""
+def _in_folder(folder: Path) -> Iterator[Source | DataError]:
+    """Yield what is in a folder: its files together, each zip, and errors for unreadable folders.
+
+    Raises:
+        DataError: there are too many files.
+    """
     paths: dict[str, Path] = {}
     zips: list[Path] = []
     passed_over: dict[str, str] = {}
+    unreadable: list[DataError] = []
 
     def note(error: OSError) -> None:
-        passed_over[os.path.relpath(error.filename, folder)] = str(error.strerror)
+        unreadable.append(DataError(f"{error.filename}: cannot be read: {error.strerror}"))
 
     n_files = 0
     for place, folders, names in os.walk(folder, onerror=note):
-        folders.sort()
-        for name in [one for one in folders if (Path(place) / one).is_symlink()]:
-            passed_over[(Path(place) / name).relative_to(folder).as_posix()] = "a link to a folder"
+        folders[:] = sorted(name for name in folders if not name.startswith(_OF_THE_SYSTEM))
         n_files += len(names)
         if n_files > MOST_FILES:
             raise DataError(
                 f"{folder}: holds over {MOST_FILES} files: name the folders of the recordings"
             )
+        if not os.access(place, os.X_OK):  # its files can be listed, but none be looked at
+            note(PermissionError(EACCES, os.strerror(EACCES), place))
+            folders.clear()
+            continue
+        for name in [one for one in folders if (Path(place) / one).is_symlink()]:
+            passed_over[(Path(place) / name).relative_to(folder).as_posix()] = "a link to a folder"
         for path in (Path(place) / name for name in sorted(names)):
             name = path.relative_to(folder).as_posix()
             if not path.is_file():
@@ -457,7 +467,9 @@ def _in_folder(folder: Path) -> Iterator[Source]:
                 zips.append(path)
             else:
                 paths[name] = path
-    if not zips or any(_may_hold_samples(name) for name in paths):
+    yield from unreadable
+    holds_samples = any(_may_hold_samples(name) for name in paths)
+    if holds_samples or not (zips or unreadable):
         yield Source(str(folder), paths, passed_over)
     yield from (Source(str(path), None, {}) for path in zips)
 
