@@ -71,10 +71,18 @@ MOST_LABELS_AHEAD: Final = 1_000
 """Labels with times of their own that are kept for a recording to come"""
 MOST_LABEL_LINES: Final = 5
 """Changes of the label that are logged in `LOG_INTERVAL_S`"""
+CLOCKS_DIFFER_S: Final = 60.0
+"""By which the clock of whoever sends labels may differ from the phone's and this machine's"""
+OLDEST_LABEL_S: Final = 86_400.0
+"""Before the first samples a label may be this old: they may be those of a phone that was offline
+for a day."""
+
+FINER_UNITS: Final = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
+"""What times are sent in by mistake, and how many of them are a second"""
 
 
 class LabelError(MessageError):
-    """A label that names no activity. It ends the label before all the same."""
+    """A label that cannot be used. It ends the label before all the same."""
 
     def __init__(self, reason: str, explanation: str, *, time: float | None = None) -> None:
         """Keep from when on nothing is known, None for now."""
@@ -175,22 +183,21 @@ class Recorder:
         if way.device not in (None, self._settings.device):
             self._note_other(way.device or "")
             return
-        no_activity: MessageError | None = None
-        for part in way.decode(message.payload):
+        bad_label: MessageError | None = None
+        parts = way.decode(message.payload)
+        for part in parts:
             if part.device != self._settings.device:
                 self._note_other(part.device)
             elif isinstance(part, Label):
-                activity = None
                 try:
-                    activity = activity_name(part.text)
+                    self._annotate(part, parts, now=now)
                 except MessageError as error:
-                    no_activity = error
-                self._say(activity, part.time, now=now)
+                    bad_label = error
             else:
-                self._keep(part, way.format.name, message)
+                self._keep(part, way.format.name, message, now=now)
         self._n_messages += 1
-        if no_activity is not None:
-            raise no_activity
+        if bad_label is not None:
+            raise bad_label
 
     def flush(self) -> None:
         """Put what was kept on the disk.
@@ -253,7 +260,7 @@ class Recorder:
         if device in self.others or len(self.others) < MAX_OTHERS:
             self.others[device] += 1
 
-    def _keep(self, readings: Readings, format_name: str, message: Message) -> None:
+    def _keep(self, readings: Readings, format_name: str, message: Message, *, now: float) -> None:
         if readings.sensor == "prepared":
             raise MessageError("sensor", "prepared samples are no recording of a phone's sensors")
         decision, known_until = self._sender.decide(
@@ -277,7 +284,7 @@ class Recorder:
         if decision == "begins":
             self.finish()
         if self._header is None or self._journal is None:
-            self._begin(readings, format_name)
+            self._begin(readings, format_name, now=now)
         elif format_name != self._header.format:
             raise MessageError(
                 "format", f"{readings.device} is being recorded in format {self._header.format}"
@@ -290,7 +297,7 @@ class Recorder:
         self.last = message.received
         self.begun = message.received if self.begun is None else self.begun
 
-    def _begin(self, readings: Readings, format_name: str) -> None:
+    def _begin(self, readings: Readings, format_name: str, *, now: float) -> None:
         chosen = self._settings.convention
         self._header = Header(
             device=readings.device,
@@ -307,11 +314,48 @@ class Recorder:
         self._sensors.clear()
         self._n_messages = 0
         self._proved = False
+        to_epoch_s = now - float(readings.times.max()) if readings.clock == "boot" else 0.0
         for since, activity in self._said:
-            self._journal.label(-np.inf if since is None else since, activity)
+            self._journal.label(-np.inf if since is None else since - to_epoch_s, activity)
 
-    def _say(self, activity: str | None, time: float | None, *, now: float) -> None:
-        """Note what is done from a time in epoch seconds on, or from now on."""
+    def _annotate(self, label: Label, parts: Sequence[Readings | Label], *, now: float) -> None:
+        """Note what is done from a label's time on; ``parts`` are all of its message.
+
+        Raises:
+            MessageError: it names no activity, or its time cannot be meant.
+        """
+        beside = [part for part in parts if isinstance(part, Readings)]
+        try:
+            activity = activity_name(label.text)
+        except MessageError:
+            self._say(None, label.time, now=now, beside=beside)
+            raise
+        self._say(activity, label.time, now=now, beside=beside)
+
+    def _say(
+        self,
+        activity: str | None,
+        time: float | None,
+        *,
+        now: float,
+        beside: Sequence[Readings] = (),
+    ) -> None:
+        """Note what is done from a time on, or from now on.
+
+        Args:
+            activity: its name, None for no activity.
+            time: epoch seconds, None for now.
+            now: epoch seconds.
+            beside: samples that came with the label.
+
+        Raises:
+            LabelError: the time cannot be meant; from now on nothing is known.
+        """
+        if time is not None:
+            oldest, newest = self._label_times(now, beside)
+            if not oldest <= time <= newest:
+                self._say(None, None, now=now)
+                raise LabelError("time", _explanation(time, oldest, newest))
         if activity != self.label:
             self._label_log.add(activity, now=now)
         self.label = activity
@@ -325,11 +369,38 @@ class Recorder:
             time = newest + (time - now)
         self._journal.label(time, activity)
 
+    def _label_times(self, now: float, beside: Sequence[Readings]) -> tuple[float, float]:
+        """Return the oldest and the newest time, in epoch seconds, that a label can have now.
+
+        It may reach back to the recording's first sample, and is not of the future.
+        """
+        if self._journal is None or self._header is None:
+            firsts, lasts = [now - OLDEST_LABEL_S], [now]
+        else:
+            is_boot = self._header.clock == "boot"
+            counts = self._sensors.values()
+            to_epoch_s = now - max(count.newest for count in counts) if is_boot else 0.0
+            firsts = [count.oldest + to_epoch_s for count in counts]
+            lasts = [now, *(count.newest + to_epoch_s for count in counts)]
+        # On the clock of the label itself, however wrong that is.
+        firsts += [float(one.times.min()) for one in beside]
+        lasts += [float(one.times.max()) for one in beside]
+        return min(firsts) - CLOCKS_DIFFER_S, max(lasts) + CLOCKS_DIFFER_S
+
     def _hold_label(self, time: float | None, activity: str | None) -> None:
         """Keep a label for the next recording; without a time, in place of those before."""
         if time is None:
             self._said.clear()
         self._said.append((time, activity))
+
+
+def _explanation(time: float, oldest: float, newest: float) -> str:
+    """Return why a label's time is refused that is not between two others, in epoch seconds."""
+    for unit, per_s in FINER_UNITS.items():
+        if oldest <= time / per_s <= newest:
+            return f"the time of a label is in seconds since 1970, and {time:.0f} is in {unit}"
+    where = "ahead of now" if time > newest else "before the recording"
+    return f"the time of a label is in seconds since 1970, and {time:.15g} is far {where}"
 
 
 class _LabelLog:
@@ -358,18 +429,18 @@ class _Count:
 
     def __init__(self) -> None:
         self.n_samples = 0
-        self._first = np.inf
+        self.oldest = np.inf
+        """Seconds on the device's clock, as `newest`"""
         self.newest = -np.inf
-        """Seconds on the device's clock"""
 
     def add(self, times: NDArray[np.float64]) -> None:
         self.n_samples += len(times)
-        self._first = min(self._first, float(times.min()))
+        self.oldest = min(self.oldest, float(times.min()))
         self.newest = max(self.newest, float(times.max()))
 
     @property
     def seconds(self) -> float:
-        return self.newest - self._first
+        return self.newest - self.oldest
 
     @property
     def rate_hz(self) -> float:

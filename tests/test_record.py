@@ -76,7 +76,14 @@ class Recording:
             _cli_parse_args=False,
             **{"broker": "none", "device": "phone-7", "output": folder} | changes,
         )
-        subscriptions = [parse("har/+/samples=native"), parse("sensor-logger=sensor-logger")]
+        subscriptions = [
+            parse(one)
+            for one in (
+                "har/+/samples=native",
+                "sensor-logger=sensor-logger",
+                "spot/+/#=sensorspot",
+            )
+        ]
         self.recorder = Recorder(settings, subscriptions, label)
 
     def take(self, topic: str, payload: bytes, *, now: float = EPOCH) -> None:
@@ -186,6 +193,119 @@ def test_an_annotation_that_is_no_activity_ends_the_one_before(
     (one,) = recording.results()
     gyroscope = [message[0].labels.tolist() for message in one.messages]
     assert [[-1] * 5 + [0] * 5, [0] * 5 + [-1] * 5, [-1] * 10] == gyroscope
+
+
+def labels(recording: LabelledRecording) -> list[str | None]:
+    """Return what each sample of the first sensor is labelled."""
+    numbers = np.concatenate([message[0].labels for message in recording.messages])
+    return [None if number < 0 else recording.activities[number] for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("time", "why"),
+    [
+        (EPOCH * 1e3, "1700000000000 is in milliseconds"),
+        (EPOCH * 1e6, "1700000000000000 is in microseconds"),
+        (EPOCH * 1e9, "1700000000000000000 is in nanoseconds"),
+        (EPOCH + 365 * 86_400, "1731536000 is far ahead of now"),
+        (EPOCH + 300, "1700000300 is far ahead of now"),
+        (1e300, "1e[+]300 is far ahead of now"),
+        (0, "0 is far before the recording"),
+        (-5, "-5 is far before the recording"),
+        (3600, "3600 is far before the recording"),
+        (EPOCH - 300, "1699999700 is far before the recording"),
+    ],
+)
+@pytest.mark.parametrize("name", ["sitting", "a.b"])
+def test_a_label_whose_time_cannot_be_meant(
+    tmp_path: Path, name: str, time: float, why: str
+) -> None:
+    """It is refused, ends the label before from now on, and leaves what was labelled before."""
+    recording = Recording(tmp_path)
+    recording.take("har/phone-7/label", b"walking")
+    recording.take("har/phone-7/samples", samples(0.0))
+    with pytest.raises(MessageError, match=f"is in seconds since 1970, and {why}") as refused:
+        recording.take("har/phone-7/label", json.dumps({"label": name, "time": time}).encode())
+    assert "time" == refused.value.reason
+    recording.take("har/phone-7/samples", samples(0.5))
+    (one,) = recording.results()
+    assert ["WALKING"] * 25 + [None] * 25 == labels(one)
+
+
+@pytest.mark.parametrize("time", [EPOCH * 1e3, EPOCH + 300, 1e300, 0, -5])
+def test_a_label_before_the_first_samples_whose_time_cannot_be_meant(
+    tmp_path: Path, time: float
+) -> None:
+    """So it is with one that comes before the recording."""
+    recording = Recording(tmp_path, label="WALKING")
+    with pytest.raises(MessageError, match="seconds since 1970"):
+        recording.take("har/phone-7/label", json.dumps({"label": "x", "time": time}).encode())
+    recording.take("har/phone-7/samples", samples(0.0))
+    (one,) = recording.results()
+    assert [None] * 25 == labels(one)
+
+
+@pytest.mark.parametrize("behind_s", [-7200.0, 0.0, 86_000.0])
+def test_a_label_of_the_past_reaches_back_to_the_beginning(tmp_path: Path, behind_s: float) -> None:
+    """Whatever the phone's clock shows, it may be of any time since the first sample."""
+    now = EPOCH + behind_s
+    recording = Recording(tmp_path, label="WALKING")
+    for second in range(4):
+        recording.take("har/phone-7/samples", samples(second, 50), now=now)
+    for name, since in (("sitting", EPOCH - 1.0), ("standing", EPOCH + 3.0)):
+        payload = json.dumps({"label": name, "time": since}).encode()
+        recording.take("har/phone-7/label", payload, now=now)
+    (one,) = recording.results()
+    assert ["SITTING"] * 150 + ["STANDING"] * 50 == labels(one)
+
+
+def send_since_boot(recording: Recording, numbers: range) -> None:
+    """Let events arrive, 50 a second, whose times count from an hour before `EPOCH`."""
+    for number in numbers:
+        event = {
+            "type": "android.sensor.accelerometer",
+            "timestamp": 3_600_000_000_000 + number * 20_000_000,
+            "values": [0.1, 9.8, 0.1],
+        }
+        recording.take("spot/phone-7/all", json.dumps(event).encode(), now=EPOCH + number / 50)
+
+
+def test_labels_of_a_phone_whose_clock_began_with_it(tmp_path: Path) -> None:
+    """Times of labels, also from before the recording, are this machine's."""
+    recording = Recording(tmp_path, label="WALKING")
+    dated = json.dumps({"label": "sitting", "time": EPOCH + 0.19}).encode()
+    recording.take("har/phone-7/label", dated, now=EPOCH)
+    send_since_boot(recording, range(20))
+    for absurd in (EPOCH * 1e3, EPOCH - 300, EPOCH + 300, 3600, 0):
+        payload = json.dumps({"label": "jumping", "time": absurd}).encode()
+        with pytest.raises(MessageError, match="seconds since 1970"):
+            recording.take("har/phone-7/label", payload, now=EPOCH + 19 / 50)
+    send_since_boot(recording, range(20, 30))
+    (one,) = recording.results()
+    assert ["WALKING"] * 10 + ["SITTING"] * 10 + [None] * 10 == labels(one)
+
+
+@pytest.mark.parametrize("before_s", [365 * 86_400, -300])
+def test_an_annotation_whose_time_cannot_be_meant(tmp_path: Path, before_s: float) -> None:
+    """One whose time is none of its phone's samples' is refused, and ends the label before."""
+    recording = Recording(tmp_path)
+    recording.take("sensor-logger", sensor_logger(0.0, text="Cycling"))
+    message = json.loads(sensor_logger(0.1, text="Jumping"))
+    message["payload"][-1]["time"] -= round(before_s * 1e9)
+    with pytest.raises(MessageError, match="seconds since 1970"):
+        recording.take("sensor-logger", json.dumps(message).encode())
+    recording.take("sensor-logger", sensor_logger(0.2))
+    (one,) = recording.results()
+    assert [None] * 5 + ["CYCLING"] * 15 + [None] * 10 == labels(one)
+
+
+@pytest.mark.parametrize("off_s", [-1e7, 1e7])
+def test_annotations_of_a_phone_whose_clock_is_wrong(tmp_path: Path, off_s: float) -> None:
+    """They are right where its samples are."""
+    recording = Recording(tmp_path)
+    recording.take("sensor-logger", sensor_logger(0.0, text="Cycling"), now=EPOCH + off_s)
+    (one,) = recording.results()
+    assert [None] * 5 + ["CYCLING"] * 5 == labels(one)
 
 
 def test_a_flood_of_labels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -475,6 +595,24 @@ def test_labels_that_nobody_could_make(
     (path,) = (tmp_path / "own").iterdir()
     (first, then) = parquet.read(path).messages
     assert ({0}, {-1}) == (set(first[0].labels.tolist()), set(then[0].labels.tolist()))
+
+
+@pytest.mark.broker
+def test_a_label_in_milliseconds(
+    broker: "Broker", publisher: Client, start_command: "Start", tmp_path: Path
+) -> None:
+    """JavaScript's Date.now() as a label's time is refused in words, and ends the one before."""
+    running = start_record(start_command, broker, "--device", "rec-6", "--label", "walking")
+    begun = time.time() - 10.0
+    publish(publisher, "har/rec-6/samples", samples(begun - EPOCH))
+    dated = json.dumps({"label": "sitting", "time": round(time.time() * 1e3)}).encode()
+    publish(publisher, "har/rec-6/label", dated)
+    running.await_log("a message on 'har/rec-6/label' cannot be kept (time; 1 so far): the time ")
+    publish(publisher, "har/rec-6/samples", samples(begun - EPOCH + 0.5))
+    assert 0 == running.end()
+    assert "is in milliseconds" in running.log
+    (path,) = (tmp_path / "own").iterdir()
+    assert ["WALKING"] * 25 + [None] * 25 == labels(parquet.read(path))
 
 
 @pytest.mark.broker
