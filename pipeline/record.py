@@ -462,6 +462,23 @@ class _Run:
         self._rejected: Counter[str] = Counter()
         self._next_warning: dict[str, float] = {}
 
+    @property
+    def was_in_vain(self) -> bool:
+        """Whether the time to record is over and nothing could be kept."""
+        return not (self._stopping or self._recorder.files)
+
+    def why_in_vain(self) -> str:
+        """Return that nothing could be kept, and what to check."""
+        device = self._settings.device
+        text = f"nothing came from {device} that can be kept: is it sending, under this name"
+        if self._rejected:
+            n_refused, reasons = self._rejected.total(), ", ".join(sorted(self._rejected))
+            return f"{text}, in the right format? Messages were refused: {n_refused} ({reasons})"
+        others = self._others()
+        return f"{text}, to this broker, in a format of --subscribe?" + (
+            f" There are messages of {others}" if others else ""
+        )
+
     def stop(self, signum: int, frame: FrameType | None) -> None:
         self._stopping = True
         self._connection.wake()
@@ -519,13 +536,17 @@ class _Run:
             self._warned = False
         elif not self._warned:
             self._warned = True
-            others = ", ".join(name for name, _ in self._recorder.others.most_common(5))
+            others = self._others()
             logger.warning(
                 "nothing has come from %s for %.0f s%s",
                 self._settings.device,
                 SILENCE_S,
                 f"; there are messages of {others}" if others else "",
             )
+
+    def _others(self) -> str:
+        """Return the names of other phones that send, the busiest first."""
+        return ", ".join(name for name, _ in self._recorder.others.most_common(5))
 
 
 @contextmanager
@@ -538,6 +559,25 @@ def _live(console: Console, recorder: Recorder) -> Iterator[None]:
         get_renderable=lambda: Text(recorder.progress()), refresh_per_second=2, console=console
     ):
         yield
+
+
+def _make_folder(folder: Path) -> None:
+    """Let there be a folder that can be written to.
+
+    Raises:
+        DataError: it cannot be.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next(one for one in (folder, *folder.parents) if one.exists())
+        raise DataError(
+            f"output = {str(folder)!r}: {str(file)!r} is a file, and a folder is needed"
+        ) from error
+    except OSError as error:
+        raise DataError(f"output = {str(folder)!r}: {error.strerror}") from error
 
 
 def main() -> None:
@@ -554,9 +594,7 @@ def main() -> None:
         check_device(settings.device)
         label = activity_name(settings.label or "")
         subscriptions = [parse(f"{native.TOPIC}={NATIVE}"), *map(parse, settings.subscribe)]
-        settings.output.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=settings.output):  # whether it can be written to
-            pass
+        _make_folder(settings.output)
         recovered = parquet.recover(settings.output)
     except (DataError, MessageError, SubscriptionError, OSError) as error:
         sys.exit(f"har-record: {error}")
@@ -590,6 +628,8 @@ def main() -> None:
         connection.close(timeout_s=1.0)
     for path in recorder.files:
         console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
+    if run.was_in_vain:
+        sys.exit(f"har-record: {run.why_in_vain()}")
     if not recorder.files:
         console.print(f"Nothing came from {settings.device}", highlight=False)
 

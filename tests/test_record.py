@@ -631,16 +631,52 @@ def test_a_recording_of_a_set_time_to_which_nothing_comes(
     broker: "Broker",
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It ends, too: the first samples are not waited for without end."""
+    """It ends, too, with exit code 1: the first samples are not waited for without end."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(record, "FIRST_SAMPLES_S", 0.2)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     flags = ["--device", "rec-9", "--duration", "0.2"]
     monkeypatch.setattr(sys, "argv", ["har-record", *broker.flags, *flags])
-    record.main()
-    assert "Nothing came from rec-9" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as end:
+        record.main()
+    assert (
+        "har-record: nothing came from rec-9 that can be kept: is it sending, under this name, "
+        "to this broker, in a format of --subscribe?"
+    ) == end.value.code
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize(
+    ("leaf", "words"),
+    [
+        ("rec-7/samples", "rec-7 that can be kept: is it sending, under this name, in the right "
+         "format? Messages were refused: 1 (json)"),
+        ("rec-8/samples", "There are messages of rec-8"),
+    ],
+)  # fmt: skip
+def test_why_nothing_could_be_kept(
+    broker: "Broker",
+    publisher: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    leaf: str,
+    words: str,
+) -> None:
+    """When the time is over it is said whether messages were refused, and who does send."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(record, "FIRST_SAMPLES_S", 0.2)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    payload = samples(0.0) if leaf.startswith("rec-8") else b"nonsense"
+    publisher.publish(f"har/{leaf}", payload, 1, retain=True).wait_for_publish(TIMEOUT_S)
+    try:
+        flags = ["--device", "rec-7", "--duration", "0.3"]
+        monkeypatch.setattr(sys, "argv", ["har-record", *broker.flags, *flags])
+        with pytest.raises(SystemExit) as end:
+            record.main()
+    finally:
+        publisher.publish(f"har/{leaf}", b"", 1, retain=True).wait_for_publish(TIMEOUT_S)
+    assert words in str(end.value.code)
 
 
 @pytest.mark.broker
@@ -663,7 +699,14 @@ def test_silence_and_bad_messages_are_told(
         (["--device", "a/b"], "har-record: a device name has 1 to 64 characters"),
         (["--device", "p", "--label", "ä, ö"], "har-record: 'ä, ö' is no activity"),
         (["--device", "p", "--subscribe", "x=nothing"], "har-record: no format 'nothing'"),
-        (["--device", "p", "--output", "file"], "har-record: [Errno 17] File exists: 'file'"),
+        (
+            ["--device", "p", "--output", "file"],
+            "har-record: output = 'file': 'file' is a file, and a folder is needed",
+        ),
+        (
+            ["--device", "p", "--output", "file/of/mine"],
+            "har-record: output = 'file/of/mine': 'file' is a file, and a folder is needed",
+        ),
         ([], "har-record: --device or HAR_DEVICE is needed"),
         (["--device", "p"], "nobody answers there"),
     ],
@@ -685,5 +728,5 @@ def test_a_folder_that_cannot_be_written_to(run_command: "Run", tmp_path: Path) 
     (tmp_path / "closed").mkdir(mode=0o500)
     done = run_command("har-record", "--broker", "127.0.0.1", "--device", "p", "--output", "closed")
     assert 1 == done.returncode
-    assert "har-record: [Errno 13] Permission denied" in done.stderr
+    assert "har-record: output = 'closed': Permission denied" in done.stderr
     shutil.rmtree(tmp_path / "closed")
