@@ -295,7 +295,7 @@ def play(settings: DemoSettings, console: Console) -> None:
             except TimeoutError:
                 stream.check()  # the better message, if that is why
                 raise
-            print_report(report(replay), console)
+            print_report(report(replay), console, n_unexpected=replay.n_unexpected)
             if replay_settings.recording == "simulated":
                 console.print(
                     "(of motion that is made up: this accuracy says nothing about people)"

@@ -341,10 +341,12 @@ class Replay:
             )
         self._batches = sorted(prepared, key=lambda batch: batch.due)
         self.n_samples = sum(batch.n_samples for batch in self._batches)
-        self.n_phones = len({batch.device for batch in self._batches})
+        self._devices = {batch.device for batch in self._batches}
+        self.n_phones = len(self._devices)
         self.n_sent = 0
         self.windows: dict[tuple[str, int], ExpectedWindow] = {}
         self.n_unexpected = 0
+        """Predictions of these phones for windows that were not expected"""
         self.seconds = 0.0
         """What sending took"""
         self.answered_seconds = 0.0
@@ -417,8 +419,25 @@ class Replay:
                 ):
                     raise TimeoutError(
                         f"no prediction came for {self._settings.timeout:g} s; "
-                        f"{self._n_outstanding} are missing: is har-stream still running?"
+                        f"{self._n_outstanding} of {len(self.windows)} are missing: {self._why()}"
                     )
+
+    def _why(self) -> str:
+        """Return why predictions are missing, as far as it can be known."""
+        if n_unconfirmed := len(self._connection.unconfirmed):
+            return (
+                f"the broker did not confirm {n_unconfirmed} messages; is it there, and does it "
+                "limit their size (fewer --rows make them smaller)?"
+            )
+        if not self.stream_online.is_set():
+            return "har-stream is not online any more"
+        other_hop = f"har-stream may have another --hop than {self._settings.hop}, that of here"
+        if self.n_unexpected:
+            return f"{self.n_unexpected} came for windows that were not expected: {other_hop}"
+        return (
+            f"{other_hop}, or the broker has dropped messages (limits of size or queues, rights; "
+            "its log tells), or har-stream refuses them (har/DEVICE/info tells)"
+        )
 
     def _receive(self) -> None:
         while not self._done:
@@ -438,7 +457,7 @@ class Replay:
         window = self._window_at(prediction.device, start)
         with self._arrival:
             if window is None:
-                self.n_unexpected += 1
+                self.n_unexpected += prediction.device in self._devices
             elif window.activity is None:  # not a repeat
                 window.activity = prediction.activity
                 window.latency_s = message.received - window.published
@@ -526,8 +545,14 @@ def report(replay: Replay) -> Report:
     )
 
 
-def print_report(result: Report, console: Console) -> None:
-    """Show the closing table to people."""
+def print_report(result: Report, console: Console, *, n_unexpected: int) -> None:
+    """Show the closing table to people.
+
+    Args:
+        result: what it shows.
+        console: where.
+        n_unexpected: predictions that came for other windows.
+    """
     table = Table(title="Windows by activity (rows) and what was recognised (columns)")
     table.add_column("", no_wrap=True)
     for number in range(1, len(result.recall) + 1):
@@ -546,6 +571,11 @@ def print_report(result: Report, console: Console) -> None:
     if not result.windows_expected:
         console.print(
             "          no 2.56 s of all sensors in a row: har/DEVICE/info says what is missing"
+        )
+    if n_unexpected:
+        console.print(
+            f"          {n_unexpected} more came for windows that were not expected: "
+            "give the --hop of har-stream"
         )
     if result.accuracy is not None:
         console.print(
@@ -616,7 +646,7 @@ def main() -> None:
     connection.close(timeout_s=settings.timeout)
     if settings.wait:
         result = report(replay)
-        print_report(result, console)
+        print_report(result, console, n_unexpected=replay.n_unexpected)
         if settings.report is not None:
             try:
                 settings.report.write_bytes(

@@ -28,7 +28,7 @@ from pipeline.settings import ReplaySettings
 from pipeline.signals import ACTIVITIES, SHIPPED_MODELS, STANDARD_GRAVITY
 
 if TYPE_CHECKING:
-    from tests.conftest import Broker, Running
+    from tests.conftest import Broker, Mosquitto, Running
 
     Start = Callable[..., Running]
     Run = Callable[..., CompletedProcess[str]]
@@ -599,8 +599,62 @@ def test_har_stream_dies_meanwhile(
 
     assert replay.process.wait(TIMEOUT_S) == 1
     assert "har-replay: no prediction came for 1 s" in replay.log
+    assert "are missing: har-stream is not online any more" in replay.log
     assert "received of" in replay.log  # the table of what came before
     assert "Traceback" not in replay.log
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize(
+    ("hop", "returncode", "words"),
+    [
+        ("16", 1, "har-stream may have another --hop than 16, that of here"),
+        ("100", 1, "came for windows that were not expected: har-stream may have another --hop"),
+        ("128", 0, "2 more came for windows that were not expected: give the --hop of har-stream"),
+    ],
+)
+def test_another_hop_than_har_streams(
+    broker: "Broker",
+    start_stream: "Start",
+    run_command: "Run",
+    tiny_model: Path,
+    hop: str,
+    returncode: int,
+    words: str,
+) -> None:
+    """Where other windows are expected than come, the setting that may differ is named."""
+    start_stream(tiny_model)
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "simulated", "--subjects", "1",
+        "--duration", "8", "--hop", hop, "--speed", "max", "--wait", "--timeout", "1",
+    )  # fmt: skip
+    assert returncode == result.returncode, result.stderr
+    assert words in " ".join((result.stdout + result.stderr).split())
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+def test_a_broker_that_refuses_the_messages(
+    own_mosquitto: "Mosquitto",
+    start_command: "Start",
+    run_command: "Run",
+    tiny_model: Path,
+    tmp_path: Path,
+    protocol: str,
+) -> None:
+    """That the broker confirms nothing is told, not blamed on har-stream."""
+    with (tmp_path / "mosquitto.conf").open("a") as config:
+        config.write("max_packet_size 600\n")
+    own_mosquitto.start()
+    start_command("har-stream", *own_mosquitto.flags, "--model", str(tiny_model))
+    own_mosquitto.await_har_stream()
+    result = run_command(
+        "har-replay", *own_mosquitto.flags, "--recording", "simulated", "--subjects", "1",
+        "--duration", "8", "--speed", "max", "--wait", "--timeout", "1", "--protocol", protocol,
+    )  # fmt: skip
+    assert 1 == result.returncode
+    assert "are missing: the broker did not confirm" in result.stderr
+    assert "does it limit their size (fewer --rows make them smaller)?" in result.stderr
 
 
 def test_no_broker(free_port: int, run_command: "Run") -> None:
