@@ -33,13 +33,15 @@ from pipeline.orientation import (
     still_windows,
     walk,
 )
-from pipeline.readings import Convention, MessageError, Readings, check_device
+from pipeline.readings import MAX_PAYLOAD_BYTES, Convention, MessageError, Readings, check_device
 from pipeline.resampling import Resampler
-from pipeline.settings import CalibrateSettings, from_command_line
+from pipeline.settings import CalibrateSettings, StreamSettings, from_command_line
 from pipeline.subscriptions import Route
 
 INFO_TIMEOUT_S: Final = 5.0
-"""For the retained message that tells where a phone's samples are."""
+"""For the retained message that tells where a phone's samples are, and that some are of use."""
+MAX_AHEAD_S: Final[float] = StreamSettings.model_fields["max_ahead"].default
+"""So far samples may be ahead of this machine's clock where har-stream refuses some."""
 SILENCE_S: Final = 5.0
 """Without samples for so long, the measurement is given up."""
 DELIVERY_TIMEOUT_S: Final = 5.0
@@ -76,6 +78,11 @@ class Info(msgspec.Struct):
     """Problems, in a word each"""
     advice: tuple[str, ...] = ()
     """What to do about each of them"""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether har-stream could use nothing of the phone, and tells why instead of how it is."""
+        return "rejected" in self.warnings and not self.convention_by
 
 
 class Measurement:
@@ -199,18 +206,26 @@ def read_info(settings: CalibrateSettings) -> Info:
     """Return what har-stream tells of the phone.
 
     Raises:
-        CalibrationError: it does not know the phone.
+        CalibrationError: it does not know the phone, or refuses all that it sends.
         ConnectionError: the broker cannot be reached.
     """
     topic = f"har/{settings.device}/info"
+    refused: Info | None = None
     deadline = time.monotonic() + INFO_TIMEOUT_S
     with _connected(settings, topic) as connection:
         while time.monotonic() < deadline:
             for message in connection.take(timeout_s=LOOK_EVERY_S, gather_s=0.0):
                 try:
-                    return msgspec.json.decode(message.payload, type=Info)
+                    info = msgspec.json.decode(message.payload, type=Info)
                 except msgspec.MsgspecError as error:
                     raise CalibrationError(f"{topic} says nothing useful: {error}") from error
+                if not info.is_refused:
+                    return info
+                refused = info  # it may have been mended just now
+    if refused is not None:
+        raise CalibrationError(
+            f"har-stream can use nothing of {settings.device}: {'; '.join(refused.advice)}"
+        )
     raise CalibrationError(
         f"no har-stream knows {settings.device}: start har-stream, let the phone send to it, "
         "and take the name that stands in har/<device>/activity"
@@ -257,6 +272,10 @@ def _messages(connection: Connection, device: str, info: Info) -> Iterator[list[
         messages: list[list[Readings]] = []
         for message in connection.take(timeout_s=LOOK_EVERY_S, gather_s=LOOK_EVERY_S):
             try:
+                if message.oversize:
+                    raise MessageError(
+                        "size", f"{message.oversize} bytes; at most {MAX_PAYLOAD_BYTES}"
+                    )
                 decoded = route.decode(message.payload)
             except MessageError as error:  # on a shared topic it may be another phone's
                 trouble = str(error)
@@ -264,7 +283,10 @@ def _messages(connection: Connection, device: str, info: Info) -> Iterator[list[
             readings = [
                 one for one in decoded if isinstance(one, Readings) and one.device == device
             ]
-            if readings:
+            ahead_s = _ahead_s(readings)
+            if "rejected" in info.warnings and ahead_s > MAX_AHEAD_S:
+                trouble = f"they are {ahead_s:.0f} s ahead of this machine's clock"
+            elif readings:
                 messages.append(readings)
         if messages:
             newest = time.monotonic()
@@ -273,6 +295,12 @@ def _messages(connection: Connection, device: str, info: Info) -> Iterator[list[
                 f"no samples of {device} on {info.topic} for {SILENCE_S:.0f} s: {trouble}"
             )
         yield messages
+
+
+def _ahead_s(readings: Sequence[Readings]) -> float:
+    """Return by how many seconds samples are ahead of this machine's clock; 0 if none can be."""
+    newest = [float(one.times.max()) for one in readings if one.clock == "epoch"]
+    return max(newest) - time.time() if newest else 0.0
 
 
 def publish(settings: CalibrateSettings, payload: bytes) -> None:

@@ -1,6 +1,7 @@
 import json
 import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from pipeline.orientation import (
     decode_calibration,
     rotation_onto_x,
 )
-from pipeline.readings import Readings, Sensor
+from pipeline.readings import MAX_PAYLOAD_BYTES, Readings, Sensor
 from pipeline.recordings import simulated
 from pipeline.settings import CalibrateSettings
 from pipeline.signals import SAMPLING_RATE_HZ, STANDARD_GRAVITY
@@ -463,6 +464,79 @@ def test_a_silent_phone(phone: Phone, calibrate: "Callable[..., Running]") -> No
     running = calibrate()
     assert running.process.wait(TIMEOUT_S) == 1
     assert f"no samples of {phone.device} on har/{phone.device}/samples" in running.log
+
+
+def ahead(seconds: float) -> bytes:
+    """Return a native message of a phone whose clock is ahead."""
+    return msgspec.json.encode(
+        {
+            "start": time.time() + seconds,
+            "rate": SAMPLING_RATE_HZ,
+            "acc": stand(0.5)[:, :3].tolist(),
+            "acc_unit": "m/s2",
+            "gyro": stand(0.5)[:, 3:].tolist(),
+            "gyro_unit": "rad/s",
+        }
+    )
+
+
+@pytest.mark.broker
+def test_a_phone_of_which_har_stream_refuses_all(
+    phone: Phone,
+    calibrate: "Callable[..., Running]",
+    broker: "Broker",
+    start_command: "Start",
+    tiny_model: Path,
+) -> None:
+    """Nobody stands and walks for nothing: the command ends with har-stream's reason."""
+    start_command("har-stream", *broker.flags, "--model", str(tiny_model))
+    broker.await_har_stream()
+    phone.publish("samples", ahead(200_000))
+    running = calibrate()
+    assert running.process.wait(TIMEOUT_S) == 1
+    assert (
+        f"har-calibrate: har-stream can use nothing of {phone.device}: messages are refused, the "
+        "last because: "
+    ) in running.log
+    assert "s ahead of this machine's clock" in running.log
+    assert "Stand still" not in running.log
+
+
+@pytest.mark.broker
+def test_a_phone_that_was_mended_just_now(
+    phone: Phone, calibrate: "Callable[..., Running]"
+) -> None:
+    """What har-stream tells meanwhile counts, not what the broker kept from before."""
+    refused = {"device": phone.device, "topic": f"har/{phone.device}/samples", "format": "native"}
+    refused |= {"warnings": ["rejected"], "advice": ["messages are refused"]}
+    phone.publish("info", msgspec.json.encode(refused), retain=True)
+    running = calibrate("--timeout", "1")
+    with phone.calibrated:  # a while in which the command could have ended
+        phone.calibrated.wait(1.5)
+    assert running.process.poll() is None, running.log
+    phone.tell(convention_by="assumed")
+    running.await_log("Stand still for three seconds")
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("trouble", ["size", "clock"])
+def test_messages_that_har_stream_would_refuse(
+    phone: Phone, calibrate: "Callable[..., Running]", trouble: str
+) -> None:
+    """They are not measured, and the reason is har-stream's."""
+    phone.tell(convention_by="assumed", warnings=["rejected"], advice=["messages are refused"])
+    running = calibrate()
+    running.await_log("Stand still for three seconds")
+    if trouble == "size":
+        phone.publish("samples", b" " * 1_200_906)  # is passed over, but for its beginning
+        reason = f"1200906 bytes; at most {MAX_PAYLOAD_BYTES}"
+    else:
+        phone.publish("samples", ahead(200_000))
+        reason = "s ahead of this machine's clock"
+    assert running.process.wait(TIMEOUT_S) == 1
+    assert f"har-calibrate: no samples of {phone.device} on har/" in running.log
+    assert reason in running.log
+    assert "Now walk" not in running.log
 
 
 @pytest.mark.broker
