@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.signals import STANDARD_GRAVITY
+from pipeline.vocabulary import STANDARD_GRAVITY
 
 Sensor = Literal[
     "motion",

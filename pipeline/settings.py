@@ -34,9 +34,9 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from pipeline.preprocessing import FilterStart
 from pipeline.readings import MAX_PAYLOAD_BYTES
-from pipeline.signals import WINDOW_LENGTH
+from pipeline.recognition.preparation.filters import FilterStart
+from pipeline.vocabulary import WINDOW_LENGTH
 
 ENV_FILE: Final = ".env"
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,10 +21,10 @@ from hypothesis import HealthCheck, settings
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from pipeline.classifier import CARD_KEY, ModelCard
+from pipeline.models.classifier import CARD_KEY, ModelCard
 from pipeline.recordings import uci_har
 from pipeline.settings import CommandSettings, from_command_line
-from pipeline.signals import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
+from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -367,7 +368,7 @@ class Mosquitto(Broker):
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A broker that all tests share: Mosquitto, or the embedded one where it is not installed."""
     if _mosquitto_binary() is None:
-        from pipeline.broker import embedded_broker
+        from pipeline.mqtt.broker import embedded_broker
 
         with embedded_broker() as port:
             yield Broker(port)
@@ -416,7 +417,8 @@ def command_line(name: str) -> list[str]:
     script = Path(sys.executable).with_name(name)
     if script.is_file():
         return [str(script)]
-    module = {"har-train": "trainer.train"}.get(name, f"pipeline.{name.removeprefix('har-')}")
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module = scripts[name].removesuffix(":main")
     code = f"import sys; sys.argv[0] = {name!r}; from {module} import main; main()"
     return [sys.executable, "-c", code]
 

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from pipeline.classifier import Classifier, find_model
 from pipeline.formats import native
+from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import Delivery, Readings
-from pipeline.recognizer import Recognizer
+from pipeline.recognition.recognizer import Recognizer
 from pipeline.recordings import simulated
 
 if TYPE_CHECKING:
@@ -420,8 +420,8 @@ def test_stage_is_not_charged_for_the_stages_within_it(stage_times: ModuleType) 
     ("place", "says"),
     [
         (("pipeline.gone", "Resampler"), "No module named 'pipeline.gone'"),
-        (("pipeline.windows", "Gone"), "has no attribute 'Gone'"),
-        (("pipeline.windows", "Cut"), "has no method like"),
+        (("pipeline.recognition.preparation.windows", "Gone"), "has no attribute 'Gone'"),
+        (("pipeline.recognition.preparation.windows", "Cut"), "has no method like"),
     ],
 )
 def test_stage_that_is_gone_is_named(

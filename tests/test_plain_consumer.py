@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.classifier import Classifier, find_model
 from pipeline.formats import native
+from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import Delivery, Readings
-from pipeline.recognizer import Recognizer
+from pipeline.recognition.recognizer import Recognizer
 from pipeline.recordings import hapt, simulated
 
 ROWS: Final = 25

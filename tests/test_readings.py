@@ -23,7 +23,7 @@ from pipeline.readings import (
     check_payload,
     plain,
 )
-from pipeline.signals import CHANNELS, STANDARD_GRAVITY
+from pipeline.vocabulary import CHANNELS, STANDARD_GRAVITY
 
 ACC = MAX_TOTAL_ACC_G * STANDARD_GRAVITY
 LIMITS: dict[Sensor, list[float]] = {

@@ -16,7 +16,7 @@ from pipeline.settings import (
     ReplaySettings,
     StreamSettings,
 )
-from trainer import choices
+from trainer.selection import choices
 from trainer.settings import EvaluateSettings, TrainSettings
 
 README = (Path(__file__).parent.parent / "README.md").read_text()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.stats import bootstrap
 
-from pipeline.signals import ACTIVITIES
+from pipeline.vocabulary import ACTIVITIES
 
 CONFIDENCE_LEVEL: Final = 0.95
 """Of intervals"""

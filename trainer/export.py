@@ -19,7 +19,7 @@ import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
 
-from pipeline.classifier import (
+from pipeline.models.classifier import (
     CARD_KEY,
     INPUT_NAME,
     OUTPUT_NAME,
@@ -27,7 +27,7 @@ from pipeline.classifier import (
     ModelCard,
     ModelError,
 )
-from pipeline.signals import ANY, CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
+from pipeline.vocabulary import ANY, CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
 from trainer.settings import SettingError
 
 OPSET: Final = 18

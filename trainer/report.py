@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import DataSet, Split
-from pipeline.signals import ANY
-from trainer import choices
+from pipeline.vocabulary import ANY
+from trainer.data.own import OwnWindows
 from trainer.evaluation import Scores, figures_by_class, mean_and_sd
-from trainer.own import OwnWindows
-from trainer.recipe import recipe_for
+from trainer.selection import choices
 from trainer.settings import Fitting, Sizes, TrainSettings
+from trainer.training.recipe import recipe_for
 
 _EXPORT_PACKAGES: Final = ("onnx", "onnxruntime", "tf2onnx")
 

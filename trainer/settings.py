@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_settings import CliPositionalArg, SettingsConfigDict
 
 from pipeline.settings import CommandSettings, CommaSeparated
-from pipeline.signals import ANY, FAMILIES, SHIPPED_MODELS, WINDOW_LENGTH
+from pipeline.vocabulary import ANY, FAMILIES, SHIPPED_MODELS, WINDOW_LENGTH
 
 
 class SettingError(ValueError):

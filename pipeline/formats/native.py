@@ -23,7 +23,7 @@ from pipeline.readings import (
     check_unit,
     reading_json,
 )
-from pipeline.signals import CHANNELS
+from pipeline.vocabulary import CHANNELS
 
 TOPIC: Final = "har/+/samples"
 SUMMARY: Final = "har-stream's own JSON: raw or prepared samples, Android axes"

@@ -26,7 +26,7 @@ from pipeline.readings import (
     plain,
     reading_json,
 )
-from pipeline.signals import STANDARD_GRAVITY
+from pipeline.vocabulary import STANDARD_GRAVITY
 
 TOPIC: Final = "sensor-logger"
 SUMMARY: Final = "Sensor Logger (iOS, Android), MQTT Publish or HTTP Push"

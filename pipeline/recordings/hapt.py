@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.recordings import datasets
 from pipeline.recordings.recording import DataError, Recording, Stretch
-from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
+from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
 
 TRANSITIONS: Final = (
     "STAND_TO_SIT",

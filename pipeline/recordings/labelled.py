@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Clock, Convention, MessageError, Readings, Sensor
-from pipeline.signals import SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 ACCELERATIONS: Final[dict[Sensor, int]] = {
     "motion": 3,

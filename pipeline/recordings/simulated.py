@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.recordings.recording import Recording, Stretch
-from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
+from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
 
 TRANSITION: Final = 50
 """Samples in which one activity passes into the next: 1 s."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.recordings import datasets
 from pipeline.recordings.recording import DataError, Recording, Stretch
-from pipeline.signals import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 PUBLISHED_HASH: Final = "2084f4f2c05f1fef"
 """`DataSet.data_hash` of the files as their authors published them."""

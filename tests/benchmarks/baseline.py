@@ -15,17 +15,17 @@ import numpy as np
 from figures import Figure, NotMeasuredError, Options, run_alone
 from numpy.typing import NDArray
 
-from pipeline.baseline import Baseline
-from pipeline.plausibility import Plausibility
-from pipeline.preprocessing import SETTLING_ROWS
+from pipeline.recognition.judgement.plausibility import Plausibility
+from pipeline.recognition.preparation.filters import SETTLING_ROWS
+from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import DataError, Stretch
-from trainer.cross_validation import group_of
+from trainer.data.raw_windows import TRAINING_SUBJECTS, cut, prepare
 from trainer.evaluation import STILL_UPRIGHT
-from trainer.group_models import of_all_groups, train_all
-from trainer.processes import quiet_tensorflow
-from trainer.raw_windows import TRAINING_SUBJECTS, cut, prepare
-from trainer.recipe import RawRecipe
+from trainer.selection.cross_validation import group_of
+from trainer.selection.group_models import of_all_groups, train_all
+from trainer.training.processes import quiet_tensorflow
+from trainer.training.recipe import RawRecipe
 
 HOP: Final = 64
 TIMES: Final = 2
@@ -64,7 +64,7 @@ def measure(options: Options) -> list[Figure]:
     with quiet_tensorflow():
         import keras
 
-        from trainer.training import probabilities
+        from trainer.training.training import probabilities
     figures = []
     for family, models in families.items():
         by_group = [partial(probabilities, keras.saving.load_model(one.file)) for one in models]

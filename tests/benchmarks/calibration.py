@@ -12,8 +12,8 @@ import numpy as np
 from figures import Figure, Options, raw_stretches, run_alone
 from numpy.typing import NDArray
 
-from pipeline.classifier import Classifier, find_model
-from pipeline.orientation import (
+from pipeline.models.classifier import Classifier, find_model
+from pipeline.recognition.placement.calibration import (
     FORWARD_DEG,
     UP,
     CalibrationError,
@@ -21,11 +21,11 @@ from pipeline.orientation import (
     calibrate,
     rotation_onto_x,
 )
-from pipeline.preprocessing import SETTLING_ROWS
+from pipeline.recognition.preparation.filters import SETTLING_ROWS
 from pipeline.recordings.recording import Stretch
-from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ
-from trainer.decisions import random_rotation
-from trainer.raw_windows import TRAINING_SUBJECTS, cut, prepare
+from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ
+from trainer.data.raw_windows import TRAINING_SUBJECTS, cut, prepare
+from trainer.decisions.learning import random_rotation
 
 SEED: Final = 1
 HOP: Final = 64

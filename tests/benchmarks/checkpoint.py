@@ -14,14 +14,14 @@ import numpy as np
 from figures import Figure, NotMeasuredError, Options, present_models, run_alone
 from load import recorded_motion
 
-from pipeline.checkpoint import StateFolder
-from pipeline.classifier import Classifier, ModelError
-from pipeline.keeper import Keeper
-from pipeline.packets import Message
+from pipeline.models.classifier import Classifier, ModelError
+from pipeline.mqtt.packets import Message
 from pipeline.readings import Delivery, Readings
-from pipeline.recognizer import Recognizer
+from pipeline.recognition.recognizer import Recognizer
 from pipeline.settings import StreamSettings
-from pipeline.signals import SAMPLING_RATE_HZ
+from pipeline.state.acknowledgements import Keeper
+from pipeline.state.checkpoint import StateFolder
+from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 PHONES: Final = 1000
 ROWS: Final = 25

@@ -18,9 +18,9 @@ START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 10.0
 POLL_S: Final = 0.02
 _MODULES: Final = {
-    "har-replay": "pipeline.replay",
-    "har-stream": "pipeline.stream",
-    "har-train": "trainer.train",
+    "har-replay": "pipeline.commands.replay.replay",
+    "har-stream": "pipeline.commands.stream.stream",
+    "har-train": "trainer.commands.train",
 }
 
 

@@ -14,24 +14,24 @@ import numpy as np
 from figures import Figure, NotMeasuredError, Options, run_alone
 from numpy.typing import NDArray
 
-from pipeline.decisions import TRANSITION, UNKNOWN, Decider, Episode, Learnt
-from pipeline.plausibility import Plausibility
-from pipeline.preprocessing import SETTLING_ROWS, Preprocessor
+from pipeline.recognition.judgement.decisions import TRANSITION, UNKNOWN, Decider, Episode, Learnt
+from pipeline.recognition.judgement.plausibility import Plausibility
+from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import DataError
-from pipeline.signals import (
+from pipeline.vocabulary import (
     ACTIVITIES,
     SAMPLING_RATE_HZ,
     STANDARD_GRAVITY,
     WINDOW_LENGTH,
     Orientation,
 )
-from trainer.cross_validation import N_GROUPS, group_of, groups
-from trainer.decisions import LabelledStretch, labelled_stretches, learn, random_rotation
-from trainer.group_models import SEED, GroupModel, of_all_groups, train_all
-from trainer.processes import quiet_tensorflow
-from trainer.raw_windows import TRAINING_SUBJECTS, cut
-from trainer.recipe import LEVEL, RawRecipe
+from trainer.data.raw_windows import TRAINING_SUBJECTS, cut
+from trainer.decisions.learning import LabelledStretch, labelled_stretches, learn, random_rotation
+from trainer.selection.cross_validation import N_GROUPS, group_of, groups
+from trainer.selection.group_models import SEED, GroupModel, of_all_groups, train_all
+from trainer.training.processes import quiet_tensorflow
+from trainer.training.recipe import LEVEL, RawRecipe
 
 HOPS: Final = (16, 64)
 STRANGE_HOP: Final = 64
@@ -145,7 +145,7 @@ def _heard(
         with quiet_tensorflow():
             import keras
 
-            from trainer.training import probabilities
+            from trainer.training.training import probabilities
 
         by_group = [keras.saving.load_model(model.file) for model in models]
         said = [

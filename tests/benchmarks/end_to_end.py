@@ -19,10 +19,10 @@ from figures import Figure, NotMeasuredError, Options, present_models, run_alone
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from pipeline.commands.replay.replay import batches
 from pipeline.recordings import uci_har
 from pipeline.recordings.recording import DataError
-from pipeline.replay import batches
-from pipeline.signals import WINDOW_LENGTH
+from pipeline.vocabulary import WINDOW_LENGTH
 
 LATENCY_LIMIT_MS: Final = 150.0
 MEMORY_LIMIT_MIB: Final = 150.0

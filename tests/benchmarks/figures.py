@@ -17,10 +17,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from pipeline.classifier import ModelError, find_model
+from pipeline.models.classifier import ModelError, find_model
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import DataError, Stretch
-from pipeline.signals import FAMILIES
+from pipeline.vocabulary import FAMILIES
 
 FOLDER_VARIABLE: Final = "HAR_DATA_DIR"
 

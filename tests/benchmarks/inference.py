@@ -15,8 +15,8 @@ from flops import flops_per_window
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from pipeline.classifier import Classifier, ModelError
-from pipeline.signals import CHANNELS, WINDOW_LENGTH
+from pipeline.models.classifier import Classifier, ModelError
+from pipeline.vocabulary import CHANNELS, WINDOW_LENGTH
 
 BATCH_SIZES: Final = (1, 8, 64, 256)
 ROUNDS: Final = 9

@@ -42,7 +42,7 @@ from stage_times import NETWORK, REST, STAGES, StageError, between
 from pipeline.recordings import hapt, simulated
 from pipeline.recordings.recording import DataError, Recording
 from pipeline.settings import StreamSettings
-from pipeline.signals import WINDOW_LENGTH
+from pipeline.vocabulary import WINDOW_LENGTH
 
 HOP: Final = 64
 LATENCY_LIMIT_MS: Final = 250.0

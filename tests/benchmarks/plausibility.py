@@ -13,13 +13,13 @@ from figures import Figure, Options, raw_stretches, run_alone
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
-from pipeline.orientation import FRAMES
-from pipeline.plausibility import PROBLEMS, Plausibility
-from pipeline.preprocessing import SETTLING_ROWS, Preprocessor
+from pipeline.recognition.judgement.plausibility import PROBLEMS, Plausibility
+from pipeline.recognition.placement.calibration import FRAMES
+from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
+from pipeline.recognition.preparation.windows import Windower
 from pipeline.recordings.recording import Stretch
-from pipeline.signals import SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGTH
-from pipeline.windows import Windower
-from trainer.raw_windows import TRAINING_SUBJECTS
+from pipeline.vocabulary import SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGTH
+from trainer.data.raw_windows import TRAINING_SUBJECTS
 
 HOP: Final = 64
 SWAPPED: Final = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])

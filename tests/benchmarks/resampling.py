@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.signal import resample_poly
 
-from pipeline.classifier import Classifier, find_model
-from pipeline.preprocessing import Preprocessor
+from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import Readings
+from pipeline.recognition.preparation.filters import Preprocessor
+from pipeline.recognition.preparation.resampler import Resampler
+from pipeline.recognition.preparation.windows import Windower
 from pipeline.recordings.recording import Stretch
-from pipeline.resampling import Resampler
-from pipeline.signals import SAMPLING_RATE_HZ, WINDOW_LENGTH
-from pipeline.windows import Windower
+from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 SUBJECTS: Final = (1, 3, 5, 6)
 MODEL: Final = "cnn-lstm"

@@ -38,19 +38,19 @@ class Place:
 
 
 STAGES: Final[Mapping[str, tuple[Place, ...]]] = {
-    "receive": (Place("pipeline.mqtt", "Connection", "take"),),
+    "receive": (Place("pipeline.mqtt.connection", "Connection", "take"),),
     "decode": (Place("pipeline.subscriptions", "Route"),),
-    "resample": (Place("pipeline.resampling", "Resampler"),),
-    "filter": (Place("pipeline.preprocessing", "Preprocessor"),),
-    "window": (Place("pipeline.windows", "Windower"),),
-    "infer": (Place("pipeline.classifier", "Classifier"),),
+    "resample": (Place("pipeline.recognition.preparation.resampler", "Resampler"),),
+    "filter": (Place("pipeline.recognition.preparation.filters", "Preprocessor"),),
+    "window": (Place("pipeline.recognition.preparation.windows", "Windower"),),
+    "infer": (Place("pipeline.models.classifier", "Classifier"),),
     "decide": (
-        Place("pipeline.plausibility", "Plausibility"),
-        Place("pipeline.decisions", "Decider"),
+        Place("pipeline.recognition.judgement.plausibility", "Plausibility"),
+        Place("pipeline.recognition.judgement.decisions", "Decider"),
     ),
     "publish": (
-        Place("pipeline.mqtt", "Connection", r"publish\w*"),
-        Place("pipeline.results"),
+        Place("pipeline.mqtt.connection", "Connection", r"publish\w*"),
+        Place("pipeline.commands.stream.results"),
     ),
 }
 """Stages in their order, and what each is made of"""
@@ -164,7 +164,7 @@ def main() -> None:
     except StageError as error:
         sys.exit(f"stage times: {error}")
     signal.signal(signal.SIGUSR1, note)
-    from pipeline.stream import main as har_stream
+    from pipeline.commands.stream.stream import main as har_stream
 
     try:
         har_stream()

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.formats import browser
 from pipeline.readings import MAX_ROWS, MessageError, Readings
-from pipeline.signals import STANDARD_GRAVITY
+from pipeline.vocabulary import STANDARD_GRAVITY
 
 EXAMPLES = Path(__file__).parent / "examples"
 AXES = ("agx", "agy", "agz", "rx", "ry", "rz")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.formats import native
 from pipeline.readings import MessageError, Readings
-from pipeline.signals import CHANNELS, STANDARD_GRAVITY
+from pipeline.vocabulary import CHANNELS, STANDARD_GRAVITY
 
 EXAMPLES = Path(__file__).parent / "examples"
 REASONS = {"device", "size", "json", "field", "length", "time", "magnitude"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.formats import sensor_logger
 from pipeline.readings import MAX_ROWS, Label, MessageError, Readings
-from pipeline.signals import STANDARD_GRAVITY
+from pipeline.vocabulary import STANDARD_GRAVITY
 
 EXAMPLES = Path(__file__).parent / "examples"
 TIME_NS = 1698501144401773000

@@ -18,10 +18,10 @@ from typing import Final
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from pipeline.classifier import Classifier
 from pipeline.formats import FORMATS
+from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery, Readings
-from pipeline.recognizer import Recognised, Recognizer
+from pipeline.recognition.recognizer import Recognised, Recognizer
 from tests.fuzz import times
 
 HOP: Final = 32

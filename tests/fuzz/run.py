@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from pipeline.classifier import find_model
+from pipeline.models.classifier import find_model
 from tests.conftest import Mosquitto, command_line
 from tests.fuzz import live
 from tests.fuzz.fuzzer import DECODERS, SEEDS, Decoder, Finding, fuzz, seeds

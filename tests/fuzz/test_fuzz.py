@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.formats import FORMATS
 from pipeline.readings import MAX_PAYLOAD_BYTES, MAX_ROWS, MessageError, Readings
-from pipeline.signals import CHANNELS
+from pipeline.vocabulary import CHANNELS
 from tests.fuzz.fuzzer import (
     DECODERS,
     LARGE_BYTES,

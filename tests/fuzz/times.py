@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.signals import CHANNELS
+from pipeline.vocabulary import CHANNELS
 
 EPOCH: Final = 1.79e9
 RATES_HZ: Final = (0.5, 1, 2, 3, 5, 9, 12, 20, 25, 33, 50, 50, 50, 50, 52, 60, 100, 104, 200)

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.recordings import datasets
 from pipeline.recordings.recording import DataError
-from pipeline.signals import CHANNELS
+from pipeline.vocabulary import CHANNELS
 
 AsZip = Callable[..., bytes]
 AsFolder = Callable[[Mapping[str, bytes], Path], Path]

@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping
 from functools import partial
 
-from pipeline.recordings.exports import AppExports, Export, Files
+from pipeline.recordings.exports.exports import AppExports, Export, Files
 
 
 def files(contents: Mapping[str, bytes], source: str = "export.zip") -> Files:

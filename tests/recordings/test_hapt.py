@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import DataError, Recording
-from pipeline.signals import ACTIVITIES, STANDARD_GRAVITY
+from pipeline.vocabulary import ACTIVITIES, STANDARD_GRAVITY
 
 Files = dict[str, bytes]
 AsFolder = Callable[..., Path]

@@ -422,7 +422,7 @@ def test_without_pyarrow_one_line_says_what_to_install() -> None:
         code = (
             "import sys; sys.modules['pyarrow'] = None; sys.argv = ['har', '--broker', 'b', "
             f"'--device', 'd'] if {command!r} == 'record' else ['har', 'file'];"
-            f"from pipeline.{command} import main; main()"
+            f"from pipeline.commands.{command} import main; main()"
         )
         finished = subprocess.run(
             [sys.executable, "-c", code],

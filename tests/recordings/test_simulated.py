@@ -13,7 +13,7 @@ from pipeline.recordings.simulated import (
     RESOLUTION_G,
     TRANSITION,
 )
-from pipeline.signals import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
+from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
 
 
 def test_there_is_a_motion_for_every_activity() -> None:

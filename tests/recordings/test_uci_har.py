@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pipeline.recordings import uci_har
 from pipeline.recordings.recording import DataError, Recording
 from pipeline.recordings.uci_har import BREAK, OVERLAP, DataSet, Split
-from pipeline.signals import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 Files = dict[str, bytes]
 AsFolder = Callable[..., Path]

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.recordings import uci_har
-from pipeline.signals import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
 from trainer.settings import Sizes
 
 TRAINING_SUBJECTS: Final = (1, 3, 5, 6, 7, 8)

@@ -7,14 +7,14 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.classifier import CARD_KEY, Classifier, ModelCard
+from pipeline.models.classifier import CARD_KEY, Classifier, ModelCard
 from pipeline.recordings.uci_har import DataSet
-from pipeline.signals import ACTIVITIES, ANY, SHIPPED_MODELS
+from pipeline.vocabulary import ACTIVITIES, ANY, SHIPPED_MODELS
 from trainer.export import LICENCE, ExportError, export, make_card, version
-from trainer.models import BUILDERS, PLAIN_BUILDERS
-from trainer.recipe import recipe_for
+from trainer.networks.models import BUILDERS, PLAIN_BUILDERS
 from trainer.settings import Sizes
-from trainer.training import probabilities
+from trainer.training.recipe import recipe_for
+from trainer.training.training import probabilities
 
 pytestmark = pytest.mark.train
 

@@ -1,0 +1,391 @@
+"""The command har-import: what phones' apps exported, turned into files like har-record's.
+
+Which app wrote a file is told by its content. What its files mean is decided in
+`recordings.sensor_logger` and `recordings.phyphox`. Whatever fails, the rest is
+imported; and every file is read, or it is said why not.
+"""
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.readings import Convention, MessageError, Readings, Sensor, check_device
+from pipeline.recognition.preparation.resampler import LOW_RATE_HZ, missing_sensors
+from pipeline.recognition.preparation.source import LOWEST_RATE_HZ
+from pipeline.recordings import parquet
+from pipeline.recordings.exports import phyphox, sensor_logger
+from pipeline.recordings.exports.exports import Export, Files, Samples, Source, checked, sources
+from pipeline.recordings.labelled import (
+    EXPORT,
+    Evidence,
+    Header,
+    LabelledRecording,
+    activity_name,
+    rate_hz,
+    software,
+)
+from pipeline.recordings.recording import DataError
+from pipeline.settings import ImportSettings, from_command_line
+from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
+
+APPS: Final = (sensor_logger, phyphox)
+
+MOST_NOTES: Final = 20
+"""Lines on files that are passed over, of one zip or folder"""
+MOST_CHARACTERS: Final = 1_000
+"""Of a line; names of files in a zip may be longer."""
+MOST_FAILURES: Final = 50
+"""Lines on what could not be imported"""
+
+Labels = Sequence[tuple[float, str | None]]
+"""What was done from when on, in seconds; None for no activity."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """An app's recording, as it is to be written."""
+
+    source: str
+    export: Export
+    header: Header
+    labels: Labels
+    messages: Sequence[Sequence[Readings]]
+
+    def write(self, folder: Path) -> Path:
+        """Return its Parquet file in a folder.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        journal = parquet.Journal(folder, self.header)
+        try:
+            for time, activity in self.labels:
+                journal.label(time, activity)
+            for number, message in enumerate(self.messages):
+                for readings in message:
+                    journal.append(number, readings)
+            path = journal.close()
+        except BaseException:
+            journal.discard()  # the export is still there to be imported again
+            raise
+        assert path is not None  # there are samples
+        return path
+
+    def activities(self) -> list[str]:
+        """Return what was done while there are samples, in alphabetical order."""
+        begins, names = self._events()
+        done: set[str | None] = set()
+        for times, _ in self.export.sensors.values():
+            done.update(names[np.unique(np.searchsorted(begins, times, side="right") - 1)])
+        return sorted(name for name in done if name is not None)
+
+    def _events(self) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
+        """Return when something else was done, ascending, and what."""
+        begins, names = zip(*sorted(self.labels, key=lambda label: label[0]), strict=True)
+        return np.array(begins), np.array(names, object)
+
+    def is_of(self, recording: LabelledRecording) -> bool:
+        """Return whether these are another recording's samples, whatever is said of them."""
+        here, there = self.export.sensors, _by_sensor(recording)
+        return here.keys() == there.keys() and all(
+            np.array_equal(times, there[sensor][0])
+            and np.array_equal(np.abs(values), np.abs(there[sensor][1]))  # of either convention
+            for sensor, (times, values) in here.items()
+        )
+
+    def says_the_same(self, recording: LabelledRecording) -> bool:
+        """Return whether another recording of these samples says the same of them."""
+        one, other = self.header, recording.header
+        if (one.device, one.convention) != (other.device, other.convention):
+            return False
+        begins, names = self._events()
+        for times, _ in self.export.sensors.values():
+            here = names[np.searchsorted(begins, times, side="right") - 1]
+            there = np.array([*recording.activities, None], object)[recording.labels_at(times)]
+            if (here != there).any():
+                return False
+        return True
+
+
+def exports_in(files: Files, *, notes: dict[str, str], failures: list[str]) -> list[Export]:
+    """Return the recordings in a folder's files; there are none if no app is known to write such.
+
+    Why files are passed over, and which rows of the others, is entered in ``notes`` by their names;
+    what is damaged, or contradicts itself, in ``failures``.
+    """
+    exports: list[Export] = []
+    why: dict[str, str] = {}
+    for app in APPS:
+        try:
+            of_app = app.read(files)
+        except DataError as error:
+            if str(error) not in failures:  # a damaged file is one to every app
+                failures.append(str(error))
+            continue
+        exports += of_app.exports
+        why |= of_app.passed_over
+        failures += of_app.failures
+    read = {name for export in exports for name in export.files}
+    for name in files.contents if exports or not failures else ():
+        if name not in read:
+            why.setdefault(name, _why_unknown(files, name))
+    for name, reason in {**why, **files.passed_over}.items():
+        notes[files.where(name)] = reason if name in read else f"passed over: {reason}"
+    return exports
+
+
+def _why_unknown(files: Files, name: str) -> str:
+    try:
+        with files.table(name) as table:
+            columns = table.columns
+    except DataError as error:
+        return str(error).removeprefix(f"{files.where(name)}: ")
+    if not columns:
+        return "empty"
+    shown = ", ".join(columns)
+    return f"neither Sensor Logger nor phyphox writes such columns ({shown[:60]!r})"
+
+
+def as_recording(
+    source: str, export: Export, settings: ImportSettings, *, label: str | None
+) -> Recording:
+    """Return an app's recording as it is to be written; ``label`` holds until an annotation.
+
+    Raises:
+        DataError: the phone has no name that can be used, or a sample cannot be one.
+    """
+    device = settings.device or export.device
+    if device is None:
+        raise DataError(f"{source}: does not name the phone: give it a name by --device")
+    try:
+        check_device(device)
+    except MessageError as error:
+        raise DataError(f"{source}: {device!r}: {error}; use --device") from error
+    if export.n_samples > parquet.MOST_SAMPLES:
+        raise DataError(
+            f"{source}: holds {export.n_samples} samples; at most {parquet.MOST_SAMPLES} are taken"
+        )
+    messages = checked(source, lambda: export.messages(device))
+    labels: list[tuple[float, str | None]] = [(-np.inf, label)]
+    no_activities: dict[str, None] = {}
+    for time, text in export.labels:
+        activity = None
+        try:
+            activity = activity_name(text)
+        except MessageError as error:
+            no_activities[f"{source}: {error}; nothing is known from there on"] = None
+        labels.append((time, activity))
+    for line in list(no_activities)[:MOST_NOTES]:
+        _warn(line)
+    if len(no_activities) > MOST_NOTES:
+        _warn(f"{source}: and {len(no_activities) - MOST_NOTES} more annotations are no activities")
+    return Recording(source, export, _header(source, export, device, settings), labels, messages)
+
+
+def _header(source: str, export: Export, device: str, settings: ImportSettings) -> Header:
+    first = min(float(times[0]) for times, _ in export.sensors.values())
+    began = datetime.fromtimestamp(first, UTC) if export.clock == "epoch" else datetime.now(UTC)
+    convention: Convention = "android"
+    evidence: Evidence = "assumption"
+    if settings.convention != "auto":
+        convention, evidence = settings.convention, "setting"
+    elif export.convention is not None:
+        convention, evidence = export.convention, "export"
+    else:
+        _warn(
+            f"{source}: the export does not say whether it is an iPhone's: if so, use "
+            "--convention ios"
+        )
+    return Header(
+        device=device,
+        recording=export.recording,
+        format=f"{export.app}{EXPORT}",
+        clock=export.clock,
+        convention=convention,
+        convention_from=evidence,
+        created=began.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        software=software(),
+    )
+
+
+def _by_sensor(recording: LabelledRecording) -> dict[Sensor, Samples]:
+    parts: dict[Sensor, list[Readings]] = {}
+    for message in recording.messages:
+        for part in message:
+            parts.setdefault(part.readings.sensor, []).append(part.readings)
+    return {
+        sensor: (
+            np.concatenate([one.times for one in readings]),
+            np.concatenate([one.values for one in readings]),
+        )
+        for sensor, readings in parts.items()
+    }
+
+
+class Import:
+    """One run of the command."""
+
+    def __init__(self, settings: ImportSettings, *, label: str | None) -> None:
+        """Begin with nothing imported; ``label`` is done unless annotations say otherwise."""
+        self._settings = settings
+        self._label = label
+        self._there = {path: _survey(path) for path in _files_in(settings.output)}
+        self.failures: list[str] = []
+        """What could not be imported, and why"""
+
+    def take(self, source: Source) -> None:
+        """Import what a zip or folder holds, and note what fails."""
+        notes: dict[str, str] = {}
+        n_exports, n_failures = 0, len(self.failures)
+        try:
+            with source.opened() as folders:
+                for files in folders:
+                    exports = exports_in(files, notes=notes, failures=self.failures)
+                    n_exports += len(exports)
+                    for export in exports:
+                        alone = len(exports) > 1 and len(export.files) == 1
+                        source_name = files.where(export.files[0]) if alone else files.source
+                        self._keep(source_name, export)
+        except DataError as error:
+            self.failures.append(str(error))
+        if not n_exports and len(self.failures) == n_failures:
+            self.failures.append(_nothing_in(source, notes))
+        elif n_exports:
+            _print_notes(notes)
+
+    def _keep(self, source: str, export: Export) -> None:
+        """Write a recording unless it is there already."""
+        try:
+            recording = as_recording(source, export, self._settings, label=self._label)
+        except DataError as error:
+            self.failures.append(str(error))
+            return
+        try:
+            path = self._same(recording)
+            if path is None:
+                path = recording.write(self._settings.output)
+                self._there[path] = _survey(path)
+                activities = ", ".join(recording.activities()) or "none"
+                print(_line(f"Wrote {path}: {export.n_samples} samples, labels {activities}"))
+            else:
+                print(_line(f"Already there as {path}: {source}"))
+        except (DataError, OSError) as error:
+            self.failures.append(f"{source}: {error}")
+            return
+        missing = missing_sensors(export.sensors)
+        rates = {sensor: rate_hz(times) for sensor, (times, _) in export.sensors.items()}
+        slow, slowest = min(rates.items(), key=lambda rate: rate[1])
+        if slowest < LOW_RATE_HZ:
+            needed = LOWEST_RATE_HZ if slowest < LOWEST_RATE_HZ else LOW_RATE_HZ
+            _warn(
+                f"{source}: its {slow.replace('_', ' ')} has {slowest:.0f} samples a second; "
+                f"{needed:.0f} are needed: let the app take 50 or more"
+            )
+        if missing:
+            names = " and no ".join(missing).replace("_", " ")
+            lack = f"has no {names}"
+        elif export.common_s < WINDOW_LENGTH / SAMPLING_RATE_HZ:
+            names = " and ".join(export.sensors).replace("_", " ")
+            lack = f"has only {export.common_s:.1f} s of {names} at once"
+        else:
+            return
+        _warn(f"{source}: {lack}: there are no windows without, so it cannot be trained on")
+
+    def _same(self, recording: Recording) -> Path | None:
+        """Return the file in the output folder that holds a recording's samples, if any.
+
+        Raises:
+            DataError: it says something else of them.
+        """
+        for path, survey in self._there.items():
+            if survey != (recording.header.format, recording.export.n_samples):
+                continue
+            other = parquet.read(path)
+            if recording.is_of(other):
+                if recording.says_the_same(other):
+                    return path
+                raise DataError(
+                    f"is already there as {path}, by another name, with other labels or another "
+                    "convention: remove that file to import it anew"
+                )
+        return None
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob(f"*{parquet.SUFFIX}") if path.is_file())
+
+
+def _survey(path: Path) -> tuple[str, int] | None:
+    """Return a recording's format and number of samples, None if it is none."""
+    try:
+        header, n_samples = parquet.survey(path)
+    except DataError:
+        return None
+    return header.format, n_samples
+
+
+def _nothing_in(source: Source, notes: Mapping[str, str]) -> str:
+    """Return in a line that nothing could be used, and the reasons of some files."""
+    reasons = "".join(f"; {where}: {why}" for where, why in list(notes.items())[:3])
+    return (
+        f"{source.name}: neither Sensor Logger nor phyphox wrote this: give the zip as the app "
+        f"exports it, or its CSV files{reasons}"
+    )
+
+
+def _print_notes(notes: Mapping[str, str]) -> None:
+    for where, why in list(notes.items())[:MOST_NOTES]:
+        _warn(f"{where}: {why}")
+    if len(notes) > MOST_NOTES:
+        _warn(f"and {len(notes) - MOST_NOTES} more files are passed over, or rows of them")
+
+
+def _warn(text: str) -> None:
+    logger.warning("%s", _line(text))
+
+
+def _line(text: str) -> str:
+    """Return a text of which no part, such as a file's name in a zip, is a line of its own."""
+    text = text[:MOST_CHARACTERS]
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def main() -> None:
+    """Run the command."""
+    settings = from_command_line(ImportSettings)
+    logging.basicConfig(level=logging.WARNING, format="har-import: %(message)s")
+    try:
+        parquet.require()
+        label = activity_name(settings.label or "")
+        settings.output.mkdir(parents=True, exist_ok=True)
+        for path in parquet.recover(settings.output):
+            print(_line(f"Recovered {path}"))
+        run = Import(settings, label=label)
+    except (DataError, MessageError, OSError) as error:
+        sys.exit(f"har-import: {error}")
+    try:
+        for source in sources(settings.files):
+            if isinstance(source, DataError):
+                run.failures.append(str(source))
+            else:
+                run.take(source)
+    except KeyboardInterrupt:
+        run.failures.append("stopped; what was written is whole")
+    if run.failures:
+        lines = [f"har-import: {_line(failure)}" for failure in run.failures[:MOST_FAILURES]]
+        if len(run.failures) > MOST_FAILURES:
+            lines.append(f"har-import: and {len(run.failures) - MOST_FAILURES} more")
+        sys.exit("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

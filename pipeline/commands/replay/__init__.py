@@ -1,0 +1,1 @@
+"""``har-replay``: recordings, sent as if phones did."""

@@ -1,0 +1,1 @@
+"""``har-stream``: what phones send, classified live."""

@@ -1,0 +1,118 @@
+"""What har-stream tells of a phone on ``har/<device>/info``: what it sends, and what is wrong.
+
+When it is told is decided in `stream`.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from pipeline.commands.stream.refusals import Refused
+from pipeline.mqtt.packets import Publication
+from pipeline.readings import Sensor
+from pipeline.recognition.judgement.plausibility import ADVICE
+from pipeline.recognition.placement.placements import Placement
+from pipeline.recognition.preparation.resampler import LOW_RATE_HZ
+
+WARNINGS: Final = ADVICE | {
+    "low-rate": f"a sensor sends fewer than {LOW_RATE_HZ:.0f} samples a second: "
+    "let the app send 50 or more",
+    "clocks-apart": "the times of accelerometer and gyroscope do not belong together: let the app "
+    "use one clock for both",
+    "two-phones": "samples of two phones come under this name: give each a name of its own",
+    "late-samples": "samples come that are older than others before, and are left out: two phones "
+    "under one name, a backlog sent among live samples, or messages that overtake by more than "
+    "--lateness",
+    "short-recordings": "every few messages name another recording, and no 2.56 s are of one: let "
+    "the app keep the recording's or session's name while it sends",
+    "old-samples": "the newest samples are older than --max-behind: a backlog, or the phone's "
+    "clock is behind; what is recognised has the samples' times, and there is no activity now",
+    "gaps": "no 2.56 s of samples come without a pause of over half a second: is the connection "
+    "bad, or does the phone save energy?",
+    "fault": "har-stream failed on samples of this phone and began anew with it: please report "
+    "what its log says",
+}
+"""What can be wrong with a phone's samples, and what to do."""
+
+NO_SENSOR: Final = (
+    "accelerometer, with gravity, and gyroscope are both needed: switch it on in the app"
+)
+
+
+class _Info(msgspec.Struct, omit_defaults=True):
+    device: str
+    topic: str
+    format: str
+    convention: str | msgspec.UnsetType = msgspec.UNSET
+    convention_by: str | msgspec.UnsetType = msgspec.UNSET
+    frame: str | msgspec.UnsetType = msgspec.UNSET
+    rates_hz: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+    clocks_apart_s: float | msgspec.UnsetType = msgspec.UNSET
+    rejected: dict[str, int] = {}
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
+    advice: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+def publication(
+    device: str,
+    *,
+    topic: str,
+    format: str,
+    placement: Placement,
+    rates_hz: dict[Sensor, float],
+    clocks_apart_s: float,
+    problems: Sequence[str],
+    lacks: Sequence[Sensor],
+    refused: Refused | None,
+) -> Publication:
+    """Return what is published of a phone, retained.
+
+    Args:
+        device: its name.
+        topic: where its samples come.
+        format: of its messages.
+        placement: how it is worn.
+        rates_hz: samples a second of the sensors in use.
+        clocks_apart_s: seconds by which its accelerometer is ahead of its gyroscope.
+        problems: words of `WARNINGS`.
+        lacks: sensors still missing.
+        refused: what was refused of its messages lately.
+    """
+    warnings = list(problems)
+    advice = [WARNINGS[problem] for problem in problems]
+    if clocks_apart_s and "clocks-apart" in problems:
+        at = warnings.index("clocks-apart")
+        where = "behind" if clocks_apart_s < 0 else "ahead of"
+        seconds = f"{abs(clocks_apart_s):,.2f} s"
+        advice[at] = f"the accelerometer is {seconds} {where} the gyroscope: {advice[at]}"
+    for sensor in lacks:
+        warnings.append(f"no-{sensor.replace('_', '-')}")
+        advice.append(NO_SENSOR)
+    info = _Info(
+        device,
+        topic,
+        format,
+        placement.convention,
+        placement.convention_by,
+        placement.frame,
+        {sensor: round(rate) for sensor, rate in sorted(rates_hz.items())},
+        round(clocks_apart_s, 2) or msgspec.UNSET,
+    )
+    return _publication(info, warnings, advice, refused)
+
+
+def of_refused(device: str, refused: Refused) -> Publication:
+    """Return what is published, retained, of a phone of which nothing could be used."""
+    return _publication(_Info(device, refused.topic, refused.format), [], [], refused)
+
+
+def _publication(
+    info: _Info, warnings: list[str], advice: list[str], refused: Refused | None
+) -> Publication:
+    if refused is not None:
+        info.rejected = dict(sorted(refused.counts.items()))
+        warnings.append("rejected")
+        advice.append(f"messages are refused, the last because: {refused.explanation}")
+    info.warnings, info.advice = warnings, advice
+    return Publication(f"har/{info.device}/info", msgspec.json.encode(info), retain=True)

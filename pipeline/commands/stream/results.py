@@ -1,0 +1,104 @@
+"""What har-stream publishes of a phone: topics and JSON. When it does is decided in `stream`."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from pipeline.models.classifier import Classifier
+from pipeline.mqtt.packets import Publication
+from pipeline.recognition.judgement.decisions import UNKNOWN, Change, Episode
+from pipeline.recognition.recognizer import Prediction
+
+TIME_DECIMALS: Final = 6
+PROBABILITY_DECIMALS: Final = 7
+
+
+class _Prediction(msgspec.Struct, omit_defaults=True):
+    device: str
+    start: float
+    end: float
+    activity: str
+    probability: float
+    probabilities: dict[str, float]
+    model: str
+    settling: bool = False
+
+
+class _Change(msgspec.Struct):
+    device: str
+    activity: str
+    since: float
+    probability: float
+
+
+class _Episode(msgspec.Struct):
+    device: str
+    activity: str
+    start: float
+    end: float
+    probability: float
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def predictions(found: Sequence[Prediction], classifier: Classifier) -> list[Publication]:
+    """Return what is published of windows."""
+    activities, model = classifier.activities, classifier.card.identity
+    publications = []
+    for one in found:
+        probabilities = [round(p, PROBABILITY_DECIMALS) for p in one.probabilities.tolist()]
+        payload = _Prediction(
+            one.device,
+            round(one.start, TIME_DECIMALS),
+            round(one.end, TIME_DECIMALS),
+            activities[one.label],
+            probabilities[one.label],
+            dict(zip(activities, probabilities, strict=True)),
+            model,
+            one.settling,
+        )
+        publications.append(Publication(f"har/{one.device}/prediction", _encode(payload)))
+    return publications
+
+
+def activity(device: str, change: Change) -> Publication:
+    """Return what is published of the activity now, retained."""
+    payload = _Change(
+        device,
+        change.activity,
+        round(change.since, TIME_DECIMALS),
+        round(change.probability, PROBABILITY_DECIMALS),
+    )
+    return Publication(f"har/{device}/activity", _encode(payload), retain=True)
+
+
+def unknown(device: str, since: float) -> Publication:
+    """Return what is published of the activity now if nothing can be said of it, retained."""
+    payload = _Change(device, UNKNOWN, round(since, TIME_DECIMALS), 1.0)
+    return Publication(f"har/{device}/activity", _encode(payload), retain=True)
+
+
+def episode(device: str, finished: Episode) -> Publication:
+    """Return what is published of a finished episode."""
+    payload = _Episode(
+        device,
+        finished.activity,
+        round(finished.start, TIME_DECIMALS),
+        round(finished.end, TIME_DECIMALS),
+        round(finished.probability, PROBABILITY_DECIMALS),
+    )
+    return Publication(f"har/{device}/episode", _encode(payload))
+
+
+def availability(device: str, *, online: bool) -> Publication:
+    """Return what is published of whether a phone sends, retained."""
+    state = b"online" if online else b"offline"
+    return Publication(f"har/{device}/availability", state, retain=True)
+
+
+def cleared(device: str, *, activity: bool, info: bool) -> list[Publication]:
+    """Return what clears the retained messages of a phone that is forgotten."""
+    leaves = ["availability", *["activity"] * activity, *["info"] * info]
+    return [Publication(f"har/{device}/{leaf}", b"", retain=True) for leaf in leaves]

@@ -1,0 +1,161 @@
+"""How much there is to do, and what could not be used: counted, and logged now and then.
+
+Names that senders make up are forgotten when they are logged, so that counts do not grow with them.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from pipeline.mqtt.packets import Message
+from pipeline.readings import MessageError
+
+logger = logging.getLogger(__name__)
+
+LOG_INTERVAL_S: Final = 10.0
+"""Trouble of one kind is logged at most this often."""
+REPORT_S: Final = 10.0
+"""How busy the program is is told this often."""
+MOST_NAMED: Final = 5
+"""Senders that are named in a line"""
+
+
+class Load:
+    """How much waits, and how old results are."""
+
+    def __init__(self, most_waiting: int, now: float) -> None:
+        """Begin idle; times are in monotonic seconds.
+
+        Args:
+            most_waiting: messages that may wait.
+            now: the time.
+        """
+        self._most_waiting = most_waiting
+        self._ages_s: list[float] = []
+        self._begun = now
+        self.too_much = False
+        """More waits than is soon worked through"""
+
+    def add(self, messages: Sequence[Message], now: float) -> None:
+        """Note that messages have been worked through, and what they led to published."""
+        self._ages_s += [now - message.received for message in messages]
+
+    def watch(self, waiting: int) -> None:
+        """Log when too much waits, and when that is over."""
+        before = self.too_much
+        self.too_much = waiting > self._most_waiting / (10 if before else 2)
+        if self.too_much and not before:
+            logger.warning(
+                "overloaded: %d messages wait; more waits at the broker, or is dropped at QoS 0",
+                waiting,
+            )
+        elif before and not self.too_much:
+            logger.info("caught up")
+
+    def report(self, now: float, *, at_once: bool = False) -> dict[str, object] | None:
+        """Return how it went since the last report, None if that is not long ago.
+
+        Unless it is to be told ``at_once``.
+        """
+        seconds = now - self._begun
+        if (seconds < REPORT_S and not at_once) or seconds <= 0:
+            return None
+        p50, p99 = np.percentile(self._ages_s or [0.0], [50, 99]) * 1000
+        n_messages = len(self._ages_s)
+        self._ages_s, self._begun = [], now
+        return {
+            "messages_per_s": round(n_messages / seconds, 1),
+            "latency_ms": {"p50": round(float(p50), 1), "p99": round(float(p99), 1)},
+            "overloaded": self.too_much,
+        }
+
+
+class Losses:
+    """What of one kind was dropped, by who sent it."""
+
+    def __init__(self, what: str) -> None:
+        """Begin with nothing; ``what`` was dropped, and why."""
+        self._what = what
+        self._news: Counter[str] = Counter()
+        self._next_log = 0.0
+        self.total = 0
+
+    def add(self, dropped: Mapping[str, int], now: float) -> None:
+        """Count what was dropped, and log it unless something was logged just before."""
+        self._news.update(dropped)
+        self.total += sum(dropped.values())
+        if not self._news or now < self._next_log:
+            return
+        named = ", ".join(f"{name[:100]!r} {n}" for name, n in self._news.most_common(MOST_NAMED))
+        more = len(self._news) - MOST_NAMED
+        logger.warning(
+            "dropped %d %s: %s%s",
+            self._news.total(),
+            self._what,
+            named,
+            f" and {more} more" if more > 0 else "",
+        )
+        self._news.clear()
+        self._next_log = now + LOG_INTERVAL_S
+
+
+class Failures:
+    """What could not be worked through by a mistake of ours, by where it happened."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.total = 0
+        self._logged: set[str] = set()
+
+    def add(self, topic: str, error: Exception) -> None:
+        """Count a failure; log the first of its kind with a traceback, for it is to be mended."""
+        self.total += 1
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = "" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        kind = f"{type(error).__name__} at {where}"
+        if kind in self._logged:
+            return
+        self._logged.add(kind)
+        logger.error(
+            "har-stream failed on what came on %.100r and goes on without it; please report this",
+            topic,
+            exc_info=error,
+        )
+
+
+class Rejections:
+    """Messages that could not be used, by reason."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._counts: Counter[str] = Counter()
+        self._logged: dict[str, float] = {}
+
+    @property
+    def total(self) -> int:
+        """How many there were."""
+        return self._counts.total()
+
+    def add(self, message: Message, error: MessageError) -> None:
+        """Count a message; log it unless one for the same reason was logged just before."""
+        self._counts[error.reason] += 1
+        if message.received - self._logged.get(error.reason, -np.inf) < LOG_INTERVAL_S:
+            return
+        self._logged[error.reason] = message.received
+        logger.warning(
+            "rejected a message on %.100r (%s, %d so far): %s",
+            message.topic,
+            error.reason,
+            self._counts[error.reason],
+            error,
+        )
+
+    def __str__(self) -> str:
+        """Return the counts for people."""
+        by_reason = ", ".join(f"{reason} {n}" for reason, n in sorted(self._counts.items()))
+        return f"{self.total} rejected messages" + (f" ({by_reason})" if by_reason else "")

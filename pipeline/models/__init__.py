@@ -1,0 +1,1 @@
+"""The shipped models, and how a model is loaded and checked."""

@@ -1,0 +1,325 @@
+"""The model file: its card, and the classification of windows.
+
+The only file that knows onnxruntime. A model is one ONNX file with its card inside; a file whose
+card is missing or does not fit this pipeline is refused here, with the reason. So is one that does
+not come to an end, and on demand one whose answers are no probabilities.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as _errors
+
+from pipeline.vocabulary import (
+    CHANNELS,
+    SAMPLING_RATE_HZ,
+    SHIPPED_MODELS,
+    UNITS,
+    WINDOW_LENGTH,
+    Orientation,
+)
+
+logger = logging.getLogger(__name__)
+
+CARD_KEY: Final = "har_model_card"
+"""Name of the entry in the ONNX file's metadata that holds the card as JSON."""
+
+INPUT_NAME: Final = "window"
+OUTPUT_NAME: Final = "probabilities"
+
+LONGEST_S: Final = 10.0
+"""In which a model is loaded, and classifies one batch: usual are some hundredths of a second"""
+_END_S: Final = 1.0
+"""In which onnxruntime stops between two operations of a model, once it is told to"""
+SUM_TOLERANCE: Final = 1e-3
+"""By which the probabilities of a window may differ from 1 together, or from 0 or 1 alone"""
+
+T = TypeVar("T")
+
+
+class ModelError(Exception):
+    """The model file cannot be used; whoever made or named the file can mend it."""
+
+
+class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a model file says of itself."""
+
+    name: str
+    """The model's family, ``lstm``, ``cnn-lstm`` or ``conv-lstm``, and ``-any`` if it is so."""
+    version: str
+    """First eight hexadecimal digits of the SHA-256 of the weights."""
+    activities: tuple[str, ...]
+    """Names of the output's columns."""
+    channels: tuple[str, ...]
+    """Names of the input's columns."""
+    units: tuple[str, ...]
+    """Unit of each channel."""
+    sampling_rate_hz: float
+    """Hertz"""
+    window_length: int
+    """Samples"""
+    training_data_hash: str
+    """`DataSet.data_hash` of the data that the model was trained on."""
+    seed: int
+    test_accuracy: float
+    """Share of the test split's windows classified right, 0 to 1."""
+    selection: str
+    """How epochs and weights were chosen, in a sentence."""
+    licence: str
+    """What the weights may be used for."""
+    orientation: Orientation = "training"
+    """How the phones are worn that it was trained for."""
+    parent: str | None = None
+    """`identity` of the model that this one was made from by more training, if any."""
+
+    @property
+    def identity(self) -> str:
+        """Name and version as predictions quote them, ``cnn-lstm@1a2b3c4d``."""
+        return f"{self.name}@{self.version}"
+
+
+def find_model(name_or_path: str) -> Path:
+    """Return the path of a shipped model by its name, or of any model file by its path.
+
+    Raises:
+        ModelError: there is neither such a model nor such a file.
+    """
+    if name_or_path in SHIPPED_MODELS:
+        return Path(str(files("pipeline") / "models" / f"{name_or_path}.onnx"))
+    path = Path(name_or_path).expanduser()
+    if not path.is_file():
+        raise ModelError(
+            f"no model {name_or_path!r}: name one of {', '.join(SHIPPED_MODELS)}, "
+            "or give the path of an .onnx file made by har-train"
+        )
+    return path
+
+
+class Classifier:
+    """A loaded model: windows in, probabilities out."""
+
+    def __init__(
+        self, path: Path, *, threads: int = 1, batch_size: int = 64, longest_s: float = LONGEST_S
+    ) -> None:
+        """Load the model file ``path``.
+
+        Args:
+            path: an ONNX file with a model card.
+            threads: threads within one onnxruntime call.
+            batch_size: most windows in one onnxruntime call.
+            longest_s: seconds in which it is to be loaded, and to classify a batch.
+
+        Raises:
+            ModelError: the file is missing, no ONNX, without a card, of another shape, or fails
+                on a batch of windows, or takes too long for it.
+        """
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors only
+        # Else a plan is kept for every size of batch that ever was: 17 MB with an LSTM, no faster.
+        options.enable_mem_pattern = False
+        try:
+            self._ort = _within(
+                longest_s,
+                lambda _: onnxruntime.InferenceSession(
+                    str(path), options, providers=["CPUExecutionProvider"]
+                ),
+            )
+        except _LOAD_ERRORS as error:
+            raise ModelError(f"{path}: cannot be loaded as an ONNX model: {error}") from error
+        except TimeoutError:
+            raise ModelError(f"{path}: is not loaded after {longest_s:g} s") from None
+        metadata = self._ort.get_modelmeta().custom_metadata_map
+        self.card = _read_card(path, metadata)
+        _check_graph(path, self._ort, self.card)
+        self._path = path
+        self.batch_size = batch_size
+        self.n_unanswered = 0
+        """Windows for which the model gave something else than numbers"""
+        # A full batch takes the memory that the model needs now, not when the crowd comes.
+        for n_windows in sorted({1, batch_size}):
+            windows = np.zeros((n_windows, WINDOW_LENGTH, len(CHANNELS)), np.float32)
+            try:
+                _within(longest_s, partial(self._run, windows))
+            except _RUN_ERRORS as error:
+                raise ModelError(f"{path}: cannot classify {n_windows} windows: {error}") from error
+            except TimeoutError:
+                raise ModelError(
+                    f"{path}: has not classified {n_windows} windows after {longest_s:g} s: does "
+                    "its graph come to an end?"
+                    + (" If it is only slow: a smaller --batch-size" if n_windows > 1 else "")
+                ) from None
+
+    @property
+    def activities(self) -> tuple[str, ...]:
+        """Names of the probabilities' columns."""
+        return self.card.activities
+
+    @property
+    def orientation(self) -> Orientation:
+        """How the phones are worn that the model is for."""
+        return self.card.orientation
+
+    def classify(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probabilities ``(n_windows, n_activities)`` of each window's activity.
+
+        ``windows`` has the shape ``(n_windows, 128, 9)``, in g and rad/s. If the model gives
+        something else than numbers for a window, its probabilities are NaN.
+        """
+        if len(windows) == 0:
+            return np.empty((0, len(self.activities)), np.float32)
+        probabilities = self._classify(windows)
+        unanswered = ~np.isfinite(probabilities).all(axis=1)
+        if unanswered.any():
+            probabilities[unanswered] = np.nan
+            n = int(unanswered.sum())
+            self.n_unanswered += n
+            logger.warning(
+                "the model gives no numbers for %d windows, %d so far; they have no prediction",
+                n,
+                self.n_unanswered,
+            )
+        return probabilities
+
+    def check_answers(self) -> None:
+        """See that the model gives probabilities, for ordinary windows and for extreme ones.
+
+        Raises:
+            ModelError: it gives something else.
+        """
+        probabilities = self._classify(_trial_windows())
+        for what, wrong in (
+            ("are not numbers", ~np.isfinite(probabilities)),
+            ("are negative", probabilities < -SUM_TOLERANCE),
+            ("are more than 1", probabilities > 1 + SUM_TOLERANCE),
+            ("do not add up to 1", np.abs(probabilities.sum(axis=1) - 1) > SUM_TOLERANCE),
+        ):
+            if wrong.any():
+                raise ModelError(
+                    f"{self._path}: its probabilities {what}, such as "
+                    f"{np.round(probabilities[np.argwhere(wrong)[0, 0]], 3).tolist()}; "
+                    "make the file with har-train"
+                )
+
+    def _classify(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the model gives, whatever that is."""
+        batches = [
+            self._run(windows[first : first + self.batch_size])
+            for first in range(0, len(windows), self.batch_size)
+        ]
+        return np.concatenate(batches)
+
+    def _run(
+        self, windows: NDArray[np.float32], options: onnxruntime.RunOptions | None = None
+    ) -> NDArray[np.float32]:
+        probabilities: NDArray[np.float32] = self._ort.run(
+            [OUTPUT_NAME], {INPUT_NAME: windows}, options
+        )[0]
+        return probabilities
+
+
+def _within(longest_s: float, work: Callable[[onnxruntime.RunOptions], T]) -> T:
+    """Return the result of work that is done elsewhere, lest it be waited for in vain.
+
+    Raises:
+        TimeoutError: there is none after ``longest_s`` seconds. It is told to stop; else it goes on
+            until the program ends.
+    """
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = 4  # what goes wrong is the caller's to tell
+    result: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(work(options))
+        except Exception as error:  # whatever it is, it is the caller's
+            result.set_exception(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(longest_s)
+    if thread.is_alive():
+        options.terminate = True
+        thread.join(_END_S)
+        raise TimeoutError
+    return result.result()
+
+
+def _trial_windows() -> NDArray[np.float32]:
+    """Return windows ``(n, 128, 9)`` as phones may send them, up to 40 g and 40 rad/s."""
+    rng = np.random.default_rng(0)
+    shaken = rng.normal(size=(4, WINDOW_LENGTH, len(CHANNELS)))
+    steps = np.where(np.arange(WINDOW_LENGTH) % 2, 1.0, -1.0)[:, np.newaxis]
+    gravity = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1.0])
+    windows = [
+        np.zeros((WINDOW_LENGTH, len(CHANNELS))),
+        *(np.full((WINDOW_LENGTH, len(CHANNELS)), value) for value in (-40.0, 40.0)),
+        *(size * steps * np.ones(len(CHANNELS)) for size in (1e-6, 1.0, 40.0)),
+        np.tile(gravity, (WINDOW_LENGTH, 1)),
+        *(
+            gravity + size * window
+            for size, window in zip((0.01, 0.3, 3.0, 20.0), shaken, strict=True)
+        ),
+    ]
+    return np.stack(windows).astype(np.float32)
+
+
+_LOAD_ERRORS: Final = (
+    _errors.Fail,
+    _errors.InvalidArgument,
+    _errors.InvalidGraph,
+    _errors.InvalidProtobuf,
+    _errors.NoSuchFile,
+    _errors.NotImplemented,
+)
+_RUN_ERRORS: Final = (_errors.Fail, _errors.InvalidArgument, _errors.RuntimeException)
+
+
+def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
+    if CARD_KEY not in metadata:
+        raise ModelError(
+            f"{path}: has no model card (metadata entry {CARD_KEY!r}); make the file with har-train"
+        )
+    try:
+        card = msgspec.json.decode(metadata[CARD_KEY], type=ModelCard)
+    except msgspec.MsgspecError as error:
+        raise ModelError(f"{path}: its model card cannot be read: {error}") from error
+    for what, found, expected in (
+        ("channels", card.channels, CHANNELS),
+        ("units", card.units, UNITS),
+        ("sampling rate", card.sampling_rate_hz, SAMPLING_RATE_HZ),
+        ("window length", card.window_length, WINDOW_LENGTH),
+    ):
+        if found != expected:
+            raise ModelError(
+                f"{path}: the model's {what} do not fit: it was trained with {found}, "
+                f"this pipeline makes {expected}"
+            )
+    if len(set(card.activities)) != len(card.activities) or len(card.activities) < 2:
+        raise ModelError(f"{path}: the model's activities are not two or more different names")
+    return card
+
+
+def _check_graph(path: Path, session: onnxruntime.InferenceSession, card: ModelCard) -> None:
+    """Refuse a graph whose input or output is not what its card promises."""
+    for what, nodes, name, shape in (
+        ("input", session.get_inputs(), INPUT_NAME, [card.window_length, len(card.channels)]),
+        ("output", session.get_outputs(), OUTPUT_NAME, [len(card.activities)]),
+    ):
+        found = [(node.name, node.type, node.shape[1:]) for node in nodes]
+        if found != [(name, "tensor(float)", shape)]:
+            raise ModelError(
+                f"{path}: its {what} must be one float32 tensor {name!r} of shape "
+                f"(batch, {', '.join(map(str, shape))}), but is {found}"
+            )

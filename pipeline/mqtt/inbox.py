@@ -1,0 +1,182 @@
+"""Messages that have arrived and wait to be worked through.
+
+Usually all of them are taken at once, in the order of their arrival. Only when there are more than
+are soon worked through, each topic, which is one phone's, gets an equal share, so that what comes
+meanwhile need not wait long, and one that floods does not hold up the others. The rest is left for
+the next time. Of messages at QoS 0, which the broker cannot be made to keep, only so many wait:
+beyond that the oldest of the topics with most of them are dropped. And no topic gets more of them
+through than any phone would send, however idle the machine is: what is older than a second of that
+is dropped. Those at QoS 1 are never dropped.
+"""
+
+from collections import Counter, deque
+from collections.abc import Collection, Mapping, Sequence
+from operator import attrgetter, itemgetter
+from typing import Final
+
+from pipeline.mqtt.packets import Message
+
+ALWAYS: Final = 4
+"""Messages of one topic that are taken even in a crowd: usually two seconds of a phone's samples"""
+MOST_PER_S: Final = 2500
+"""Messages at QoS 0 of one topic that are taken: the fastest phones' accelerometer and gyroscope,
+400 and 840 Hz, both also uncalibrated, one event a message. What is more waits a second at most."""
+
+
+class Inbox:
+    """The messages that wait; of those at QoS 0 only so many."""
+
+    def __init__(self, limit: int, most: int | None, shared: Collection[str] = ()) -> None:
+        """Begin empty.
+
+        Args:
+            limit: messages at QoS 0 that are kept.
+            most: messages that are taken at once, in fair shares; None for all that there are.
+            shared: topics of many phones together.
+        """
+        self._limit, self._most, self._shared = limit, most, shared
+        self._left: dict[str, deque[tuple[int, Message]]] = {}
+        """What was left, by topic, with its place in the order of arrival"""
+        self._new: list[Message] = []
+        """What has arrived since"""
+        self._n_arrived = 0  # but for what is new
+        self._n_waiting = 0
+        self._n_droppable = 0  # at QoS 0
+        self.dropped: Counter[str] = Counter()
+        """By topic; whoever looks at it may empty it"""
+        self.backlogged = False
+        """Of what was left the last time, more can be taken at once"""
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return self._n_waiting
+
+    def put(self, messages: Sequence[Message]) -> None:
+        """Add what has arrived; drop what is too much."""
+        self._new += messages
+        self._n_waiting += len(messages)
+        self._n_droppable += _count_droppable(messages)
+        if self._n_droppable > self._limit:
+            # Some more than has to be, or the next message would lead here again.
+            self._drop(round(0.9 * self._limit))
+
+    def take(self, *, elapsed_s: float, soon: int) -> list[Message]:
+        """Return the messages that are next, each topic's in the order of their arrival.
+
+        Args:
+            elapsed_s: seconds since they were taken last.
+            soon: messages that can be worked through so quickly that nobody need be limited.
+        """
+        counts = Counter(map(_TOPIC, self._new))
+        for topic, queue in self._left.items():
+            counts[topic] += len(queue)
+        pace = max(ALWAYS, round(MOST_PER_S * elapsed_s))
+        share = self._share(counts, pace, soon)
+        self.backlogged = False
+        if share is None and not self._left:
+            messages, self._new = self._new, []
+        else:
+            self._sort_in()
+            messages = self._take_shares(share, pace)
+        self._n_waiting -= len(messages)
+        self._n_droppable -= _count_droppable(messages)
+        return messages
+
+    def oldest(self) -> dict[str, float]:
+        """Return when the oldest message that waits has come, by topic, in monotonic seconds."""
+        received = {topic: queue[0][1].received for topic, queue in self._left.items()}
+        for message in self._new:
+            received.setdefault(message.topic, message.received)
+        return received
+
+    def _take_shares(self, share: int | None, pace: int) -> list[Message]:
+        """Return a share of each topic's messages, None for all, and leave the rest."""
+        taken: list[tuple[int, Message]] = []
+        for topic, queue in list(self._left.items()):
+            n = len(queue)
+            if share is not None and self._most is not None:
+                shared = topic in self._shared
+                n = min(n, max(share, self._most // 2) if shared else share)
+                if n > pace and not shared and not queue[0][1].mid:
+                    n = pace
+                    self._drop_oldest(topic, queue, len(queue) - n - MOST_PER_S)
+                elif n < len(queue):
+                    self.backlogged = True
+            if n == len(queue):
+                taken += queue
+                del self._left[topic]
+            else:
+                taken += [queue.popleft() for _ in range(n)]
+        taken.sort(key=itemgetter(0))
+        return [message for _, message in taken]
+
+    def _drop_oldest(self, topic: str, queue: deque[tuple[int, Message]], surplus: int) -> None:
+        """Drop so many of a topic's oldest messages, up to one at QoS 1."""
+        while surplus > 0 and not queue[0][1].mid:
+            queue.popleft()
+            self.dropped[topic] += 1
+            self._n_droppable -= 1
+            self._n_waiting -= 1
+            surplus -= 1
+
+    def _sort_in(self) -> None:
+        """Put what is new to what was left of its topic."""
+        for message in self._new:
+            self._n_arrived += 1
+            queue = self._left.get(message.topic)
+            if queue is None:
+                queue = self._left[message.topic] = deque()
+            queue.append((self._n_arrived, message))
+        self._new = []
+
+    def _share(self, counts: Mapping[str, int], pace: int, soon: int) -> int | None:
+        """Return how many messages of one topic are next, None for all that there are."""
+        if self._most is None:
+            return None
+        largest = max((n for topic, n in counts.items() if topic not in self._shared), default=0)
+        if largest <= pace and self._n_waiting <= min(soon, self._most):
+            return None
+        return min(max(fair_share(counts, soon), ALWAYS), fair_share(counts, self._most))
+
+    def _drop(self, n_kept: int) -> None:
+        """Drop the oldest messages at QoS 0 of those topics that have most of them."""
+        self._sort_in()
+        droppable = {
+            topic: sum(not message.mid for _, message in queue)
+            for topic, queue in self._left.items()
+        }
+        share = fair_share(droppable, n_kept)
+        for topic, n in droppable.items():
+            surplus = n - share
+            if surplus <= 0:
+                continue
+            self.dropped[topic] += surplus
+            self._n_droppable -= surplus
+            self._n_waiting -= surplus
+            kept: deque[tuple[int, Message]] = deque()
+            for number, message in self._left[topic]:
+                if surplus and not message.mid:
+                    surplus -= 1
+                else:
+                    kept.append((number, message))
+            self._left[topic] = kept
+
+
+_TOPIC: Final = attrgetter("topic")
+
+
+def _count_droppable(messages: Sequence[Message]) -> int:
+    """Return how many are at QoS 0."""
+    return sum([not message.mid for message in messages])
+
+
+def fair_share(counts: Mapping[str, int], most: int) -> int:
+    """Return how many each may have, at least one, so that all together have about ``most``."""
+    left, share = most, 0
+    ascending = sorted(counts.values())
+    for i, count in enumerate(ascending):
+        share = left // (len(ascending) - i)
+        if count > share:
+            break
+        left -= count
+    return max(share, 1)

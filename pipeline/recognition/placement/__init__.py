@@ -1,0 +1,1 @@
+"""How a phone is worn: its axes, the sign of its accelerations, calibration."""

@@ -1,0 +1,204 @@
+"""Irregular times to the 50 Hz grid, one grid a phone. Times decide, never counts.
+
+* Each sensor's samples are put in the order of their times, and its rate is measured: `source`.
+* A phone's grid begins where all the sensors that make up a row have a sample, and again after
+  every gap of any of them: `grid`. A sample within half a millisecond of a grid point is taken
+  untouched; between samples a cubic runs through the two before and the two after, and sensors
+  faster than 100 Hz pass an anti-alias low-pass: `interpolation`.
+* The grids that just continue are dealt with all at once: `steady`.
+
+What comes out depends on the messages of the phone alone, not on which were worked through
+together; and, if they come in their order and of one sensor, not on how samples were cut into them.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.readings import Readings, Sensor
+from pipeline.recognition.preparation.grid import (
+    DOUBTFUL,
+    TROUBLES,
+    Grid,
+    Piece,
+    Trouble,
+    missing_sensors,
+)
+from pipeline.recognition.preparation.source import LOW_RATE_HZ, TAIL, Dropped
+from pipeline.recognition.preparation.steady import STEADY_SENSORS, Steady
+
+__all__ = [
+    "DEFAULT_LATENESS_S",
+    "DOUBTFUL",
+    "LOW_RATE_HZ",
+    "TROUBLES",
+    "Dropped",
+    "Piece",
+    "Resampler",
+    "Rows",
+    "Trouble",
+    "joined_pieces",
+    "missing_sensors",
+]
+
+DEFAULT_LATENESS_S: Final = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows with which several phones' grids continue, equally many each."""
+
+    slots: NDArray[np.intp]
+    """``(n_phones,)``"""
+    rows: NDArray[np.float64]
+    """``(n_phones, n_rows, n_columns)``: raw (6) or prepared (9)"""
+
+
+class Resampler:
+    """The grids of all phones."""
+
+    def __init__(self, n_slots: int, *, lateness_s: float = DEFAULT_LATENESS_S) -> None:
+        """Make room for ``n_slots`` phones; their messages may overtake by ``lateness_s``."""
+        self._lateness_s = lateness_s
+        self._steady = Steady(n_slots)
+        self._grids: dict[int, Grid] = {}  # of phones whose grid is not steady
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Forget the grids of these phones."""
+        self._steady.sensor[slots] = 0
+        for slot in slots:
+            self._grids.pop(slot, None)
+
+    def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
+        """Return all that is known of these phones, in arrays of their own.
+
+        ``steady`` has arrays ``(n_phones, ...)``, ``others`` the grids that are not, by index.
+        """
+        others = [
+            [i, self._grids[slot].state()]
+            for i, slot in enumerate(slots.tolist())
+            if slot in self._grids
+        ]
+        return {"steady": self._steady.state(slots), "others": others}
+
+    def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
+        """Know of these phones what `state` returned; a slot may be another than it was."""
+        self._steady.restore(slots, state["steady"])
+        for i, of_grid in state["others"]:
+            slot = int(slots[i])
+            self._grids[slot] = Grid.restored(slot, of_grid, self._lateness_s)
+
+    def push_steady(self, messages: Mapping[int, Sequence[Readings]]) -> list[Rows]:
+        """Return the rows of those phones, by slot, whose messages just continue their grids.
+
+        Each message has one sensor's readings. Of the other phones, whose messages remain for
+        `push`, nothing is taken.
+        """
+        alike: defaultdict[tuple[Sensor, int], list[int]] = defaultdict(list)
+        for slot, of_phone in messages.items():
+            if slot in self._grids:
+                continue
+            sensor, n_rows = of_phone[0].sensor, len(of_phone[0].times)
+            if len(of_phone) > 1:
+                if min(len(one.times) for one in of_phone) < TAIL:
+                    continue
+                if any(one.sensor != sensor for one in of_phone):
+                    continue
+                n_rows = sum(len(one.times) for one in of_phone)
+            if n_rows >= TAIL and sensor in STEADY_SENSORS:
+                alike[sensor, n_rows].append(slot)
+        found = []
+        for (sensor, _), group in alike.items():
+            slots = np.array(group)
+            continued, rows = self._steady.push(sensor, slots, [messages[slot] for slot in group])
+            if len(rows):
+                found.append(Rows(slots[continued], rows))
+        return found
+
+    def push(self, slot: int, readings: Sequence[Readings]) -> tuple[list[Piece], Dropped]:
+        """Return the grid rows that one phone's next message completes, and what was dropped.
+
+        ``readings`` are all those of the message. Between two pieces of the list there is a gap if
+        the second has an origin.
+        """
+        grid = self._grid(slot)
+        result = grid.push(readings)
+        if self._steady.keep(slot, grid):
+            del self._grids[slot]
+        return result
+
+    def finish(self, slot: int) -> tuple[list[Piece], Dropped]:
+        """Return the rows of one phone that waited for messages which will not come.
+
+        Also return what is dropped of its samples.
+        """
+        grid = self._grids.get(slot)
+        return ([], Dropped()) if grid is None else grid.finish()
+
+    def newest(self, slot: int) -> float:
+        """Return the time of the newest sample of one phone, -infinity without any."""
+        if self._steady.sensor[slot]:
+            return float(self._steady.newest[slot])
+        grid = self._grids.get(slot)
+        return -np.inf if grid is None else grid.newest
+
+    def lacks(self, slot: int) -> list[Sensor]:
+        """Return what one phone would have to send besides for there to be rows."""
+        grid = self._grids.get(slot)
+        return [] if grid is None else grid.lacks()
+
+    def troubles(self, slot: int) -> frozenset[Trouble]:
+        """Return those of `TROUBLES` that one phone's samples have."""
+        grid = self._grids.get(slot)
+        return frozenset() if grid is None else grid.troubles
+
+    def clocks_apart_s(self, slot: int) -> float:
+        """Return by how much one phone's accelerometer is ahead of its gyroscope, in seconds.
+
+        0 if their clocks agree.
+        """
+        grid = self._grids.get(slot)
+        return 0.0 if grid is None else grid.clocks.apart_s
+
+    def rates_hz(self, slot: int) -> dict[Sensor, float]:
+        """Return how fast the sensors are that one phone's rows are made of, in hertz."""
+        if self._steady.sensor[slot]:
+            return {self._steady.sensor_of(slot): float(self._steady.rate_hz[slot])}
+        grid = self._grids.get(slot)
+        return {} if grid is None else grid.rates_hz()
+
+    def _grid(self, slot: int) -> Grid:
+        """Return a phone's grid by itself."""
+        grid = self._grids.get(slot)
+        if grid is None:
+            grid = self._grids[slot] = (
+                self._steady.release(slot, self._lateness_s)
+                if self._steady.sensor[slot]
+                else Grid(slot, self._lateness_s)
+            )
+        return grid
+
+
+def joined_pieces(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return one phone's pieces with those joined that only came one after the other."""
+    if len(pieces) < 2:
+        return list(pieces)
+    joined: list[list[Piece]] = []
+    for piece in pieces:
+        if joined and piece.origin is None and piece.troubles == joined[-1][0].troubles:
+            joined[-1].append(piece)
+        else:
+            joined.append([piece])
+    return [
+        Piece(
+            first.slot,
+            first.origin,
+            np.concatenate([first.rows, *(piece.rows for piece in rest)]) if rest else first.rows,
+            first.troubles,
+        )
+        for first, *rest in joined
+    ]

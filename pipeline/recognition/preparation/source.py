@@ -1,0 +1,524 @@
+"""One sensor's samples: put in the order of their times, and their rate measured again and again.
+
+Rules, for the samples of one message after another:
+
+* What lies behind a *hole* waits, unreleased, until the missing message comes, or until one begins
+  more than the lateness after it. Released samples never change.
+* A message that is not newer than what is released is *late*. If its start is known it is repeated,
+  and dropped; else it is kept, for the clock may have been set back: that is decided in `grid`.
+* The rate is measured over every two seconds of samples. Its *pace*, how finely it is to be low-
+  passed and whether it is too slow, holds for the samples behind that measurement, whenever rows
+  are made of them; so it does not matter how the samples were cut into messages.
+"""
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from pipeline.recognition.preparation.interpolation import interpolate, low_pass
+from pipeline.vocabulary import SAMPLING_RATE_HZ
+
+ON_GRID_S: Final = 0.5e-3 + 1e-6
+"""How far a sample may lie from a grid point and still be that point: what rounding to whole
+milliseconds does, and the rounding of epoch seconds in float64."""
+
+MAX_GAP_S: Final = 0.5
+"""A longer pause between two samples of a sensor is a gap: filters and windows begin anew."""
+
+HOLD_S: Final = 2.0
+"""More than this is not held back: a window has 2.56 s."""
+
+SURVEY_S: Final = 0.3
+"""A grid begins when this much of each sensor is known: how fast it is, and which there are."""
+
+MEASURED_S: Final = 2.0
+"""The rate is measured over so much time, in which a pause counts for `MAX_GAP_S` at most."""
+
+LOW_RATE_HZ: Final = 30.0
+"""From a slower sensor the steps of a walk cannot be reconstructed."""
+SURELY_LOW_RATE_HZ: Final = 28.0
+"""What is measured varies: a sensor counts as slow from here on, until it has `LOW_RATE_HZ`."""
+
+LOWEST_RATE_HZ: Final = 10.0
+"""A slower sensor gives no rows: between two of its samples anything may have happened."""
+
+ANTI_ALIAS_ABOVE_HZ: Final = 110.0
+"""Faster sensors are low-passed: 100 Hz, as phones keep it, with some margin."""
+
+MOST_OVERSAMPLING: Final = 20
+"""Sensors of more than 1,000 Hz are interpolated to that first."""
+
+MOST_SAMPLES: Final = 20_000
+"""Samples that are kept of a sensor: two messages of the largest size."""
+
+TAIL: Final = 3
+"""Samples before the next grid point that interpolation can still need."""
+
+HISTORY_S: Final = 0.075
+"""Seconds before a grid point that its low-pass can need, whichever comes to be needed: half the
+longest is 0.07 s."""
+
+KEPT: Final = 3 + TAIL
+"""Samples at 50 Hz that are kept for both."""
+
+N_STARTS: Final = 256
+"""Messages a sensor whose repetition is recognised however late it comes"""
+
+_HOLE: Final = 1.5
+"""A pause of so many sampling intervals may hide a message that is yet to come."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a sensor's samples are to be taken, by their rate."""
+
+    oversampling: int = 1
+    """Points of the finer grid on which the low-pass works, a grid point; 1 for no low-pass"""
+    is_slow: bool = False
+    """Below `LOW_RATE_HZ`"""
+    is_too_slow: bool = False
+    """Below `LOWEST_RATE_HZ`"""
+
+    @classmethod
+    def of(cls, rate_hz: float, *, was_slow: bool) -> "Pace":
+        """Return the pace of samples at a rate, behind others that were slow or not."""
+        is_slow = rate_hz < (LOW_RATE_HZ if was_slow else SURELY_LOW_RATE_HZ)
+        return cls(_oversampling(rate_hz), bool(is_slow), bool(rate_hz < LOWEST_RATE_HZ))
+
+
+STEADY_PACE: Final = Pace()
+"""Of samples that are grid points themselves."""
+
+
+@dataclass
+class Dropped:
+    """Samples of which no row was made, by cause."""
+
+    repeated: int = 0
+    """They came again"""
+    late: int = 0
+    """They came after newer ones, by more than the lateness"""
+    unused: int = 0
+    """What they were to be combined with did not come, or they were too few a second"""
+
+    def __iadd__(self, other: "Dropped") -> "Dropped":
+        """Add another's counts."""
+        self.repeated += other.repeated
+        self.late += other.late
+        self.unused += other.unused
+        return self
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self.repeated or self.late or self.unused)
+
+
+class Starts:
+    """When a sensor's last messages began."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.ring = np.zeros(N_STARTS)
+        self.count = 0  # of all there ever were
+
+    def __contains__(self, start: float) -> bool:
+        """Whether a message began then."""
+        return bool((self.ring[: self.count] == start).any())
+
+    def append(self, start: float) -> None:
+        """Remember a message."""
+        self.ring[self.count % N_STARTS] = start
+        self.count += 1
+
+
+class RateMeter:
+    """The rate of a sensor, measured over each `MEASURED_S` of its samples."""
+
+    def __init__(self) -> None:
+        """Begin without samples."""
+        self.begin = np.nan
+        """Time of the sample with which the measurement under way begins; later by as much as
+        pauses since were longer than `MAX_GAP_S`"""
+        self.n = 0
+        """Samples since then"""
+        self.rate_hz = np.nan
+        """What was measured last"""
+
+    def add(self, before: float, times: NDArray[np.float64]) -> list[tuple[float, float]]:
+        """Return the time and result of each measurement that samples complete.
+
+        ``before`` is the time of the sample before ``times`` ``(n,)``.
+        """
+        if np.isnan(self.begin):
+            self.begin, before = float(times[0]), float(times[0])
+            times = times[1:]
+        if len(times) == 0:
+            return []
+        pauses = np.diff(times, prepend=before)
+        gaps = np.flatnonzero(pauses > MAX_GAP_S)
+        if len(gaps) == 0 and times[-1] - self.begin < MEASURED_S:
+            self.n += len(times)
+            return []
+        measured = []
+        for part in np.split(np.arange(len(times)), gaps):
+            if len(part) and pauses[part[0]] > MAX_GAP_S:
+                self.begin += float(pauses[part[0]]) - MAX_GAP_S
+            rest = times[part]
+            while len(rest):
+                n = int(np.searchsorted(rest, self.begin + MEASURED_S))
+                if n == len(rest):
+                    self.n += n
+                    break
+                end = float(rest[n])
+                self.rate_hz = (self.n + n + 1) / (end - self.begin)
+                measured.append((end, self.rate_hz))
+                self.begin, self.n = end, 0
+                rest = rest[n + 1 :]
+        return measured
+
+
+class Source:
+    """One sensor's samples, in the order of their times."""
+
+    def __init__(self, n_columns: int, lateness_s: float) -> None:
+        """Begin without samples, of so many columns; messages may overtake by ``lateness_s``."""
+        self._lateness_s = lateness_s
+        self.times = np.empty(0)  # (n,), ascending strictly
+        self.rows = np.empty((0, n_columns))
+        self.joined = np.empty(0, np.bool_)  # came in one message with the sample before
+        self.n_released = 0  # the others lie behind a hole
+        self.newest = -np.inf  # of those released, also when they are gone
+        self.latest_start = -np.inf  # when the latest message began
+        self.late: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        self.starts = Starts()
+        self.meter = RateMeter()
+        self.pace = STEADY_PACE
+        self.paced_at = -np.inf  # when that was measured
+        self.coming: list[tuple[float, Pace]] = []
+        """Paces measured, each with the time behind which it holds"""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether samples are neither waited for nor filtered."""
+        return self.n_released == len(self.times) and self.pace == STEADY_PACE and not self.coming
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it is as `replace` leaves it."""
+        return (
+            self.is_plain and not self.late and len(self.times) == KEPT and bool(self.joined.all())
+        )
+
+    @property
+    def late_s(self) -> float:
+        """How many seconds the late samples that are kept take, from the first to the last."""
+        return float(self.late[-1][0][-1] - self.late[0][0][0]) if self.late else 0.0
+
+    def late_with(self, times: NDArray[np.float64]) -> float:
+        """Return what `late_s` would be with those of a message's samples that are late.
+
+        0 if none is, or if they come again.
+        """
+        late = times[times <= self.newest]
+        if len(late) == 0:
+            return 0.0
+        first, last = float(late.min()), float(late.max())
+        if self.newest - last <= ON_GRID_S or first in self.starts:
+            return 0.0
+        if self.late and first > self.late[-1][0][-1]:
+            first = float(self.late[0][0][0])
+        return last - first
+
+    def stays_steady(self, times: NDArray[np.float64]) -> bool:
+        """Return whether the rate is still that of the grid with samples that follow on it.
+
+        If it is, they have been measured.
+        """
+        meter = copy(self.meter)
+        for _, rate_hz in meter.add(self.newest, times):
+            if Pace.of(rate_hz, was_slow=False) != STEADY_PACE:
+                return False
+        self.meter = meter
+        return True
+
+    def replace(self, times: NDArray[np.float64], rows: NDArray[np.float64]) -> Dropped:
+        """Keep of samples that follow on the grid, and are measured, what can still be needed.
+
+        Return what is dropped of the late ones.
+        """
+        self.times = np.concatenate([self.times, times])[-KEPT:]
+        self.rows = np.concatenate([self.rows, rows])[-KEPT:]
+        self.joined = np.ones(len(self.times), np.bool_)
+        self.n_released = len(self.times)
+        self.newest = float(times[-1])
+        self.latest_start = float(times[0])
+        self.starts.append(self.latest_start)
+        return self._drop_late()
+
+    def push(
+        self, times: NDArray[np.float64], rows: NDArray[np.float64], *, all_late: bool = False
+    ) -> Dropped:
+        """Take the samples of a message; return what was dropped.
+
+        Args:
+            times: ``(n,)``: seconds.
+            rows: ``(n, n_columns)``.
+            all_late: keep all of them as late samples if any is: the clock was set back.
+        """
+        dropped = Dropped()
+        if not (np.diff(times) > 0).all():
+            n_samples = len(times)
+            times, first_of_each = np.unique(times, return_index=True)
+            rows = rows[first_of_each]
+            dropped.repeated += n_samples - len(times)
+        n_late = int(np.searchsorted(times, self.newest, side="right"))
+        if n_late:
+            # What comes again with other samples, or cut otherwise, has our newest sample in it.
+            is_repeated = self.newest - times[n_late - 1] <= ON_GRID_S
+            if (n_late == len(times) or all_late) and not is_repeated:
+                dropped += self._hold_late(times, rows)
+                return dropped
+            if is_repeated:
+                dropped.repeated += n_late
+            else:
+                dropped.late += n_late
+            if n_late == len(times):
+                return dropped
+        dropped += self._drop_late()
+
+        times, rows = times[n_late:], rows[n_late:]
+        joined = np.ones(len(times), np.bool_)
+        joined[0] = n_late > 0
+        self.latest_start = max(self.latest_start, float(times[0]))
+        self.starts.append(float(times[0]))
+        n_known = len(self.times)
+        overtaken = n_known > 0 and times[0] <= self.times[-1]
+        self.times = np.concatenate([self.times, times])
+        self.rows = np.concatenate([self.rows, rows])
+        self.joined = np.concatenate([self.joined, joined])
+        if overtaken:
+            self.times, first_of_each = np.unique(self.times, return_index=True)
+            self.rows, self.joined = self.rows[first_of_each], self.joined[first_of_each]
+            dropped.repeated += n_known + len(times) - len(self.times)
+        self._release()
+        if len(self.times) > MOST_SAMPLES:
+            dropped.unused += self.drop_first(len(self.times) - MOST_SAMPLES)
+        return dropped
+
+    def release_all(self) -> Dropped:
+        """Wait for nothing any more; return what is dropped of the late samples."""
+        self._release_up_to(len(self.times))
+        return self._drop_late()
+
+    def set_back(self, used_until: float) -> Dropped:
+        """Go on with the late samples alone; return what is dropped.
+
+        Samples up to ``used_until`` have been made rows of.
+        """
+        dropped = Dropped(unused=self.unused_after(used_until).unused)
+        late, self.late = self.late, []
+        self.times, self.rows = self.times[:0], self.rows[:0]
+        self.joined = self.joined[:0]
+        self.n_released = 0
+        self.newest = self.latest_start = -np.inf
+        self.meter, self.coming = RateMeter(), []
+        self.pace, self.paced_at = STEADY_PACE, -np.inf
+        for times, rows in late:
+            dropped += self.push(times, rows)
+        return dropped
+
+    def unused_after(self, used_until: float) -> Dropped:
+        """Return what is lost if the samples here are forgotten, of which some were used."""
+        lost = Dropped(unused=len(self.times) - int(np.searchsorted(self.times, used_until)))
+        lost.late = sum(len(times) for times, _ in self.late)
+        return lost
+
+    def end_of_stretch(self) -> int:
+        """Return the index of the first sample behind a gap, or the number of those released."""
+        gaps = np.diff(self.times[: self.n_released]) > MAX_GAP_S
+        return int(gaps.argmax()) + 1 if gaps.any() else self.n_released
+
+    def first_from(self, origin: float) -> float:
+        """Return when a grid that begins at ``origin`` or later can begin for this sensor.
+
+        Infinity if that is not known yet.
+        """
+        if self.n_released == 0:
+            return np.inf
+        if origin == -np.inf:
+            return float(self.times[0])
+        after = int(np.searchsorted(self.times[: self.n_released], origin - ON_GRID_S))
+        if after == self.n_released:
+            return np.inf
+        behind = after == 0 or self.times[after] - self.times[after - 1] > MAX_GAP_S
+        return max(origin, float(self.times[after])) if behind else origin
+
+    def pace_up_to(self, time: float) -> None:
+        """Let the paces hold that were measured up to ``time``."""
+        while self.coming and self.coming[0][0] <= time:
+            self.paced_at, self.pace = self.coming.pop(0)
+
+    def catch_up(self, time: float) -> int | None:
+        """Let the paces hold that were measured up to ``time``, at which a grid may begin.
+
+        A sensor that is too slow waits for the next measurement, and so on; the samples of those
+        before are dropped. Return how many, None if nothing has changed.
+        """
+        n_dropped = None
+        while True:
+            if self.pace.is_too_slow:
+                count = int(np.searchsorted(self.times, self.paced_at, side="right"))
+                if count:
+                    n_dropped = (n_dropped or 0) + self.drop_first(count)
+            if not (self.coming and (self.coming[0][0] <= time or self.pace.is_too_slow)):
+                return n_dropped
+            n_dropped = n_dropped or 0
+            self.paced_at, self.pace = self.coming.pop(0)
+
+    def begin_at(self, origin: float) -> None:
+        """Drop what a grid from ``origin`` on does not need, and find its low-pass."""
+        after = int(np.searchsorted(self.times[: self.n_released], origin - ON_GRID_S))
+        gaps = np.flatnonzero(np.diff(self.times[: after + 1]) > MAX_GAP_S)
+        if len(gaps):
+            self.drop_first(int(gaps[-1]) + 1)
+        first = self.times[: self.end_of_stretch()]
+        first = first[: np.searchsorted(first, origin + SURVEY_S, side="right")]
+        if len(first) > 1:
+            rate_hz = 1 / float(np.median(np.diff(first)))
+            if np.isnan(self.meter.rate_hz):
+                self.meter.rate_hz = rate_hz
+            self.pace = Pace(_oversampling(rate_hz), self.pace.is_slow)
+        self.keep_for(origin)
+
+    def keep_for(self, time: float) -> None:
+        """Drop what a grid point at ``time`` and those after it do not need."""
+        before = np.searchsorted(self.times[: self.n_released], time - HISTORY_S)
+        self.drop_first(min(int(before), self.n_released) - TAIL)
+
+    def drop_before(self, time: float) -> int:
+        """Drop what is older, but for the newest; return how many samples."""
+        count = min(int(np.searchsorted(self.times, time)), len(self.times) - 1)
+        return self.drop_first(count)
+
+    def drop_first(self, count: int) -> int:
+        """Drop the oldest samples; return how many."""
+        if count <= 0:
+            return 0
+        self.times, self.rows = self.times[count:], self.rows[count:]
+        self.joined = self.joined[count:]
+        self.n_released = max(self.n_released - count, 0)
+        return count
+
+    def at(self, origin: float, indices: NDArray[np.int64], end: int) -> NDArray[np.float64]:
+        """Return the rows at grid points, up to the first that needs a sample yet to come.
+
+        ``end`` is the index of the first sample that does not belong to the stretch.
+        """
+        times, rows = self.times[:end], self.rows[:end]
+        n = self.pace.oversampling
+        if n == 1 or len(indices) == 0:
+            return interpolate(times, rows, origin + indices / SAMPLING_RATE_HZ, ON_GRID_S)
+        taps = low_pass(n)
+        half = taps.size // 2
+        fine = np.arange(indices[0] * n - half, indices[-1] * n + half + 1)
+        fine_times = np.maximum(origin + fine / (n * SAMPLING_RATE_HZ), times[0])
+        fine_rows = interpolate(times, rows, fine_times, 1e-6)
+        if len(fine_rows) < taps.size:
+            return fine_rows[:0]
+        return sliding_window_view(fine_rows, taps.size, axis=0)[::n] @ taps
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is known, in arrays of its own and values that MessagePack can hold."""
+        return {
+            "times": self.times.copy(),
+            "rows": self.rows.copy(),
+            "joined": self.joined.copy(),
+            "n_released": self.n_released,
+            "newest": self.newest,
+            "latest_start": self.latest_start,
+            "late": [[times.copy(), rows.copy()] for times, rows in self.late],
+            "starts": self.starts.ring.copy(),
+            "n_starts": self.starts.count,
+            "meter": [self.meter.begin, self.meter.n, self.meter.rate_hz],
+            "pace": _pace_state(self.pace),
+            "paced_at": self.paced_at,
+            "coming": [[time, _pace_state(pace)] for time, pace in self.coming],
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any], lateness_s: float) -> "Source":
+        """Return a source that knows what `state` returned."""
+        source = cls(state["rows"].shape[1], lateness_s)
+        source.times, source.rows = state["times"].copy(), state["rows"].copy()
+        source.joined = state["joined"].copy()
+        source.n_released, source.newest = state["n_released"], state["newest"]
+        source.latest_start = state["latest_start"]
+        source.late = [(times.copy(), rows.copy()) for times, rows in state["late"]]
+        source.starts.ring[:], source.starts.count = state["starts"], state["n_starts"]
+        source.meter.begin, source.meter.n, source.meter.rate_hz = state["meter"]
+        source.pace, source.paced_at = Pace(*state["pace"]), state["paced_at"]
+        source.coming = [(time, Pace(*pace)) for time, pace in state["coming"]]
+        return source
+
+    def _hold_late(self, times: NDArray[np.float64], rows: NDArray[np.float64]) -> Dropped:
+        """Keep late samples for the case that the clock was set back; return what it drops."""
+        start = float(times[0])
+        if start in self.starts:
+            return Dropped(repeated=len(times))
+        self.starts.append(start)
+        dropped = Dropped()
+        kept = sum(len(late) for late, _ in self.late)
+        if self.late and (start <= self.late[-1][0][-1] or kept > MOST_SAMPLES):
+            dropped = self._drop_late()
+        self.late.append((times, rows))
+        return dropped
+
+    def _drop_late(self) -> Dropped:
+        """Drop the late samples that were kept; return them."""
+        n_dropped = sum(len(times) for times, _ in self.late)
+        self.late.clear()
+        return Dropped(late=n_dropped)
+
+    def _release(self) -> None:
+        """Release the samples up to the first hole that may yet be filled."""
+        if self.n_released == 0 and self.times[-1] - self.times[0] <= self._lateness_s:
+            return  # what comes next may be older than all
+        first = max(self.n_released, 1)
+        interval_s = 1 / self.meter.rate_hz
+        if np.isnan(interval_s):
+            interval_s = float(np.median(np.diff(self.times)))
+        waits = (
+            (np.diff(self.times[first - 1 :]) > _HOLE * interval_s)
+            & ~self.joined[first:]
+            & (self.latest_start - self.times[first:] <= self._lateness_s)
+            & (self.times[-1] - self.times[first:] <= HOLD_S)
+        )
+        self._release_up_to(first + int(waits.argmax()) if waits.any() else len(self.times))
+
+    def _release_up_to(self, n_released: int) -> None:
+        if n_released > self.n_released:
+            self._measure(self.times[self.n_released : n_released])
+            self.n_released = n_released
+            self.newest = float(self.times[n_released - 1])
+
+    def _measure(self, times: NDArray[np.float64]) -> None:
+        """Measure the rate with samples ``(n,)`` that come behind all others."""
+        for time, rate_hz in self.meter.add(self.newest, times):
+            before = self.coming[-1][1] if self.coming else self.pace
+            self.coming.append((time, Pace.of(rate_hz, was_slow=before.is_slow)))
+
+
+def _oversampling(rate_hz: float) -> int:
+    """Return how many times finer than the grid the low-pass of such a sensor is to work."""
+    if rate_hz <= ANTI_ALIAS_ABOVE_HZ:
+        return 1
+    return min(int(np.ceil(rate_hz / SAMPLING_RATE_HZ - 0.1)), MOST_OVERSAMPLING)
+
+
+def _pace_state(pace: Pace) -> list[int | bool]:
+    return [pace.oversampling, pace.is_slow, pace.is_too_slow]

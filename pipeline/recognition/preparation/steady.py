@@ -1,0 +1,174 @@
+"""The grids that just continue, in arrays over all phones: a tick's messages for all at once.
+
+Most phones' samples just continue on their grids, and then hardly anything of a grid changes. Such
+a grid is kept here; it becomes a `Grid` with its `Source` only for as long as something else
+happens.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.readings import Readings, Sensor
+from pipeline.recognition.preparation.grid import Grid
+from pipeline.recognition.preparation.source import (
+    ANTI_ALIAS_ABOVE_HZ,
+    KEPT,
+    MEASURED_S,
+    N_STARTS,
+    ON_GRID_S,
+    SURELY_LOW_RATE_HZ,
+    Source,
+)
+from pipeline.recognition.slots import PerPhone
+from pipeline.vocabulary import SAMPLING_RATE_HZ
+
+STEADY_SENSORS: Final[tuple[Sensor, ...]] = ("motion", "prepared")
+"""Those of which one makes up a row."""
+
+_N_COLUMNS: Final[Mapping[Sensor, int]] = {"motion": 6, "prepared": 9}
+
+
+class Steady(PerPhone):
+    """The grids that just continue."""
+
+    _per_phone = (
+        *("sensor", "origin", "next_index", "newest", "latest_start"),
+        *("times", "rows", "starts", "n_starts"),
+        *("measured_from", "n_measured", "rate_hz"),
+    )
+
+    def __init__(self, n_slots: int) -> None:
+        """Make room for ``n_slots`` phones."""
+        self.sensor = np.zeros(n_slots, np.int8)  # 1 + index into STEADY_SENSORS, 0 for no grid
+        self.origin = np.zeros(n_slots)
+        self.next_index = np.zeros(n_slots, np.int64)
+        self.newest = np.zeros(n_slots)
+        self.latest_start = np.zeros(n_slots)
+        self.times = np.zeros((n_slots, KEPT))
+        self.rows = np.zeros((n_slots, KEPT, max(_N_COLUMNS.values())))
+        self.starts = np.zeros((n_slots, N_STARTS))
+        self.n_starts = np.zeros(n_slots, np.int64)
+        # As in `RateMeter`:
+        self.measured_from = np.zeros(n_slots)
+        self.n_measured = np.zeros(n_slots, np.int64)
+        self.rate_hz = np.zeros(n_slots)
+
+    def push(
+        self, sensor: Sensor, slots: NDArray[np.intp], messages: Sequence[Sequence[Readings]]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Let the grids of these phones continue with messages of as many samples for each.
+
+        Return which of the grids they continue, ``(n_phones,)``; of the others nothing was taken;
+        and the rows of those, ``(n_continued, n_rows, n_columns)``.
+        """
+        shape = len(messages), -1
+        times = np.concatenate([one.times for of_phone in messages for one in of_phone])
+        starts = times[_firsts([len(one.times) for of_phone in messages for one in of_phone])]
+        times = times.reshape(shape)
+        grid = self.next_index[slots, np.newaxis] + np.arange(times.shape[1])
+        offset_s = times - (self.origin[slots, np.newaxis] + grid / SAMPLING_RATE_HZ)
+        continued = (np.abs(offset_s) <= ON_GRID_S).all(axis=1)
+        continued &= times[:, 0] > self.newest[slots]
+        continued &= self.sensor[slots] == 1 + STEADY_SENSORS.index(sensor)
+        measured_from, n_measured, rate_hz = self._measure(slots[continued], times[continued])
+        at_pace = (rate_hz >= SURELY_LOW_RATE_HZ) & (rate_hz <= ANTI_ALIAS_ABOVE_HZ)
+        if not at_pace.all():
+            continued[continued] = at_pace
+            measured_from, n_measured = measured_from[at_pace], n_measured[at_pace]
+            rate_hz = rate_hz[at_pace]
+        rows = np.concatenate([one.values for of_phone in messages for one in of_phone])
+        rows = rows.reshape(*shape, rows.shape[1])
+        n_messages = np.array([len(of_phone) for of_phone in messages])
+        if not continued.all():
+            starts = starts[np.repeat(continued, n_messages)]
+            slots, times, rows = slots[continued], times[continued], rows[continued]
+            n_messages = n_messages[continued]
+
+        self.next_index[slots] += times.shape[1]
+        self.newest[slots] = times[:, -1]
+        self.latest_start[slots] = starts[np.cumsum(n_messages) - 1]
+        n_columns = rows.shape[2]
+        last_times, last_rows = times, rows
+        if times.shape[1] < KEPT:
+            last_times = np.concatenate([self.times[slots], times], axis=1)
+            last_rows = np.concatenate([self.rows[slots, :, :n_columns], rows], axis=1)
+        self.times[slots] = last_times[:, -KEPT:]
+        self.rows[slots, :, :n_columns] = last_rows[:, -KEPT:]
+        self.measured_from[slots], self.n_measured[slots] = measured_from, n_measured
+        self.rate_hz[slots] = rate_hz
+        of_starts = np.repeat(slots, n_messages)
+        nth = np.arange(len(starts)) - np.repeat(np.cumsum(n_messages) - n_messages, n_messages)
+        self.starts[of_starts, (self.n_starts[of_starts] + nth) % N_STARTS] = starts
+        self.n_starts[slots] += n_messages
+        return continued, rows
+
+    def keep(self, slot: int, grid: Grid) -> bool:
+        """Take a phone's grid over if it is steady; return whether it is."""
+        if not grid.is_steady or grid.sensors[0] not in STEADY_SENSORS:
+            return False
+        [sensor] = grid.sensors
+        source = grid.sources[sensor]
+        self.sensor[slot] = 1 + STEADY_SENSORS.index(sensor)
+        self.origin[slot], self.next_index[slot] = grid.origin, grid.next_index
+        self.newest[slot], self.latest_start[slot] = source.newest, source.latest_start
+        self.times[slot], self.rows[slot, :, : source.rows.shape[1]] = source.times, source.rows
+        self.starts[slot], self.n_starts[slot] = source.starts.ring, source.starts.count
+        self.measured_from[slot] = source.meter.begin
+        self.n_measured[slot], self.rate_hz[slot] = source.meter.n, source.meter.rate_hz
+        return True
+
+    def release(self, slot: int, lateness_s: float) -> Grid:
+        """Give a phone's grid up, and return it by itself."""
+        sensor = self.sensor_of(slot)
+        grid = Grid(slot, lateness_s)
+        source = Source(_N_COLUMNS[sensor], lateness_s)
+        grid.sources[sensor] = source
+        grid.choice, grid.sensors = ((sensor,),), [sensor]
+        grid.origin, grid.next_index = float(self.origin[slot]), int(self.next_index[slot])
+        source.times = self.times[slot].copy()
+        source.rows = self.rows[slot, :, : _N_COLUMNS[sensor]].copy()
+        source.joined, source.n_released = np.ones(KEPT, np.bool_), KEPT
+        source.newest = float(self.newest[slot])
+        source.latest_start = float(self.latest_start[slot])
+        source.starts.ring[:] = self.starts[slot]
+        source.starts.count = int(self.n_starts[slot])
+        source.meter.begin = float(self.measured_from[slot])
+        source.meter.n = int(self.n_measured[slot])
+        source.meter.rate_hz = float(self.rate_hz[slot])
+        self.sensor[slot] = 0
+        return grid
+
+    def sensor_of(self, slot: int) -> Sensor:
+        """Return the sensor of a grid that is here."""
+        return STEADY_SENSORS[int(self.sensor[slot]) - 1]
+
+    def _measure(
+        self, slots: NDArray[np.intp], times: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+        """Return what `RateMeter` would have after these times ``(n_phones, n_rows)``.
+
+        That is the beginning of the measurement under way, its samples, and the rate measured last.
+        """
+        begin, n, rate_hz = self.measured_from[slots], self.n_measured[slots], self.rate_hz[slots]
+        n_rows = times.shape[1]
+        n = n + n_rows
+        over = np.flatnonzero(times[:, -1] >= begin + MEASURED_S)
+        while len(over):
+            of_phone = times[over]
+            last = (of_phone < (begin[over] + MEASURED_S)[:, np.newaxis]).sum(axis=1)
+            end = of_phone[np.arange(len(over)), last]
+            behind = n_rows - 1 - last
+            rate_hz[over] = (n[over] - behind) / (end - begin[over])
+            begin[over], n[over] = end, behind
+            over = over[of_phone[:, -1] >= end + MEASURED_S]
+        return begin, n, rate_hz
+
+
+def _firsts(lengths: Sequence[int]) -> NDArray[np.intp]:
+    """Return where each of several arrays of these lengths begins, one put after the other."""
+    sizes = np.array(lengths)
+    firsts: NDArray[np.intp] = np.cumsum(sizes) - sizes
+    return firsts

@@ -1,0 +1,93 @@
+"""How upright each wearer's phone is, and windows as if all wearers carried theirs alike.
+
+Sitting and standing differ by some degrees of the phone's tilt, and two wearers by as many. But who
+walks is upright: so the direction of gravity while a wearer walks is taken for that of the training
+subjects, and all windows are turned by the difference.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.recognition.placement.calibration import UP
+from pipeline.recognition.preparation.windows import turned
+from pipeline.recognition.rounds import deal
+from pipeline.recognition.slots import PerPhone
+from pipeline.vocabulary import SAMPLING_RATE_HZ
+
+PRIOR_S: Final = 10.0
+"""Seconds of walking that `UP` counts for, of which each wearer is believed to have walked so"""
+MEMORY_S: Final = 120.0
+"""Seconds of walking after which what was learnt before counts for little. With 40 or 120, and with
+2 to 30 seconds before, the training subjects were recognised about alike."""
+
+_UP: Final = UP / np.linalg.norm(UP)
+_SHORTEST: Final = 1e-9
+
+
+class Baseline(PerPhone):
+    """The directions of all phones."""
+
+    _per_phone = ("upright",)
+
+    def __init__(self, n_slots: int, *, hop: int) -> None:
+        """Make room for ``n_slots`` phones, whose windows are ``hop`` samples apart."""
+        self._hop_s = hop / SAMPLING_RATE_HZ
+        # Sums of gravity's direction over seconds of walking.
+        self.upright = np.tile(PRIOR_S * _UP, (n_slots, 1))
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Forget these wearers."""
+        self.upright[slots] = PRIOR_S * _UP
+
+    def turn(
+        self, slots: NDArray[np.intp], windows: NDArray[np.float32], walking: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Return windows as if their wearers were upright as the training subjects were.
+
+        Each phone is turned by what was learnt up to the window, which is what comes of its windows
+        alone.
+
+        Args:
+            slots: ``(n,)``, the windows' phones, each phone's windows in their order.
+            windows: ``(n, 128, 9)`` in g and rad/s.
+            walking: ``(n,)``, in which of them somebody walks, about upright.
+        """
+        turns = deal(slots)
+        gravity = windows[:, :, 6:].mean(axis=1, dtype=np.float64)  # (n, 3)
+        direction = turns.ordered(_unit(gravity))
+        learnt = turns.ordered(walking)
+        upright = np.empty((len(slots), 3))
+        known = self.upright[turns.slots]
+        for n_phones, turn in turns:
+            of_turn = known[:n_phones]
+            told = learnt[turn]
+            of_turn[told] *= 1 - self._hop_s / MEMORY_S
+            of_turn[told] += self._hop_s * direction[turn][told]
+            upright[turn] = of_turn
+        self.upright[turns.slots] = known
+        return turned(windows, _onto_up(_unit(turns.restored(upright))))
+
+
+def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    length = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
+    unit: NDArray[np.float64] = vectors / np.maximum(length, _SHORTEST)
+    return unit
+
+
+def _onto_up(directions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the shortest rotations ``(n, 3, 3)`` that turn directions ``(n, 3)`` onto `UP`.
+
+    Rodrigues' formula; none of them is opposite.
+    """
+    axes = np.cross(directions, _UP)  # as long as the sine of the angle
+    cosines = (directions * _UP).sum(axis=1)
+    x, y, z = axes.T
+    zero = np.zeros(len(x))
+    across = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
+    rotations: NDArray[np.float64] = (
+        np.eye(3) + across + across @ across / (1 + cosines)[:, np.newaxis, np.newaxis]
+    )
+    return rotations

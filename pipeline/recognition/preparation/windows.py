@@ -1,0 +1,111 @@
+"""Each phone's last samples, and the windows cut from them.
+
+Window ``k`` of a stretch without a gap is its samples ``[k * hop, k * hop + 128)``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from pipeline.vocabulary import CHANNELS, WINDOW_LENGTH
+
+_KEPT: Final = WINDOW_LENGTH - 1
+_SPARE: Final = 33
+"""Samples that can come at once without overwriting those that their windows need: a message of 25
+on its usual way, and some more"""
+_RING: Final = _KEPT + _SPARE
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Windows cut from several phones."""
+
+    phones: NDArray[np.intp]
+    """``(n_windows,)``: index into the phones that were pushed"""
+    first_samples: NDArray[np.int64]
+    """``(n_windows,)``: each window's first sample, counted from the beginning of its stretch"""
+    windows: NDArray[np.float32]
+    """``(n_windows, 128, 9)``"""
+
+
+class Windower:
+    """The last samples of all phones."""
+
+    def __init__(self, n_slots: int, *, hop: int) -> None:
+        """Make room for ``n_slots`` phones; a window begins every ``hop`` samples.
+
+        Raises:
+            ValueError: ``hop`` is not 1 to 128; between longer hops samples would go unseen.
+        """
+        if not 1 <= hop <= WINDOW_LENGTH:
+            raise ValueError(f"hop must be 1 to {WINDOW_LENGTH} samples, not {hop}")
+        self._hop = hop
+        self.count = np.zeros(n_slots, np.int64)  # samples since the stretch began
+        self.ring = np.zeros((n_slots, _RING, len(CHANNELS)), np.float32)  # sample n at n % _RING
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Begin a new stretch for these phones."""
+        self.count[slots] = 0
+
+    def push(self, slots: NDArray[np.intp], samples: NDArray[np.float32]) -> Cut:
+        """Return the windows that the new samples ``(n_phones, n_samples, 9)`` complete.
+
+        ``slots`` ``(n_phones,)`` names each phone once; each phone's windows are in their order.
+        """
+        n_samples = samples.shape[1]
+        before = self.count[slots]
+        first_window = -(-np.maximum(before - _KEPT, 0) // self._hop)  # first one not complete yet
+        numbers = first_window + np.arange(n_samples // self._hop + 1)[:, None]  # (most, n_phones)
+        first_samples = numbers * self._hop
+        complete = first_samples + WINDOW_LENGTH <= before + n_samples
+        phones = np.nonzero(complete)[1]
+        first_samples = first_samples[complete]
+        self.count[slots] += n_samples
+        if n_samples <= _SPARE:
+            self._append(slots, before, samples)
+            place = (first_samples[:, None] + np.arange(WINDOW_LENGTH)) % _RING
+            return Cut(phones, first_samples, self.ring[slots[phones, None], place])
+        held = np.concatenate([self._recent(slots, before), samples], axis=1)
+        newest = samples[:, -_RING:]
+        self._append(slots, before + n_samples - newest.shape[1], newest)
+        views = sliding_window_view(held, WINDOW_LENGTH, axis=1)  # (n_phones, places, 9, 128)
+        windows = views[phones, first_samples - before[phones] + _KEPT].transpose(0, 2, 1)
+        return Cut(phones, first_samples, np.ascontiguousarray(windows))
+
+    def state(self, slots: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
+        """Return all that is known of these phones, in arrays ``(n_phones, ...)`` of their own."""
+        count = self.count[slots]
+        return {"count": count, "recent": self._recent(slots, count)}
+
+    def restore(self, slots: NDArray[np.intp], state: Mapping[str, NDArray[Any]]) -> None:
+        """Know of these phones what `state` returned; a slot may be another than it was."""
+        self.count[slots] = state["count"]
+        self._append(slots, state["count"] - _KEPT, state["recent"])
+
+    def _recent(self, slots: NDArray[np.intp], count: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the last samples ``(n_phones, 127, 9)`` of phones that have had so many."""
+        place = (count[:, None] + np.arange(-_KEPT, 0)) % _RING
+        recent: NDArray[np.float32] = self.ring[slots[:, None], place]
+        return recent
+
+    def _append(
+        self, slots: NDArray[np.intp], first: NDArray[np.int64], samples: NDArray[np.float32]
+    ) -> None:
+        """Write samples ``(n_phones, n_samples, 9)``, of which the first has this number."""
+        place = (first[:, None] + np.arange(samples.shape[1])) % _RING
+        self.ring[slots[:, None], place] = samples
+
+
+def turned(windows: NDArray[np.float32], rotations: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return windows ``(n, 128, 9)``, all sensors of each turned by its rotation ``(3, 3)``.
+
+    That is turning the phone, but for the median of three: the other filters are linear, and the
+    same on all axes.
+    """
+    vectors = windows.reshape(len(windows), -1, 3)  # (n, 384, 3): each sample's three sensors
+    result: NDArray[np.float32] = vectors @ rotations.transpose(0, 2, 1).astype(np.float32)
+    return result.reshape(windows.shape)

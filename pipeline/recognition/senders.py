@@ -1,0 +1,134 @@
+"""Which recording of a phone a message belongs to: the one under way, a new one, or one before.
+
+A recording is what its sender calls so, on one kind of clock; messages that name none are of one
+recording, too. Rules, for the messages of a phone one after another:
+
+* Another recording begins with its first message. Of one that was left, what is not newer than its
+  newest sample comes again; what just continues it was overtaken, and is late; all else is new.
+* If recordings take turns, two phones send under one name. Then the one under way is heard alone
+  until it has been silent for `MIXED_S` of another's samples; and they count as two until it has
+  sent so much without any of another between.
+* Recordings of less than a window, one after another, are told: there can be no window of them.
+"""
+
+from typing import Any, Final, Literal
+
+from pipeline.readings import Clock
+from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
+
+MOST_PAST: Final = 8
+"""Recordings of a phone that are remembered."""
+MOST_RETURNS: Final = 2
+"""So often a phone may go back to a recording before two phones are taken to use its name."""
+MIXED_S: Final = 30.0
+"""Seconds of one recording's samples, without a message of another, that show it to be alone. A
+phone may send what it has gathered over such a time in one message."""
+MOST_SHORT: Final = 3
+"""So many recordings shorter than a window may follow each other."""
+
+OVERTAKEN_S: Final = 0.5
+"""A message that continues a recording which was left, up to such a pause, was overtaken."""
+
+_WINDOW_S: Final = WINDOW_LENGTH / SAMPLING_RATE_HZ
+
+Decision = Literal["goes on", "begins", "repeated", "late", "mixed"]
+
+
+class Sender:
+    """The recordings of one phone."""
+
+    def __init__(self) -> None:
+        """Begin with one that has no name and no samples."""
+        self.recording = ""
+        self.clock: Clock = "epoch"
+        self._past: dict[tuple[str, Clock], float] = {}
+        """Time of the newest sample of recordings before, the oldest first"""
+        self._alone_since = -float("inf")
+        """Time of the first sample of the recording under way behind any message of another"""
+        self._others: dict[tuple[str, Clock], float] = {}
+        """Time of the first sample of others since a message of the recording under way"""
+        self._n_returns = 0
+        self._begun = float("inf")  # time of the first sample of the recording under way
+        self._n_short = 0  # recordings before it, without one that was long enough between
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether two phones seem to send under this name."""
+        return self._n_returns > MOST_RETURNS
+
+    @property
+    def is_restless(self) -> bool:
+        """Whether its recordings end before there is a window of them."""
+        return self._n_short > MOST_SHORT
+
+    def decide(
+        self,
+        recording: str,
+        clock: Clock,
+        *,
+        oldest: float,
+        newest: float,
+        newest_before: float,
+    ) -> tuple[Decision, float]:
+        """Return what a message is, and the time up to which its samples come again.
+
+        Args:
+            recording: what the message names; nothing if it names none.
+            clock: its kind of clock.
+            oldest: time of its oldest sample.
+            newest: time of its newest sample.
+            newest_before: the same of the recording under way.
+        """
+        key = recording, clock
+        under_way = self.recording, self.clock
+        if key == under_way:
+            self._go_on(oldest, newest)
+            return "goes on", -float("inf")
+        known_until = self._past.get(key, -float("inf"))
+        if newest <= known_until:
+            return "repeated", known_until
+        self._alone_since = float("inf")
+        if recording and 0 < oldest - known_until <= OVERTAKEN_S:
+            return "late", known_until
+        if self.is_mixed and newest - self._others.setdefault(key, oldest) < MIXED_S:
+            if len(self._others) > MOST_PAST:
+                del self._others[next(iter(self._others))]
+            return "mixed", known_until
+        if key in self._past:
+            self._n_returns += 1
+        self._past.pop(key, None)
+        self._past[under_way] = max(newest_before, self._past.pop(under_way, newest_before))
+        if len(self._past) > MOST_PAST:
+            del self._past[next(iter(self._past))]
+        self.recording, self.clock = recording, clock
+        self._n_short = self._n_short + 1 if newest_before - self._begun < _WINDOW_S else 0
+        self._begun = oldest
+        self._others.clear()
+        return "begins", known_until
+
+    def _go_on(self, oldest: float, newest: float) -> None:
+        """Note a message of the recording under way."""
+        self._others.clear()
+        self._alone_since = min(self._alone_since, oldest)
+        if newest - self._alone_since >= MIXED_S:
+            self._n_returns = 0
+        self._begun = min(self._begun, oldest)
+        if newest - self._begun >= _WINDOW_S:
+            self._n_short = 0
+
+    def state(self) -> list[Any]:
+        """Return all that is known, in values that MessagePack can hold."""
+        past = [[*key, newest] for key, newest in self._past.items()]
+        others = [[*key, oldest] for key, oldest in self._others.items()]
+        counts = [self._alone_since, self._n_returns, self._begun, self._n_short]
+        return [self.recording, self.clock, past, others, *counts]
+
+    @classmethod
+    def restored(cls, state: list[Any]) -> "Sender":
+        """Return a sender that knows what `state` returned."""
+        sender = cls()
+        sender.recording, sender.clock, past, others, *counts = state
+        sender._past = {(name, clock): newest for name, clock, newest in past}
+        sender._others = {(name, clock): oldest for name, clock, oldest in others}
+        sender._alone_since, sender._n_returns, sender._begun, sender._n_short = counts
+        return sender

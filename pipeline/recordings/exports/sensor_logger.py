@@ -1,0 +1,311 @@
+"""What Sensor Logger exports: a zip of CSV files, one a sensor, or all sensors in one JSON file.
+
+https://github.com/tszheichoi/awesome-sensor-logger: README.md, UNITS.md, CROSSPLATFORM.md. The
+metadata tell the platform, and whether *Standardise Units & Frames* was on: without it an iPhone's
+accelerations have the opposite sign, and uncalibrated ones are in g.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from pipeline.formats.sensor_logger import SENSORS, is_in_g
+from pipeline.readings import Convention, Sensor, largest_value, plain
+from pipeline.recordings.exports.exports import (
+    FIRST_EPOCH_S,
+    AppExports,
+    Export,
+    Files,
+    Track,
+    by_sensor,
+    left_out,
+    number,
+    whole,
+)
+from pipeline.recordings.recording import DataError
+from pipeline.vocabulary import STANDARD_GRAVITY
+
+APP: Final = "sensor-logger"
+
+MOST_JSON_BYTES: Final = 256 << 20
+
+MOST_ANNOTATIONS: Final = 10_000
+"""Of a recording"""
+
+_TIME: Final = "time"
+_AXES: Final = ("x", "y", "z")
+_METADATA: Final = "metadata"
+_ANNOTATION: Final = "annotation"
+_OTHERS: Final = {
+    *("magnetometer", "magnetometeruncalibrated", "orientation", "location", "barometer"),
+    *("pedometer", "activity", "battery", "batterytemp", "microphone", "brightness", "light"),
+    *("compass", "network", "wifi", "bluetooth", "bluetoothmetadata", "headphone", "heartrate"),
+    *("wristmotion", "watchaccelerometer", "watchgyroscope", "watchbarometer", "watchlocation"),
+    *("watchmagnetometer", "watchcompass", "watchmicrophone", "watchorientation", "camera"),
+}
+"""Tables of the app that hold no motion of the phone"""
+
+_NS_PER_S: Final = 1_000_000_000  # an integer: int / int is rounded once
+_DIGITS_OF_A_MS: Final = 13
+"""Digits that a time in nanoseconds must have been left to be right to a millisecond"""
+_JSON_START: Final = re.compile(rb'\s*\[\s*\{\s*"')
+
+
+class _Record(msgspec.Struct):
+    """A row of any table, in the JSON export."""
+
+    sensor: str
+    time: int | float | str | None = None
+    x: float | str | None = None
+    y: float | str | None = None
+    z: float | str | None = None
+    text: str | None = None
+    device_name: str | None = msgspec.field(default=None, name="device name")
+    device_id: str | None = msgspec.field(default=None, name="device id")
+    recording_time: str | None = msgspec.field(default=None, name="recording time")
+    platform: str | None = None
+    standardisation: str | bool | None = None
+
+
+_records: Final = msgspec.json.Decoder(list[_Record])
+
+Labels = list[tuple[float, str]]
+
+
+def read(files: Files) -> AppExports:
+    """Return the recordings in the files that are Sensor Logger's.
+
+    The tables are one recording, each JSON file is one, and a damaged one spoils no other.
+
+    Raises:
+        DataError: a file is damaged, or not what Sensor Logger writes.
+    """
+    passed_over: dict[str, str] = {}
+    tracks: list[Track] = []
+    labels: Labels = []
+    metadata: dict[str, str] = {}
+    used: list[str] = []
+    exports: list[Export] = []
+    failures: list[str] = []
+    for name in files.contents:
+        if PurePosixPath(name).suffix.lower() == ".json":
+            try:
+                exports += _json_exports(files, name, passed_over)
+            except DataError as error:
+                failures.append(str(error))
+                passed_over[name] = "damaged"
+            continue
+        table = plain(PurePosixPath(name).stem)
+        headings = [heading.lower() for heading in files.columns(name)]
+        if table == _METADATA and headings:
+            metadata = _metadata(files, name)
+        elif _TIME not in headings:
+            continue
+        elif table in SENSORS:
+            track = _track(files, name, SENSORS[table], passed_over)
+            if track is None:
+                continue
+            tracks.append(track)
+        elif table == _ANNOTATION and "text" in headings:
+            labels = _labels(files, name)
+        else:
+            if table in _OTHERS:
+                passed_over[name] = "holds neither accelerometer nor gyroscope"
+            elif {*_AXES} <= set(headings):
+                passed_over[name] = (
+                    "its name is none that Sensor Logger gives, such as TotalAcceleration.csv"
+                )
+            continue
+        used.append(name)
+    if tracks:
+        sensors = by_sensor(files.source, tracks)
+        exports.insert(0, _export(sensors, labels, metadata, used))
+    else:
+        passed_over |= dict.fromkeys(used, "there are no samples beside it")
+    return AppExports(exports, passed_over, failures)
+
+
+def _export(
+    sensors: dict[Sensor, tuple[np.ndarray, np.ndarray]],
+    labels: Labels,
+    metadata: Mapping[str, str],
+    used: Sequence[str],
+) -> Export:
+    convention = _convention(metadata)
+    uncalibrated = sensors.get("accelerometer_uncalibrated")
+    if uncalibrated is not None and is_in_g(uncalibrated[1]):  # an iPhone, not standardised
+        convention = convention or "ios"
+        sensors["accelerometer_uncalibrated"] = uncalibrated[0], uncalibrated[1] * STANDARD_GRAVITY
+    return Export(
+        app=APP,
+        device=metadata.get("device id") or metadata.get("device name") or None,
+        recording=metadata.get("recording time", ""),
+        clock="epoch",
+        convention=convention,
+        sensors=sensors,
+        labels=labels,
+        files=used,
+    )
+
+
+def _convention(metadata: Mapping[str, str]) -> Convention | None:
+    """Return the sign of accelerations, None where the metadata do not tell.
+
+    They do not where a spreadsheet has put its own language's word for true or false.
+    """
+    platform = metadata.get("platform", "").lower()
+    if platform == "android":
+        return "android"
+    signs: dict[str, Convention] = {"true": "android", "false": "ios", "": "ios"}
+    standardised = metadata.get("standardisation", "").lower()
+    return signs.get(standardised) if platform == "ios" else None
+
+
+def _seconds(text: str) -> float:
+    """Return the float64 that is nearest to a time in nanoseconds, NaN if there is nothing.
+
+    Raises:
+        ValueError: it is none, or a spreadsheet has left too few of its digits.
+    """
+    text = text.strip()
+    if not text:
+        return np.nan
+    try:
+        return int(text) / _NS_PER_S
+    except ValueError:
+        digits = re.sub(r"[eE].*|[^\d]", "", text)
+        if len(digits) < _DIGITS_OF_A_MS:
+            raise ValueError(f"time is not whole nanoseconds ({text[:40]})") from None
+        return number(text) / _NS_PER_S
+
+
+# The tables
+
+
+def _track(files: Files, name: str, sensor: Sensor, passed_over: dict[str, str]) -> Track | None:
+    """Return the samples in a sensor's file, None if there are none.
+
+    Why it is passed over, or rows of it are, is entered in ``passed_over``.
+    """
+    with files.table(name) as table:
+        columns = [table.column(heading) for heading in (_TIME, *_AXES)]
+        known = [column for column in columns if column is not None]
+        if len(known) < len(columns):
+            raise DataError(f"{files.where(name)}: has not the columns time, x, y, z")
+        numbers = table.numbers({known[0]: _seconds} | dict.fromkeys(known[1:], number))
+    samples, n_partial = whole(numbers, largest=largest_value(sensor))
+    rest = left_out(n_unfit=table.n_unfit, n_partial=n_partial)
+    if rest is not None:
+        passed_over[name] = rest
+    if not len(samples[0]):
+        passed_over.setdefault(name, "holds no samples")
+        return None
+    if samples[0][0] < FIRST_EPOCH_S:
+        raise DataError(
+            f"{files.where(name)}: times must be nanoseconds since 1970: export it anew"
+        )
+    return Track(name, sensor, samples)
+
+
+def _metadata(files: Files, name: str) -> dict[str, str]:
+    with files.table(name) as table:
+        names = [column.lower() for column in table.columns]
+        return dict(zip(names, next(table.rows(), []), strict=False))
+
+
+def _labels(files: Files, name: str) -> Labels:
+    """Return the annotations and their times.
+
+    One with unquoted separators has too many cells, and all from its text on are its text.
+    """
+    with files.table(name) as table:
+        time, text = table.column(_TIME), table.column("text")
+        duration = table.column("millisecond_press_duration")
+        if time is None or text is None:
+            raise DataError(f"{files.where(name)}: has not the columns time and text")
+        labels = []
+        for row in table.all_rows():
+            unquoted = len(row) > len(table.columns) or (
+                duration is not None
+                and text < duration < len(row)
+                and not row[duration].strip().isdecimal()
+            )
+            end = len(row) if unquoted else text + 1
+            try:
+                at = _seconds(row[time] if time < len(row) else "")
+            except ValueError as error:
+                raise DataError(f"{files.where(name)}: {error}: export it anew") from error
+            if np.isnan(at):
+                raise DataError(f"{files.where(name)}: an annotation has no time: export it anew")
+            labels.append((at, ", ".join(row[text:end])))
+            if len(labels) > MOST_ANNOTATIONS:
+                raise DataError(_too_many_annotations(files.where(name)))
+    return labels
+
+
+def _too_many_annotations(where: str) -> str:
+    return f"{where}: holds over {MOST_ANNOTATIONS} annotations: take most of them out"
+
+
+# The JSON file
+
+
+def _json_exports(files: Files, name: str, passed_over: dict[str, str]) -> list[Export]:
+    """Return the recording in a JSON file, none if it is another app's."""
+    where = files.where(name)
+    content = files.content(name, most_bytes=MOST_JSON_BYTES)
+    if not _JSON_START.match(content):
+        return []
+    try:
+        records = _records.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        passed_over[name] = f"is not what Sensor Logger exports as JSON: {error}"
+        return []
+    tables: defaultdict[str, list[_Record]] = defaultdict(list)
+    for record in records:
+        tables[plain(record.sensor)].append(record)
+    if len(tables[_ANNOTATION]) > MOST_ANNOTATIONS:
+        raise DataError(_too_many_annotations(where))
+    try:
+        tracks = [
+            _json_track(name, sensor, tables[table], passed_over)
+            for table, sensor in SENSORS.items()
+            if table in tables
+        ]
+        labels = [(_seconds(str(one.time)), one.text or "") for one in tables[_ANNOTATION]]
+    except ValueError as error:
+        raise DataError(f"{where}: {error}: export it anew, and do not edit it") from error
+    sensors = by_sensor(files.source, [track for track in tracks if track is not None])
+    if not sensors:
+        passed_over[name] = "holds no samples of accelerometer or gyroscope"
+        return []
+    metadata = {}
+    for record in tables[_METADATA]:
+        metadata = {
+            key.replace("_", " "): str(value)
+            for key, value in msgspec.structs.asdict(record).items()
+            if value is not None
+        }
+    return [_export(sensors, labels, metadata, [name])]
+
+
+def _json_track(
+    name: str, sensor: Sensor, records: Sequence[_Record], passed_over: dict[str, str]
+) -> Track | None:
+    rows = [
+        (
+            _seconds("" if one.time is None else str(one.time)),
+            *(number("" if value is None else str(value)) for value in (one.x, one.y, one.z)),
+        )
+        for one in records
+    ]
+    samples, n_partial = whole(np.array(rows), largest=largest_value(sensor))
+    rest = left_out(n_unfit=0, n_partial=n_partial)
+    if rest is not None:
+        passed_over[name] = "; ".join(filter(None, [passed_over.get(name), rest]))
+    return Track(name, sensor, samples) if len(samples[0]) else None

@@ -1,0 +1,1 @@
+"""What outlives the program: the checkpoint, and what may be acknowledged when it is written."""

@@ -1,0 +1,111 @@
+"""What may be forgotten when: messages by the broker, once a checkpoint holds what they led to.
+
+The broker sends a message again until it is acknowledged, over a new connection or to a new
+process. So a message is acknowledged only when a checkpoint is on the disk that holds its samples
+and, of what was published, all that the broker has not confirmed. What comes again although it is
+in the state is known by its packet identifier and checksum; samples that come again otherwise, by
+their times (`resampling`).
+"""
+
+import logging
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
+from zlib import crc32
+
+import numpy as np
+
+from pipeline.mqtt.packets import Message, Receipt
+from pipeline.state.checkpoint import StateFolder
+
+logger = logging.getLogger(__name__)
+
+LOG_INTERVAL_S: Final = 10.0
+"""A disk's failure is logged at most this often."""
+
+
+class Keeper:
+    """Writes checkpoints, beside the caller's work, and knows which messages are in them."""
+
+    def __init__(self, folder: StateFolder, *, period_s: float) -> None:
+        """Begin with a folder; a checkpoint is due every ``period_s`` seconds, if there is news."""
+        self._folder = folder
+        self._period_s = period_s
+        self._known: dict[int, int] = {}
+        """Checksum of messages in the state, by packet identifier. An acknowledgement may be lost,
+        or read late: they are remembered until another message has their identifier"""
+        self._news: list[Receipt] = []  # worked through, and in no checkpoint yet
+        self._changed = False  # since the last checkpoint was begun
+        self._written: list[Receipt] = []  # in the checkpoint that is being written
+        self._writing: Future[int] | None = None
+        self._writer = ThreadPoolExecutor(1, "checkpoint")
+        self._due = 0.0
+        self._next_log = 0.0
+        self.trouble: str | None = None
+        """Why the last checkpoint could not be written, None if it could"""
+
+    def knows(self, message: Message) -> bool:
+        """Return whether the state already holds what a message says."""
+        if not message.dup:
+            return False
+        return self._known.get(message.mid) == _checksum(message)
+
+    def note(self, message: Message) -> None:
+        """Remember that a message has been worked through, or was known."""
+        self._changed = True
+        if message.mid:
+            self._known[message.mid] = _checksum(message)
+            self._news.append(message.receipt)
+
+    def due(self, now: float) -> bool:
+        """Return whether a checkpoint is to be begun; ``now`` is in monotonic seconds."""
+        return self._changed and self._writing is None and now >= self._due
+
+    def begin(self, state: Mapping[str, Any], now: float) -> None:
+        """Begin to write a checkpoint of ``state``, in which nothing may change any more."""
+        mids = np.fromiter(self._known, np.uint16, len(self._known))
+        checksums = np.fromiter(self._known.values(), np.uint32, len(self._known))
+        self._written, self._news, self._changed = self._news, [], False
+        known = {"known_mids": mids, "known_checksums": checksums}
+        self._writing = self._writer.submit(self._folder.save, {**state, **known})
+        self._due = now + self._period_s
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Know the messages that are in a checkpoint's state."""
+        known = zip(state["known_mids"].tolist(), state["known_checksums"].tolist(), strict=True)
+        self._known = dict(known)
+
+    def settled(self, now: float, *, wait: bool = False) -> list[Receipt]:
+        """Return which messages may be acknowledged, in the order in which they were noted.
+
+        With ``wait`` the checkpoint that is being written is waited for. If it cannot be written,
+        that is logged, and what it held waits for the next one.
+        """
+        if self._writing is None or not (wait or self._writing.done()):
+            return []
+        writing, self._writing = self._writing, None
+        written, self._written = self._written, []
+        try:
+            writing.result()
+        except OSError as error:
+            self._news, self._changed = written + self._news, True
+            self.trouble = f"the state cannot be saved: {error.strerror}"
+            if now >= self._next_log:
+                self._next_log = now + LOG_INTERVAL_S
+                logger.error(
+                    "%s cannot be written: %s; nothing is acknowledged until it can",
+                    self._folder.checkpoint,
+                    error.strerror,
+                )
+            return []
+        self.trouble = None
+        return written
+
+    @property
+    def unsaved(self) -> int:
+        """How many messages are in no checkpoint yet."""
+        return len(self._news) + len(self._written)
+
+
+def _checksum(message: Message) -> int:
+    return crc32(message.payload, crc32(message.topic.encode()))

@@ -1,0 +1,733 @@
+import json
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
+from pipeline.commands.replay.replay import Batch, batches, own_batches, payload
+from pipeline.formats import native
+from pipeline.models.classifier import Classifier, find_model
+from pipeline.readings import MAX_PAYLOAD_BYTES, Clock, Delivery, Readings, Sensor
+from pipeline.recognition.recognizer import Recognizer
+from pipeline.recordings import parquet, simulated, uci_har
+from pipeline.recordings.labelled import Header, LabelledReadings, LabelledRecording
+from pipeline.recordings.recording import Recording, Stretch
+from pipeline.settings import ReplaySettings
+from pipeline.vocabulary import ACTIVITIES, SHIPPED_MODELS, STANDARD_GRAVITY
+
+if TYPE_CHECKING:
+    from tests.conftest import Broker, Mosquitto, Running
+
+    Start = Callable[..., Running]
+    Run = Callable[..., CompletedProcess[str]]
+
+TIMEOUT_S = 20.0
+EPOCH = 1.6e9
+
+
+@pytest.fixture(scope="module")
+def classifier(tiny_model: Path) -> Classifier:
+    """The tiny model, loaded."""
+    return Classifier(tiny_model)
+
+
+def recording(lengths: list[int], *, width: int) -> Recording:
+    """Return stretches of these lengths whose samples hold their own number, 10 s apart."""
+    stretches, start, number = [], 0.0, 0
+    for length in lengths:
+        numbers = np.arange(number, number + length) / 10_000
+        labels = np.full(length, number % 6, np.int8)
+        stretches.append(Stretch(start, np.tile(numbers[:, None], (1, width)), labels))
+        start += length / 50 + 10.0
+        number += length
+    return Recording("phone", tuple(stretches))
+
+
+@given(
+    lengths=st.lists(st.integers(1, 400), min_size=1, max_size=4),
+    rows=st.integers(1, 150),
+    hop=st.integers(16, 128),
+    width=st.sampled_from([6, 9]),
+)
+@settings(max_examples=50)
+def test_the_books_agree_with_the_recognizer(
+    classifier: Classifier, lengths: list[int], rows: int, hop: int, width: int
+) -> None:
+    """Each message completes just the windows for which the recognizer then has predictions."""
+    recognizer = Recognizer(classifier, hop=hop)
+    recognizer.admit("phone")
+    for batch in batches(recording(lengths, width=width), rows=rows, hop=hop):
+        message = native.decode(payload(batch, epoch=EPOCH, recording="once more"), "phone")
+        predictions = recognizer.push([Delivery(message)]).predictions
+        expected = [round(start * 50) for start, _ in batch.completes]
+        assert expected == [round((p.start - EPOCH) * 50) for p in predictions]
+
+
+@pytest.mark.parametrize("rows", [1, 25, 64, 1000])
+def test_messages_hold_every_sample_once(rows: int) -> None:
+    """The messages' rows are the recording's, in order, and a message never spans a break."""
+    whole = recording([300, 1, 130], width=9)
+
+    made = list(batches(whole, rows=rows, hop=64))
+
+    sent = np.concatenate([batch.rows for batch in made])
+    np.testing.assert_array_equal(np.concatenate([s.samples for s in whole.stretches]), sent)
+    for batch in made:
+        assert 1 <= len(batch.rows) <= rows
+        assert batch.due == pytest.approx(batch.start + (len(batch.rows) - 1) / 50)
+        assert np.ptp(batch.rows[:, 0]) == pytest.approx((len(batch.rows) - 1) / 10_000)
+    assert [s.start for s in whole.stretches] == [
+        batch.start
+        for batch in made
+        if batch.rows[0, 0] in [s.samples[0, 0] for s in whole.stretches]
+    ]
+
+
+def test_windows_of_two_activities_are_not_judged() -> None:
+    """A window whose samples have different labels has no activity."""
+    labels = np.repeat(np.array([3, 4], np.int8), 128)
+    stretch = Stretch(0.0, np.zeros((256, 9)), labels)
+
+    made = batches(Recording("phone", (stretch,)), rows=25, hop=64)
+
+    expected = [(0.0, "SITTING"), (1.28, None), (2.56, "STANDING")]
+    assert expected == [window for batch in made for window in batch.completes]
+
+
+# Recordings of one's own
+
+
+def own_recording(
+    messages: list[list[tuple[Sensor, int]]], *, begins: float, clock: Clock = "epoch"
+) -> LabelledRecording:
+    """Return messages of so many samples of each sensor, at times that nobody would choose."""
+    rng = np.random.default_rng(len(messages))
+    rates_hz: dict[str, float] = {"motion": 50.0, "accelerometer": 99.7, "gyroscope": 103.1}
+    n_sent: Counter[Sensor] = Counter()
+    made = []
+    for message in messages:
+        parts = []
+        for sensor, n_samples in message:
+            numbers = n_sent[sensor] + np.arange(n_samples)
+            n_sent[sensor] += n_samples
+            jitter = rng.uniform(-2e-3, 2e-3, n_samples)
+            times = begins + numbers / rates_hz.get(sensor, 61.3) + jitter
+            values = rng.normal(size=(n_samples, 6 if sensor == "motion" else 3))
+            readings = Readings("phone", times, values, sensor, "before", clock)
+            parts.append(LabelledReadings(readings, (numbers // 200 - 1).astype(np.int16)))
+        made.append(tuple(parts))
+    header = Header(
+        device="phone", recording="before", format="native", clock=clock, convention="android",
+        convention_from="setting", created="", software="",
+    )  # fmt: skip
+    return LabelledRecording(header, ("JUMPING", *ACTIVITIES), tuple(made))
+
+
+def decoded(batch: Batch) -> list[Readings]:
+    """Return what har-stream reads of a batch."""
+    return list(native.decode(payload(batch, epoch=EPOCH, recording="again"), "phone"))
+
+
+MESSAGES: Final[list[list[tuple[Sensor, int]]]] = [
+    [("gyroscope", 10), ("accelerometer", 9)],
+    [("accelerometer", 1), ("gravity", 5), ("gyroscope", 7)],
+    [("motion", 11)],
+    [("gravity", 2), ("gyroscope", 1), ("gyroscope_uncalibrated", 3), ("linear_acceleration", 1)],
+]
+
+
+@pytest.mark.parametrize("original_times", [True, False])
+@pytest.mark.parametrize("begins", [1.4e9 + 0.123457, 3925.657519043709])
+def test_files_are_played_as_they_were_recorded(begins: float, original_times: bool) -> None:
+    """Each reading comes back bit by bit in its order, moved by whole seconds of the epoch."""
+    recording = own_recording(MESSAGES, begins=begins)
+    sent = [part.readings for message in recording.messages for part in message]
+    made = list(
+        own_batches(recording, hop=64, epoch=1.8e9, begins=3.0, original_times=original_times)
+    )
+    back = [readings for batch in made for readings in decoded(batch)]
+    shift = 0 if original_times else back[0].times[0] - sent[0].times[0]
+    assert [one.sensor for one in sent] == [one.sensor for one in back]
+    for one, other in zip(sent, back, strict=True):
+        assert ("phone", "again", "epoch") == (other.device, other.recording, other.clock)
+        np.testing.assert_array_equal(one.values, other.values)
+        if original_times or begins > 1e9:
+            assert float(shift).is_integer()
+            np.testing.assert_array_equal(one.times, other.times - shift)
+        else:
+            np.testing.assert_allclose(one.times, other.times - shift, atol=2.5e-7)
+    assert [1, 1, 3, 1, 3, 1] == [len(batch.rows) for batch in made]
+    if not original_times:
+        assert 1.8e9 + 2.0 < min(one.times.min() for one in back) <= 1.8e9 + 3.0
+
+
+def test_a_message_that_is_too_large_is_cut() -> None:
+    """What would be refused for its size is sent as several messages."""
+    recording = own_recording([[("accelerometer", 9_000), ("gyroscope", 9_000)]], begins=1.4e9)
+    made = list(own_batches(recording, hop=64, epoch=0.0, begins=0.0, original_times=True))
+    assert [5_000, 4_000, 5_000, 4_000] == [batch.n_samples for batch in made]
+    for batch in made:
+        assert len(payload(batch, epoch=0.0, recording="")) <= MAX_PAYLOAD_BYTES
+
+
+@given(
+    sizes=st.lists(st.integers(1, 90), min_size=1, max_size=12),
+    sensors=st.sampled_from([("motion",), ("accelerometer", "gyroscope")]),
+    hop=st.integers(16, 128),
+)
+@settings(max_examples=30)
+def test_the_books_of_files_agree_with_the_recognizer(
+    classifier: Classifier, sizes: list[int], sensors: tuple[Sensor, ...], hop: int
+) -> None:
+    """Each message of a file completes just the windows that the recognizer then predicts."""
+    messages = [[(sensor, size) for sensor in sensors] for size in sizes]
+    recognizer = Recognizer(classifier, hop=hop)
+    recognizer.admit("phone")
+    recording = own_recording(messages, begins=1.5e9)
+    for batch in own_batches(recording, hop=hop, epoch=EPOCH, begins=0.0, original_times=False):
+        predictions = recognizer.push([Delivery(decoded(batch))]).predictions
+        expected = [start for start, _ in batch.completes]
+        assert expected == pytest.approx([p.start - EPOCH for p in predictions], abs=1e-6)
+
+
+def apart_recording(seconds: int, *, apart_s: float) -> LabelledRecording:
+    """Return a recording whose accelerometer is behind, on a clock that began with the phone.
+
+    Messages hold 50 samples of each sensor, at 50 Hz.
+    """
+    header = own_recording([[("motion", 1)]], begins=0.0, clock="boot").header
+    labels = np.zeros(50, np.int16)
+    return LabelledRecording(
+        header,
+        ("WALKING",),
+        tuple(
+            tuple(
+                LabelledReadings(
+                    Readings(
+                        "phone", 3925.5 + after + second + np.arange(50) / 50,
+                        np.tile(values, (50, 1)), sensor, "before", "boot",
+                    ),
+                    labels,
+                )
+                for sensor, after, values in (
+                    ("accelerometer", apart_s, [0.1, 9.8, 0.1]),
+                    ("gyroscope", 0.0, [0.1, 0.2, 0.3]),
+                )
+            )
+            for second in range(seconds)
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("apart_s", [0.008, -0.008, 0.019, 0.1])
+def test_the_books_of_sensors_that_are_apart(classifier: Classifier, apart_s: float) -> None:
+    """Windows are expected where har-stream makes them, however the phone's clock began."""
+    recognizer = Recognizer(classifier, hop=64)
+    recognizer.admit("phone")
+    recording = apart_recording(20, apart_s=apart_s)
+    expected, predicted = [], []
+    for batch in own_batches(recording, hop=64, epoch=EPOCH, begins=0.0, original_times=False):
+        expected += [start for start, _ in batch.completes]
+        assert {"WALKING"} >= {done for _, done in batch.completes}
+        predicted += [
+            p.start - EPOCH for p in recognizer.push([Delivery(decoded(batch))]).predictions
+        ]
+    assert 13 <= len(expected)
+    assert expected == pytest.approx(predicted, abs=1e-6)
+
+
+def test_the_books_know_what_was_done() -> None:
+    """A window of a file is judged by the activity that all its samples share."""
+    recording = own_recording([[("motion", 50)]] * 20, begins=1.4e9)
+    made = own_batches(recording, hop=64, epoch=0.0, begins=0.0, original_times=True)
+    done = dict(window for batch in made for window in batch.completes)
+    expected = ["JUMPING", "WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS"]
+    assert expected == list(dict.fromkeys(name for name in done.values() if name))
+    for start, name in done.items():
+        first, last = ((start - 1.4e9 + at) * 50 for at in (0.0, 127 / 50))
+        assert (round(first) // 200 == round(last) // 200 and first >= 199) == (name is not None)
+
+
+# With a broker
+
+
+@pytest.fixture
+def start_stream(broker: "Broker", start_command: "Start") -> "Iterator[Start]":
+    """A function that starts a har-stream with a model at the shared broker."""
+    started = []
+
+    def start(model: Path) -> "Running":
+        running = start_command("har-stream", *broker.flags, "--model", str(model))
+        started.append(running)
+        broker.await_har_stream()
+        return running
+
+    yield start
+    for running in started:
+        if running.process.poll() is None:
+            running.end()
+
+
+@pytest.fixture
+def predictions(broker: "Broker") -> Iterator[list[dict[str, Any]]]:
+    """All predictions that are published during a test."""
+    arrived: list[dict[str, Any]] = []
+    subscribed = threading.Event()
+
+    def note(client: Client, userdata: object, message: MQTTMessage) -> None:
+        arrived.append(json.loads(message.payload))
+
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.on_connect = lambda client, *_: client.subscribe("har/+/prediction", 1)
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_message = note
+    client.connect(broker.host, broker.port)
+    client.loop_start()
+    assert subscribed.wait(TIMEOUT_S)
+    yield arrived
+    client.disconnect()
+    client.loop_stop()
+
+
+def await_predictions(predictions: list[dict[str, Any]], n: int) -> None:
+    """Return when so many have come, or nothing more can be expected."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while len(predictions) < n and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def models() -> list[str]:
+    """Return the shipped models that there are, else the tiny one."""
+    return [name for name in SHIPPED_MODELS if find_model(name).is_file()] or ["tiny"]
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("name", models())
+def test_the_test_split_live_is_the_test_split_offline(
+    name: str,
+    tiny_model: Path,
+    broker: "Broker",
+    start_stream: "Start",
+    run_command: "Run",
+    predictions: list[dict[str, Any]],
+    uci_har_data: uci_har.DataSet,
+    data_dir: Path,
+    tmp_path: Path,
+) -> None:
+    """The whole UCI HAR test split played live gives 2,947 predictions, each the offline label."""
+    model = tiny_model if name == "tiny" else find_model(name)
+    split = uci_har_data.test
+    offline = Classifier(model).classify(split.windows).argmax(axis=1)
+    running = start_stream(model)
+
+    result = run_command(
+        "har-replay", *broker.flags, "--data", str(data_dir), "--speed", "max", "--wait",
+        "--report", "report.json", timeout_s=120,
+    )  # fmt: skip
+    assert running.end() == 0
+
+    assert result.returncode == 0, result.stderr
+    await_predictions(predictions, 2947)
+    assert len(offline) == len(predictions) == 2947
+    for subject in np.unique(split.subjects):
+        device = f"subject-{subject:02d}"
+        live = sorted((p["start"], p["activity"]) for p in predictions if p["device"] == device)
+        expected = [ACTIVITIES[label] for label in offline[split.subjects == subject]]
+        assert expected == [activity for _, activity in live]
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["windows_expected"] == 2947
+    assert report["windows_received"] == 2947
+    assert report["windows_labelled"] == 2947
+    assert report["accuracy"] == (offline == split.labels).sum() / 2947
+    confusion = np.array([list(report["confusion"][activity].values()) for activity in ACTIVITIES])
+    expected_confusion = np.zeros((6, 6), int)
+    np.add.at(expected_confusion, (split.labels, offline), 1)
+    np.testing.assert_array_equal(expected_confusion, confusion)
+
+
+@pytest.mark.broker
+def test_the_report(
+    broker: "Broker",
+    start_stream: "Start",
+    run_command: "Run",
+    predictions: list[dict[str, Any]],
+    tiny_model: Path,
+    tmp_path: Path,
+) -> None:
+    """A replay in time ends with a table, and the report has its figures under the agreed keys."""
+    start_stream(tiny_model)
+
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "simulated", "--subjects", "1",
+        "--duration", "8", "--speed", "4", "--wait", "--report", "report.json",
+    )  # fmt: skip
+
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["windows_expected"] == 5  # (8 s * 50 - 1 - 128) // 64 + 1
+    assert report["windows_received"] == 5
+    assert report["samples"] == 400
+    assert report["seconds"] >= 8 / 4 - 0.6
+    assert {"p50", "p95", "p99"} == set(report["latency_ms"])
+    assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"] < 5000
+    assert set(ACTIVITIES) == set(report["recall"])
+    assert 0 <= report["accuracy"] <= 1
+    assert len(predictions) == 5
+    assert "5 received of 5 expected" in result.stdout
+    assert "WALKING_UPSTAIRS" in result.stdout
+
+
+@pytest.mark.broker
+def test_a_replay_may_be_played_twice(
+    broker: "Broker",
+    start_stream: "Start",
+    run_command: "Run",
+    predictions: list[dict[str, Any]],
+    tiny_model: Path,
+) -> None:
+    """The same phones played again, faster than real time, begin anew with the same activities."""
+    start_stream(tiny_model)
+    for _ in range(2):
+        result = run_command(
+            "har-replay", *broker.flags, "--recording", "simulated", "--subjects", "1,1",
+            "--duration", "20", "--speed", "max", "--wait",
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+
+    half = len(predictions) // 2
+    assert half > 0
+    first, second = predictions[:half], predictions[half:]
+    assert [p["activity"] for p in first] == [p["activity"] for p in second]
+    for one, other in zip(first, second, strict=True):
+        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-6)
+
+
+def phone_messages(seconds: float) -> list[bytes]:
+    """Return what a phone sends whose two sensors have clocks of their own, ending now."""
+    (stretch,) = simulated.recordings(1, seconds=seconds, seed=8)[0].stretches
+    rng = np.random.default_rng(1)
+    times = np.sort(np.arange(len(stretch.samples)) / 50 + rng.uniform(-4e-3, 4e-3))
+    times += time.time() - seconds
+    messages = []
+    for first in range(0, len(times), 17):
+        part = slice(first, first + 17)
+        sensors = {
+            "gyroscope": (times[part] + 1.7e-3, stretch.samples[part, 3:], "rad/s"),
+            "accelerometer": (times[part], stretch.samples[part, :3] / STANDARD_GRAVITY, "g"),
+        }
+        messages.append(
+            msgspec.json.encode(
+                {
+                    "sensors": {
+                        name: {"time": at.tolist(), "values": values.tolist(), "unit": unit}
+                        for name, (at, values, unit) in sensors.items()
+                    }
+                }
+            )
+        )
+    return messages
+
+
+@pytest.mark.broker
+def test_a_recorded_phone_is_recognised_as_it_was_live(
+    broker: "Broker",
+    start_stream: "Start",
+    start_command: "Start",
+    run_command: "Run",
+    predictions: list[dict[str, Any]],
+    tiny_model: Path,
+    tmp_path: Path,
+) -> None:
+    """What har-record keeps of a phone and har-replay plays gives the same predictions, to 1e-6."""
+    start_stream(tiny_model)
+    recording = start_command("har-record", *broker.flags, "--device", "mine", "--label", "walking")
+    recording.await_log("Recording mine")
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.connect(broker.host, broker.port)
+    client.loop_start()
+    for message in phone_messages(seconds=20.0):
+        client.publish("har/mine/samples", message, 1).wait_for_publish(TIMEOUT_S)
+    client.disconnect()
+    client.loop_stop()
+    n_expected = (20 * 50 - 128 - 4) // 64 + 1
+    deadline = time.monotonic() + TIMEOUT_S
+    while len(predictions) < n_expected:
+        assert time.monotonic() < deadline, len(predictions)
+    assert recording.end() == 0
+
+    live = list(predictions)
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "recordings", "--speed", "max", "--wait",
+        "--report", "report.json",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+
+    again = predictions[len(live) :]
+    assert len(live) == len(again)
+    (shift,) = {round(b["start"] - a["start"], 6) for a, b in zip(live, again, strict=True)}
+    assert float(shift).is_integer()
+    for one, other in zip(live, again, strict=True):
+        assert (one["device"], one["activity"]) == (other["device"], other["activity"])
+        # Windows were classified in other batches, which may change a sum's last bits.
+        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-6)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["windows_received"] == report["windows_labelled"] == len(live)
+    assert report["recall"]["WALKING"] == report["accuracy"]
+
+
+@pytest.mark.broker
+def test_two_files_of_one_phone_are_played_in_turn(
+    broker: "Broker", start_stream: "Start", run_command: "Run", tiny_model: Path, tmp_path: Path
+) -> None:
+    """A folder's recordings follow each other, and names that are none of the six have a row."""
+    start_stream(tiny_model)
+    one = own_recording([[("motion", 50)]] * 20, begins=1.4e9)
+    for name in ("a", "b"):
+        journal = parquet.Journal(
+            tmp_path / "own", msgspec.structs.replace(one.header, created=name)
+        )
+        journal.label(-np.inf, "JUMPING")
+        for number, message in enumerate(one.messages):
+            journal.append(number, message[0].readings)
+        journal.close()
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "own", "--speed", "max", "--wait",
+        "--report", "report.json",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    n_windows = 2 * ((20 * 50 - 1 - 128) // 64 + 1)
+    assert n_windows == report["windows_expected"] == report["windows_received"]
+    assert "own: 1 phones, 2000 samples" in result.stdout
+    assert "7 JUMPING" in result.stdout
+    assert 0.0 == report["recall"]["JUMPING"]
+
+
+@pytest.mark.broker
+def test_a_recording_without_windows(
+    broker: "Broker", start_stream: "Start", run_command: "Run", tiny_model: Path, tmp_path: Path
+) -> None:
+    """Where none can be expected, it is said where the reason stands."""
+    start_stream(tiny_model)
+    one = own_recording([[("accelerometer", 50)]] * 5, begins=1.4e9)
+    journal = parquet.Journal(tmp_path / "own", one.header)
+    for number, message in enumerate(one.messages):
+        journal.append(number, message[0].readings)
+    journal.close()
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "own", "--speed", "max", "--wait"
+    )
+    assert result.returncode == 0, result.stderr
+    assert "0 received of 0 expected" in result.stdout
+    assert "har/DEVICE/info says what is missing" in result.stdout
+
+
+@pytest.mark.broker
+def test_sensors_that_are_apart_are_played(
+    broker: "Broker", start_stream: "Start", run_command: "Run", tiny_model: Path, tmp_path: Path
+) -> None:
+    """All windows of a phone whose sensors are 8 ms apart are expected and received."""
+    start_stream(tiny_model)
+    one = apart_recording(20, apart_s=0.008)
+    journal = parquet.Journal(tmp_path / "own", one.header)
+    for number, message in enumerate(one.messages):
+        for part in message:
+            journal.append(number, part.readings)
+    journal.close()
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "own", "--speed", "max", "--wait",
+        "--timeout", "3", "--report", "report.json",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "own", "--speed", "max", "--wait",
+        "--timeout", "3", "--report", "own",
+    )  # fmt: skip
+    assert (1, "har-replay: report = 'own': Is a directory\n") == (
+        result.returncode, result.stderr
+    )  # fmt: skip
+    n_windows = (20 * 50 - 1 - 1 - 128) // 64 + 1  # the gyroscope has nothing to the last row
+    assert (n_windows, n_windows) == (report["windows_expected"], report["windows_received"])
+
+
+@pytest.mark.broker
+def test_without_waiting(broker: "Broker", run_command: "Run") -> None:
+    """Without --wait a replay plays to whoever listens, and ends with 0."""
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "simulated", "--duration", "3",
+        "--speed", "max",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.broker
+def test_nobody_answers(broker: "Broker", run_command: "Run") -> None:
+    """With --wait and no har-stream a replay ends with 1 and one clear line."""
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "simulated", "--wait", "--timeout", "0.5"
+    )
+    assert result.returncode == 1
+    expected = f"har-replay: no har-stream on 127.0.0.1:{broker.port}; start it before replaying\n"
+    assert result.stderr == expected
+
+
+@pytest.mark.broker
+def test_har_stream_dies_meanwhile(
+    broker: "Broker", start_stream: "Start", start_command: "Start", tiny_model: Path
+) -> None:
+    """When predictions stop coming, a replay that waits says so and ends with 1."""
+    running = start_stream(tiny_model)
+    replay = start_command(
+        "har-replay", *broker.flags, "--recording", "simulated", "--duration", "8",
+        "--speed", "4", "--wait", "--timeout", "1",
+    )  # fmt: skip
+    replay.await_log("simulated: ")
+    running.end(signal.SIGKILL)
+
+    assert replay.process.wait(TIMEOUT_S) == 1
+    assert "har-replay: no prediction came for 1 s" in replay.log
+    assert "are missing: har-stream is not online any more" in replay.log
+    assert "received of" in replay.log  # the table of what came before
+    assert "Traceback" not in replay.log
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize(
+    ("hop", "returncode", "words"),
+    [
+        ("16", 1, "har-stream may have another --hop than 16, that of here"),
+        ("100", 1, "came for windows that were not expected: har-stream may have another --hop"),
+        ("128", 0, "2 more came for windows that were not expected: give the --hop of har-stream"),
+    ],
+)
+def test_another_hop_than_har_streams(
+    broker: "Broker",
+    start_stream: "Start",
+    run_command: "Run",
+    tiny_model: Path,
+    hop: str,
+    returncode: int,
+    words: str,
+) -> None:
+    """Where other windows are expected than come, the setting that may differ is named."""
+    start_stream(tiny_model)
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "simulated", "--subjects", "1",
+        "--duration", "8", "--hop", hop, "--speed", "max", "--wait", "--timeout", "1",
+    )  # fmt: skip
+    assert returncode == result.returncode, result.stderr
+    assert words in " ".join((result.stdout + result.stderr).split())
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+def test_a_broker_that_refuses_the_messages(
+    own_mosquitto: "Mosquitto",
+    start_command: "Start",
+    run_command: "Run",
+    tiny_model: Path,
+    tmp_path: Path,
+    protocol: str,
+) -> None:
+    """That the broker confirms nothing is told, not blamed on har-stream."""
+    with (tmp_path / "mosquitto.conf").open("a") as config:
+        config.write("max_packet_size 600\n")
+    own_mosquitto.start()
+    start_command("har-stream", *own_mosquitto.flags, "--model", str(tiny_model))
+    own_mosquitto.await_har_stream()
+    result = run_command(
+        "har-replay", *own_mosquitto.flags, "--recording", "simulated", "--subjects", "1",
+        "--duration", "8", "--speed", "max", "--wait", "--timeout", "1", "--protocol", protocol,
+    )  # fmt: skip
+    assert 1 == result.returncode
+    assert "are missing: the broker did not confirm" in result.stderr
+    assert "does it limit their size (fewer --rows make them smaller)?" in result.stderr
+
+
+def test_no_broker(free_port: int, run_command: "Run") -> None:
+    """Without a broker a replay ends with 1 and one clear line."""
+    result = run_command(
+        "har-replay", "--broker", "127.0.0.1", "--port", str(free_port),
+        "--recording", "simulated",
+    )  # fmt: skip
+    assert result.returncode == 1
+    line = result.stderr.strip().splitlines()[-1]
+    assert line == f"har-replay: no connection to 127.0.0.1:{free_port}: nobody answers there"
+    assert "Traceback" not in result.stderr
+
+
+def test_an_unknown_subject(run_command: "Run") -> None:
+    """A subject that is not in the recordings ends a replay with 1, naming those that are."""
+    result = run_command(
+        "har-replay", "--broker", "127.0.0.1", "--recording", "simulated", "--subjects", "1,99"
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("har-replay: simulated has no subject 99; it has 1, 2, 3")
+    assert result.stderr.count("\n") == 1
+
+
+def test_subjects_of_the_other_split(run_command: "Run", data_dir: Path) -> None:
+    """A training subject is not in the test split: an error, not an empty replay."""
+    result = run_command(
+        "har-replay", "--broker", "127.0.0.1", "--data", str(data_dir), "--subjects", "1"
+    )
+    assert result.returncode == 1
+    assert "har-replay: uci-har has no subject 1; it has 2, 4, 9, 10," in result.stderr
+
+
+def test_no_data(run_command: "Run", tmp_path: Path) -> None:
+    """A folder without the data set ends a replay with 1 and one clear line."""
+    result = run_command("har-replay", "--broker", "127.0.0.1", "--data", str(tmp_path))
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"har-replay: {tmp_path}: holds no UCI HAR data set")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--recording", "own.parquet"], "har-replay: own.parquet: no such recording or folder"),
+        (["--recording", "."], "har-replay: .: holds no recordings (*.parquet)"),
+        (["--recording", "own.parquet", "--subjects", "1"], "--subjects and --activity are for"),
+        (["--activity", "JUMPING"], "har-replay: --activity is for --recording simulated"),
+        (["--recording", "simulated", "--activity", "FLYING"], "no activity 'FLYING': there are"),
+    ],
+)
+def test_what_is_not_there(run_command: "Run", flags: list[str], words: str) -> None:
+    """Files that are missing, and activities that there are none of, end it with one line."""
+    result = run_command("har-replay", "--broker", "127.0.0.1", *flags)
+    assert result.returncode == 1
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--speed", "0"], "speed"),
+        (["--speed", "fast"], "speed"),
+        (["--rows", "0"], "rows"),
+        (["--recording", "mine"], "recording"),
+        (["--duration", "-1"], "duration"),
+    ],
+)
+def test_settings_that_do_not_fit(
+    refused_settings: Callable[..., str], flags: list[str], said: str
+) -> None:
+    """A setting out of bounds ends a replay with a line that names it."""
+    lines = refused_settings(ReplaySettings, "har-replay", "--broker", "127.0.0.1", *flags)
+    for line in lines.splitlines():
+        assert line.startswith(f"har-replay: {said} = ")

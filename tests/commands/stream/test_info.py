@@ -1,0 +1,78 @@
+import json
+from typing import Any
+
+import numpy as np
+
+from pipeline.commands.stream import info
+from pipeline.commands.stream.refusals import Refusals, Refused
+from pipeline.readings import MessageError
+from pipeline.recognition.judgement.plausibility import PROBLEMS
+from pipeline.recognition.placement.placements import Placement
+from pipeline.recognition.preparation.resampler import TROUBLES
+
+PLACEMENT = Placement("android", "assumed", "landscape", 1.0, np.eye(3))
+
+
+def told(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return what is published of a phone."""
+    known: dict[str, Any] = {
+        "topic": "har/p/samples",
+        "format": "native",
+        "placement": PLACEMENT,
+        "rates_hz": {"motion": 49.9},
+        "clocks_apart_s": 0.0,
+        "problems": [],
+        "lacks": [],
+        "refused": None,
+    }
+    publication = info.publication("p", **(known | changes))
+    assert "har/p/info" == publication.topic
+    assert publication.retain
+    content: dict[str, Any] = json.loads(publication.payload)
+    return content
+
+
+def test_a_phone_that_is_well() -> None:
+    """It says where its samples come from, in which form, how it is worn and how fast it is."""
+    assert {
+        "device": "p",
+        "topic": "har/p/samples",
+        "format": "native",
+        "convention": "android",
+        "convention_by": "assumed",
+        "frame": "landscape",
+        "rates_hz": {"motion": 50},
+        "warnings": [],
+        "advice": [],
+    } == told()
+
+
+def test_every_problem_has_advice() -> None:
+    """Whatever can be wrong is said with what to do, one for one."""
+    problems = [*PROBLEMS, *TROUBLES, "old-samples", "gaps", "fault"]
+    content = told(problems=problems, lacks=["gyroscope"])
+    assert [*problems, "no-gyroscope"] == content["warnings"]
+    assert len(problems) + 1 == len(content["advice"])
+    assert all(len(advice) > 40 for advice in content["advice"])
+
+
+def test_clocks_apart_are_told_with_the_difference() -> None:
+    """By how much, and which is ahead."""
+    ahead = told(problems=["clocks-apart"], clocks_apart_s=0.154)
+    behind = told(problems=["clocks-apart"], clocks_apart_s=-7200.0)
+    assert 0.15 == ahead["clocks_apart_s"]
+    assert "the accelerometer is 0.15 s ahead of the gyroscope" in ahead["advice"][0]
+    assert "the accelerometer is 7,200.00 s behind the gyroscope" in behind["advice"][0]
+
+
+def test_refused_messages() -> None:
+    """How many by reason, and why the last one was; also of a phone that is not known otherwise."""
+    refusals = Refusals()
+    error = MessageError("time", "90000 s ahead of this machine's clock")
+    refusals.add("p", error, topic="har/p/samples", format="native", now=0.0)
+    refused = refusals.of("p")
+    assert isinstance(refused, Refused)
+    for content in (told(refused=refused), json.loads(info.of_refused("p", refused).payload)):
+        assert {"time": 1} == content["rejected"]
+        assert ["rejected"] == content["warnings"]
+        assert "90000 s ahead" in content["advice"][0]

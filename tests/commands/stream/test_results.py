@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.commands.stream import results
+from pipeline.models.classifier import Classifier
+from pipeline.recognition.judgement.decisions import Change, Episode
+from pipeline.recognition.recognizer import Prediction
+from pipeline.vocabulary import ACTIVITIES
+
+START = 1698501144.4
+
+
+@pytest.mark.parametrize("settling", [False, True])
+def test_a_prediction(tiny_model: Path, settling: bool) -> None:
+    """It has the contract's keys in their order, times to 1e-6 s and probabilities to 1e-7."""
+    probabilities = np.array([0.1, 0.7, 0.05, 0.05, 0.05, 0.05], np.float32)
+    one = Prediction("phone-7", START + 1e-8, START + 2.54, 1, probabilities, settling)
+    [publication] = results.predictions([one], Classifier(tiny_model))
+    assert ("har/phone-7/prediction", False) == (publication.topic, publication.retain)
+    payload = json.loads(publication.payload)
+    rounded = dict(zip(ACTIVITIES, [0.1, 0.7, 0.05, 0.05, 0.05, 0.05], strict=True))
+    expected = {
+        "device": "phone-7",
+        "start": START,
+        "end": START + 2.54,
+        "activity": "WALKING_UPSTAIRS",
+        "probability": 0.7,
+        "probabilities": rounded,
+        "model": "tiny@0badcafe",
+    } | ({"settling": True} if settling else {})
+    assert expected == payload
+    assert list(expected) == list(payload)
+
+
+def test_activity_and_episode() -> None:
+    """The activity now is retained, an episode is not."""
+    now = results.activity("p", Change(0, "WALKING", START, 0.987654321))
+    assert ("har/p/activity", True) == (now.topic, now.retain)
+    assert {
+        "device": "p", "activity": "WALKING", "since": START, "probability": 0.9876543,
+    } == json.loads(now.payload)  # fmt: skip
+    past = results.episode("p", Episode(0, "unknown", START, START + 5, 1.0))
+    assert ("har/p/episode", False) == (past.topic, past.retain)
+    assert {
+        "device": "p", "activity": "unknown", "start": START, "end": START + 5, "probability": 1.0,
+    } == json.loads(past.payload)  # fmt: skip
+
+
+def test_availability() -> None:
+    """It is retained, as plain text."""
+    online = results.availability("p", online=True)
+    assert ("har/p/availability", b"online", True) == (online.topic, online.payload, online.retain)
+    assert b"offline" == results.availability("p", online=False).payload

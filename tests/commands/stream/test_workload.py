@@ -1,0 +1,66 @@
+import logging
+
+import pytest
+
+from pipeline.commands.stream.workload import LOG_INTERVAL_S, REPORT_S, Load, Losses, Rejections
+from pipeline.mqtt.packets import Message
+from pipeline.readings import MessageError
+
+
+def messages(n: int, received: float) -> list[Message]:
+    """Return messages that came at a time."""
+    return [Message("har/phone/samples", b"", received)] * n
+
+
+def test_a_report() -> None:
+    """Every ten seconds it tells how many messages came, and how old their results were."""
+    load = Load(1000, 100.0)
+    load.add(messages(99, 101.0), 101.02)
+    load.add(messages(1, 101.0), 102.0)
+    assert load.report(100.0 + REPORT_S - 0.1) is None
+    report = load.report(100.0 + REPORT_S)
+    assert report == {
+        "messages_per_s": 10.0,
+        "latency_ms": {"p50": 20.0, "p99": pytest.approx(29.8)},
+        "overloaded": False,
+    }
+    idle = load.report(100.0 + 2 * REPORT_S)
+    assert idle is not None
+    assert (0.0, {"p50": 0.0, "p99": 0.0}) == (idle["messages_per_s"], idle["latency_ms"])
+
+
+def test_overload_is_told_when_it_begins_and_ends(caplog: pytest.LogCaptureFixture) -> None:
+    """Not in between, and not again while it goes up and down a little."""
+    caplog.set_level(logging.INFO)
+    load = Load(1000, 0.0)
+    for waiting, too_much in [(500, False), (501, True), (400, True), (900, True), (100, False)]:
+        load.watch(waiting)
+        assert too_much is load.too_much
+    assert ["overloaded: 501 messages wait; more waits at the broker, or is dropped at QoS 0",
+            "caught up"] == [record.message for record in caplog.records]  # fmt: skip
+
+
+def test_losses_are_counted_and_named(caplog: pytest.LogCaptureFixture) -> None:
+    """Who lost most is named, now and then; names of senders cannot pass for lines of the log."""
+    losses = Losses("messages")
+    losses.add({"a\nb": 2, "c": 1}, 100.0)
+    losses.add({"c": 5, **dict.fromkeys("defghij", 1)}, 101.0)
+    losses.add({}, 100.0 + LOG_INTERVAL_S)
+    losses.add({}, 200.0)
+    assert 15 == losses.total
+    first, second = (record.message for record in caplog.records)
+    assert first == "dropped 3 messages: 'a\\nb' 2, 'c' 1"
+    assert second == "dropped 12 messages: 'c' 5, 'd' 1, 'e' 1, 'f' 1, 'g' 1 and 3 more"
+
+
+def test_rejections(caplog: pytest.LogCaptureFixture) -> None:
+    """Each reason is logged at once, then at most every ten seconds, and counted."""
+    rejections = Rejections()
+    for received, reason in [(0.0, "json"), (1.0, "json"), (2.0, "unit"), (11.0, "json")]:
+        rejections.add(messages(1, received)[0], MessageError(reason, "why"))
+    assert 4 == rejections.total
+    assert "4 rejected messages (json 3, unit 1)" == str(rejections)
+    assert ["json, 1", "unit, 1", "json, 3"] == [
+        record.message.split("(")[1].split(" so far")[0] for record in caplog.records
+    ]
+    assert "0 rejected messages" == str(Rejections())

@@ -1,0 +1,200 @@
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.mqtt.inbox import ALWAYS, MOST_PER_S, Inbox, fair_share
+from pipeline.mqtt.packets import Message
+
+
+def messages(topic: str, n: int, *, first: int = 0, qos: int = 0) -> list[Message]:
+    """Return numbered messages on a topic."""
+    return [
+        Message(topic, b"%d" % number, 0.0, number + 1 if qos else 0)
+        for number in range(first, first + n)
+    ]
+
+
+SOON = 200
+"""Messages that are soon worked through"""
+
+
+def take(inbox: Inbox, *, elapsed_s: float = 1.0) -> list[Message]:
+    """Return the messages that are next, after a while in which nobody was limited."""
+    return inbox.take(elapsed_s=elapsed_s, soon=SOON)
+
+
+def everything(inbox: Inbox) -> list[Message]:
+    """Return all that waits, in as many goes as it takes."""
+    taken = []
+    while len(inbox):
+        taken += take(inbox)
+    return taken
+
+
+def numbers(taken: list[Message], topic: str) -> list[int]:
+    """Return the numbers of a topic's messages among those taken."""
+    return [int(message.payload) for message in taken if message.topic == topic]
+
+
+def test_few_messages_come_as_they_arrived() -> None:
+    """While there is no crowd, all are taken at once in their order."""
+    inbox = Inbox(limit=100, most=10)
+    arrived = [*messages("a", 2), *messages("b", 3), *messages("a", 2, first=2)]
+    inbox.put(arrived)
+    assert arrived == take(inbox)
+    assert (0, []) == (len(inbox), take(inbox))
+
+
+def test_nobody_is_limited_while_there_is_little() -> None:
+    """One topic alone gets all, as long as all together is soon worked through."""
+    inbox = Inbox(limit=1000, most=500)
+    inbox.put([*messages("busy", SOON - 3), *messages("a", 3)])
+    assert SOON == len(take(inbox))
+
+
+def test_one_that_floods() -> None:
+    """When there is too much, the topic with very many gets what the others leave; they get all."""
+    inbox = Inbox(limit=1000, most=500)
+    inbox.put([*messages("flood", 700), *messages("a", 3), *messages("b", 2)])
+    taken = take(inbox)
+    assert (3, 2) == (len(numbers(taken, "a")), len(numbers(taken, "b")))
+    assert list(range(SOON - 5)) == numbers(taken, "flood")
+    assert 705 - SOON == len(inbox)
+    assert list(range(SOON - 5, 2 * SOON - 5)) == numbers(take(inbox), "flood")
+
+
+def test_one_that_floods_in_a_crowd() -> None:
+    """Where the others leave nothing, it gets as much as one of them would."""
+    inbox = Inbox(limit=1000, most=500)
+    inbox.put(messages("flood", 100))
+    for number in range(SOON):
+        inbox.put(messages(f"phone-{number}", 1))
+    taken = take(inbox)
+    assert SOON + ALWAYS == len(taken)
+    assert list(range(ALWAYS)) == numbers(taken, "flood")
+
+
+def test_more_than_any_phone_sends() -> None:
+    """At QoS 0 one topic gets no more through than a phone might send, though nobody else does."""
+    inbox = Inbox(limit=1000, most=500)
+    inbox.put(messages("flood", 100))
+    taken = take(inbox, elapsed_s=0.02)
+    assert list(range(round(0.02 * MOST_PER_S))) == numbers(taken, "flood")
+    assert not inbox.backlogged
+    assert ALWAYS == len(take(inbox, elapsed_s=0.0))
+
+
+def test_what_is_too_much_for_a_phone_does_not_age() -> None:
+    """Of what one topic sends beyond that a second's messages wait; older ones are dropped."""
+    inbox = Inbox(limit=20_000, most=500)
+    inbox.put(messages("flood", 2 * MOST_PER_S))
+    n = round(0.02 * MOST_PER_S)
+    taken = numbers(take(inbox, elapsed_s=0.02), "flood")
+    assert list(range(MOST_PER_S - n, MOST_PER_S)) == taken
+    assert {"flood": MOST_PER_S - n} == inbox.dropped
+    assert MOST_PER_S == len(inbox)
+
+
+def test_what_cannot_be_dropped_is_taken_soon() -> None:
+    """At QoS 1 it gets all; and when there is too much, it is not waited before the next go."""
+    inbox = Inbox(limit=1000, most=500)
+    inbox.put(messages("flood", SOON, qos=1))
+    assert SOON == len(take(inbox, elapsed_s=0.0))
+    inbox.put(messages("flood", SOON + 1, qos=1))
+    assert SOON == len(take(inbox, elapsed_s=0.0))
+    assert inbox.backlogged
+    assert 1 == len(take(inbox, elapsed_s=0.0))
+    assert not inbox.backlogged
+
+
+def test_without_shares() -> None:
+    """Whoever wants all that there is gets it at once."""
+    inbox = Inbox(limit=1000, most=None)
+    inbox.put([*messages("a", 500), *messages("b", 500, qos=1)])
+    assert 1000 == len(take(inbox))
+
+
+def test_the_oldest_that_waits() -> None:
+    """Of each topic that has something waiting it is known when that has come."""
+    inbox = Inbox(limit=1000, most=10)
+    inbox.put([Message("a", b"", float(n)) for n in range(15)])
+    take(inbox)
+    inbox.put([Message("a", b"", 20.0), Message("b", b"", 21.0), Message("b", b"", 22.0)])
+    assert {"a": 10.0, "b": 21.0} == inbox.oldest()
+    everything(inbox)
+    assert {} == inbox.oldest()
+
+
+def test_a_crowd_is_served_fairly() -> None:
+    """When all together have too many, each gets the same."""
+    inbox = Inbox(limit=1000, most=20)
+    for topic in "abcdefgh":
+        inbox.put(messages(topic, 5))
+    taken = take(inbox)
+    assert all(numbers(taken, topic) == [0, 1] for topic in "abcdefgh")
+
+
+def test_a_topic_that_phones_share() -> None:
+    """Where the topic does not tell the phone, it gets much more than one phone."""
+    inbox = Inbox(limit=5000, most=1000, shared={"sensor-logger"})
+    inbox.put([*messages("sensor-logger", 900), *messages("flood", 900), *messages("a", 3)])
+    taken = take(inbox)
+    expected = {"sensor-logger": 500, "flood": (SOON - 3) // 2, "a": 3}
+    assert expected == {topic: len(numbers(taken, topic)) for topic in expected}
+
+
+def test_the_oldest_of_the_flood_is_dropped() -> None:
+    """Beyond the limit the topic with most messages loses its oldest, and it is counted."""
+    inbox = Inbox(limit=100, most=1000)
+    inbox.put([*messages("a", 10), *messages("flood", 200), *messages("b", 10)])
+    taken = everything(inbox)
+    assert list(range(10)) == numbers(taken, "a") == numbers(taken, "b")
+    assert list(range(130, 200)) == numbers(taken, "flood")
+    assert Counter({"flood": 130}) == inbox.dropped
+
+
+def test_what_the_broker_can_keep_is_never_dropped() -> None:
+    """At QoS 1 nothing is lost: it is not acknowledged, and so the broker stops sending."""
+    inbox = Inbox(limit=100, most=1000)
+    inbox.put(messages("a", 500, qos=1))
+    taken = everything(inbox)
+    assert list(range(500)) == numbers(taken, "a")
+    assert not inbox.dropped
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 40), st.booleans()), max_size=8),
+    st.integers(1, 60),
+    st.integers(1, 60),
+)
+def test_order_and_counts(puts: list[tuple[str, int, bool]], limit: int, most: int) -> None:
+    """Each topic's messages keep their order; what was put was taken, or dropped and counted."""
+    inbox = Inbox(limit=limit, most=most)
+    put: Counter[str] = Counter()
+    taken: list[Message] = []
+    for topic, n, confirmed in puts:
+        inbox.put(messages(topic, n, first=put[topic], qos=int(confirmed)))
+        put[topic] += n
+        taken += take(inbox)
+    while len(inbox):
+        before = len(taken)
+        taken += take(inbox)
+        assert len(taken) > before
+    for topic, n in put.items():
+        came = numbers(taken, topic)
+        assert sorted(set(came)) == came
+        assert n == len(came) + inbox.dropped[topic]
+
+
+@given(st.dictionaries(st.text(), st.integers(1, 1000), min_size=1), st.integers(1, 2000))
+def test_fair_shares(counts: dict[str, int], most: int) -> None:
+    """The share is the largest that all together have no more than there is, but at least one."""
+    counter = Counter(counts)
+    share = fair_share(counter, most)
+
+    def all_have(share: int) -> int:
+        return sum(min(n, share) for n in counter.values())
+
+    assert share == 1 or all_have(share) <= most
+    assert all_have(share + 1) > most or all_have(share) == counter.total()

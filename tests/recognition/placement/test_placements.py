@@ -1,0 +1,254 @@
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.readings import MessageError
+from pipeline.recognition.placement.calibration import FRAMES
+from pipeline.recognition.placement.placements import PlacementError, Placements, turned
+
+
+def test_without_settings() -> None:
+    """A phone of which nothing is known is taken for an Android phone in the training frame."""
+    placement = Placements().of("phone")
+
+    assert (placement.convention, placement.convention_by) == ("android", "assumed")
+    assert placement.frame == "landscape"
+    assert placement.sign == 1.0
+    np.testing.assert_array_equal(np.eye(3), placement.rotation)
+
+
+def test_settings_for_all_and_for_one() -> None:
+    """A phone's own setting goes before that for all phones."""
+    placements = Placements(["ios", "a=android"], ["b=portrait", "portrait-upside-down"])
+
+    assert {"a": "android", "b": "ios", "c": "ios"} == {
+        d: placements.of(d).convention for d in "abc"
+    }
+    frames = {"a": "portrait-upside-down", "b": "portrait", "c": "portrait-upside-down"}
+    assert frames == {device: placements.of(device).frame for device in "abc"}
+    assert placements.of("b").sign == -1.0
+    np.testing.assert_array_equal(FRAMES["portrait"], placements.of("b").rotation)
+
+
+def test_what_a_message_proves() -> None:
+    """With auto, what a phone's messages prove holds for it alone; a setting goes before."""
+    placements = Placements(["auto", "c=android"])
+
+    assert [True, False] == [placements.prove("a", "ios"), placements.prove("a", "ios")]
+    placements.prove("c", "ios")
+
+    told = {d: (placements.of(d).convention, placements.of(d).convention_by) for d in "abc"}
+    assert told == {"a": ("ios", "proven"), "b": ("android", "assumed"), "c": ("android", "set")}
+    placements.forget("a")
+    assert placements.of("a").convention_by == "assumed"
+
+
+def test_a_calibration_takes_the_place_of_the_frame() -> None:
+    """A calibrated phone is turned by its calibration alone, until that is taken back."""
+    placements = Placements(frames=["portrait"])
+    placements.calibrate("a", FRAMES["landscape-upside-down"])
+
+    assert [placements.of(d).frame for d in "ab"] == ["calibrated", "portrait"]
+    np.testing.assert_array_equal(FRAMES["landscape-upside-down"], placements.of("a").rotation)
+    placements.forget("a")
+    assert placements.of("a").frame == "calibrated"
+    placements.calibrate("a", None)
+    assert placements.of("a").frame == "portrait"
+
+
+def calibrated(placements: Placements, devices: Sequence[str]) -> list[str]:
+    """Return which of these phones are calibrated."""
+    return [device for device in devices if placements.of(device).frame == "calibrated"]
+
+
+def rejection_of(placements: Placements, device: str) -> str:
+    """Return the reason for which a phone's calibration is refused."""
+    with pytest.raises(MessageError) as rejected:
+        placements.calibrate(device, FRAMES["portrait"])
+    return rejected.value.reason
+
+
+@pytest.mark.parametrize("device", ["", "$SYS", "a/b", "+", "#", "a\nb", "\0", "\ufffe", "a" * 65])
+def test_a_calibration_of_what_is_no_phone(device: str) -> None:
+    """A name that no phone can have is refused, also to take its calibration back."""
+    placements = Placements()
+    before = placements.state()
+    assert rejection_of(placements, device) == "device"
+    with pytest.raises(MessageError, match="a device name has"):
+        placements.calibrate(device, None)
+    assert before == placements.state()
+
+
+def test_a_flood_of_calibrations() -> None:
+    """Of phones that are not here so many calibrations are kept, the first; more are refused.
+
+    Phones that are here are calibrated nevertheless, and who is calibrated can be anew.
+    """
+    placements = Placements(max_devices=3)
+    placements.meet("phone")
+    placements.calibrate("phone", FRAMES["portrait"])
+    for device in ("a", "b", "c"):
+        placements.calibrate(device, FRAMES["portrait"])
+    invented = [f"invented-{number}" for number in range(100)]
+
+    assert {"devices"} == {rejection_of(placements, device) for device in invented}
+    assert ["phone", "a", "b", "c"] == calibrated(placements, ["phone", "a", "b", "c", *invented])
+    for device in ("phone", "b"):
+        placements.calibrate(device, FRAMES["landscape-upside-down"])
+        np.testing.assert_array_equal(
+            FRAMES["landscape-upside-down"], placements.of(device).rotation
+        )
+    placements.meet("late")
+    placements.calibrate("late", FRAMES["portrait"])
+    placements.calibrate("a", None)
+    placements.calibrate("d", FRAMES["portrait"])
+    expected = ["phone", "b", "c", "d", "late"]
+    assert expected == calibrated(placements, ["phone", "a", "b", "c", "d", "late"])
+
+
+def test_calibrations_of_phones_that_went() -> None:
+    """A phone that was here keeps its calibration before any that was not; then the latest do."""
+    placements = Placements(max_devices=2)
+    for device in ("unseen-1", "unseen-2"):
+        placements.calibrate(device, FRAMES["portrait"])
+    names = ["unseen-1", "unseen-2", "a", "b", "c"]
+    kept = []
+    for device in ("a", "b", "c"):
+        placements.meet(device)
+        placements.calibrate(device, FRAMES["portrait"])
+        placements.forget(device)
+        kept.append(calibrated(placements, names))
+    assert kept == [["unseen-1", "a"], ["a", "b"], ["b", "c"]]
+    placements.meet("b")  # back again, and so no longer one of the two
+    placements.calibrate("unseen-1", FRAMES["portrait"])
+    assert ["unseen-1", "b", "c"] == calibrated(placements, names)
+    placements.forget("b")
+    assert ["b", "c"] == calibrated(placements, names)
+
+
+def test_a_calibration_is_its_own() -> None:
+    """Whoever changes a matrix afterwards changes no calibration."""
+    placements = Placements()
+    rotation = FRAMES["portrait"].copy()
+    placements.calibrate("a", rotation)
+    rotation[:] = 0
+    np.testing.assert_array_equal(FRAMES["portrait"], placements.of("a").rotation)
+
+
+NAMES = ["a", "a.b", "a_b", "..", "Телефон", "📱", "%2e", "a\u2028"]
+names = st.sampled_from(NAMES)
+numbers = st.floats(-1, 1, width=64)
+rotations = st.lists(numbers, min_size=9, max_size=9).map(lambda nine: np.reshape(nine, (3, 3)))
+acts = st.lists(
+    st.one_of(
+        st.tuples(st.just("meet"), names),
+        st.tuples(st.just("forget"), names),
+        st.tuples(st.just("prove"), names, st.sampled_from(["android", "ios"])),
+        st.tuples(st.just("calibrate"), names, st.none() | rotations),
+    ),
+    max_size=30,
+)
+
+
+def act(placements: Placements, what: str, *arguments: Any) -> str:  # noqa: ANN401 (any act's)
+    """Do one thing to placements; return the reason if it is refused."""
+    try:
+        getattr(placements, what)(*arguments)
+    except MessageError as error:
+        return error.reason
+    return ""
+
+
+def told(placements: Placements) -> list[tuple[object, ...]]:
+    """Return all that placements tell of the phones, to the last bit."""
+    told = [placements.of(device) for device in NAMES]
+    return [(p.convention, p.convention_by, p.frame, p.sign, p.rotation.tobytes()) for p in told]
+
+
+@given(acts, acts, st.integers(1, 5))
+def test_restored_placements_go_on(
+    before: list[tuple[Any, ...]], after: list[tuple[Any, ...]], max_devices: int
+) -> None:
+    """What is saved as JSON and restored elsewhere goes on to the last bit, whatever was there."""
+    placements = Placements(["a=ios"], ["portrait"], max_devices=max_devices)
+    for one in before:
+        act(placements, *one)
+    other = Placements(["a=ios"], ["portrait"], max_devices=max_devices)
+    other.meet("..")
+    other.calibrate("📱", FRAMES["portrait"])
+    state = placements.state()
+    saved = json.loads(json.dumps(state))
+    other.restore(saved)
+
+    assert told(placements) == told(other)
+    for one in after:
+        assert act(placements, *one) == act(other, *one)
+        assert told(placements) == told(other)
+    assert placements.state() == other.state()
+    assert saved == state, "what was saved changed later"
+
+
+@given(acts, st.integers(1, 5))
+def test_what_is_kept_is_bounded(acts: list[tuple[Any, ...]], max_devices: int) -> None:
+    """Whatever comes, no more is kept than of the phones here and of so many that are not."""
+    placements = Placements(max_devices=max_devices)
+    here: set[str] = set()
+    for what, device, *arguments in acts:
+        here = here | {device} if what == "meet" else here
+        here = here - {device} if what == "forget" else here
+        if what != "prove" or device in here:
+            act(placements, what, device, *arguments)
+        absent = [device for device in NAMES if device not in here]
+        assert len(calibrated(placements, absent)) <= max_devices
+    assert set(placements.state()["proven"]) <= here
+
+
+def test_a_state_of_more_calibrations() -> None:
+    """With a smaller bound than the state's the phones that are here are served first."""
+    placements = Placements()
+    for device in ("b", "here", "gone", "a"):
+        placements.calibrate(device, FRAMES["portrait"])
+    placements.meet("here")
+    placements.meet("gone")
+    placements.forget("gone")
+    smaller = Placements(max_devices=1)
+    smaller.restore(placements.state())
+    assert ["gone", "here"] == calibrated(smaller, ["a", "b", "gone", "here"])
+
+
+@pytest.mark.parametrize("setting", ["", "iphone", "phone=", "phone=iphone", "ios=phone"])
+def test_settings_that_do_not_fit(setting: str) -> None:
+    """What is no convention or no frame is refused, with those there are."""
+    with pytest.raises(PlacementError, match="android"):
+        Placements([setting])
+    with pytest.raises(PlacementError, match="portrait-upside-down"):
+        Placements(frames=[setting])
+
+
+def test_turning() -> None:
+    """Both sensors are turned, and the sign is of accelerations alone."""
+    rows = np.array([[[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]])
+
+    found = turned(rows, np.array([-1.0]), FRAMES["portrait"][np.newaxis])
+
+    np.testing.assert_array_equal([[[-2.0, 1.0, -3.0, 5.0, -4.0, 6.0]]], found)
+
+
+@given(n_phones=st.integers(1, 5), n_rows=st.integers(1, 40), seed=st.integers(0, 1000))
+def test_turning_does_not_depend_on_company(n_phones: int, n_rows: int, seed: int) -> None:
+    """A row comes out bit for bit the same alone as among others."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(n_phones, n_rows, 6))
+    signs = rng.choice([-1.0, 1.0], n_phones)
+    rotations = np.linalg.qr(rng.normal(size=(n_phones, 3, 3)))[0]
+
+    together = turned(rows, signs, rotations)
+
+    phone, row = n_phones - 1, n_rows // 2
+    alone = turned(rows[phone:, row : row + 1], signs[phone:], rotations[phone:])
+    assert together[phone, row].tobytes() == alone[0, 0].tobytes()

@@ -1,0 +1,146 @@
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.models.classifier import Classifier
+from pipeline.recordings.uci_har import DataSet
+from pipeline.vocabulary import ACTIVITIES
+from trainer.commands import evaluate
+from trainer.settings import SettingError
+
+MakeModel = Callable[..., Path]
+MakeCard = Callable[..., dict[str, object]]
+RunCommand = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_the_command_says_and_writes_what_is_so(
+    run_command: RunCommand,
+    mini_folder: Path,
+    mini_data: DataSet,
+    tiny_model: Path,
+    make_model: MakeModel,
+    make_card: MakeCard,
+    tmp_path: Path,
+) -> None:
+    """Two models, and their mean: the figures are those of the labels that the models give."""
+    other = make_model(tmp_path / "other.onnx", card=make_card(name="other"))
+    finished = run_command(
+        "har-evaluate",
+        *(str(tiny_model), str(other), "--data", str(mini_folder), "--out", "found"),
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+    )
+    assert 0 == finished.returncode, finished.stderr
+    report = json.loads((tmp_path / "found" / "evaluation.json").read_text())
+    assert ["tiny@0badcafe", "other@0badcafe", "together"] == list(report["models"])
+    probabilities = Classifier(tiny_model).classify(mini_data.test.windows)
+    right = probabilities.argmax(axis=1) == mini_data.test.labels
+    upright = np.isin(mini_data.test.labels, [3, 4])
+    found = report["models"]["tiny@0badcafe"]
+    assert right.mean() == pytest.approx(found["accuracy"])
+    assert right[upright].mean() == pytest.approx(found["sitting_standing"])
+    of_true = probabilities[np.arange(len(right)), mini_data.test.labels]
+    assert -np.log(of_true).mean() == pytest.approx(found["log_loss"], rel=1e-5)
+    assert found["interval"][0] <= found["accuracy"] <= found["interval"][1]
+    assert 48 == np.sum(found["confusion_matrix"]) == sum(found["reliability"]["windows"])
+    assert {**found, "turned": 0.0} == {**report["models"]["together"], "turned": 0.0}
+    assert mini_data.data_hash == report["data"]["hash"]
+    assert f"data hash {mini_data.data_hash} (not the published data set)" in finished.stdout
+    assert f"{right.mean():.4f}" in finished.stdout
+    assert evaluate.source_commit() == report["commit"]
+
+
+def test_models_for_phones_worn_alike_go_together(
+    tiny_model: Path,
+    make_model: MakeModel,
+    make_card: MakeCard,
+    mini_data: DataSet,
+    tmp_path: Path,
+) -> None:
+    """Those for upright phones, and those for any; one alone is not together with anything."""
+    files = [tiny_model] + [
+        make_model(tmp_path / f"{name}.onnx", card=make_card(name=name, orientation=orientation))
+        for name, orientation in (("b", "training"), ("c-any", "any"), ("d-any", "any"))
+    ]
+    classifiers = [Classifier(file) for file in files]
+
+    def found(chosen: list[Classifier]) -> list[str]:
+        return [one.identity for one in evaluate.evaluate(chosen, mini_data.test, seed=1)]
+
+    identities = [classifier.card.identity for classifier in classifiers]
+    assert [*identities, "together", "together-any"] == found(classifiers)
+    assert [*identities[:3], "together"] == found(classifiers[:3])
+
+
+def test_turned_windows_are_those_of_turned_phones(
+    glass_model: Path, mini_data: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each window is turned by a rotation of its own: lengths stay, directions do not."""
+    seen = []
+    glass = Classifier(glass_model)
+
+    def classify(windows: np.ndarray) -> np.ndarray:
+        seen.append(windows)
+        return np.full((len(windows), len(ACTIVITIES)), 1 / len(ACTIVITIES), np.float32)
+
+    monkeypatch.setattr(glass, "classify", classify)
+    monkeypatch.setattr(Classifier, "activities", ACTIVITIES)
+    evaluate.evaluate([glass], mini_data.test, seed=1)
+    upright, any_way = (windows.reshape(len(windows), -1, 3) for windows in seen)
+    np.testing.assert_array_equal(upright.reshape(-1, 128, 9), mini_data.test.windows)
+    np.testing.assert_allclose(
+        np.linalg.norm(any_way, axis=2), np.linalg.norm(upright, axis=2), atol=1e-5
+    )
+    cosines = (any_way[:, 2] * upright[:, 2]).sum(axis=1) / (upright[:, 2] ** 2).sum(axis=1)
+    assert -0.4 < cosines.mean() < 0.4
+    assert cosines.std() > 0.4
+
+
+def test_models_that_tell_other_activities(
+    make_model: MakeModel, make_card: MakeCard, tiny_model: Path, tmp_path: Path, mini_data: DataSet
+) -> None:
+    """What further activities take is lost to a model; others than the data set's are refused."""
+    more = make_model(
+        tmp_path / "more.onnx",
+        card=make_card(name="more", activities=(*ACTIVITIES, "CYCLING")),
+        n_activities=7,
+    )
+    few = make_model(
+        tmp_path / "few.onnx", card=make_card(activities=ACTIVITIES[1:]), n_activities=5
+    )
+    (found,) = evaluate.evaluate([Classifier(more)], mini_data.test, seed=1)
+    labels = Classifier(more).classify(mini_data.test.windows).argmax(axis=1)
+    assert np.mean(labels == mini_data.test.labels) == found.scores.accuracy
+    assert "CYCLING" == found.activities[6]
+    with pytest.raises(SettingError, match="the data set has WALKING, "):
+        evaluate.evaluate([Classifier(few)], mini_data.test, seed=1)
+    with pytest.raises(SettingError, match="evaluate them one by one"):
+        evaluate.evaluate([Classifier(more), Classifier(tiny_model)], mini_data.test, seed=1)
+
+
+def test_what_the_command_cannot_use(
+    run_command: RunCommand, mini_folder: Path, tmp_path: Path
+) -> None:
+    """A model that there is not is named in a line."""
+    finished = run_command("har-evaluate", "nothing.onnx", "--data", str(mini_folder))
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("har-evaluate: no model 'nothing.onnx'")
+
+
+def test_the_commit_is_the_checkouts() -> None:
+    """It is what git says of the folder; outside a checkout there is none."""
+    file = Path(evaluate.__file__)
+
+    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["git", "-C", str(file.parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    commit = evaluate.source_commit()
+    if git("ls-files", "--error-unmatch", file.name).returncode != 0:
+        assert commit is None
+    else:
+        assert commit is not None
+        assert git("rev-parse", "HEAD").stdout.strip() == commit.removesuffix("-dirty")

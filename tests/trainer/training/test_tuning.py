@@ -1,0 +1,211 @@
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from pipeline.models.classifier import Classifier, ModelCard
+from pipeline.recognition.placement.placements import Placements
+from pipeline.recordings.recording import DataError
+from pipeline.recordings.uci_har import DataSet
+from pipeline.vocabulary import ACTIVITIES
+from tests.trainer.recorded import record
+from trainer.data import own
+from trainer.export import load_with_card, save_with_card
+from trainer.networks.models import BUILDERS, widened
+from trainer.settings import SettingError, TrainSettings
+from trainer.training import experiment, tuning
+from trainer.training.training import probabilities
+
+RunCommand = Callable[..., subprocess.CompletedProcess[str]]
+
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
+]
+
+
+def settings_for(out: Path, **changes: object) -> TrainSettings:
+    """Return settings of a training that takes a second, with some changes."""
+    small = {
+        "model": "lstm",
+        "units": 6,
+        "dense_units": 8,
+        "epochs": 2,
+        "batch_size": 32,
+        "validation_subjects": 2,
+        "refit": False,
+    }
+    return TrainSettings(_env_file=None, _cli_parse_args=False, out=out, **small | changes)
+
+
+@pytest.fixture(scope="module")
+def trained(mini_data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model.keras of har-train."""
+    out = tmp_path_factory.mktemp("out")
+    experiment.run(settings_for(out), mini_data, say=lambda line: None)
+    return out / "lstm" / "model.keras"
+
+
+def run(settings: TrainSettings, parent: Path, data: DataSet | None) -> str:
+    """Return what is told while a model is taught."""
+    lines: list[str] = []
+    tuning.run(settings, parent, data, Placements(), say=lines.append)
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_wider_outputs_keep_what_was_learnt(name: str, mini_data: DataSet) -> None:
+    """The old activities' odds are as before, whatever the new one's are."""
+    keras.utils.set_random_seed(3)
+    model = BUILDERS[name](mini_data.train.windows, 6)
+    before = probabilities(model, mini_data.test.windows)
+    wide = widened(model, 8, seed=1)
+    after = probabilities(wide, mini_data.test.windows)
+    assert (len(before), 8) == after.shape
+    kept = after[:, :6] / after[:, :6].sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(before, kept, atol=1e-5)
+    assert model is widened(model, 6, seed=1)
+
+
+def test_a_model_from_a_file_is_widened(trained: Path) -> None:
+    """Where no layer was made before, none gets a name that the model has already."""
+    keras.utils.clear_session()
+    model, _ = load_with_card(trained)
+    assert (None, 7) == widened(model, 7, seed=1).output_shape
+
+
+def test_the_same_seed_widens_alike(mini_data: DataSet) -> None:
+    """The new weights are drawn by the seed."""
+    model = BUILDERS["lstm"](mini_data.train.windows, 6)
+    first, same, other = (widened(model, 7, seed=seed).get_weights()[-2] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first[:, 6], other[:, 6])
+
+
+def test_a_keras_file_tells_its_card(trained: Path) -> None:
+    """What har-train saves says what its outputs stand for, and Keras loads it as ever."""
+    model, card = load_with_card(trained)
+    assert card == Classifier(trained.parents[1] / "lstm.onnx").card
+    for weights, same in zip(
+        model.get_weights(), keras.saving.load_model(trained).get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(weights, same)
+
+
+def test_keras_files_that_cannot_be_taught(trained: Path, tmp_path: Path) -> None:
+    """Without a card, or no Keras file at all, the error says what to do."""
+    model, _ = load_with_card(trained)
+    model.save(tmp_path / "plain.keras")
+    with pytest.raises(SettingError, match=r"plain.keras: tells nothing .* give its model.keras"):
+        load_with_card(tmp_path / "plain.keras")
+    (tmp_path / "torn.keras").write_bytes(trained.read_bytes()[:1000])
+    for name in ("torn.keras", "missing.keras"):
+        with pytest.raises(SettingError, match=f"{name}: is no model.keras of har-train"):
+            load_with_card(tmp_path / name)
+
+
+def test_a_new_activity_is_taught(trained: Path, mini_data: DataSet, tmp_path: Path) -> None:
+    """The exported model knows the new name beside the old, and names its parent."""
+    record(tmp_path / "own", "JUMPING", seconds=40.0)
+    out = tmp_path / "out"
+    settings = settings_for(
+        out, extra=[tmp_path / "own"], tuning_epochs=15, tuning_rate=0.01, model="all"
+    )
+    told = run(settings, trained, mini_data)
+    _, parent = load_with_card(trained)
+    report = json.loads((out / "lstm-tuned" / "report.json").read_text())
+    classifier = Classifier(out / "lstm-tuned.onnx")
+    assert (*ACTIVITIES, "JUMPING") == classifier.activities
+    assert parent.identity == report["parent"]
+    assert f"mixed with the {len(mini_data.train.labels)} training windows of UCI HAR" in told
+    assert f"(its parent {parent.identity}: {parent.test_accuracy:.4f})" in told
+    windows = own.load([record(tmp_path / "new", "JUMPING", seed=9)], Placements()).split.windows
+    taught = classifier.classify(windows).argmax(axis=1)
+    assert np.mean(taught == 6) > 0.9
+    on_test = classifier.classify(mini_data.test.windows).argmax(axis=1)
+    accuracy = np.mean(on_test == mini_data.test.labels)
+    assert accuracy == pytest.approx(classifier.card.test_accuracy)
+    assert accuracy == pytest.approx(report["accuracy"])
+    assert report["accuracy_before"] == pytest.approx(parent.test_accuracy)
+    assert accuracy >= parent.test_accuracy
+    assert "JUMPING" in report["own"]["windows"]
+    _, again = load_with_card(out / "lstm-tuned" / "model.keras")
+    assert classifier.card == again
+    assert parent.training_data_hash in again.training_data_hash
+
+
+def test_the_command_teaches(
+    trained: Path, mini_folder: Path, tmp_path: Path, run_command: RunCommand
+) -> None:
+    """With --from the command teaches the model, in a process that has never built it."""
+    record(tmp_path / "own", "JUMPING", seconds=10.0)
+    finished = run_command(
+        "har-train",
+        *("--from", str(trained), "--extra", "own", "--data", str(mini_folder)),
+        *("--tuning-epochs", "1"),
+        timeout_s=120,
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+    )
+    assert 0 == finished.returncode, finished.stderr
+    assert "" == finished.stderr
+    assert "taught 3 windows of 1 device (JUMPING 3)" in finished.stdout
+    assert (*ACTIVITIES, "JUMPING") == Classifier(tmp_path / "out" / "lstm-tuned.onnx").activities
+
+
+def test_teaching_twice(trained: Path, mini_data: DataSet, tmp_path: Path) -> None:
+    """What was taught can be taught more: names come behind those it knows."""
+    record(tmp_path / "a", "JUMPING")
+    run(settings_for(tmp_path / "one", extra=[tmp_path / "a"]), trained, mini_data)
+    path = record(tmp_path / "b", "JUMPING", seed=2)
+    first = tmp_path / "one" / "lstm-tuned" / "model.keras"
+    run(settings_for(tmp_path / "two", extra=[path]), first, mini_data)
+    assert (*ACTIVITIES, "JUMPING") == Classifier(tmp_path / "two" / "lstm-tuned.onnx").activities
+
+
+def test_without_the_data_set(trained: Path, tmp_path: Path) -> None:
+    """It goes without, says what that risks, and claims no accuracy."""
+    record(tmp_path / "own", "JUMPING")
+    told = run(settings_for(tmp_path / "out", extra=[tmp_path / "own"]), trained, None)
+    assert "not at hand: the model will forget what the recordings do not hold (WALKING," in told
+    card = Classifier(tmp_path / "out" / "lstm-tuned.onnx").card
+    assert 0.0 == card.test_accuracy
+    assert "test accuracy not measured" in card.selection
+
+
+def test_what_does_not_fit(trained: Path, mini_data: DataSet, tmp_path: Path) -> None:
+    """No recordings, another model, or one that lacks an activity of the data set."""
+    with pytest.raises(SettingError, match="--from needs recordings to learn from"):
+        run(settings_for(tmp_path), trained, mini_data)
+    with pytest.raises(SettingError, match="is a lstm, not a conv-lstm"):
+        run(settings_for(tmp_path, extra=[tmp_path], model="conv-lstm"), trained, mini_data)
+    with pytest.raises(DataError, match="holds no recordings"):
+        run(settings_for(tmp_path, extra=[tmp_path]), trained, mini_data)
+    model, card = load_with_card(trained)
+    strange = ModelCard(
+        **{name: getattr(card, name) for name in card.__struct_fields__ if name != "activities"},
+        activities=(*ACTIVITIES[:5], "FLYING"),
+    )
+    shutil.copyfile(trained, tmp_path / "strange.keras")
+    save_with_card(model, tmp_path / "strange.keras", card=strange)
+    settings = settings_for(tmp_path, extra=[record(tmp_path / "own", "JUMPING")])
+    with pytest.raises(SettingError, match="the model has no LAYING: train it anew"):
+        run(settings, tmp_path / "strange.keras", mini_data)
+
+
+@pytest.mark.parametrize("n_new", [10, 29, 200])
+def test_few_windows_are_repeated(mini_data: DataSet, n_new: int) -> None:
+    """One's own are repeated as often as it takes for them to be a fifth of what is fitted to."""
+    train = mini_data.train
+    new = own.Split(
+        train.windows[:1].repeat(n_new, 0), np.full(n_new, 6, np.int8), np.zeros(n_new, np.int8)
+    )
+    mixed = tuning._mixed(new, train)
+    n_own = np.count_nonzero(mixed.labels == 6)
+    assert 0.2 * len(mixed.labels) <= n_own
+    assert n_own == n_new or 0.2 * (len(mixed.labels) - n_new) > n_own - n_new
+    assert 144 == len(mixed.labels) - n_own

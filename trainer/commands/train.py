@@ -1,0 +1,91 @@
+"""The command har-train: settings in, models out; what it does with them is in `experiment`.
+
+TensorFlow is imported last, so that ``--help`` and mistakes are answered at once.
+"""
+
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
+from typing import Final
+
+from pipeline.recognition.placement.placements import PlacementError, Placements
+from pipeline.recordings import hapt, uci_har
+from pipeline.recordings.recording import DataError, Recording
+from pipeline.settings import from_command_line
+from trainer.data import own
+from trainer.data.raw_windows import TRAINING_SUBJECTS
+from trainer.settings import SettingError, TrainSettings
+from trainer.training.processes import KilledError, quiet_tensorflow
+
+_EXTRA: Final = ("matplotlib", "onnx", "tensorflow", "keras", "tf2onnx")
+"""Packages of the extra ``train``"""
+
+
+def main() -> None:
+    """Run the command."""
+    settings = from_command_line(TrainSettings)
+    logging.basicConfig(level=logging.WARNING, format="har-train: %(message)s")
+    for package in _EXTRA:
+        if find_spec(package) is None:
+            sys.exit(f"har-train: {package} is not installed; pip install 'har-stream[train]'")
+    try:
+        placements = Placements(frames=settings.frame)
+        data = _data(settings)
+        extra = None
+        if settings.extra and settings.parent is None:
+            extra = own.load(settings.extra, placements)
+    except (DataError, PlacementError) as error:
+        sys.exit(f"har-train: {error}")
+    # Else who is told to end would leave its processes behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with quiet_tensorflow():
+        from trainer.export import ExportError
+        from trainer.training import experiment, tuning
+    try:
+        say = partial(print, flush=True)
+        if settings.parent is not None:
+            tuning.run(settings, settings.parent, data, placements, say=say)
+        else:
+            assert data is not None
+            raw = _raw_recordings(settings, say=say) if settings.recipe == "raw" else ()
+            experiment.run(settings, data, extra, raw=raw, say=say)
+    except (DataError, SettingError, ExportError, KilledError, OSError) as error:
+        sys.exit(f"har-train: {error}")
+    except KeyboardInterrupt:
+        sys.exit("har-train: stopped; the same command goes on after the last finished seed")
+
+
+def _data(settings: TrainSettings) -> uci_har.DataSet | None:
+    """Return the data set; None if it is not at hand and a trained model can be taught without.
+
+    Raises:
+        DataError: it cannot be had, or is not where the settings say.
+    """
+    if settings.parent is None or settings.data is not None:
+        return uci_har.load(settings.data)
+    try:
+        return uci_har.load(download=False)
+    except DataError:
+        return None
+
+
+def _raw_recordings(settings: TrainSettings, *, say: Callable[[str], None]) -> Sequence[Recording]:
+    """Return the raw recordings of the training subjects; none if they cannot be had.
+
+    Raises:
+        DataError: they cannot be had, but were asked for.
+    """
+    try:
+        return hapt.recordings(settings.data, TRAINING_SUBJECTS)
+    except DataError as error:
+        if "recipe" in settings.model_fields_set:
+            raise
+        say(f"WARNING: the published windows take the place of the raw recordings: {error}")
+        return ()
+
+
+if __name__ == "__main__":
+    main()

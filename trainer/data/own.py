@@ -1,0 +1,196 @@
+"""Windows of one's own recordings, to train on beside those of UCI HAR.
+
+They pass the very stages that a live phone's samples do, with the phone worn as its calibration
+or the settings say. A window counts if all its samples have one label and the filters had settled;
+its subject is nobody's: it is never held out.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.readings import Sensor
+from pipeline.recognition.offline import Passage, Windows
+from pipeline.recognition.placement.placements import Placements
+from pipeline.recognition.preparation.resampler import missing_sensors
+from pipeline.recognition.preparation.source import LOWEST_RATE_HZ
+from pipeline.recordings import parquet
+from pipeline.recordings.labelled import LabelledRecording, activities_of, rate_hz
+from pipeline.recordings.recording import DataError
+from pipeline.recordings.uci_har import OVERLAP, Split
+from pipeline.vocabulary import ACTIVITIES, CHANNELS, WINDOW_LENGTH
+
+NOBODY: Final = 0
+"""Subject of all windows of one's own; UCI HAR's begin with 1."""
+
+MOST_NAMED: Final = 20
+"""Files without windows that are named"""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class OwnWindows:
+    """The windows of one's own recordings."""
+
+    split: Split
+    """Labels are indices into `activities`"""
+    activities: tuple[str, ...]
+    """Those of UCI HAR, or of the parent, and then the new ones"""
+    devices: tuple[str, ...]
+    data_hash: str
+    """16 hexadecimal digits of the SHA-256 of the files"""
+
+    def counts(self) -> dict[str, int]:
+        """Return how many windows there are of each activity that there is."""
+        labels, counts = np.unique(self.split.labels, return_counts=True)
+        return {
+            self.activities[label]: count
+            for label, count in zip(labels.tolist(), counts.tolist(), strict=True)
+        }
+
+    def told(self) -> str:
+        """Return in words what there is, ``60 windows of 2 devices (JUMPING 60)``."""
+        counts = ", ".join(f"{activity} {n}" for activity, n in self.counts().items())
+        n_devices = len(self.devices)
+        return (
+            f"{len(self.split.labels)} windows of {n_devices} "
+            f"device{'s' if n_devices > 1 else ''} ({counts})"
+        )
+
+
+def load(
+    paths: Sequence[Path], placements: Placements, *, known: tuple[str, ...] = ACTIVITIES
+) -> OwnWindows:
+    """Return the windows of the recordings in files and folders.
+
+    Args:
+        paths: Parquet files of har-record or har-import, or folders of them.
+        placements: how the phones were worn that have no calibration.
+        known: the activities that labels stand for so far; new names come behind them.
+
+    A recording without one window is logged, with what it lacks.
+
+    Raises:
+        DataError: a file is missing or damaged, or there is not one window.
+    """
+    parquet.require()
+    files = parquet.find(paths)
+    recordings = [parquet.read(path) for path in files]
+    activities = (*known, *(name for name in activities_of(recordings) if name not in known))
+    windows: list[NDArray[np.float32]] = []
+    labels: list[int] = []
+    without: list[str] = []
+    for path, recording in zip(files, recordings, strict=True):
+        new, done, n_made = _windows(recording, placements)
+        windows.append(new)
+        labels += [activities.index(name) for name in done]
+        if not done:
+            without.append(f"{path}: {_why_without_windows(recording, n_made)}")
+    if len(without) > MOST_NAMED:
+        without[MOST_NAMED:] = [f"and {len(without) - MOST_NAMED} more files without windows"]
+    if not labels:
+        raise DataError("; ".join(without))
+    for line in without:
+        logger.warning("%s", line)
+    split = Split(
+        np.concatenate(windows),
+        np.array(labels, np.int8),
+        np.full(len(labels), NOBODY, np.int8),
+    )
+    devices = tuple(sorted({recording.header.device for recording in recordings}))
+    digest = sha256(b"".join(sha256(path.read_bytes()).digest() for path in files))
+    return OwnWindows(split, activities, devices, digest.hexdigest()[:16])
+
+
+def joined(one: Split, other: Split) -> Split:
+    """Return the windows of both."""
+    return Split(
+        np.concatenate([one.windows, other.windows]),
+        np.concatenate([one.labels, other.labels]),
+        np.concatenate([one.subjects, other.subjects]),
+    )
+
+
+def _windows(
+    recording: LabelledRecording, placements: Placements
+) -> tuple[NDArray[np.float32], list[str], int]:
+    """Return the windows ``(n, 128, 9)`` with one label, and what was done in each.
+
+    Returned is also how many windows there were, whatever their labels.
+    """
+    header = recording.header
+    rotation = (
+        placements.of(header.device).rotation
+        if header.rotation is None
+        else np.array(header.rotation)
+    )
+    passage = Passage(header.device, hop=OVERLAP, rotation=rotation)
+    passed = [passage.push([part.readings for part in message]) for message in recording.messages]
+    passed.append(passage.finish())
+    kept = [np.empty((0, WINDOW_LENGTH, len(CHANNELS)), np.float32)]
+    done: list[str] = []
+    for some in passed:
+        names = [recording.done_throughout(start) for start in some.starts.tolist()]
+        counts = _counts(some, names)
+        kept.append(some.windows[counts])
+        done += [name for name, counted in zip(names, counts, strict=True) if name and counted]
+    return np.concatenate(kept), done, sum(len(some.starts) for some in passed)
+
+
+def _why_without_windows(recording: LabelledRecording, n_made: int) -> str:
+    """Return what a recording lacks to be learnt from, of which ``n_made`` windows were made."""
+    missing = missing_sensors(recording.sensors)
+    if missing:
+        names = " and no ".join(missing).replace("_", " ")
+        return f"has no {names}: record or import it with all sensors on"
+    for sensor, times in _times(recording).items():
+        if rate_hz(times) < LOWEST_RATE_HZ:
+            return (
+                f"its {sensor.replace('_', ' ')} has {rate_hz(times):.0f} samples a second; "
+                f"{LOWEST_RATE_HZ:.0f} are needed: let the app take 50 or more"
+            )
+    if not n_made:
+        return f"makes no window of 2.56 s: it holds {_extents(recording)}"
+    return (
+        f"no window of {WINDOW_LENGTH} samples (2.56 s) has one label throughout: record some "
+        "seconds of an activity, with --label"
+    )
+
+
+def _extents(recording: LabelledRecording) -> str:
+    """Return in words from when to when each sensor has samples."""
+    times = _times(recording)
+    first = min(float(one[0]) for one in times.values())
+    return ", ".join(
+        f"{sensor.replace('_', ' ')} from {one[0] - first:.1f} to {one[-1] - first:.1f} s"
+        for sensor, one in times.items()
+    )
+
+
+def _times(recording: LabelledRecording) -> dict[Sensor, NDArray[np.float64]]:
+    """Return the times of each sensor's samples, ascending."""
+    return {
+        sensor: np.sort(
+            np.concatenate(
+                [
+                    part.readings.times
+                    for message in recording.messages
+                    for part in message
+                    if part.readings.sensor == sensor
+                ]
+            )
+        )
+        for sensor in recording.sensors
+    }
+
+
+def _counts(windows: Windows, names: Sequence[str | None]) -> NDArray[np.bool_]:
+    """Return ``(n,)``, whether each window is one to learn from."""
+    return np.array([name is not None for name in names], np.bool_) & ~windows.settling

@@ -1,0 +1,96 @@
+"""Training windows cut from raw recordings, as a live phone's are.
+
+The published windows each show one activity. Those cut here also run across changes, and are
+labelled by their newest samples, so that a model learns to see a change when it comes; and they
+can be turned, for phones worn elsewhere around the waist, or less upright.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
+from pipeline.recordings.recording import Recording, Stretch
+from pipeline.recordings.uci_har import Split
+from pipeline.vocabulary import WINDOW_LENGTH
+
+TRAINING_SUBJECTS: Final = (
+    *(1, 3, 5, 6, 7, 8, 11, 14, 15, 16, 17),
+    *(19, 21, 22, 23, 25, 26, 27, 28, 29, 30),
+)
+"""The subjects of UCI HAR's training split; the other nine are for the test alone"""
+
+_ONE_PHONE: Final = np.array([0])
+_TURN_TAIL: Final = 2
+"""Degrees of freedom of Student's t: most phones sit where they usually do, few far from it."""
+
+
+@dataclass(frozen=True)
+class Turns:
+    """How far windows are turned at random, as no two people wear a phone alike."""
+
+    around_deg: float = 12.0
+    """Scale of the turn about the vertical, x: around the waist"""
+    tilt_deg: float = 22.0
+    """Standard deviation of the turn about any axis that comes before it"""
+    any_way_round: bool = False
+    """Whether all rotations are alike probable instead"""
+
+
+def raw_windows(recordings: Sequence[Recording], *, hop: int, whole: bool = False) -> Split:
+    """Return the windows of raw recordings whose newest sample has a label, in their order.
+
+    Args:
+        recordings: of devices named ``subject-01`` and so on.
+        hop: samples between the starts of neighbouring windows.
+        whole: leave out those whose samples have not all the same label.
+    """
+    windows, labels, subjects = [], [], []
+    for recording in recordings:
+        for stretch in recording.stretches:
+            samples = prepare(stretch)
+            of_windows = cut(stretch.labels[: len(samples), np.newaxis], hop=hop)[:, :, 0]
+            newest = of_windows[:, -1]
+            # Live, the windows in which the filters settle decide nothing.
+            settled = hop * np.arange(len(newest)) >= SETTLING_ROWS
+            chosen = settled & (newest >= 0)
+            if whole:
+                chosen &= (of_windows == newest[:, np.newaxis]).all(axis=1)
+            windows.append(cut(samples, hop=hop)[chosen])
+            labels.append(newest[chosen])
+            subjects.append(np.full(np.count_nonzero(chosen), recording.device[-2:], np.int8))
+    return Split(np.concatenate(windows), np.concatenate(labels), np.concatenate(subjects))
+
+
+def random_turns(rng: np.random.Generator, n: int, turns: Turns) -> NDArray[np.float64]:
+    """Return ``n`` rotations ``(n, 3, 3)``; the vertical is x."""
+    if turns.any_way_round:
+        uniform: NDArray[np.float64] = Rotation.random(n, rng=rng).as_matrix()
+        return uniform
+    angles = np.deg2rad(turns.around_deg) * rng.standard_t(_TURN_TAIL, n)
+    around = Rotation.from_rotvec(angles[:, np.newaxis] * np.array([1.0, 0.0, 0.0]))
+    axes = rng.normal(size=(n, 3))
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    tilts = np.deg2rad(turns.tilt_deg) * rng.normal(size=(n, 1))
+    matrices: NDArray[np.float64] = (around * Rotation.from_rotvec(tilts * axes)).as_matrix()
+    return matrices
+
+
+def prepare(stretch: Stretch) -> NDArray[np.float32]:
+    """Return what the filters make of raw samples, ``(n_samples - 1, 9)`` in g and rad/s."""
+    rows = np.asarray(stretch.samples, np.float64)[None]
+    samples: NDArray[np.float32] = Preprocessor(1).push(_ONE_PHONE, rows)[0]
+    return samples
+
+
+def cut(samples: NDArray[Any], *, hop: int, offset: int = 0) -> NDArray[Any]:
+    """Return the windows ``(n_windows, 128, n)`` of samples ``(n_samples, n)``."""
+    if len(samples) < WINDOW_LENGTH + offset:
+        return np.empty((0, WINDOW_LENGTH, samples.shape[1]), samples.dtype)
+    views = sliding_window_view(samples, WINDOW_LENGTH, axis=0)[offset::hop]
+    return np.ascontiguousarray(views.transpose(0, 2, 1))

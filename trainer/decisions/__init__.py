@@ -1,0 +1,1 @@
+"""What decisions over time are learnt from."""

@@ -1,0 +1,1 @@
+"""How everything is chosen, by cross-validation on training subjects."""

@@ -1,0 +1,156 @@
+"""What each ingredient of the recipe is worth, by cross-validation over the training subjects.
+
+    python -m trainer.selection.ablation
+
+The recipe is changed in one place at a time; each change is trained for every group of subjects, on
+the recordings of the others (`group_models`). The test split has no part in it. What is found goes
+into the file that `choices` reads. A training takes minutes, all take hours; what was done before
+is not done again.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from pipeline.vocabulary import FAMILIES
+from trainer.commit import source_commit
+from trainer.data.raw_windows import Turns
+from trainer.data.spoilt import SPOILING
+from trainer.evaluation import best_temperature, log_loss, mean_and_sd, reliability
+from trainer.report import write_json
+from trainer.selection.choices import FILE, LEVELLED, RECIPE, TOGETHER, Choices, Row, table
+from trainer.selection.cross_validation import Judged, groups, together
+from trainer.selection.group_models import (
+    SEED,
+    GroupModel,
+    judged,
+    of_all_groups,
+    seconds,
+    train_all,
+)
+from trainer.training.recipe import LEVEL, RawRecipe
+
+_EPOCHS: Final = RawRecipe().schedule.epochs
+
+
+@dataclass(frozen=True)
+class Variation:
+    """One way to train."""
+
+    recipe: RawRecipe
+    added: str = ""
+    """What is trained on beside the recordings, as `GroupModel.added` has it"""
+
+
+def _for(epochs: int) -> RawRecipe:
+    recipe = RawRecipe()
+    return replace(recipe, schedule=replace(recipe.schedule, epochs=epochs))
+
+
+FOR_ALL: Final[dict[str, Variation]] = {
+    RECIPE: Variation(RawRecipe()),
+    LEVELLED: Variation(LEVEL),
+}
+"""What is tried with every family"""
+
+VARIATIONS: Final[dict[str, Variation]] = FOR_ALL | {
+    "one view": Variation(RawRecipe(view="one")),
+    "any way round, not levelled": Variation(RawRecipe(turns=Turns(any_way_round=True))),
+    "not turned": Variation(RawRecipe(turns=Turns(around_deg=0.0, tilt_deg=0.0))),
+    "turned by 8 degrees": Variation(RawRecipe(turns=Turns(tilt_deg=8.0))),
+    "windows of one label": Variation(RawRecipe(whole=True)),
+    "hop 64, as published": Variation(replace(_for(4 * _EPOCHS), hop=64)),
+    "twice the epochs": Variation(_for(2 * _EPOCHS)),
+    "transitions as an activity": Variation(RawRecipe(), "transitions"),
+    # Each with twice the recordings.
+    **{f"and {how}": Variation(_for(_EPOCHS // 2), how) for how in SPOILING},
+}
+"""All: each with about as many steps as the recipe, but for twice the epochs"""
+
+ONE: Final = "cnn-lstm"
+"""The family with which all is tried"""
+
+
+def found(models: dict[tuple[str, str], Sequence[GroupModel]]) -> Choices:
+    """Return what trained models say of the people held out, by family and variation."""
+    judgements = {key: judged(several) for key, several in models.items()}
+    rows = [
+        _row(
+            model,
+            variation,
+            judgement,
+            judgements.get((model, RECIPE)),
+            seconds=float(np.mean(seconds(models[model, variation]))),
+        )
+        for (model, variation), judgement in judgements.items()
+    ]
+    for variation in FOR_ALL:
+        alike = [one for (_, of), one in judgements.items() if of == variation]
+        if len(alike) > 1:
+            rows.append(_row(TOGETHER, variation, together(alike), None, seconds=None))
+    return Choices(
+        date=datetime.now(UTC).isoformat(timespec="minutes"),
+        commit=source_commit(),
+        seed=SEED,
+        groups=tuple(groups()),
+        rows=tuple(rows),
+    )
+
+
+def _row(
+    model: str, variation: str, judgement: Judged, base: Judged | None, *, seconds: float | None
+) -> Row:
+    accuracies = np.array(judgement.accuracies)
+    mean, sd = mean_and_sd(accuracies.tolist())
+    gains = None if base is None or base is judgement else accuracies - base.accuracies
+    said, labels = np.concatenate(judgement.probabilities), np.concatenate(judgement.labels)
+    return Row(
+        variation=variation,
+        model=model,
+        accuracy=mean,
+        sd=sd or 0.0,
+        gain=None if gains is None else float(gains.mean()),
+        groups_better=None if gains is None else int(np.count_nonzero(gains > 0)),
+        sitting_standing=judgement.sitting_standing,
+        log_loss=log_loss(said, labels),
+        calibration_error=reliability(said, labels).calibration_error,
+        temperature=best_temperature(said, labels),
+        seconds=seconds,
+    )
+
+
+def main() -> None:
+    """Train what has not been trained, print what is found, and write it down."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--data", type=Path, help="data sets' folder; else HAR_DATA_DIR, cache")
+    parser.add_argument("--out", type=Path, default=Path(str(files("trainer.selection"))) / FILE)
+    parser.add_argument("--done", action="store_true", help="train nothing, take what is there")
+    options = parser.parse_args()
+    models: dict[tuple[str, str], Sequence[GroupModel]] = {
+        (family, name): of_all_groups(family, variation.recipe, added=variation.added)
+        for name, variation in VARIATIONS.items()
+        for family in (FAMILIES if name in FOR_ALL else [ONE])
+    }
+    if options.done:
+        models = {key: own for key, own in models.items() if all(one.done for one in own)}
+    else:
+        train_all(
+            [model for several in models.values() for model in several],
+            options.data,
+            say=partial(print, flush=True),
+        )
+    choices = found(models)
+    print(f"{choices.date}, commit {choices.commit}")
+    print(table(choices))
+    write_json(options.out, choices)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Cross-validation over the training subjects, by which the raw recipe is chosen.
+
+The subjects are dealt out into five groups. What is to be judged is trained five times, each time
+on the raw recordings of the other groups' subjects, and tried on the published windows of its own:
+windows like those of the test split, of people that it has not seen. The test split has no part in
+it, and there is no way for it to come in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.recordings.recording import Recording
+from pipeline.recordings.uci_har import Split
+from pipeline.vocabulary import ACTIVITIES
+from trainer.data.raw_windows import TRAINING_SUBJECTS
+from trainer.evaluation import STILL_UPRIGHT, Scores, score
+
+N_GROUPS: Final = 5
+
+
+def groups() -> list[tuple[int, ...]]:
+    """Return the subjects of each group; every training subject is in one."""
+    order = np.random.default_rng(0).permutation(TRAINING_SUBJECTS)
+    return [tuple(sorted(order[group::N_GROUPS].tolist())) for group in range(N_GROUPS)]
+
+
+def group_of(subject: int) -> int:
+    """Return the number of a training subject's group."""
+    return next(number for number, group in enumerate(groups()) if subject in group)
+
+
+def without(recordings: Sequence[Recording], group: int) -> list[Recording]:
+    """Return the raw recordings of the other groups' subjects."""
+    return [one for one in recordings if int(one.device[-2:]) not in groups()[group]]
+
+
+def held_out(published: Split, group: int) -> Split:
+    """Return the published training windows of a group's subjects."""
+    own = np.isin(published.subjects, groups()[group])
+    return Split(published.windows[own], published.labels[own], published.subjects[own])
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a model says of people that it has not seen, group by group."""
+
+    probabilities: Sequence[NDArray[np.float32]]
+    """Of each group ``(n_windows, n_activities)``"""
+    labels: Sequence[NDArray[np.int8]]
+    """Of each group ``(n_windows,)``"""
+
+    @property
+    def scores(self) -> Scores:
+        """Over the windows of all groups."""
+        predictions = np.concatenate([own.argmax(axis=1) for own in self.probabilities])
+        return score(np.concatenate(self.labels), predictions, n_activities=len(ACTIVITIES))
+
+    @property
+    def accuracies(self) -> list[float]:
+        """Of each group."""
+        return [
+            float((said.argmax(axis=1) == labels).mean())
+            for said, labels in zip(self.probabilities, self.labels, strict=True)
+        ]
+
+    @property
+    def sitting_standing(self) -> float:
+        """Share of right ones among all windows of sitting and standing."""
+        return self.scores.accuracy_among(STILL_UPRIGHT)
+
+
+def together(several: Sequence[Judged]) -> Judged:
+    """Return what the mean of several models' probabilities says."""
+    return Judged(
+        [
+            np.mean(said, axis=0)
+            for said in zip(*(one.probabilities for one in several), strict=True)
+        ],
+        several[0].labels,
+    )

@@ -1,0 +1,170 @@
+"""Models of which each has not seen one group of the training subjects, kept for later.
+
+They are what cross-validation tries (`cross_validation`). A training takes minutes; as many as
+there are cores go on at a time. What is made lies in the user's cache folder, by recipe: what
+the code of `trainer.networks` and `trainer.training` does is not in the names.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.recordings import datasets, hapt, uci_har
+from pipeline.recordings.recording import Recording
+from pipeline.vocabulary import ACTIVITIES
+from trainer.data.raw_windows import TRAINING_SUBJECTS
+from trainer.data.spoilt import SPOILING, spoilt
+from trainer.decisions.learning import labelled_stretches
+from trainer.selection.cross_validation import N_GROUPS, Judged, held_out, without
+from trainer.training.processes import each
+from trainer.training.recipe import RawRecipe
+
+SEED: Final = 1
+
+TRANSITIONS: Final = "transitions"
+
+
+@dataclass(frozen=True)
+class GroupModel:
+    """One training."""
+
+    model: str
+    """Family"""
+    recipe: RawRecipe
+    group: int
+    """Whose subjects are held out"""
+    added: str = ""
+    """What is trained on beside the recordings: a name of `SPOILING` for the recordings once more,
+    spoilt so; ``transitions`` for windows of them, as one more activity"""
+    seed: int = SEED
+
+    @property
+    def file(self) -> Path:
+        """Where the model is kept."""
+        key = hashlib.sha256(repr((self.recipe, self.seed)).encode()).hexdigest()[:8]
+        folder = datasets.cache_folder() / "cross-validation"
+        added = f"-{self.added}" if self.added else ""
+        return folder / f"{self.model}-{key}{added}-{self.group}.keras"
+
+    @property
+    def said_file(self) -> Path:
+        """Where it is kept what the model says of the people held out."""
+        return self.file.with_suffix(".npz")
+
+    @property
+    def done(self) -> bool:
+        """Whether it is trained."""
+        return self.file.is_file() and self.said_file.is_file()
+
+
+def of_all_groups(model: str, recipe: RawRecipe, *, added: str = "") -> list[GroupModel]:
+    """Return the trainings that judge a recipe."""
+    return [GroupModel(model, recipe, group, added) for group in range(N_GROUPS)]
+
+
+def train_all(
+    models: Sequence[GroupModel], data: Path | None, *, say: Callable[[str], None]
+) -> None:
+    """Do the trainings that have not been done.
+
+    Raises:
+        DataError: a data set is missing.
+    """
+    missing = [model for model in models if not model.done]
+    if not missing:
+        return
+    for load in (_published, _recordings):  # what is missing is told here, not by a process
+        load(data)
+    missing[0].file.parent.mkdir(parents=True, exist_ok=True)
+    begun = time.perf_counter()
+    for done, told in enumerate(each(_train, data, missing), start=1):
+        minutes = (time.perf_counter() - begun) / 60
+        say(f"    {done} of {len(missing)} after {minutes:.0f} min: {told}")
+
+
+def judged(models: Sequence[GroupModel]) -> Judged:
+    """Return what trained models of all groups say of the people that they have not seen."""
+    said, labels = [], []
+    for model in models:
+        with np.load(model.said_file) as kept:
+            said.append(kept["said"])
+            labels.append(kept["labels"])
+    return Judged(said, labels)
+
+
+def seconds(models: Sequence[GroupModel]) -> list[float]:
+    """Return how long each training took."""
+    taken = []
+    for model in models:
+        with np.load(model.said_file) as kept:
+            taken.append(float(kept["seconds"]))
+    return taken
+
+
+def _train(data: Path | None, job: GroupModel) -> str:
+    """Do one training, keep what comes of it, and sum it up."""
+    from trainer.training.training import (  # with TensorFlow, so in a process alone
+        fit_raw,
+        probabilities,
+    )
+
+    n_activities = len(ACTIVITIES) + (job.added == TRANSITIONS)
+    fitted = fit_raw(
+        job.model,
+        job.recipe.windows(_trained_on(data, job)),
+        recipe=job.recipe,
+        n_activities=n_activities,
+        seed=job.seed,
+    )
+    unseen = held_out(_published(data), job.group)
+    said = probabilities(fitted.model, unseen.windows)[:, : len(ACTIVITIES)]
+    said /= said.sum(axis=1, keepdims=True)
+    unfinished = job.said_file.with_name(f".{job.said_file.name}")
+    np.savez(unfinished, said=said, labels=unseen.labels, seconds=fitted.seconds)
+    os.replace(unfinished, job.said_file)
+    unfinished = job.file.with_name(f".{job.file.name}")
+    fitted.model.save(unfinished)
+    os.replace(unfinished, job.file)
+    accuracy = float((said.argmax(axis=1) == unseen.labels).mean())
+    return f"{job.model}, group {job.group + 1}: {accuracy:.4f}, {fitted.seconds:.0f} s"
+
+
+def _trained_on(data: Path | None, job: GroupModel) -> list[Recording]:
+    """Return the recordings that a model is trained on."""
+    recordings = without(_recordings(data), job.group)
+    if job.added == TRANSITIONS:
+        segments = hapt.label_segments(data)
+        return [_with_transitions(one, segments) for one in recordings]
+    if job.added:
+        return recordings + spoilt(recordings, SPOILING[job.added], seed=job.seed)
+    return recordings
+
+
+def _with_transitions(recording: Recording, segments: NDArray[np.int64]) -> Recording:
+    """Return a recording in which all postural transitions are labelled, as one activity."""
+    stretches = labelled_stretches([recording], segments)
+    return replace(
+        recording,
+        stretches=tuple(
+            replace(whole, labels=np.append(np.minimum(own.labels, len(ACTIVITIES)), np.int8(-1)))
+            for whole, own in zip(recording.stretches, stretches, strict=True)
+        ),
+    )
+
+
+@cache
+def _published(data: Path | None) -> uci_har.Split:
+    return uci_har.load(data, download=False).train
+
+
+@cache
+def _recordings(data: Path | None) -> list[Recording]:
+    return hapt.recordings(data, TRAINING_SUBJECTS, download=False)

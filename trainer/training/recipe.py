@@ -1,0 +1,75 @@
+"""What decides the weights of the models that ship, besides data, family and seed.
+
+Every number here was chosen by cross-validation over the training subjects (`cross_validation`), or
+beforehand; what each is worth is told by ``python -m trainer.selection.ablation``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from pipeline.recordings.recording import Recording
+from pipeline.recordings.uci_har import Split
+from pipeline.vocabulary import ANY
+from trainer.data.raw_windows import Turns, raw_windows
+from trainer.selection.choices import LEVELLED, RECIPE, shipped
+
+View = Literal["one", "two", "level"]
+"""How a model sees a window (`models`): as it is; also through a glass; or what of it is the same
+however the phone is turned, in both ways."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a model is fitted to windows of the raw recordings, and how fast.
+
+    The learning rate rises in a line for the first twentieth of the steps, then falls as half a
+    cosine. Fixed beforehand, not searched for.
+    """
+
+    epochs: int = 10
+    batch_size: int = 128
+    """Windows"""
+    highest_rate: float = 2e-3
+    """Learning rate of AdamW"""
+    lowest_rate: float = 2e-5
+    """The same at the end"""
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    """Gradients longer than that are shortened to it"""
+
+
+@dataclass(frozen=True)
+class RawRecipe:
+    """How a model is made of the raw recordings of the training subjects."""
+
+    hop: int = 16
+    """Samples between the starts of the windows to train on"""
+    whole: bool = False
+    """Windows that have not one label throughout are left out, not labelled by their newest
+    sample"""
+    turns: Turns = field(default_factory=Turns)
+    """How far windows are turned at random, in every epoch otherwise"""
+    view: View = "two"
+    """How the models see the windows"""
+    schedule: Schedule = field(default_factory=Schedule)
+    temperature: float = 1.0
+    """What the logits are divided by at the end (`training.cool`)"""
+
+    def windows(self, recordings: Sequence[Recording]) -> Split:
+        """Return the windows of raw recordings to train on."""
+        return raw_windows(recordings, hop=self.hop, whole=self.whole)
+
+
+LEVEL: Final = RawRecipe(view="level", turns=Turns(around_deg=0.0, tilt_deg=0.0))
+"""For phones worn any way round: to what these models see, no turn makes a difference"""
+
+
+def recipe_for(model: str) -> RawRecipe:
+    """Return how a model that ships is made, by its name.
+
+    Its temperature is that with which people held out were told how sure one may be.
+    """
+    recipe, variation = (LEVEL, LEVELLED) if model.endswith(ANY) else (RawRecipe(), RECIPE)
+    row = shipped().row(model.removesuffix(ANY), variation)
+    return recipe if row is None else replace(recipe, temperature=row.temperature)

@@ -1,0 +1,209 @@
+"""What har-train does with ``--from``: teach a trained model one's own recordings, then export it.
+
+A few epochs at a low rate. Against forgetting, the windows of UCI HAR's training split are mixed in
+where the data set is at hand. Nothing is chosen by its test split, which is looked at before and
+after.
+"""
+
+import math
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.models.classifier import ModelCard
+from pipeline.recognition.placement.placements import Placements
+from pipeline.recordings.uci_har import DataSet, Split
+from pipeline.vocabulary import ACTIVITIES
+from trainer import evaluation
+from trainer.data import own
+from trainer.data.own import OwnWindows, joined
+from trainer.evaluation import Scores, figures_by_class
+from trainer.export import export, load_with_card, make_card, save_with_card
+from trainer.networks.models import widened
+from trainer.report import (
+    all_versions,
+    described,
+    own_described,
+    write_json,
+)
+from trainer.settings import SettingError, TrainSettings
+from trainer.training.training import History, Tell, count_parameters, probabilities, tune, versions
+
+REPEATS_UP_TO: Final = 0.2
+"""One's own windows are repeated to be this share of what is fitted to, where they are fewer."""
+
+
+def run(
+    settings: TrainSettings,
+    parent: Path,
+    data: DataSet | None,
+    placements: Placements,
+    *,
+    say: Tell,
+) -> None:
+    """Teach the model in ``parent`` the recordings that ``settings`` name, export and report it.
+
+    Raises:
+        DataError: there is a recording that cannot be used, or no window in any.
+        ExportError: the exported model does not keep the contract.
+        OSError: the results cannot be written.
+        SettingError: there is no such parent, or a setting does not fit.
+    """
+    started = time.perf_counter()
+    if not settings.extra:
+        raise SettingError("--from needs recordings to learn from: --extra FILE")
+    model, card = load_with_card(parent)
+    if settings.model not in ("all", card.name):
+        raise SettingError(f"{parent} is a {card.name}, not a {settings.model}")
+    windows = own.load(settings.extra, placements, known=card.activities)
+    say(f"{card.identity} of {parent}, taught {windows.told()}")
+    rehearsed = None if data is None else _relabelled(data.train, windows.activities)
+    if rehearsed is None:
+        forgotten = [name for name in card.activities if name not in windows.counts()]
+        say(
+            "WARNING: the UCI HAR data set is not at hand: the model will forget what the "
+            f"recordings do not hold ({', '.join(forgotten) or 'nothing'}), and how far cannot be "
+            "measured"
+        )
+    else:
+        say(f"mixed with the {len(rehearsed.labels)} training windows of UCI HAR")
+
+    before = _scores(model, data, card.activities)
+    model = widened(model, len(windows.activities), seed=settings.seed)
+    history = tune(
+        model,
+        _mixed(windows.split, rehearsed),
+        epochs=settings.tuning_epochs,
+        learning_rate=settings.tuning_rate,
+        fitting=settings,
+        seed=settings.seed,
+        tell=say,
+    )
+    after = _scores(model, data, windows.activities)
+    _finish(
+        settings,
+        model,
+        parent_card=card,
+        windows=windows,
+        data=data,
+        history=history,
+        before=before,
+        after=after,
+        started=started,
+        say=say,
+    )
+
+
+def _finish(
+    settings: TrainSettings,
+    model: keras.Model,
+    *,
+    parent_card: ModelCard,
+    windows: OwnWindows,
+    data: DataSet | None,
+    history: History,
+    before: Scores | None,
+    after: Scores | None,
+    started: float,
+    say: Tell,
+) -> None:
+    """Export the taught model, and report."""
+    stem = f"{parent_card.name}-tuned"
+    folder = settings.out / stem
+    folder.mkdir(parents=True, exist_ok=True)
+    selection = _selection(settings, parent_card, windows, with_uci_har=data is not None)
+    card = make_card(
+        model,
+        name=parent_card.name,
+        activities=windows.activities,
+        data_hash=f"{parent_card.training_data_hash}+{windows.data_hash}",
+        seed=settings.seed,
+        test_accuracy=0.0 if after is None else after.accuracy,
+        selection=selection,
+        parent=parent_card.identity,
+    )
+    tried = windows.split.windows if data is None else data.test.windows
+    onnx_file = settings.out / f"{stem}.onnx"
+    export(model, onnx_file, card=card, windows=tried, reference=probabilities(model, tried))
+    save_with_card(model, folder / "model.keras", card=card)
+    report: dict[str, Any] = {
+        "model": card.name,
+        "identity": card.identity,
+        "parent": card.parent,
+        "seed": card.seed,
+        "accuracy": None if after is None else after.accuracy,
+        "accuracy_before": None if before is None else before.accuracy,
+        "activities": list(card.activities),
+        "classes": None if after is None else figures_by_class(after, card.activities),
+        "confusion_matrix": None if after is None else after.confusion.tolist(),
+        "parameters": count_parameters(model),
+        "selection": selection,
+        "history": history,
+        "settings": {
+            name: getattr(settings, name) for name in ("tuning_epochs", "tuning_rate", "batch_size")
+        },
+        "versions": all_versions(versions()),
+        "data": None if data is None else described(data),
+        "own": own_described(windows),
+        "wall_seconds": round(time.perf_counter() - started, 1),
+    }
+    write_json(folder / "report.json", report)
+    if before is not None and after is not None:
+        say(f"\n{evaluation.table(after, card.activities)}")
+        say(
+            f"\n{card.identity}: test accuracy {after.accuracy:.4f} over the activities of UCI HAR "
+            f"(its parent {card.parent}: {before.accuracy:.4f})"
+        )
+    say(f"Wrote {onnx_file}, and report.json and model.keras into {folder}")
+
+
+def _selection(
+    settings: TrainSettings, parent: ModelCard, windows: OwnWindows, *, with_uci_har: bool
+) -> str:
+    """Return in a sentence how the weights came about."""
+    return (
+        f"{parent.identity}, taught {windows.told()} for {settings.tuning_epochs} epochs at "
+        f"learning rate {settings.tuning_rate:g}, "
+        + (
+            "mixed with the training windows of UCI HAR; test split not used for any choice"
+            if with_uci_har
+            else "without windows of UCI HAR; test accuracy not measured"
+        )
+    )
+
+
+def _relabelled(split: Split, activities: tuple[str, ...]) -> Split:
+    """Return windows of UCI HAR whose labels are indices into other activities.
+
+    Raises:
+        SettingError: the model does not know them all.
+    """
+    missing = [activity for activity in ACTIVITIES if activity not in activities]
+    if missing:
+        raise SettingError(f"the model has no {', '.join(missing)}: train it anew")
+    numbers = np.array([activities.index(activity) for activity in ACTIVITIES], np.int8)
+    return Split(split.windows, numbers[split.labels], split.subjects)
+
+
+def _mixed(new: Split, rehearsed: Split | None) -> Split:
+    """Return what to fit to: all windows, the new ones repeated where they are few."""
+    if rehearsed is None:
+        return new
+    wanted = REPEATS_UP_TO / (1 - REPEATS_UP_TO) * len(rehearsed.labels)
+    mixed = rehearsed
+    for _ in range(math.ceil(wanted / len(new.labels))):
+        mixed = joined(mixed, new)
+    return mixed
+
+
+def _scores(model: keras.Model, data: DataSet | None, activities: tuple[str, ...]) -> Scores | None:
+    """Return how a model does on the test split, None without one."""
+    if data is None:
+        return None
+    test = _relabelled(data.test, activities)
+    predictions: NDArray[np.intp] = probabilities(model, test.windows).argmax(axis=1)
+    return evaluation.score(test.labels, predictions, n_activities=len(activities))
