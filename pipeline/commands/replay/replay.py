@@ -372,7 +372,7 @@ class Replay:
         At ``--speed max`` a message is due when not too many windows await their prediction.
 
         Raises:
-            TimeoutError: predictions stopped coming.
+            TimeoutError: predictions or the broker's confirmations stopped coming.
         """
         self._begun = begun = time.monotonic()
         for batch in self._batches:
@@ -381,7 +381,7 @@ class Replay:
             elif self.stream_online.is_set():
                 self._await_predictions(MAX_OUTSTANDING_WINDOWS)
             else:
-                self._connection.await_confirmations(MAX_UNCONFIRMED_MESSAGES)
+                self._await_confirmations(MAX_UNCONFIRMED_MESSAGES)
             body = payload(batch, epoch=self._epoch, recording=self._recording)
             self._expect(batch)
             self._connection.publish(f"har/{batch.device}/samples", body)
@@ -390,14 +390,16 @@ class Replay:
             yield batch
 
     def finish(self, *, wait: bool) -> None:
-        """End the replay, with ``wait`` when all predictions have come.
+        """End the replay when the broker has it all, with ``wait`` when all predictions have come.
 
         Raises:
-            TimeoutError: predictions stopped coming.
+            TimeoutError: predictions or the broker's confirmations stopped coming.
         """
         try:
             if wait:
                 self._await_predictions(0)
+            else:
+                self._await_confirmations(0)
         finally:
             self._done = True
 
@@ -424,11 +426,8 @@ class Replay:
 
     def _why(self) -> str:
         """Return why predictions are missing, as far as it can be known."""
-        if n_unconfirmed := len(self._connection.unconfirmed):
-            return (
-                f"the broker did not confirm {n_unconfirmed} messages; is it there, and does it "
-                "limit their size (fewer --rows make them smaller)?"
-            )
+        if self._connection.unconfirmed:
+            return self._why_unconfirmed()
         if not self.stream_online.is_set():
             return "har-stream is not online any more"
         other_hop = f"har-stream may have another --hop than {self._settings.hop}, that of here"
@@ -437,6 +436,17 @@ class Replay:
         return (
             f"{other_hop}, or the broker has dropped messages (limits of size or queues, rights; "
             "its log tells), or har-stream refuses them (har/DEVICE/info tells)"
+        )
+
+    def _await_confirmations(self, most: int) -> None:
+        if not self._connection.await_confirmations(most, timeout_s=self._settings.timeout):
+            raise TimeoutError(self._why_unconfirmed())
+
+    def _why_unconfirmed(self) -> str:
+        n_messages = len(self._connection.unconfirmed)
+        return (
+            f"the broker did not confirm {n_messages} messages; is it there, and does it limit "
+            "their size (fewer --rows make them smaller)?"
         )
 
     def _receive(self) -> None:

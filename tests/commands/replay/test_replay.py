@@ -657,6 +657,23 @@ def test_a_broker_that_refuses_the_messages(
     assert "does it limit their size (fewer --rows make them smaller)?" in result.stderr
 
 
+@pytest.mark.broker
+@pytest.mark.parametrize("speed", ["max", "10"])
+def test_a_broker_that_refuses_the_messages_of_a_replay_that_does_not_wait(
+    own_mosquitto: "Mosquitto", run_command: "Run", tmp_path: Path, speed: str
+) -> None:
+    """It ends, and with 1: nobody can have had them."""
+    with (tmp_path / "mosquitto.conf").open("a") as config:
+        config.write("max_packet_size 600\n")
+    own_mosquitto.start()
+    result = run_command(
+        "har-replay", *own_mosquitto.flags, "--recording", "simulated", "--subjects", "1",
+        "--duration", "6", "--rows", "25", "--speed", speed, "--timeout", "1",
+    )  # fmt: skip
+    assert 1 == result.returncode
+    assert "har-replay: the broker did not confirm" in result.stderr
+
+
 def test_no_broker(free_port: int, run_command: "Run") -> None:
     """Without a broker a replay ends with 1 and one clear line."""
     result = run_command(
