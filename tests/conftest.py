@@ -292,8 +292,8 @@ class Broker:
 class Mosquitto(Broker):
     """A Mosquitto of its own on a free port, that can be started and stopped again."""
 
-    def __init__(self, folder: Path, *, persistence: bool = False) -> None:
-        """Write its configuration into ``folder``.
+    def __init__(self, folder: Path, *, persistence: bool = False, more: str = "") -> None:
+        """Write its configuration into ``folder``, with ``more`` lines at its end.
 
         With ``persistence`` it keeps sessions and all that waits for them in its `database`, which
         it writes when it is stopped, and at `save`.
@@ -308,6 +308,7 @@ class Mosquitto(Broker):
             f"log_dest file {self._log}\n"
             f"persistence {str(persistence).lower()}\n"
             "max_queued_messages 0\n"  # else who subscribes to very much retained loses some
+            f"{more}\n"
         )
         if persistence:
             with self._config.open("a") as config:

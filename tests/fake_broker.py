@@ -29,10 +29,16 @@ class Script:
     v5: bool = True
     login: int | bytes = 0
     """Reason code, or whole packets"""
+    announced: bytes = b""
+    """Properties of the answer to a login"""
     subscriptions: tuple[int, ...] | None = None
     """Reason codes; all granted if None, no answer if there are none"""
     publications: tuple[int, ...] = (0,)
     """Reason codes, one publication after the other and then from the first again"""
+    ends_over: Callable[[int, int], bool] = lambda head, n_bytes: False
+    """Of a publication's first byte and size, whether the connection is ended over it"""
+    ends_with: int | None = None
+    """Reason code that is sent before; None if there is none"""
     then: bytes = b""
     """Packets that follow the answer to the subscriptions"""
     end: bool = False
@@ -108,12 +114,14 @@ class FakeBroker:
         try:
             while head := stream.read(1):
                 kind, body = head[0] >> 4, stream.read(_read_length(stream.read))
+                n_bytes = len(packet(head[0], body))
                 self.received.put((kind, body))
                 if kind == CONNECT:
                     script = self._script(body)
                     login = script.login
                     if isinstance(login, int):
-                        login = packet(0x20, bytes([0, login]) + b"\x00" * script.v5)
+                        properties = bytes([len(script.announced)]) + script.announced
+                        login = packet(0x20, bytes([0, login]) + properties * script.v5)
                     client.sendall(login)
                 elif kind == SUBSCRIBE:
                     codes = script.subscriptions
@@ -125,6 +133,11 @@ class FakeBroker:
                     client.sendall(packet(0x90, body[:2] + properties + bytes(codes)) + script.then)
                     if script.end:
                         client.shutdown(socket.SHUT_RDWR)
+                elif kind == PUBLISH and script.ends_over(head[0], n_bytes):
+                    if script.ends_with is not None:
+                        client.sendall(packet(0xE0, bytes([script.ends_with])))
+                    client.shutdown(socket.SHUT_RDWR)
+                    return
                 elif kind == PUBLISH:
                     topic_end = 2 + int.from_bytes(body[:2])
                     code = script.publications[n_published % len(script.publications)]

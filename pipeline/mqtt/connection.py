@@ -51,6 +51,8 @@ logger = logging.getLogger(__name__)
 
 KEEPALIVE_S: Final = 30
 LONGEST_BACKOFF_S: Final = 30.0
+DROPPED_EVERY_S: Final = 60.0
+"""Publications that are too large for the broker are logged at most this often."""
 UNSUBSCRIBE_TIMEOUT_S: Final = 2.0
 ANSWER_S: Final = 30.0
 """In which a broker that is there answers subscriptions"""
@@ -65,6 +67,22 @@ TAKEN_OVER: Final = 0x8E
 WRONG_LOGIN: Final = {0x86, NOT_AUTHORIZED}
 LASTING_REFUSALS: Final = WRONG_LOGIN | {0x84, 0x85, 0x8A, 0x8C}
 """Answers to a login that retrying cannot mend: also version, client id, ban and method"""
+TOO_LARGE: Final = 0x95
+NO_RETAIN: Final = 0x9A
+NO_QOS: Final = 0x9B
+NO_WILDCARDS: Final = 0xA2
+UNSUPPORTED: Final = {
+    NO_RETAIN: "it keeps no retained messages: set retain_available true there",
+    NO_QOS: "it takes nothing at QoS 1: set max_qos 1 or more there",
+    NO_WILDCARDS: "it takes no subscriptions with wildcards: allow them there",
+}
+"""What a broker may not offer that we cannot do without, by reason code, and what to do"""
+
+OR_ELSE: Final = (
+    "Or does it refuse retained messages (retain_available false), QoS 1 (max_qos 0) or more "
+    "clients? Its own log says"
+)
+"""What else keeps a broker from answering, by MQTT 3.1.1, where it cannot say why"""
 
 _REFUSED: Final = 128
 """Reason codes from here on are refusals (MQTT 5, 2.4)"""
@@ -298,6 +316,15 @@ class Connection:
         self._sending = threading.Condition()  # guards what follows
         self._outbox = Outbox(v5=settings.protocol == "5")
         self._most_in_flight = MOST_IN_FLIGHT
+        self._unsupported: list[int] = []
+        """What the broker has announced not to offer, by reason code"""
+        self._n_dropped = 0
+        """Publications that were too large for the broker"""
+        self._n_dropped_logged = 0
+        self._last_dropped = ("", 0)  # topic and bytes
+        self._next_dropped_log = 0.0  # monotonic seconds
+        self._learned_most_bytes = sys.maxsize
+        """Of a packet, as far as the broker has ended connections because of larger ones"""
         self._held_back = False
         """The broker may have held messages back since that was asked last"""
         self._linked = False  # logged in, and no failure of it was noted yet
@@ -352,7 +379,8 @@ class Connection:
 
         Without ``retry`` the first attempt is the only one; with it, one is the last if its failure
         will not pass by itself, such as a wrong password. Later, all failures are followed by
-        another attempt: whoever reconfigures a broker need not start its clients again.
+        another attempt: whoever reconfigures a broker need not start its clients again. Only what
+        the broker does not support at all ends the connection for good at any time.
 
         Raises:
             ConnectionError: the last attempt failed, or a file for TLS cannot be used.
@@ -502,9 +530,11 @@ class Connection:
 
     def publish_all(self, publications: Iterable[Publication]) -> None:
         """Send messages in this order; while the connection is down they wait in memory."""
+        publications = list(publications)
         with self._sending:
             self._outbox.add(publications)
-            self._send()
+            if self._offers_all(publications):
+                self._send()
 
     @property
     def unconfirmed(self) -> list[Publication]:
@@ -540,6 +570,7 @@ class Connection:
         self._client.disconnect()
         self._client.loop_stop()
         self._client.close()
+        self._log_dropped()
         return delivered
 
     def _check(self) -> None:
@@ -607,8 +638,10 @@ class Connection:
                 logger.warning("the broker has forgotten our session, and what it kept for us")
         with self._sending:
             self._linked = True
-            self._most_in_flight = max(1, getattr(properties, "ReceiveMaximum", MOST_IN_FLIGHT))
+            self._heed(properties)
             self._outbox.begin_again()
+            if not self._offers_all(self._outbox.publications):
+                return
         if self._subscriptions:
             filters = [(topic, AT_LEAST_ONCE) for topic in self._subscriptions]
             if self._mark and self._status_topic is not None:
@@ -618,19 +651,46 @@ class Connection:
         else:
             self._become_ready()
 
+    def _heed(self, properties: Properties | None) -> None:
+        """Keep to what the broker announces at the login (MQTT 5, 3.2.2.3)."""
+        self._most_in_flight = max(1, getattr(properties, "ReceiveMaximum", MOST_IN_FLIGHT))
+        self._outbox.most_bytes = getattr(properties, "MaximumPacketSize", self._learned_most_bytes)
+        self._unsupported = []
+        if getattr(properties, "RetainAvailable", 1) == 0:
+            self._unsupported.append(NO_RETAIN)
+        if getattr(properties, "MaximumQoS", AT_LEAST_ONCE) < AT_LEAST_ONCE:
+            self._unsupported.append(NO_QOS)
+        if self._session is not None and not self._was_ready:
+            expiry_s = getattr(properties, "SessionExpiryInterval", self._session.expiry_s)
+            if expiry_s < self._session.expiry_s:
+                logger.warning(
+                    "the broker keeps our session for %d s at most, not for --session-expiry %d",
+                    expiry_s,
+                    self._session.expiry_s,
+                )
+
     def _on_answer(self, answer: Answer) -> bool:
         """Take an answer of the broker; return whether the connection goes on."""
         if answer.kind == "login":
             (code,) = answer.codes
             self._answered = True
-            if code:
+            if code in UNSUPPORTED:
+                self._give_up([code])
+            elif code:
                 self._fail(self._refusal(code), lasting=code in LASTING_REFUSALS)
             return not code
         if answer.kind == "end":
             (code,) = answer.codes
             if code == TAKEN_OVER:
                 self._give_up_session()
+            elif code in UNSUPPORTED:
+                self._give_up([code])
             else:
+                if code == TOO_LARGE:
+                    with self._sending:
+                        self._outbox.drop_largest()
+                        self._learned_most_bytes = self._outbox.most_bytes
+                        self._note_dropped()
                 self._fail(f"connection lost: the broker ends it ({_name(code)})")
             return False
         if answer.kind == "end of subscriptions":
@@ -694,9 +754,15 @@ class Connection:
             advice = "has it a copy of our --state folder? Give each program one of its own"
         else:
             advice = "does it log in by our --username? Give each program one of its own"
-        self._on_broken(
-            ConnectionError(f"another program has taken our place at {self.address}: {advice}")
-        )
+        self._end_for_good(f"another program has taken our place at {self.address}: {advice}")
+
+    def _give_up(self, unsupported: Sequence[int]) -> None:
+        """Stop for good: the broker does not offer what we cannot do without."""
+        lacking = "; ".join(f"{UNSUPPORTED[code]} ({_name(code)})" for code in unsupported)
+        self._end_for_good(f"no connection to {self.address}: {lacking}")
+
+    def _end_for_good(self, why: str) -> None:
+        self._on_broken(ConnectionError(why))
         self._client.disconnect()  # ends paho's attempts
 
     def _on_malformed(self, error: MalformedPacketError) -> None:
@@ -712,9 +778,10 @@ class Connection:
         with self._sending:
             self._send()
         self._tell_status(self._status)
-        self._was_ready = True
-        self._attempt = 0
-        self.ready.set()
+        if self._error is None:
+            self._was_ready = True
+            self._attempt = 0
+            self.ready.set()
 
     def _on_connect_fail(self, client: Client, userdata: object) -> None:
         error = sys.exception()  # paho calls this while it handles the error
@@ -753,12 +820,16 @@ class Connection:
             why, passing = tls.explain(self._link_error, self._settings)
             self._fail(why, lasting=not passing)
         elif not self._settings.tls:
-            self._fail("it does not answer the login: does it expect --tls?")
+            self._fail(f"it does not answer the login: does it expect --tls? {OR_ELSE}")
         elif self._settings.cert is None:
-            self._fail("it does not answer the login: does it demand a client certificate, --cert?")
+            self._fail(
+                "it does not answer the login: does it demand a client certificate, --cert? "
+                f"{OR_ELSE}"
+            )
         else:
             self._fail(
-                f"it does not answer the login: does it accept --cert {self._settings.cert}?"
+                f"it does not answer the login: does it accept --cert {self._settings.cert}? "
+                f"{OR_ELSE}"
             )
 
     def _refusal(self, code: int) -> str:
@@ -827,6 +898,46 @@ class Connection:
         """Send what may be sent."""
         if self._linked:
             self._client.send(self._outbox.packets(self._most_in_flight))
+            self._note_dropped()
+
+    def _offers_all(self, publications: Sequence[Publication]) -> bool:
+        """Return whether the broker offers what these need, as far as is known; else give up."""
+        if not (self._linked and self._unsupported and publications):
+            return True
+        lacking = set(self._unsupported)
+        if not any(publication.retain for publication in publications):
+            lacking.discard(NO_RETAIN)
+        if lacking:
+            self._give_up(sorted(lacking))
+        return not lacking
+
+    def _note_dropped(self) -> None:
+        """Count the publications that were too large, and log now and then how many."""
+        dropped = self._outbox.dropped
+        if not dropped:
+            return
+        self._n_dropped += len(dropped)
+        self._last_dropped = dropped[-1]
+        dropped.clear()
+        self._sending.notify_all()
+        if time.monotonic() >= self._next_dropped_log:
+            self._log_dropped()
+
+    def _log_dropped(self) -> None:
+        if self._n_dropped == self._n_dropped_logged:
+            return
+        self._n_dropped_logged = self._n_dropped
+        self._next_dropped_log = time.monotonic() + DROPPED_EVERY_S
+        topic, n_bytes = self._last_dropped
+        logger.error(
+            "%s takes no packets of more than %d bytes: %d of ours are lost so far, the last one "
+            "on %s, of %d bytes; raise the broker's max_packet_size",
+            self.address,
+            self._outbox.most_bytes,
+            self._n_dropped,
+            topic,
+            n_bytes,
+        )
 
 
 def _name(code: int) -> str:

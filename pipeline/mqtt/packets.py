@@ -338,6 +338,10 @@ class Outbox:
         self._again: deque[int] = deque()  # of those, to be sent over the new connection
         self._unsent: deque[Publication] = deque()
         self._last_mid = _LAST_ID
+        self.most_bytes = sys.maxsize
+        """Of a packet that the broker takes; a publication that is larger is dropped"""
+        self.dropped: deque[tuple[str, int]] = deque()
+        """Topics and bytes of publications that were dropped; the caller empties it"""
 
     def __len__(self) -> int:
         """How many there are."""
@@ -358,15 +362,40 @@ class Outbox:
         packets = []
         while self._again and room > 0:
             mid = self._again.popleft()
-            if mid in self._in_flight:  # else it is confirmed already
-                packets.append(self._packet(mid, self._in_flight[mid], _DUP))
-                room -= 1
+            if mid not in self._in_flight:  # it is confirmed already
+                continue
+            packet = self._packet(mid, self._in_flight[mid], _DUP)
+            if len(packet) > self.most_bytes:
+                self._drop(mid, len(packet))
+                continue
+            packets.append(packet)
+            room -= 1
         while self._unsent and room > 0:
             mid = self._next_mid()
             publication = self._in_flight[mid] = self._unsent.popleft()
-            packets.append(self._packet(mid, publication, 0))
+            packet = self._packet(mid, publication, 0)
+            if len(packet) > self.most_bytes:
+                self._drop(mid, len(packet))
+                continue
+            packets.append(packet)
             room -= 1
         return b"".join(packets)
+
+    def drop_largest(self) -> None:
+        """Drop what is largest of all that is on its way, and whatever else is as large.
+
+        For a broker that ends the connection because a packet is too large, but not which.
+        """
+        sent = self._in_flight.keys() - set(self._again)
+        sizes = {mid: len(self._packet(mid, self._in_flight[mid], 0)) for mid in sent}
+        if sizes:
+            self.most_bytes = max(sizes.values()) - 1
+            for mid, size in sizes.items():
+                if size > self.most_bytes:
+                    self._drop(mid, size)
+
+    def _drop(self, mid: int, size: int) -> None:
+        self.dropped.append((self._in_flight.pop(mid).topic, size))
 
     def confirm(self, mid: int) -> bool:
         """Note that the broker has a publication; return whether it was on its way."""

@@ -18,6 +18,7 @@ import pytest
 
 from pipeline.mqtt.connection import Connection
 from pipeline.settings import BrokerSettings
+from tests.conftest import Mosquitto
 from tests.fake_broker import CONNECT, FakeBroker, Script
 from tests.tcp_proxy import TcpProxy
 
@@ -160,7 +161,12 @@ def test_who_gets_in(
 
 NOT_IN: Final = {
     "plain, with TLS": ("plain", {"cafile": "ca.crt"}, "does it speak TLS at this port?"),
-    "TLS, without": ("tls", {}, "it does not answer the login: does it expect --tls?"),
+    "TLS, without": (
+        "tls",
+        {},
+        "it does not answer the login: does it expect --tls? Or does it refuse retained messages "
+        "(retain_available false), QoS 1 (max_qos 0) or more clients? Its own log says",
+    ),
     "anonymous": ("login", {}, "the broker wants a login (Not authorized): give --username"),
     "wrong password": (
         "login",
@@ -345,3 +351,48 @@ def test_new_certificates_are_read_again(
             shutil.copy(folder / "ca.crt", cafile)
             assert connection.ready.wait(START_TIMEOUT_S)
         connection.close(timeout_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("setting", "needed"),
+    [("retain_available false", "retain_available true"), ("max_qos 0", "max_qos 1 or more")],
+)
+def test_a_mosquitto_that_cannot_serve_us(tmp_path: Path, setting: str, needed: str) -> None:
+    """By MQTT 5 it says what it lacks, and that is all; by 3.1.1 it is named among the causes."""
+    mosquitto = Mosquitto(tmp_path, more=setting)
+    mosquitto.start()
+    for protocol, retry, words in (("5", True, needed), ("3.1.1", False, setting)):
+        settings = BrokerSettings(broker=HOST, port=mosquitto.port, protocol=protocol)
+        connection = Connection(
+            settings, name="test", subscriptions=["a"], status_topic="har/status"
+        )
+        with pytest.raises(ConnectionError) as error:
+            connection.start(retry=retry)
+        assert words in str(error.value)
+        connection.close(timeout_s=0.0)
+    mosquitto.stop()
+
+
+def test_a_mosquitto_that_takes_small_packets_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Packets of just its max_packet_size come through, and larger ones are lost alone."""
+    mosquitto = Mosquitto(tmp_path, more="max_packet_size 200")
+    mosquitto.start()
+    settings = BrokerSettings(broker=HOST, port=mosquitto.port, protocol="5")
+    connection = Connection(settings, name="test", subscriptions=["t"])
+    connection.start(retry=False)
+    head = 3 + len("\0\1t") + len("id") + len("\0")  # of a packet of 128 to 16,383 bytes
+    sizes = [200 - head, 1_000, 201 - head, 1]
+    for size in sizes:
+        connection.publish("t", bytes(size))
+    assert connection.await_confirmations(0, timeout_s=START_TIMEOUT_S)
+    came: list[int] = []
+    while len(came) < 2:
+        messages = connection.take(timeout_s=START_TIMEOUT_S, gather_s=0.0)
+        came += [len(message.payload) for message in messages]
+    assert [sizes[0], sizes[-1]] == came
+    connection.close(timeout_s=1.0)
+    assert "takes no packets of more than 200 bytes: 2 of ours are lost so far" in caplog.text
+    assert "no connection" not in caplog.text
+    mosquitto.stop()

@@ -336,6 +336,31 @@ def test_marks_that_are_none(rest: bytes) -> None:
     assert isinstance(marked, Marked)
 
 
+def test_what_is_too_large_is_dropped() -> None:
+    """It is not sent, nor sent again under a smaller limit, and holds up nothing."""
+    outbox = Outbox(v5=False)
+    outbox.add([Publication("t", bytes(n)) for n in (1, 50, 2, 60, 3)])
+    outbox.most_bytes = 60
+    assert [1, 50, 2] == [len(payload) for _, payload, _, _ in sent(outbox.packets(3))]
+    outbox.begin_again()
+    outbox.most_bytes = 40
+    assert [1, 2, 3] == [len(payload) for _, payload, _, _ in sent(outbox.packets(3))]
+    assert [("t", 57), ("t", 67)] == list(outbox.dropped)
+    assert 3 == len(outbox)
+
+
+def test_the_largest_is_dropped() -> None:
+    """Of what was sent, and nothing else; without any, nothing is learned from the end."""
+    outbox = Outbox(v5=False)
+    outbox.drop_largest()
+    outbox.add([Publication("t", bytes(n)) for n in (1, 50, 2, 50, 60)])
+    outbox.packets(4)
+    outbox.drop_largest()
+    assert [("t", 57)] * 2 == list(outbox.dropped)
+    assert [1, 2, 60] == [len(one.payload) for one in outbox.publications]
+    assert 56 == outbox.most_bytes
+
+
 def test_the_retain_flag() -> None:
     """A retained publication says so in its packet."""
     outbox = Outbox(v5=False)

@@ -649,7 +649,7 @@ def main() -> None:
             for batch in replay.send():
                 progress.advance(task, batch.n_samples)
         replay.finish(wait=settings.wait)
-    except TimeoutError as error:
+    except (TimeoutError, ConnectionError) as error:
         failure = str(error)
     except KeyboardInterrupt:
         failure = "interrupted"
