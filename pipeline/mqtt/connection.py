@@ -51,6 +51,8 @@ logger = logging.getLogger(__name__)
 
 KEEPALIVE_S: Final = 30
 LONGEST_BACKOFF_S: Final = 30.0
+PROVEN_S: Final = 10.0
+"""A connection that was ready for so long was good: after it the attempts begin anew"""
 DROPPED_EVERY_S: Final = 60.0
 """Publications that are too large for the broker are logged at most this often."""
 UNSUBSCRIBE_TIMEOUT_S: Final = 2.0
@@ -308,6 +310,7 @@ class Connection:
         self._retry = True
         self._woken = False
         self._was_ready = False
+        self._ready_since: float | None = None  # monotonic seconds; None if it is not
         self._was_connected = False  # and ready, before the connection that there is
         self._reached = False  # there is a connection, and no failure of it was noted yet
         self._answered = False  # and over it there was an answer to the login
@@ -780,7 +783,7 @@ class Connection:
         self._tell_status(self._status)
         if self._error is None:
             self._was_ready = True
-            self._attempt = 0
+            self._ready_since = time.monotonic()
             self.ready.set()
 
     def _on_connect_fail(self, client: Client, userdata: object) -> None:
@@ -851,6 +854,12 @@ class Connection:
             self._given_up.set()
             self._client.disconnect()  # ends paho's attempts
             return
+        ready_s = 0.0 if self._ready_since is None else time.monotonic() - self._ready_since
+        if ready_s >= PROVEN_S:
+            self._attempt = 0
+        elif self._ready_since is not None and self._attempt:
+            why = f"{why}, soon after the login: its own log may say more"
+        self._ready_since = None
         # Jitter, so that the clients of a broker that restarts do not all come at once.
         longest = min(LONGEST_BACKOFF_S, 2.0**self._attempt)
         delay = random.uniform(0.5, 1.0) * longest

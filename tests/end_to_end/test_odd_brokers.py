@@ -394,6 +394,28 @@ def test_who_retains_nothing_needs_no_retain() -> None:
         connection.close(timeout_s=0.0)
 
 
+@pytest.mark.parametrize(("proven_s", "growth"), [(60.0, 2), (0.0, 1)])
+def test_connections_that_do_not_last(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    proven_s: float,
+    growth: int,
+) -> None:
+    """A broker that ends each connection as soon as it is ready is asked less and less often."""
+    monkeypatch.setattr(mqtt, "PROVEN_S", proven_s)
+    monkeypatch.setattr(mqtt.random, "uniform", lambda low, high: 0.01)
+    with FakeBroker(Script(end=True)) as broker:
+        settings = BrokerSettings(broker=HOST, port=broker.port, protocol="5")
+        connection = Connection(settings, name="test", subscriptions=["a"])
+        connection.start(retry=True)
+        broker.await_packet(SUBSCRIBE, times=5)
+        connection.close(timeout_s=0.0)
+    lost = [record for record in caplog.records if "next try in" in record.msg]
+    delays = [record.args[-1] for record in lost if isinstance(record.args, tuple)]
+    assert [0.01 * growth**number for number in range(4)] == pytest.approx(delays[:4])
+    assert (growth > 1) == ("its own log may say more" in lost[1].getMessage())
+
+
 def test_a_session_that_is_kept_for_less(caplog: pytest.LogCaptureFixture) -> None:
     """A broker that keeps our session for a shorter time than asked is called by name."""
     with FakeBroker(Script(announced=b"\x11\x00\x00\x00\x3c")) as broker:
