@@ -128,8 +128,16 @@ def _parse(kind: type[BaseSettings], parser: ArgumentParser, flags: Sequence[str
         is_literal = field.annotation in (list[Path], list[str]) and NoDecode not in field.metadata
         given = getattr(parsed, name, None)
         if is_literal and given and isinstance(given, list):
-            setattr(parsed, name, json.dumps(given))
+            setattr(parsed, name, json.dumps([part for one in given for part in _paths(one)]))
     return parsed
+
+
+def _paths(argument: str) -> list[str]:
+    """Return an argument as it is, or its parts at commas if those are there and it is not."""
+    parts = argument.split(",")
+    if not Path(argument).exists() and all(Path(part).exists() for part in parts if part):
+        return [part for part in parts if part] or [argument]
+    return [argument]
 
 
 def _problem(details: ErrorDetails) -> str:

@@ -73,9 +73,9 @@ MOST_LABEL_LINES: Final = 5
 """Changes of the label that are logged in `LOG_INTERVAL_S`"""
 CLOCKS_DIFFER_S: Final = 60.0
 """By which the clock of whoever sends labels may differ from the phone's and this machine's"""
-OLDEST_LABEL_S: Final = 86_400.0
-"""Before the first samples a label may be this old: they may be those of a phone that was offline
-for a day."""
+FIRST_LABEL_S: Final = 1e9
+"""Epoch seconds, September 2001: an earlier time is none since 1970. A label may be older than the
+recording that it is of."""
 
 FINER_UNITS: Final = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
 """What times are sent in by mistake, and how many of them are a second"""
@@ -372,20 +372,18 @@ class Recorder:
     def _label_times(self, now: float, beside: Sequence[Readings]) -> tuple[float, float]:
         """Return the oldest and the newest time, in epoch seconds, that a label can have now.
 
-        It may reach back to the recording's first sample, and is not of the future.
+        It may be of any time before, and is not of the future.
         """
-        if self._journal is None or self._header is None:
-            firsts, lasts = [now - OLDEST_LABEL_S], [now]
-        else:
+        lasts = [now]
+        if self._journal is not None and self._header is not None:
             is_boot = self._header.clock == "boot"
             counts = self._sensors.values()
             to_epoch_s = now - max(count.newest for count in counts) if is_boot else 0.0
-            firsts = [count.oldest + to_epoch_s for count in counts]
-            lasts = [now, *(count.newest + to_epoch_s for count in counts)]
+            lasts += [count.newest + to_epoch_s for count in counts]
         # On the clock of the label itself, however wrong that is.
-        firsts += [float(one.times.min()) for one in beside]
+        firsts = [FIRST_LABEL_S, *(float(one.times.min()) - CLOCKS_DIFFER_S for one in beside)]
         lasts += [float(one.times.max()) for one in beside]
-        return min(firsts) - CLOCKS_DIFFER_S, max(lasts) + CLOCKS_DIFFER_S
+        return min(firsts), max(lasts) + CLOCKS_DIFFER_S
 
     def _hold_label(self, time: float | None, activity: str | None) -> None:
         """Keep a label for the next recording; without a time, in place of those before."""
@@ -399,7 +397,7 @@ def _explanation(time: float, oldest: float, newest: float) -> str:
     for unit, per_s in FINER_UNITS.items():
         if oldest <= time / per_s <= newest:
             return f"the time of a label is in seconds since 1970, and {time:.0f} is in {unit}"
-    where = "ahead of now" if time > newest else "before the recording"
+    where = "ahead of now" if time > newest else "before"
     return f"the time of a label is in seconds since 1970, and {time:.15g} is far {where}"
 
 

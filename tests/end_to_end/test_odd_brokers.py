@@ -571,3 +571,16 @@ def test_har_stream_at_a_broker_that_cannot_serve_it(
     [line] = [line for line in running.log.splitlines() if line.startswith("har-stream: ")]
     assert setting in line
     assert "Traceback" not in running.log
+
+
+def test_har_replay_at_a_broker_that_cannot_serve_it(start_command: "Start") -> None:
+    """It ends with that line too, and without a traceback of any of its threads."""
+    with FakeBroker(Script(announced=b"\x24\x00")) as broker:
+        running = start_command(
+            "har-replay", "--broker", HOST, "--port", str(broker.port), "--protocol", "5",
+            "--recording", "simulated", "--subjects", "1", "--duration", "5",
+        )  # fmt: skip
+        assert 1 == running.process.wait(TIMEOUT_S)
+    [line] = [line for line in running.log.splitlines() if line.startswith("har-replay: ")]
+    assert "max_qos 1" in line
+    assert "Traceback" not in running.log

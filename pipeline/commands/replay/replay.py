@@ -355,6 +355,8 @@ class Replay:
         """har-stream says that it is there"""
 
         self._recording = uuid4().hex[:8]
+        self._lost: ConnectionError | None = None
+        """Why there will be no connection any more"""
         self._arrival = threading.Condition()
         self._n_outstanding = 0
         self._last_arrival = 0.0
@@ -382,6 +384,7 @@ class Replay:
                 self._await_predictions(MAX_OUTSTANDING_WINDOWS)
             else:
                 self._await_confirmations(MAX_UNCONFIRMED_MESSAGES)
+            self._check()
             body = payload(batch, epoch=self._epoch, recording=self._recording)
             self._expect(batch)
             self._connection.publish(f"har/{batch.device}/samples", body)
@@ -394,8 +397,10 @@ class Replay:
 
         Raises:
             TimeoutError: predictions or the broker's confirmations stopped coming.
+            ConnectionError: there will be no connection any more.
         """
         try:
+            self._check()
             if wait:
                 self._await_predictions(0)
             else:
@@ -416,6 +421,7 @@ class Replay:
     def _await_predictions(self, most: int) -> None:
         with self._arrival:
             while self._n_outstanding > most:
+                self._check()
                 if not self._arrival.wait(timeout=1.0) and (
                     time.monotonic() - self._last_arrival > self._settings.timeout
                 ):
@@ -449,9 +455,18 @@ class Replay:
             "their size (fewer --rows make them smaller)?"
         )
 
+    def _check(self) -> None:
+        if self._lost is not None:
+            raise self._lost
+
     def _receive(self) -> None:
         while not self._done:
-            for message in self._connection.take(timeout_s=0.2, gather_s=0.0):
+            try:
+                messages = self._connection.take(timeout_s=0.2, gather_s=0.0)
+            except ConnectionError as error:
+                self._lost = error
+                return
+            for message in messages:
                 if message.topic == STATUS_TOPIC:
                     if message.payload not in (b"online", b"degraded"):
                         self.stream_online.clear()
