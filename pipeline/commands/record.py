@@ -372,18 +372,23 @@ class Recorder:
     def _label_times(self, now: float, beside: Sequence[Readings]) -> tuple[float, float]:
         """Return the oldest and the newest time, in epoch seconds, that a label can have now.
 
-        It may be of any time before, and is not of the future.
+        It is not of the future. One that comes with samples is of their recording; any other may
+        be older.
         """
-        lasts = [now]
+        oldest, newest = FIRST_LABEL_S, now
         if self._journal is not None and self._header is not None:
             is_boot = self._header.clock == "boot"
             counts = self._sensors.values()
             to_epoch_s = now - max(count.newest for count in counts) if is_boot else 0.0
-            lasts += [count.newest + to_epoch_s for count in counts]
+            newest = max([now, *(count.newest + to_epoch_s for count in counts)])
+            if beside:
+                oldest = min(count.oldest + to_epoch_s for count in counts) - CLOCKS_DIFFER_S
+        elif beside:
+            oldest = np.inf
         # On the clock of the label itself, however wrong that is.
-        firsts = [FIRST_LABEL_S, *(float(one.times.min()) - CLOCKS_DIFFER_S for one in beside)]
-        lasts += [float(one.times.max()) for one in beside]
-        return min(firsts), max(lasts) + CLOCKS_DIFFER_S
+        oldest = min([oldest, *(float(one.times.min()) - CLOCKS_DIFFER_S for one in beside)])
+        newest = max([newest, *(float(one.times.max()) for one in beside)])
+        return oldest, newest + CLOCKS_DIFFER_S
 
     def _hold_label(self, time: float | None, activity: str | None) -> None:
         """Keep a label for the next recording; without a time, in place of those before."""

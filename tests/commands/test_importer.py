@@ -250,7 +250,7 @@ def test_a_folder_that_may_not_be_read(mode: int, named: str) -> None:
         (folder / "export" / "closed").chmod(mode)
         code = f"""
 import os, sys
-from pipeline import importer
+from pipeline.commands import importer
 from pipeline.recordings.labelled import software
 software()  # imports what else is needed
 if not os.getuid():  # root may read everything
@@ -379,8 +379,8 @@ def test_an_import_that_was_killed(
     code = f"""
 import os, signal, sys
 from pathlib import Path
-sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from pipeline import importer
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from pipeline.commands import importer
 from pipeline.recordings.parquet import Journal
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -315,7 +315,7 @@ def test_what_is_too_large_for_the_broker(
 
     Of a broker that tells its limit only by ending the connection it is learned.
     """
-    monkeypatch.setattr(mqtt.random, "uniform", lambda low, high: 0.01)
+    monkeypatch.setattr(link.random, "uniform", lambda low, high: 0.01)
     script = Script(announced=announced, ends_over=lambda _, size: size > 100, ends_with=0x95)
     with FakeBroker(script) as broker:
         settings = BrokerSettings(broker=HOST, port=broker.port, protocol="5")
@@ -402,8 +402,8 @@ def test_connections_that_do_not_last(
     growth: int,
 ) -> None:
     """A broker that ends each connection as soon as it is ready is asked less and less often."""
-    monkeypatch.setattr(mqtt, "PROVEN_S", proven_s)
-    monkeypatch.setattr(mqtt.random, "uniform", lambda low, high: 0.01)
+    monkeypatch.setattr(link, "PROVEN_S", proven_s)
+    monkeypatch.setattr(link.random, "uniform", lambda low, high: 0.01)
     with FakeBroker(Script(end=True)) as broker:
         settings = BrokerSettings(broker=HOST, port=broker.port, protocol="5")
         connection = Connection(settings, name="test", subscriptions=["a"])
