@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Convention, MessageError, Readings, Sensor, check_device
+from pipeline.recognition.preparation.filters import settled_after_s
 from pipeline.recognition.preparation.resampler import LOW_RATE_HZ, missing_sensors
 from pipeline.recognition.preparation.source import LOWEST_RATE_HZ
 from pipeline.recordings import parquet
@@ -32,8 +33,8 @@ from pipeline.recordings.labelled import (
     software,
 )
 from pipeline.recordings.recording import DataError
+from pipeline.recordings.uci_har import OVERLAP
 from pipeline.settings import ImportSettings, from_command_line
-from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 APPS: Final = (sensor_logger, phyphox)
 
@@ -43,6 +44,9 @@ MOST_CHARACTERS: Final = 1_000
 """Of a line; names of files in a zip may be longer."""
 MOST_FAILURES: Final = 50
 """Lines on what could not be imported"""
+
+TRAINABLE_S: Final = settled_after_s(OVERLAP)
+"""How long all sensors must be on for a window that is trained on"""
 
 Labels = Sequence[tuple[float, str | None]]
 """What was done from when on, in seconds; None for no activity."""
@@ -291,14 +295,14 @@ class Import:
                 f"{needed:.0f} are needed: let the app take 50 or more"
             )
         if missing:
-            names = " and no ".join(missing).replace("_", " ")
-            lack = f"has no {names}"
-        elif export.common_s < WINDOW_LENGTH / SAMPLING_RATE_HZ:
+            lack = "has no " + " and no ".join(missing).replace("_", " ")
+            _warn(f"{source}: {lack}: there are no windows without, so it cannot be trained on")
+        elif export.common_s < TRAINABLE_S:
             names = " and ".join(export.sensors).replace("_", " ")
-            lack = f"has only {export.common_s:.1f} s of {names} at once"
-        else:
-            return
-        _warn(f"{source}: {lack}: there are no windows without, so it cannot be trained on")
+            _warn(
+                f"{source}: has only {export.common_s:.1f} s of {names} at once: windows count "
+                f"from {TRAINABLE_S:.1f} s on, so it cannot be trained on"
+            )
 
     def _same(self, recording: Recording) -> Path | None:
         """Return the file in the output folder that holds a recording's samples, if any.

@@ -25,11 +25,11 @@ T0_NS = 1_787_923_304_000_000_000
 def sensor_logger(
     folder: Path, *, platform: str = "ios", annotations: str = "", later_s: int = 0
 ) -> Path:
-    """Write an export of three seconds at 100 Hz."""
+    """Write an export of 7.5 s at 40 Hz."""
     folder.mkdir(parents=True)
     for name, y in (("Accelerometer", 0.0), ("Gravity", -9.8), ("Gyroscope", 0.5)):
         start_ns = T0_NS + later_s * 10**9
-        rows = [f"{start_ns + k * 10_000_000},{k / 100},0,{y},0.25" for k in range(300)]
+        rows = [f"{start_ns + k * 25_000_000},{k / 40},0,{y},0.25" for k in range(300)]
         (folder / f"{name}.csv").write_text("\n".join(["time,seconds_elapsed,z,y,x", *rows]))
     (folder / "Metadata.csv").write_text(
         "device name,recording time,platform,device id,standardisation\n"
@@ -95,7 +95,7 @@ def test_an_export_becomes_a_recording(run_command: Run, tmp_path: Path) -> None
     assert ("abc", "sensor-logger export", "ios", "export") == (
         header.device, header.format, header.convention, header.convention_from
     )  # fmt: skip
-    assert 3 == len(recording.messages)
+    assert 8 == len(recording.messages)
     values = {
         part.readings.sensor: part.readings.values[0].tolist() for part in recording.messages[0]
     }
@@ -300,8 +300,25 @@ def test_sensors_that_were_never_on_at_once(
     heading, *rows = gyroscope.read_text().split("\n")
     gyroscope.write_text("\n".join([heading, *rows[200:]]))
     done = har_import("export")
-    words = "export: has only 1.0 s of linear acceleration and gravity and gyroscope at once: "
+    words = "export: has only 2.5 s of linear acceleration and gravity and gyroscope at once: "
     assert any(line.startswith(words) for line in done.told)
+
+
+@pytest.mark.parametrize("n_kept", [110, 250, 259])
+def test_a_recording_that_is_too_short_to_train_on(
+    har_import: Callable[..., Imported], tmp_path: Path, n_kept: int
+) -> None:
+    """It is said how long all sensors must be on, as the filters have to settle first."""
+    folder = sensor_logger(tmp_path / "export")
+    for table in folder.glob("*.csv"):
+        table.write_text("\n".join(table.read_text().split("\n")[:n_kept]))
+    done = har_import("export")
+    kept_s = (n_kept - 2) / 40
+    words = (
+        f"export: has only {kept_s:.1f} s of linear acceleration and gravity and gyroscope at "
+        "once: windows count from 6.4 s on, so it cannot be trained on"
+    )
+    assert ([words] if kept_s < 6.4 else []) == done.told
 
 
 def test_many_files_are_named_in_few_lines(
@@ -549,11 +566,11 @@ def test_a_zip_that_lists_a_million_files(tmp_path: Path) -> None:
 
 
 def phyphox(folder: Path) -> Path:
-    """Write an export of three seconds at 100 Hz."""
+    """Write an export of 7.5 s at 40 Hz."""
     (folder / "meta").mkdir(parents=True)
     for name, what, unit in (("A", "Acceleration", "m/s^2"), ("G", "Gyroscope", "rad/s")):
         heading = ",".join(["Time (s)", *(f"{what} {axis} ({unit})" for axis in "xyz")])
-        rows = [f"{k / 100},0.5,9.8,0.25" for k in range(300)]
+        rows = [f"{k / 40},0.5,9.8,0.25" for k in range(300)]
         (folder / f"{name}.csv").write_text("\n".join([heading, *rows]))
     (folder / "meta" / "device.csv").write_text("property,value\ndeviceModel,Pixel\n")
     (folder / "meta" / "time.csv").write_text(
@@ -592,7 +609,7 @@ def test_long_lines_of_other_files(
 def test_a_recording_in_one_long_line(har_import: Callable[..., Imported]) -> None:
     """Sensor Logger's JSON has no ends of lines."""
     rows = [
-        {"sensor": sensor, "time": str(T0_NS + k * 10_000_000), "x": 0.5, "y": 9.8, "z": 0.25}
+        {"sensor": sensor, "time": str(T0_NS + k * 25_000_000), "x": 0.5, "y": 9.8, "z": 0.25}
         for sensor in ("TotalAcceleration", "Gyroscope")
         for k in range(500)
     ]
@@ -649,7 +666,7 @@ def test_a_damaged_number(
 
 
 @pytest.mark.parametrize(
-    ("every", "words"), [(20, "5 samples a second; 10"), (5, "20 samples a second; 30")]
+    ("every", "words"), [(8, "5 samples a second; 10"), (2, "20 samples a second; 30")]
 )
 def test_sensors_that_are_too_slow(
     har_import: Callable[..., Imported], every: int, words: str

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from pipeline.readings import Sensor
 from pipeline.recognition.offline import Passage, Windows
 from pipeline.recognition.placement.placements import Placements
+from pipeline.recognition.preparation.filters import SETTLING_ROWS, settled_after_s
 from pipeline.recognition.preparation.resampler import missing_sensors
 from pipeline.recognition.preparation.source import LOWEST_RATE_HZ
 from pipeline.recordings import parquet
 from pipeline.recordings.labelled import LabelledRecording, activities_of, rate_hz
 from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import OVERLAP, Split
-from pipeline.vocabulary import ACTIVITIES, CHANNELS, WINDOW_LENGTH
+from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 NOBODY: Final = 0
 """Subject of all windows of one's own; UCI HAR's begin with 1."""
@@ -88,11 +89,11 @@ def load(
     labels: list[int] = []
     without: list[str] = []
     for path, recording in zip(files, recordings, strict=True):
-        new, done, n_made = _windows(recording, placements)
+        new, done, settled = _windows(recording, placements)
         windows.append(new)
         labels += [activities.index(name) for name in done]
         if not done:
-            without.append(f"{path}: {_why_without_windows(recording, n_made)}")
+            without.append(f"{path}: {_why_without_windows(recording, settled)}")
     if len(without) > MOST_NAMED:
         without[MOST_NAMED:] = [f"and {len(without) - MOST_NAMED} more files without windows"]
     if not labels:
@@ -120,10 +121,10 @@ def joined(one: Split, other: Split) -> Split:
 
 def _windows(
     recording: LabelledRecording, placements: Placements
-) -> tuple[NDArray[np.float32], list[str], int]:
+) -> tuple[NDArray[np.float32], list[str], NDArray[np.bool_]]:
     """Return the windows ``(n, 128, 9)`` with one label, and what was done in each.
 
-    Returned is also how many windows there were, whatever their labels.
+    Returned is also ``(n_made,)``, whether the filters had settled, of every window that was made.
     """
     header = recording.header
     rotation = (
@@ -141,11 +142,14 @@ def _windows(
         counts = _counts(some, names)
         kept.append(some.windows[counts])
         done += [name for name, counted in zip(names, counts, strict=True) if name and counted]
-    return np.concatenate(kept), done, sum(len(some.starts) for some in passed)
+    return np.concatenate(kept), done, ~np.concatenate([some.settling for some in passed])
 
 
-def _why_without_windows(recording: LabelledRecording, n_made: int) -> str:
-    """Return what a recording lacks to be learnt from, of which ``n_made`` windows were made."""
+def _why_without_windows(recording: LabelledRecording, settled: NDArray[np.bool_]) -> str:
+    """Return what a recording lacks to be learnt from.
+
+    ``settled`` ``(n_made,)`` says of its windows whether the filters had settled.
+    """
     missing = missing_sensors(recording.sensors)
     if missing:
         names = " and no ".join(missing).replace("_", " ")
@@ -156,11 +160,15 @@ def _why_without_windows(recording: LabelledRecording, n_made: int) -> str:
                 f"its {sensor.replace('_', ' ')} has {rate_hz(times):.0f} samples a second; "
                 f"{LOWEST_RATE_HZ:.0f} are needed: let the app take 50 or more"
             )
-    if not n_made:
-        return f"makes no window of 2.56 s: it holds {_extents(recording)}"
+    if not settled.any():
+        return (
+            f"windows count only from {settled_after_s(OVERLAP):.1f} s of all its sensors at once "
+            f"on, without a gap: it holds {_extents(recording)}"
+        )
     return (
-        f"no window of {WINDOW_LENGTH} samples (2.56 s) has one label throughout: record some "
-        "seconds of an activity, with --label"
+        f"no window of {WINDOW_LENGTH} samples (2.56 s) has one label throughout, once the filters "
+        f"have settled ({SETTLING_ROWS / SAMPLING_RATE_HZ:.1f} s): record some seconds of an "
+        "activity, with --label"
     )
 
 

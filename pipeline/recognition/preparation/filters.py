@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.recognition.preparation.sosfilt import butterworth_low_pass, sosfilt, steady_state
 from pipeline.recognition.slots import PerPhone
-from pipeline.vocabulary import CHANNELS, SAMPLING_RATE_HZ, STANDARD_GRAVITY
+from pipeline.vocabulary import CHANNELS, SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGTH
 
 FilterStart = Literal["steady", "zero"]
 """The filters' state at a phone's first sample: as if that sample had always been (a live phone),
@@ -31,6 +31,15 @@ _DENOISE: Final = butterworth_low_pass(10, 20.0, SAMPLING_RATE_HZ)
 _GRAVITY: Final = butterworth_low_pass(3, 0.3, SAMPLING_RATE_HZ)
 _GYRO_DRIFT: Final = butterworth_low_pass(2, 0.1, SAMPLING_RATE_HZ)
 _N_AXES: Final = 6
+
+
+def settled_after_s(hop: int) -> float:
+    """Return how long a phone must send, in seconds, for the first window of settled filters.
+
+    ``hop`` is samples from one window to the next.
+    """
+    start = -(-SETTLING_ROWS // hop) * hop
+    return (start + WINDOW_LENGTH) / SAMPLING_RATE_HZ
 
 
 class Preprocessor(PerPhone):

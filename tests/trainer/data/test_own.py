@@ -5,12 +5,13 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
-from pipeline.readings import Readings
+from pipeline.readings import Readings, Sensor
 from pipeline.recognition.placement.calibration import FRAMES
 from pipeline.recognition.placement.placements import Placements
-from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
+from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor, settled_after_s
 from pipeline.recordings import parquet, simulated
 from pipeline.recordings.recording import DataError
+from pipeline.recordings.uci_har import OVERLAP
 from pipeline.vocabulary import ACTIVITIES
 from tests.trainer.recorded import EPOCH, record
 from trainer.data import own
@@ -86,10 +87,52 @@ def test_the_hash_is_that_of_the_files(tmp_path: Path) -> None:
     assert 16 == len(hashes[0])
 
 
-def test_too_short_a_recording(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [2.0, 3.0, 5.0, 6.0])
+def test_too_short_a_recording(tmp_path: Path, seconds: float) -> None:
     """Without one window there is nothing to learn, and the error says what would help."""
-    path = record(tmp_path, "JUMPING", seconds=5.0)
-    with pytest.raises(DataError, match=r"no window of 128 samples .* has one label"):
+    path = record(tmp_path, "JUMPING", seconds=seconds)
+    with pytest.raises(DataError) as refused:
+        own.load([path], Placements())
+    words = (
+        f"{path}: windows count only from 6.4 s of all its sensors at once on, without a gap: it "
+        f"holds motion from 0.0 to {seconds - 0.02:.1f} s"
+    )
+    assert words == str(refused.value)
+
+
+def test_the_shortest_recording_with_a_window(tmp_path: Path) -> None:
+    """It is as long as the error says."""
+    path = record(tmp_path, "JUMPING", seconds=settled_after_s(OVERLAP) + 0.02)
+    assert {"JUMPING": 1} == own.load([path], Placements()).counts()
+
+
+def test_too_short_a_label(tmp_path: Path) -> None:
+    """Samples there are enough; the labels are what is lacking."""
+    header = parquet.read(record(tmp_path / "one", "SITTING")).header
+    journal = parquet.Journal(tmp_path / "other", header)
+    journal.label(EPOCH, "SITTING")
+    journal.label(EPOCH + 3, None)
+    times = EPOCH + np.arange(1000) / 50
+    journal.append(0, Readings("mine", times, np.tile([0.0, 9.8, 0, 0, 0, 0], (1000, 1))))
+    path = journal.close()
+    assert path is not None
+    with pytest.raises(DataError, match=r"no window of 128 samples .* has one label throughout"):
+        own.load([path], Placements())
+
+
+@pytest.mark.parametrize("short", ["accelerometer", "gyroscope"])
+def test_a_sensor_that_was_on_for_a_moment(tmp_path: Path, short: str) -> None:
+    """The windows are too few for the filters, which is no lack of labels."""
+    header = parquet.read(record(tmp_path / "one", "SITTING")).header
+    journal = parquet.Journal(tmp_path / "other", header)
+    journal.label(-np.inf, "SITTING")
+    sensors: list[Sensor] = ["accelerometer", "gyroscope"]
+    for sensor in sensors:
+        times = EPOCH + np.arange(150 if sensor == short else 1500) / 50
+        journal.append(0, Readings("mine", times, np.ones((len(times), 3)), sensor))
+    path = journal.close()
+    assert path is not None
+    with pytest.raises(DataError, match=rf"only from 6\.4 s .*{short} from 0\.0 to 3\.0 s"):
         own.load([path], Placements())
 
 
@@ -141,7 +184,7 @@ def test_sensors_that_were_never_on_at_once(tmp_path: Path) -> None:
     with pytest.raises(DataError) as refused:
         own.load([path], Placements())
     extents = "accelerometer from 0.0 to 10.0 s, gyroscope from 30.0 to 40.0 s"
-    assert f"{path}: makes no window of 2.56 s: it holds {extents}" == str(refused.value)
+    assert str(refused.value).endswith(f", without a gap: it holds {extents}")
 
 
 @pytest.mark.train
