@@ -453,6 +453,47 @@ def test_any_annotation_ends_the_one_before(
     assert ["WALKING"] * 2 + [None] * 2 + ["LÄUFT_SCHRÄG"] * 2 == labels(parquet.read(path))
 
 
+@pytest.mark.parametrize("unit_ns", [10**9, 10**6])
+def test_annotations_in_another_unit(
+    har_import: Callable[..., Imported], tmp_path: Path, unit_ns: int
+) -> None:
+    """They label nothing, and each is told; the label of the command line stays."""
+    time = T0_NS // unit_ns
+    sensor_logger(tmp_path / "export", annotations=f"{time},0,walking\n")
+    done = har_import("export", "--label", "sitting")
+    assert "labels SITTING\n" == done.stdout[-15:]
+    words = f"export: Annotation.csv: line 2: 'walking' is passed over: its time {time} is none of"
+    assert [f"{words} this recording, in nanoseconds since 1970"] == done.told
+
+
+def test_a_message_quotes_the_annotation_alone(
+    har_import: Callable[..., Imported], tmp_path: Path
+) -> None:
+    """An unquoted comma is part of it, the column behind it is not."""
+    folder = sensor_logger(tmp_path / "export")
+    heading = "time,seconds_elapsed,text,millisecond_press_duration"
+    (folder / "Annotation.csv").write_text(f"{heading}\n{T0_NS},0,what, now?,120\n")
+    done = har_import("export")
+    assert ["export: 'what, now?' is no activity"] == [one[:35] for one in done.told]
+
+
+@pytest.mark.parametrize("name", ["Annotation", "Metadata"])
+def test_two_files_that_claim_the_same(
+    har_import: Callable[..., Imported], tmp_path: Path, name: str
+) -> None:
+    """None is taken for the other's sake; the error names both."""
+    folder = sensor_logger(tmp_path / "export")
+    (folder / f"{name.lower()}.csv").write_text((folder / f"{name}.csv").read_text())
+    done = har_import("export")
+    words = f"har-import: export: {name}.csv and {name.lower()}.csv both hold the {name.lower()}"
+    assert ([True], [], "") == (
+        [line.startswith(words) for line in done.told],
+        list((tmp_path / "recordings").iterdir()),
+        done.stdout,
+    )
+    assert done.failed
+
+
 def test_a_label_in_a_language_that_the_terminal_lacks(run_command: Run, tmp_path: Path) -> None:
     """What cannot be shown is escaped, and nothing fails of it."""
     sensor_logger(tmp_path / "export")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from pipeline.recordings.exports.exports import AppExports, Export, Files
+from pipeline.recordings.recording import DataError
 
 
 def files(contents: Mapping[str, bytes], source: str = "export.zip") -> Files:
@@ -13,6 +14,12 @@ def files(contents: Mapping[str, bytes], source: str = "export.zip") -> Files:
 
 
 def only(found: AppExports) -> Export:
-    """Return the one recording that there is."""
+    """Return the one recording that there is.
+
+    Raises:
+        DataError: something is damaged.
+    """
+    for failure in found.failures:
+        raise DataError(failure)
     (export,) = found.exports
     return export

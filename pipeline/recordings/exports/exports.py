@@ -84,8 +84,15 @@ class Files:
     """Why the others are not read, by their names"""
 
     def named(self, name: str) -> str | None:
-        """Return a file's name as it is spelt, given in lower case; None if there is none."""
-        return next((one for one in self.contents if one.lower() == name), None)
+        """Return a file's name as it is spelt, given in lower case; None if there is none.
+
+        Raises:
+            DataError: two files have it, in different spellings.
+        """
+        spelt = [one for one in self.contents if one.lower() == name]
+        if len(spelt) > 1:
+            raise both_hold(self.source, spelt[0], spelt[1], PurePosixPath(name).stem)
+        return spelt[0] if spelt else None
 
     def where(self, name: str) -> str:
         """Return the name of a file for people."""
@@ -123,15 +130,22 @@ class Files:
             raise DataError(f"{where}: cannot be read: {error}: export it anew") from error
 
     def content(self, name: str, *, most_bytes: int) -> bytes:
-        """Return a file's content.
+        """Return a text in UTF-8, without the byte order mark that it may begin with.
 
         Raises:
+            NoTableError: it begins with a byte order mark, and is no text.
             DataError: it is damaged or too large.
         """
         where = self.where(name)
         try:
-            with self.contents[name]() as content:
-                return bounded.read_all(content, where, most_bytes=most_bytes)
+            with self.contents[name]() as file:
+                content = bounded.read_all(file, where, most_bytes=most_bytes)
+            for mark, encoding in _BOMS.items():
+                if content.startswith(mark):
+                    return content.decode(encoding).encode()
+            return content
+        except UnicodeDecodeError as error:
+            raise NoTableError(f"{where}: is no text: export it anew") from error
         except bounded.ZIP_ERRORS as error:
             raise DataError(f"{where}: cannot be read: {error}: export it anew") from error
 
@@ -158,11 +172,17 @@ class Table:
         if separator is None:
             unquoted = re.sub(r'"[^"]*"', "", heading)
             separator = max(_SEPARATORS, key=unquoted.count)
+        self.separator = separator
         self._reader = csv.reader(chain([heading], lines), delimiter=separator)
         self.columns = [name.strip() for name in next(self._reader, [])]
         """What the first line says, nothing if there is none"""
         self.n_unfit = 0
         """Rows so far that were left out, as they had more cells than there are columns"""
+
+    @property
+    def line(self) -> int:
+        """Number of the line that was read last, of those from the first line on, from 1."""
+        return self._reader.line_num
 
     def column(self, name: str) -> int | None:
         """Return a column's index, by its name in lower case; None if there is none."""
@@ -319,13 +339,18 @@ def by_sensor(source: str, tracks: Sequence[Track]) -> dict[Sensor, Samples]:
     files: dict[Sensor, str] = {}
     for track in tracks:
         if track.sensor in files:
-            raise DataError(
-                f"{source}: {files[track.sensor]} and {track.file} both hold the "
-                f"{track.sensor.replace('_', ' ')}: give each recording's files a folder of their "
-                "own"
-            )
+            words = track.sensor.replace("_", " ")
+            raise both_hold(source, files[track.sensor], track.file, words)
         files[track.sensor] = track.file
     return {track.sensor: track.samples for track in tracks}
+
+
+def both_hold(source: str, one: str, other: str, what: str) -> DataError:
+    """Return the error of two files that may not both be of one recording."""
+    return DataError(
+        f"{source}: {one} and {other} both hold the {what}: give each recording's files a folder "
+        "of their own"
+    )
 
 
 def whole(table: NDArray[np.float64], *, largest: float = np.inf) -> tuple[Samples, int]:

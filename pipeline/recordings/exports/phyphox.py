@@ -87,7 +87,7 @@ def read(files: Files) -> AppExports:
     spoils no other.
 
     Raises:
-        DataError: a file is damaged, or two files of one recording hold the same sensor.
+        DataError: two files of one recording hold the same, or one in ``meta`` is damaged.
     """
     passed_over: dict[str, str] = {}
     tracks: dict[str, list[Track]] = {}
@@ -110,8 +110,9 @@ def read(files: Files) -> AppExports:
     device, starts = _device(files), _starts(files)
     meta = [name for name in files.contents if name.lower().startswith(_META)]
     alternatives = not starts and _are_alternatives(tracks)
+    failures = [str(error) for error in damaged.values()]
     if damaged and not alternatives:
-        raise next(iter(damaged.values()))
+        return AppExports((), passed_over, failures)
     if alternatives:
         exports = [
             _export(files, {name: one}, device, starts, recording=PurePosixPath(name).stem)
@@ -120,7 +121,7 @@ def read(files: Files) -> AppExports:
     else:
         recording = str(starts[0][1]) if starts else ""
         exports = [_export(files, tracks, device, starts, recording=recording, meta=meta)]
-    return AppExports(exports, passed_over, [str(error) for error in damaged.values()])
+    return AppExports(exports, passed_over, failures)
 
 
 def _are_alternatives(tracks: Mapping[str, Sequence[Track]]) -> bool:

@@ -8,6 +8,7 @@ accelerations have the opposite sign, and uncalibrated ones are in g.
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -21,7 +22,10 @@ from pipeline.recordings.exports.exports import (
     AppExports,
     Export,
     Files,
+    NoTableError,
+    Samples,
     Track,
+    both_hold,
     by_sensor,
     left_out,
     number,
@@ -36,6 +40,11 @@ MOST_JSON_BYTES: Final = 256 << 20
 
 MOST_ANNOTATIONS: Final = 10_000
 """Of a recording"""
+
+MOST_BESIDE_S: Final = 60.0
+"""How long before the first sample or after the last one there may be an annotation"""
+MOST_NAMED: Final = 3
+"""Annotations of impossible times that are named"""
 
 _TIME: Final = "time"
 _AXES: Final = ("x", "y", "z")
@@ -77,61 +86,117 @@ _records: Final = msgspec.json.Decoder(list[_Record])
 Labels = list[tuple[float, str]]
 
 
+@dataclass(frozen=True)
+class _Annotation:
+    """What the carrier wrote down."""
+
+    time: float
+    """Epoch seconds"""
+    text: str
+    place: str
+    """Where in its file it is, for people"""
+    given: str
+    """The time as it is spelt there"""
+
+
 def read(files: Files) -> AppExports:
     """Return the recordings in the files that are Sensor Logger's.
 
     The tables are one recording, each JSON file is one, and a damaged one spoils no other.
-
-    Raises:
-        DataError: a file is damaged, or not what Sensor Logger writes.
     """
     passed_over: dict[str, str] = {}
-    tracks: list[Track] = []
-    labels: Labels = []
-    metadata: dict[str, str] = {}
-    used: list[str] = []
     exports: list[Export] = []
     failures: list[str] = []
+    tables = _Tables(files, passed_over)
     for name in files.contents:
-        if PurePosixPath(name).suffix.lower() == ".json":
-            try:
+        try:
+            if PurePosixPath(name).suffix.lower() == ".json":
                 exports += _json_exports(files, name, passed_over)
-            except DataError as error:
-                failures.append(str(error))
-                passed_over[name] = "damaged"
-            continue
-        table = plain(PurePosixPath(name).stem)
-        headings = [heading.lower() for heading in files.columns(name)]
-        if table == _METADATA and headings:
-            metadata = _metadata(files, name)
-        elif _TIME not in headings:
-            continue
-        elif table in SENSORS:
-            track = _track(files, name, SENSORS[table], passed_over)
-            if track is None:
-                continue
-            tracks.append(track)
-        elif table == _ANNOTATION and "text" in headings:
-            labels = _labels(files, name)
-        else:
-            if table in _OTHERS:
-                passed_over[name] = "holds neither accelerometer nor gyroscope"
-            elif {*_AXES} <= set(headings):
-                passed_over[name] = (
-                    "its name is none that Sensor Logger gives, such as TotalAcceleration.csv"
-                )
-            continue
-        used.append(name)
-    if tracks:
-        sensors = by_sensor(files.source, tracks)
-        exports.insert(0, _export(sensors, labels, metadata, used))
+            else:
+                tables.read(name)
+        except DataError as error:
+            failures.append(str(error))
+            passed_over[name] = "damaged"
+            tables.are_damaged |= PurePosixPath(name).suffix.lower() != ".json"
+    try:
+        export = tables.export()
+    except DataError as error:
+        failures.append(str(error))
     else:
-        passed_over |= dict.fromkeys(used, "there are no samples beside it")
+        exports[:0] = [] if export is None else [export]
     return AppExports(exports, passed_over, failures)
 
 
+class _Tables:
+    """The tables of a folder, which are one recording."""
+
+    def __init__(self, files: Files, passed_over: dict[str, str]) -> None:
+        """Begin with none; why one is passed over will be entered in ``passed_over``."""
+        self._files = files
+        self._passed_over = passed_over
+        self._tracks: list[Track] = []
+        self._annotations: list[_Annotation] = []
+        self._metadata: dict[str, str] = {}
+        self._used: list[str] = []
+        self._only: dict[str, str] = {}  # by kinds of table of which there is one at most
+        self.are_damaged = False
+        """Whether one could not be read, so that the others are no whole recording"""
+
+    def read(self, name: str) -> None:
+        """Read a table, if it is one of Sensor Logger's.
+
+        Raises:
+            DataError: it is damaged, or another one before claimed to be the same.
+        """
+        table = plain(PurePosixPath(name).stem)
+        headings = [heading.lower() for heading in self._files.columns(name)]
+        if table == _METADATA and headings:
+            self._claim(name, "metadata")
+            self._metadata = _metadata(self._files, name)
+        elif _TIME not in headings:
+            return
+        elif table in SENSORS:
+            track = _track(self._files, name, SENSORS[table], self._passed_over)
+            if track is None:
+                return
+            self._tracks.append(track)
+        elif table == _ANNOTATION and "text" in headings:
+            self._claim(name, "annotations")
+            self._annotations = _annotations(self._files, name)
+        else:
+            if table in _OTHERS:
+                self._passed_over[name] = "holds neither accelerometer nor gyroscope"
+            elif {*_AXES} <= set(headings):
+                self._passed_over[name] = (
+                    "its name is none that Sensor Logger gives, such as TotalAcceleration.csv"
+                )
+            return
+        self._used.append(name)
+
+    def _claim(self, name: str, what: str) -> None:
+        if what in self._only:
+            raise both_hold(self._files.source, self._only[what], name, what)
+        self._only[what] = name
+
+    def export(self) -> Export | None:
+        """Return the recording, None if there is none or a part of it is damaged.
+
+        Raises:
+            DataError: two files hold the same sensor.
+        """
+        if not self._tracks:
+            self._passed_over |= dict.fromkeys(self._used, "there are no samples beside it")
+            return None
+        sensors = by_sensor(self._files.source, self._tracks)
+        if self.are_damaged:
+            return None
+        name = self._only.get("annotations", "")
+        labels = _labels(name, self._annotations, sensors, self._passed_over)
+        return _export(sensors, labels, self._metadata, self._used)
+
+
 def _export(
-    sensors: dict[Sensor, tuple[np.ndarray, np.ndarray]],
+    sensors: dict[Sensor, Samples],
     labels: Labels,
     metadata: Mapping[str, str],
     used: Sequence[str],
@@ -177,6 +242,8 @@ def _seconds(text: str) -> float:
         return np.nan
     try:
         return int(text) / _NS_PER_S
+    except OverflowError:
+        raise ValueError(f"time is too large ({text[:40]})") from None
     except ValueError:
         digits = re.sub(r"[eE].*|[^\d]", "", text)
         if len(digits) < _DIGITS_OF_A_MS:
@@ -218,34 +285,65 @@ def _metadata(files: Files, name: str) -> dict[str, str]:
         return dict(zip(names, next(table.rows(), []), strict=False))
 
 
-def _labels(files: Files, name: str) -> Labels:
-    """Return the annotations and their times.
+def _annotations(files: Files, name: str) -> list[_Annotation]:
+    """Return the annotations in a table.
 
-    One with unquoted separators has too many cells, and all from its text on are its text.
+    One with unquoted separators has too many cells: all from its text on are its text, but for what
+    can only be how long the button was pressed.
     """
     with files.table(name) as table:
         time, text = table.column(_TIME), table.column("text")
         duration = table.column("millisecond_press_duration")
         if time is None or text is None:
             raise DataError(f"{files.where(name)}: has not the columns time and text")
-        labels = []
+        annotations = []
         for row in table.all_rows():
-            unquoted = len(row) > len(table.columns) or (
+            n_columns = len(table.columns)
+            unquoted = len(row) > n_columns or (
                 duration is not None
                 and text < duration < len(row)
                 and not row[duration].strip().isdecimal()
             )
             end = len(row) if unquoted else text + 1
+            if unquoted and duration == n_columns - 1 and row[-1].strip().isdecimal():
+                end -= 1
+            given = row[time] if time < len(row) else ""
             try:
-                at = _seconds(row[time] if time < len(row) else "")
+                at = _seconds(given)
             except ValueError as error:
                 raise DataError(f"{files.where(name)}: {error}: export it anew") from error
             if np.isnan(at):
                 raise DataError(f"{files.where(name)}: an annotation has no time: export it anew")
-            labels.append((at, ", ".join(row[text:end])))
-            if len(labels) > MOST_ANNOTATIONS:
+            words = table.separator.join(row[text:end])
+            annotations.append(_Annotation(at, words, f"line {table.line}", given.strip()))
+            if len(annotations) > MOST_ANNOTATIONS:
                 raise DataError(_too_many_annotations(files.where(name)))
-    return labels
+    return annotations
+
+
+def _labels(
+    name: str,
+    annotations: Sequence[_Annotation],
+    sensors: Mapping[Sensor, Samples],
+    passed_over: dict[str, str],
+) -> Labels:
+    """Return what annotations say and when, without those whose time is none of the recording.
+
+    The latter are entered in ``passed_over``, by the name of their file.
+    """
+    first = min(float(times[0]) for times, _ in sensors.values()) - MOST_BESIDE_S
+    last = max(float(times[-1]) for times, _ in sensors.values()) + MOST_BESIDE_S
+    beside = [one for one in annotations if not first <= one.time <= last]
+    if beside:
+        lines = [
+            f"{one.place}: {one.text[:40]!r} is passed over: its time {one.given[:40]} is none of "
+            "this recording, in nanoseconds since 1970"
+            for one in beside[:MOST_NAMED]
+        ]
+        if len(beside) > MOST_NAMED:
+            lines.append(f"and {len(beside) - MOST_NAMED} more")
+        passed_over[name] = "; ".join(filter(None, [passed_over.get(name), *lines]))
+    return [(one.time, one.text) for one in annotations if first <= one.time <= last]
 
 
 def _too_many_annotations(where: str) -> str:
@@ -258,7 +356,10 @@ def _too_many_annotations(where: str) -> str:
 def _json_exports(files: Files, name: str, passed_over: dict[str, str]) -> list[Export]:
     """Return the recording in a JSON file, none if it is another app's."""
     where = files.where(name)
-    content = files.content(name, most_bytes=MOST_JSON_BYTES)
+    try:
+        content = files.content(name, most_bytes=MOST_JSON_BYTES)
+    except NoTableError:
+        return []
     if not _JSON_START.match(content):
         return []
     try:
@@ -277,13 +378,17 @@ def _json_exports(files: Files, name: str, passed_over: dict[str, str]) -> list[
             for table, sensor in SENSORS.items()
             if table in tables
         ]
-        labels = [(_seconds(str(one.time)), one.text or "") for one in tables[_ANNOTATION]]
+        annotations = [
+            _Annotation(_seconds(str(one.time)), one.text or "", f"annotation {n}", str(one.time))
+            for n, one in enumerate(tables[_ANNOTATION], 1)
+        ]
     except ValueError as error:
         raise DataError(f"{where}: {error}: export it anew, and do not edit it") from error
     sensors = by_sensor(files.source, [track for track in tracks if track is not None])
     if not sensors:
         passed_over[name] = "holds no samples of accelerometer or gyroscope"
         return []
+    labels = _labels(name, annotations, sensors, passed_over)
     metadata = {}
     for record in tables[_METADATA]:
         metadata = {

@@ -138,7 +138,7 @@ def test_without_metadata() -> None:
 def test_damaged_files(name: str, content: bytes, words: str) -> None:
     """The error names the file and says what to do."""
     with pytest.raises(DataError, match=f"^export.zip: {name}: .*{words}"):
-        phyphox.read(files(export() | {name: content}))
+        only(phyphox.read(files(export() | {name: content})))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -305,4 +305,23 @@ def test_decimal_commas_between_commas() -> None:
     """Where no row can be told apart the error says what to do, and nothing is read amiss."""
     content = b"Time (s),X (m/s^2),Y (m/s^2),Z (m/s^2)\n0,01,1,5,2,5,3,5\n"
     with pytest.raises(DataError, match=r"^export.zip: Raw.csv: .*separate them by semicolons"):
-        phyphox.read(files({"Raw.csv": content}))
+        only(phyphox.read(files({"Raw.csv": content})))
+
+
+def test_every_damaged_file_is_named() -> None:
+    """Whoever has mended one would else meet the next."""
+    damaged = table(GYRO, [[0.0, 1, 2, 3]]).replace(b"1", b"a")
+    contents = export() | {f"{name}.csv": damaged for name in ("Gyroscope", "other")}
+    found = phyphox.read(files(contents))
+    assert not found.exports
+    assert ["export.zip: Gyroscope.csv", "export.zip: other.csv"] == [
+        failure.partition(": row 1")[0] for failure in found.failures
+    ]
+
+
+@pytest.mark.parametrize("name", ["time", "device"])
+def test_two_files_of_one_name(name: str) -> None:
+    """Neither takes the place of the other: the error names both."""
+    contents = export() | {f"meta/{name.upper()}.csv": b"a,b", f"meta/{name}.csv": b"a,b"}
+    with pytest.raises(DataError, match=rf"{name.upper()}\.csv both hold the {name}: "):
+        phyphox.read(files(contents))

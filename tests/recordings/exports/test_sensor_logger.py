@@ -181,7 +181,79 @@ def test_two_files_of_one_sensor() -> None:
     contents = export() | {"gyroscope.CSV": sensor((1, 2, 3))}
     words = "^export.zip: Gyroscope.csv and gyroscope.CSV both hold the gyroscope"
     with pytest.raises(DataError, match=words):
-        sensor_logger.read(files(contents))
+        read(contents)
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        (["Annotation.csv", "annotation.csv"], "annotations"),
+        (["Annotation.csv", "ANNOTATION.tsv"], "annotations"),
+        (["Metadata.csv", "metadata.csv"], "metadata"),
+    ],
+)
+def test_two_files_of_one_kind(names: list[str], what: str) -> None:
+    """Neither takes the place of the other: the error names both."""
+    content = f"time,seconds_elapsed,text\n{T0_NS},0,walking\n".encode()
+    if what == "metadata":
+        content = export()["Metadata.csv"]
+    found = sensor_logger.read(files(export() | dict.fromkeys(names, content)))
+    assert not found.exports
+    words = f"export.zip: {names[0]} and {names[1]} both hold the {what}: give each recording's"
+    assert [f"{words} files a folder of their own"] == list(found.failures)
+
+
+def test_every_damaged_file_is_named() -> None:
+    """Whoever has mended one would else meet the next; a recording beside them is imported."""
+    damaged = sensor((1, 2, 3)).replace(b",3,2,1", b",a,2,1")
+    contents = export(Gravity=damaged, TotalAcceleration=damaged)
+    contents |= {"Gyroscope.csv": damaged, "other.json": as_json(export())}
+    found = sensor_logger.read(files(contents))
+    assert [("other.json",)] == [tuple(one.files) for one in found.exports]
+    assert [
+        f"export.zip: {name}.csv" for name in ("Gyroscope", "Gravity", "TotalAcceleration")
+    ] == [failure.partition(": row 1")[0] for failure in found.failures]
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        str(T0_NS // 10**9), str(T0_NS // 10**6), str(T0_NS // 10**3), "0", "-5", str(10**30),
+        "1" + "0" * 29, str(T0_NS - 61 * 10**9), str(T0_NS + 62 * 10**9),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_annotations_of_impossible_times(time: str, form: str) -> None:
+    """They label nothing, and each is named with its place; the others count."""
+    annotations = f"time,seconds_elapsed,text\n{T0_NS},0,sitting\n{time},1,walking\n"
+    contents = export(Annotation=annotations.encode())
+    place = "line 3"
+    if form == "json":
+        contents, place = {"a.json": as_json(contents)}, "annotation 2"
+    found = sensor_logger.read(files(contents))
+    assert [(T0_NS / 1e9, "sitting")] == list(only(found).labels)
+    assert (
+        f"{place}: 'walking' is passed over: its time {time} is none of this recording, in "
+        "nanoseconds since 1970"
+    ) == found.passed_over["Annotation.csv" if form == "csv" else "a.json"]
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_time_that_no_number_can_hold(form: str) -> None:
+    """It is an error that names the file."""
+    contents = export(Annotation=f"time,seconds_elapsed,text\n1{'0' * 400},0,x\n".encode())
+    if form == "json":
+        contents = {"a.json": as_json(contents)}
+    with pytest.raises(DataError, match="time is too large"):
+        read(contents)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_json_with_a_byte_order_mark(encoding: str) -> None:
+    """It is read as without one."""
+    found = read({"a.json": as_json(export()).decode().encode(encoding)})
+    assert ("a.json",) == tuple(found.files)
+    assert {"linear_acceleration", "gyroscope"} == set(found.sensors)
 
 
 def test_what_a_spreadsheet_wrote_anew() -> None:
@@ -196,8 +268,9 @@ def test_what_a_spreadsheet_wrote_anew() -> None:
 @pytest.mark.parametrize(
     ("row", "text"),
     [
-        ("{},1.0,Läuft, schnell,120", "Läuft,  schnell, 120"),
-        ("{},1.0,Walking, slowly", "Walking,  slowly"),
+        ("{},1.0,Läuft, schnell,120", "Läuft, schnell"),
+        ("{},1.0,Läuft, 5,120", "Läuft, 5"),
+        ("{},1.0,Walking, slowly", "Walking, slowly"),
         ('{},1.0,"Läuft, schnell",120', "Läuft, schnell"),
         ("{},1.0", ""),
         ("{},1.0,Walking,", "Walking"),
