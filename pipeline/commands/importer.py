@@ -132,12 +132,12 @@ def exports_in(files: Files, *, notes: dict[str, str], failures: list[str]) -> l
         try:
             of_app = app.read(files)
         except DataError as error:
-            if str(error) not in failures:  # a damaged file is one to every app
-                failures.append(str(error))
-            continue
-        exports += of_app.exports
-        why |= of_app.passed_over
-        failures += of_app.failures
+            damages = [str(error)]
+        else:
+            exports += of_app.exports
+            why |= of_app.passed_over
+            damages = [*of_app.failures]
+        failures += [one for one in damages if one not in failures]  # it is damaged to every app
     read = {name for export in exports for name in export.files}
     for name in files.contents if exports or not failures else ():
         if name not in read:

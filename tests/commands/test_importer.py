@@ -268,6 +268,20 @@ importer.main()
         assert (2 if named == "export" else 0) == done.stdout.count("Wrote ")
 
 
+def test_a_damaged_file_is_told_once(har_import: Callable[..., Imported], tmp_path: Path) -> None:
+    """Although it is one to every app that may have written it."""
+    folder = sensor_logger(tmp_path / "export")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, path.name)
+    content = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "a.zip").write_bytes(content.replace(b"\niPhone,", b"\niPhome,", 1))
+    done = har_import("a.zip")
+    assert ["har-import: a.zip: Metadata.csv: cannot be read"] == [
+        line[: line.find(": Bad")] for line in done.told
+    ]
+
+
 def test_a_phone_without_a_name_spoils_nothing_else(
     har_import: Callable[..., Imported], tmp_path: Path
 ) -> None:
