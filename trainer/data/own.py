@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Sensor
-from pipeline.recognition.offline import Passage, Windows
+from pipeline.recognition.offline import Passage
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, settled_after_s
 from pipeline.recognition.preparation.resampler import missing_sensors
 from pipeline.recognition.preparation.source import LOWEST_RATE_HZ
+from pipeline.recognition.prepared import Windows
 from pipeline.recordings import parquet
 from pipeline.recordings.labelled import LabelledRecording, activities_of, rate_hz
 from pipeline.recordings.recording import DataError
@@ -132,7 +133,7 @@ def _windows(
         if header.rotation is None
         else np.array(header.rotation)
     )
-    passage = Passage(header.device, hop=OVERLAP, rotation=rotation)
+    passage = Passage(hop=OVERLAP, rotation=rotation)
     passed = [passage.push([part.readings for part in message]) for message in recording.messages]
     passed.append(passage.finish())
     kept = [np.empty((0, WINDOW_LENGTH, len(CHANNELS)), np.float32)]
@@ -140,7 +141,7 @@ def _windows(
     for some in passed:
         names = [recording.done_throughout(start) for start in some.starts.tolist()]
         counts = _counts(some, names)
-        kept.append(some.windows[counts])
+        kept.append(some.samples[counts])
         done += [name for name, counted in zip(names, counts, strict=True) if name and counted]
     return np.concatenate(kept), done, ~np.concatenate([some.settling for some in passed])
 

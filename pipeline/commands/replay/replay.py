@@ -214,7 +214,7 @@ def own_batches(
     """
     first = min(float(part.readings.times.min()) for part in recording.messages[0])
     shift = 0 if original_times else math.floor(epoch + begins - first)
-    passage = Passage(recording.header.device, hop=hop)
+    passage = Passage(hop=hop)
     newest = first
     for message in recording.messages:
         for readings in _sendable([part.readings for part in message]):

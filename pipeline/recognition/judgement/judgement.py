@@ -1,0 +1,172 @@
+"""The second of recognition's two machines: windows in; probabilities, changes, episodes out.
+
+1. Each window by itself: what it shows of problems and of motion, and what the model says of it.
+2. Each phone's windows in their order: which problems are in force, and what its wearer does.
+
+Windows that begin before the filters have settled have a prediction, but decide nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.models.classifier import Classifier
+from pipeline.recognition.judgement.decisions import Change, Decider, Episode, shipped
+from pipeline.recognition.judgement.plausibility import PROBLEMS, Plausibility
+from pipeline.recognition.preparation.upright import Baseline
+from pipeline.recognition.prepared import Part, Windows
+from pipeline.recognition.slots import PerPhone
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What windows led to, each list ordered in time for each phone."""
+
+    windows: Windows
+    """As the model got them"""
+    probabilities: NDArray[np.float32]
+    """``(n, n_activities)``: the model's, NaN for windows that it gave no numbers for"""
+    changes: list[Change]
+    episodes: list[Episode]
+    changed: list[int]
+    """Slots whose problems are others than before, in between or now"""
+
+
+class _Problems(PerPhone):
+    """The problems of all phones after their last window."""
+
+    _per_phone = ("in_force",)
+
+    def __init__(self, n_slots: int) -> None:
+        self.in_force = np.zeros((n_slots, len(PROBLEMS)), np.bool_)
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Forget these phones."""
+        self.in_force[slots] = False
+
+    def note(self, slots: NDArray[np.intp], problems: NDArray[np.bool_]) -> list[int]:
+        """Note problems ``(n, n_problems)`` after windows of ``slots`` ``(n,)``.
+
+        Each phone's are in their order. Return the slots for which a window has changed them.
+        """
+        before = self.in_force[slots]
+        by_phone = np.argsort(slots, kind="stable")
+        again = np.flatnonzero(np.diff(slots[by_phone]) == 0)
+        before[by_phone[again + 1]] = problems[by_phone[again]]
+        last = np.delete(by_phone, again)
+        self.in_force[slots[last]] = problems[last]
+        changed: list[int] = slots[(problems != before).any(axis=1)].tolist()
+        return changed
+
+
+class Judgement:
+    """The problems and activities of all phones, and the model that they share."""
+
+    def __init__(self, n_slots: int, classifier: Classifier, *, hop: int, baseline: bool) -> None:
+        """Make room for ``n_slots`` phones, whose windows are ``hop`` samples apart.
+
+        With ``baseline`` it is learnt how upright each phone is while its wearer walks, and its
+        windows are rotated by that.
+        """
+        orientation = classifier.orientation
+        self._classifier = classifier
+        self._baseline = Baseline(n_slots, hop=hop) if baseline else None
+        self._plausibility = Plausibility(n_slots, hop=hop, any_way_round=orientation == "any")
+        self._decider = Decider(
+            n_slots, classifier.activities, hop=hop, learnt=shipped(orientation)
+        )
+        self._problems = _Problems(n_slots)
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Forget these phones."""
+        for part in self._parts.values():
+            part.reset(slots)
+
+    def place_anew(self, slots: Sequence[int]) -> None:
+        """Forget what is known of these phones that depends on how they were worn."""
+        self._plausibility.reset(slots)
+        if self._baseline is not None:
+            self._baseline.reset(slots)
+
+    def push(self, parts: Sequence[Part]) -> Judged:
+        """Return what a tick's windows lead to."""
+        windows = Windows.joined([part.windows for part in parts])
+        if len(windows) == 0:
+            episodes = [episode for part in parts for episode in self._begin(part)]
+            return Judged(windows, self._classifier.classify(windows.samples), [], episodes, [])
+        is_settled = ~windows.settling
+        settled = windows.chosen(is_settled)
+        verdicts = self._plausibility.judge(settled.samples)
+        if self._baseline is not None:
+            walking = np.zeros(len(windows), np.bool_)
+            walking[is_settled] = verdicts.walking
+            upright = self._baseline.turn(windows.slots, windows.samples, walking)
+            windows = replace(windows, samples=upright)
+            settled = windows.chosen(is_settled)
+        probabilities = self._classifier.classify(windows.samples)
+        unanswered = np.isnan(probabilities[:, 0])
+        known = np.where(unanswered[:, np.newaxis], 0.0, probabilities)
+        evidence = self._decider.look(settled.samples, known[is_settled])
+        doubtful = settled.doubtful | unanswered[is_settled]
+
+        judged = Judged(windows, probabilities, [], [], [])
+        for part, place in zip(parts, _settled_places(parts), strict=True):
+            judged.episodes.extend(self._begin(part))
+            slots = settled.slots[place]
+            problems = self._plausibility.weigh(slots, verdicts.between(place.start, place.stop))
+            judged.changed.extend(self._problems.note(slots, problems))
+            decided = self._decider.decide(
+                slots,
+                settled.starts[place],
+                evidence.between(place.start, place.stop),
+                problems.any(axis=1) | doubtful[place],
+            )
+            judged.changes.extend(decided.changes)
+            judged.episodes.extend(decided.episodes)
+        return judged
+
+    def finish(self, slots: Sequence[int]) -> list[Episode]:
+        """Return the last episodes of these phones, now that they have fallen silent."""
+        return self._decider.interrupt(slots)
+
+    def problems(self, slot: int) -> tuple[str, ...]:
+        """Return those of `PROBLEMS` that are in force for a phone."""
+        return tuple(PROBLEMS[i] for i in np.flatnonzero(self._problems.in_force[slot]))
+
+    def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
+        """Return all that is known of these phones, in arrays of their own."""
+        return {name: part.state(slots) for name, part in self._parts.items()}
+
+    def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
+        """Know of these phones what `state` returned; a slot may be another than it was."""
+        for name, part in self._parts.items():
+            part.restore(slots, state[name])
+
+    @property
+    def _parts(self) -> "dict[str, _Part]":
+        learnt: dict[str, _Part] = {} if self._baseline is None else {"baseline": self._baseline}
+        return learnt | {
+            "plausibility": self._plausibility,
+            "decider": self._decider,
+            "problems": self._problems,
+        }
+
+    def _begin(self, part: Part) -> list[Episode]:
+        """Let what comes before a part's windows take effect; return the episodes it ends."""
+        self._plausibility.reset(part.new_recordings)
+        return self._decider.interrupt(part.interrupted)
+
+
+_Part = Baseline | Plausibility | Decider | _Problems
+
+
+def _settled_places(parts: Sequence[Part]) -> Iterator[slice]:
+    """Yield where each part's settled windows are among those of all parts."""
+    begin = 0
+    for part in parts:
+        end = begin + int(np.count_nonzero(~part.windows.settling))
+        yield slice(begin, end)
+        begin = end

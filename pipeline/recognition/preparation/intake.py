@@ -1,0 +1,270 @@
+"""Messages to grid rows, dated in epoch seconds.
+
+* Each message of a phone is one of the recording under way, of a new one, or of one before:
+  `senders`. A new recording begins a new grid.
+* The samples that are used are laid on the phone's grid: `resampler`. Messages that just continue
+  it are dealt with for all phones at once, all others one by one.
+* Where a grid begins is dated in epoch seconds, whatever the phone's clock: `boot_clocks`.
+
+If the work on a phone's message fails, by a mistake of ours, the phone begins anew.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.readings import Delivery, Readings, Sensor
+from pipeline.recognition.preparation.boot_clocks import BootClocks
+from pipeline.recognition.preparation.resampler import (
+    TROUBLES,
+    Dropped,
+    Piece,
+    Resampler,
+    Rows,
+    Trouble,
+    joined_pieces,
+)
+from pipeline.recognition.senders import Sender
+from pipeline.recognition.slots import PerPhone
+
+_NO_ROWS: Final = np.empty((0, 6))
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a tick's messages come to."""
+
+    steady: list[Rows]
+    """Rows of phones that have no piece"""
+    pieces: list[Piece]
+    """Each phone's in their order"""
+    dropped: dict[int, Dropped]
+    """Samples of each slot of which no row was made"""
+    failures: list[tuple[int, Exception]]
+    """Slots whose messages could not be worked through; they began anew"""
+    changed: list[int]
+    """Slots whose troubles are others than before"""
+
+
+class _Flags(PerPhone):
+    """What is known of the phones' recordings and samples."""
+
+    _per_phone = ("troubles", "begins_recording")
+
+    def __init__(self, n_slots: int) -> None:
+        self.troubles = np.zeros((n_slots, len(TROUBLES)), np.bool_)  # after the last tick
+        self.begins_recording = np.zeros(n_slots, np.bool_)  # one has begun, without a row so far
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Forget these phones."""
+        self.troubles[slots] = False
+        self.begins_recording[slots] = False
+
+
+class Intake:
+    """The recordings, grids and clocks of all phones."""
+
+    def __init__(self, n_slots: int, *, lateness_s: float) -> None:
+        """Make room for ``n_slots`` phones; their messages may overtake by ``lateness_s``."""
+        self._resampler = Resampler(n_slots, lateness_s=lateness_s)
+        self._clocks = BootClocks(n_slots)
+        self._flags = _Flags(n_slots)
+        self._senders: defaultdict[int, Sender] = defaultdict(Sender)
+        self.n_samples = 0
+        """Samples taken, of all phones since the start"""
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Forget these phones."""
+        self._resampler.reset(slots)
+        self._clocks.reset(slots)
+        self._flags.reset(slots)
+        for slot in slots:
+            self._senders.pop(slot, None)
+
+    def end_grid(self, slot: int) -> None:
+        """Let a phone's grid begin anew with its next samples."""
+        self._resampler.reset([slot])
+
+    def push(self, messages: Mapping[int, Sequence[Delivery]]) -> Taken:
+        """Return what a tick's messages, by slot, come to."""
+        steady = self._resampler.push_steady(
+            {
+                slot: [delivery.readings[0] for delivery in of_phone]
+                for slot, of_phone in messages.items()
+                if self._goes_on(slot, of_phone)
+            }
+        )
+        others = dict(messages)
+        for rows in steady:
+            self.n_samples += rows.rows.shape[0] * rows.rows.shape[1]
+            for slot in rows.slots.tolist():
+                del others[slot]
+        taken = Taken(steady, [], {}, [], [])
+        for slot, of_phone in others.items():
+            pieces: list[Piece] = []
+            dropped = Dropped()
+            for delivery in of_phone:
+                try:
+                    pieces += self._resample(slot, delivery, dropped)
+                except Exception as error:  # whatever it is, it is not to end the other phones
+                    taken.failures.append((slot, error))
+                    pieces = []
+                    self.reset([slot])
+            taken.pieces.extend(pieces)
+            if dropped:
+                taken.dropped[slot] = dropped
+        taken.changed.extend(slot for slot in others if self._note_troubles(slot))
+        return taken
+
+    def finish(self, slots: Sequence[int]) -> Taken:
+        """Return what these phones' last samples come to, now that they have fallen silent."""
+        taken = Taken([], [], {}, [], [])
+        for slot in slots:
+            pieces, dropped = self._resampler.finish(slot)
+            taken.pieces.extend(self._dated(piece) for piece in pieces)
+            if dropped:
+                taken.dropped[slot] = dropped
+        return taken
+
+    def lacks(self, slot: int) -> list[Sensor]:
+        """Return the sensors that a phone's rows still lack."""
+        return self._resampler.lacks(slot)
+
+    def rates_hz(self, slot: int) -> dict[Sensor, float]:
+        """Return how fast a phone's sensors in use are, in hertz."""
+        return self._resampler.rates_hz(slot)
+
+    def clocks_apart_s(self, slot: int) -> float:
+        """Return by how much a phone's accelerometer is ahead of its gyroscope.
+
+        In seconds; 0 if their clocks agree.
+        """
+        return self._resampler.clocks_apart_s(slot)
+
+    def age_s(self, slot: int, delivery: Delivery) -> float:
+        """Return how old the newest sample of a phone's message was when it came.
+
+        In seconds; 0 if its clock does not tell.
+        """
+        if delivery.readings[0].clock == "boot":
+            return self._clocks.age_s(slot, delivery.newest, delivery.received)
+        return delivery.received - delivery.newest
+
+    def troubles(self, slot: int) -> tuple[Trouble, ...]:
+        """Return those of `TROUBLES` that a phone's samples had after the last tick."""
+        return tuple(TROUBLES[i] for i in np.flatnonzero(self._flags.troubles[slot]))
+
+    def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
+        """Return all that is known of these phones, in arrays of their own."""
+        return {
+            "resampler": self._resampler.state(slots),
+            "clocks": self._clocks.state(slots),
+            "flags": self._flags.state(slots),
+            "senders": [self._senders[slot].state() for slot in slots.tolist()],
+            "n_samples": self.n_samples,
+        }
+
+    def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
+        """Know of these phones what `state` returned; a slot may be another than it was."""
+        self._resampler.restore(slots, state["resampler"])
+        self._clocks.restore(slots, state["clocks"])
+        self._flags.restore(slots, state["flags"])
+        for slot, sender in zip(slots.tolist(), state["senders"], strict=True):
+            self._senders[slot] = Sender.restored(sender)
+        self.n_samples = state["n_samples"]
+
+    def _goes_on(self, slot: int, deliveries: Sequence[Delivery]) -> bool:
+        """Return whether nothing but one sensor's samples is new in a phone's messages."""
+        sender = self._senders[slot]
+        if sender.clock != "epoch":
+            return False
+        recording = sender.recording
+        for delivery in deliveries:
+            if len(delivery.readings) > 1:
+                return False
+            [one] = delivery.readings
+            if one.recording != recording or one.clock != "epoch":
+                return False
+        return True
+
+    def _resample(self, slot: int, delivery: Delivery, dropped: Dropped) -> list[Piece]:
+        """Return the grid rows that a phone's message completes; add to what is ``dropped``."""
+        readings = self._used(slot, delivery, dropped)
+        if not readings:
+            return []
+        pieces, lost = self._resampler.push(slot, readings)
+        dropped += lost
+        n_samples = sum([len(one.times) for one in readings])
+        self.n_samples += n_samples - lost.repeated - lost.late
+        sender, earlier_s = self._senders[slot], 0.0
+        if sender.clock == "boot":
+            earlier_s = self._clocks.read(slot, delivery.newest, delivery.received)
+        pieces = [self._dated(piece) for piece in joined_pieces(pieces)]
+        if pieces and self._flags.begins_recording[slot]:
+            self._flags.begins_recording[slot] = False
+            pieces[0] = replace(pieces[0], begins_recording=True)
+        if sender.is_mixed:
+            pieces = [replace(one, troubles=one.troubles | {"two-phones"}) for one in pieces]
+        if earlier_s and not any(piece.origin is not None for piece in pieces):
+            pieces.append(Piece(slot, None, _NO_ROWS, earlier_s=earlier_s))
+        return pieces
+
+    def _used(self, slot: int, delivery: Delivery, dropped: Dropped) -> Sequence[Readings]:
+        """Return the readings that belong to a phone's recording, which may begin with them.
+
+        Add to what is ``dropped`` what comes again of another, or is of another phone.
+        """
+        sender, first = self._senders[slot], delivery.readings[0]
+        decision, known_until = sender.decide(
+            first.recording,
+            first.clock,
+            oldest=delivery.oldest,
+            newest=delivery.newest,
+            newest_before=self._resampler.newest(slot),
+        )
+        if decision == "goes on":
+            return delivery.readings
+        n_samples = sum(len(one.times) for one in delivery.readings)
+        if decision == "repeated":
+            dropped.repeated += n_samples
+            return []
+        if decision == "late":
+            dropped.late += n_samples
+            return []
+        if decision == "mixed":
+            dropped.unused += n_samples
+            return []
+        # Only the grid: what it gave before, in this tick, has yet to pass filters and windows.
+        self._resampler.reset([slot])
+        self._clocks.reset([slot])
+        self._flags.begins_recording[slot] = True
+        new = [(one, one.times > known_until) for one in delivery.readings]
+        dropped.repeated += n_samples - sum(int(is_new.sum()) for _, is_new in new)
+        return [
+            msgspec.structs.replace(one, times=one.times[is_new], values=one.values[is_new])
+            for one, is_new in new
+            if is_new.any()
+        ]
+
+    def _dated(self, piece: Piece) -> Piece:
+        """Return a piece whose grid begins in epoch seconds, whatever the phone's clock."""
+        if piece.origin is None:
+            return piece
+        return replace(piece, origin=self._clocks.dated(piece.slot, piece.origin))
+
+    def _note_troubles(self, slot: int) -> bool:
+        """Note the troubles that a phone's samples have; return whether that is news."""
+        troubles, sender = self._resampler.troubles(slot), self._senders[slot]
+        if sender.is_mixed:
+            troubles |= {"two-phones"}
+        elif sender.is_restless:
+            troubles |= {"short-recordings"}
+        now = [name in troubles for name in TROUBLES]
+        is_news: bool = now != self._flags.troubles[slot].tolist()
+        self._flags.troubles[slot] = now
+        return is_news

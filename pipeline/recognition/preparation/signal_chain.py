@@ -1,0 +1,144 @@
+"""Grid rows to windows: the training frame, the filters, 128 samples each.
+
+All phones whose rows are alike in number and in the filters' state are worked through at once.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.recognition.preparation.filters import SETTLING_ROWS, FilterStart, Preprocessor
+from pipeline.recognition.preparation.resampler import DOUBTFUL, Piece, Rows
+from pipeline.recognition.preparation.training_frame import TrainingFrame
+from pipeline.recognition.preparation.windows import Windower
+from pipeline.recognition.prepared import Part, Windows, joined
+from pipeline.recognition.slots import PerPhone
+from pipeline.vocabulary import SAMPLING_RATE_HZ
+
+N_RAW: Final = 6
+"""Columns of raw rows; prepared ones have nine."""
+
+
+class _Stretches(PerPhone):
+    """The stretches without a gap that the phones' windows are cut from."""
+
+    _per_phone = ("origin",)
+
+    def __init__(self, n_slots: int) -> None:
+        self.origin = np.zeros(n_slots)  # epoch seconds of the first sample
+
+
+class SignalChain:
+    """The filters and windows of all phones."""
+
+    def __init__(self, n_slots: int, *, hop: int, filter_start: FilterStart) -> None:
+        """Make room for ``n_slots`` phones.
+
+        Raises:
+            ValueError: ``hop`` is not 1 to 128 samples.
+        """
+        self._frame = TrainingFrame(n_slots)
+        self._preprocessor = Preprocessor(n_slots, start=filter_start)
+        self._windower = Windower(n_slots, hop=hop)
+        self._stretches = _Stretches(n_slots)
+        self.n_gaps = 0
+        """Gaps within the signals, of all phones since the start"""
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Forget these phones."""
+        self._frame.reset(slots)
+        self.begin_anew(slots)
+
+    def begin_anew(self, slots: Sequence[int]) -> None:
+        """Forget the signals of these phones, but not how they are worn."""
+        self._preprocessor.reset(slots)
+        self._windower.reset(slots)
+
+    def place(self, slot: int, sign: float, rotation: NDArray[np.float64]) -> bool:
+        """Set how a phone is worn, as `Placement` has it; return whether that is news."""
+        return self._frame.place(slot, sign, rotation)
+
+    def push(self, pieces: Sequence[Piece], steady: Sequence[Rows]) -> Part:
+        """Return the windows that rows complete: a piece of some phones, and rows of others."""
+        interrupted = self._begin_stretches(pieces)
+        in_doubt = [piece.slot for piece in pieces if piece.troubles & DOUBTFUL]
+        windows = [
+            self._windows(slots, rows, in_doubt) for slots, rows in self._alike(pieces, steady)
+        ]
+        new_recordings = [piece.slot for piece in pieces if piece.begins_recording]
+        return Part(interrupted, new_recordings, Windows.joined(windows))
+
+    def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
+        """Return all that is known of these phones, in arrays of their own."""
+        return {
+            "frame": self._frame.state(slots),
+            "preprocessor": self._preprocessor.state(slots),
+            "windower": self._windower.state(slots),
+            "stretches": self._stretches.state(slots),
+            "n_gaps": self.n_gaps,
+        }
+
+    def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
+        """Know of these phones what `state` returned; a slot may be another than it was."""
+        self._frame.restore(slots, state["frame"])
+        self._preprocessor.restore(slots, state["preprocessor"])
+        self._windower.restore(slots, state["windower"])
+        self._stretches.restore(slots, state["stretches"])
+        self.n_gaps = state["n_gaps"]
+
+    def _begin_stretches(self, pieces: Sequence[Piece]) -> list[int]:
+        """Reset what a gap ends; return the slots that had one."""
+        begun = [piece for piece in pieces if piece.origin is not None]
+        dated_anew = [piece for piece in pieces if piece.earlier_s]
+        slots = [piece.slot for piece in begun]
+        interrupted = [slot for slot in slots if self._windower.count[slot]]
+        self.n_gaps += len(interrupted)
+        self.begin_anew(slots)
+        self._stretches.origin[slots] = [piece.origin for piece in begun]
+        for piece in dated_anew:  # what was decided has other times than what is to come
+            self._stretches.origin[piece.slot] -= piece.earlier_s
+        return interrupted + [piece.slot for piece in dated_anew]
+
+    def _alike(
+        self, pieces: Sequence[Piece], steady: Sequence[Rows]
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+        """Yield what one array operation can take: slots, and rows of one shape, in one state."""
+        groups: defaultdict[tuple[object, ...], list[Rows]] = defaultdict(list)
+        for rows in steady:
+            groups[*rows.rows.shape[1:], False].append(rows)
+        for piece in pieces:
+            if len(piece.rows) == 0:
+                continue
+            begins = piece.rows.shape[1] == N_RAW and not self._preprocessor.started[piece.slot]
+            alone = Rows(np.array([piece.slot]), piece.rows[np.newaxis])
+            groups[*piece.rows.shape, begins].append(alone)
+        for group in groups.values():
+            yield joined([rows.slots for rows in group]), joined([rows.rows for rows in group])
+
+    def _windows(
+        self, slots: NDArray[np.intp], rows: NDArray[np.float64], in_doubt: Sequence[int]
+    ) -> Windows:
+        """Return the windows that alike rows ``(n_phones, n_rows, n_columns)`` complete."""
+        is_raw = rows.shape[2] == N_RAW
+        samples = (
+            self._preprocessor.push(slots, self._frame.rotated(slots, rows))
+            if is_raw
+            else rows.astype(np.float32)
+        )
+        cut = self._windower.push(slots, samples)
+        of_windows = slots[cut.phones]
+        return Windows(
+            of_windows,
+            self._stretches.origin[of_windows] + cut.first_samples / SAMPLING_RATE_HZ,
+            settling=is_raw & (cut.first_samples < SETTLING_ROWS),
+            doubtful=_which(of_windows, in_doubt),
+            samples=cut.windows,
+        )
+
+
+def _which(slots: NDArray[np.intp], wanted: Sequence[int]) -> NDArray[np.bool_]:
+    """Return which of ``slots`` ``(n,)`` are wanted; mostly none is."""
+    return np.isin(slots, wanted) if wanted else np.zeros(len(slots), np.bool_)

@@ -1,0 +1,43 @@
+"""Raw samples of all phones as if each was worn as the phones of the training data."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.recognition.placement.placements import turned
+from pipeline.recognition.slots import PerPhone
+
+
+class TrainingFrame(PerPhone):
+    """The way from each phone's axes to those of the training data."""
+
+    _per_phone = ("sign", "rotation", "differs")
+
+    def __init__(self, n_slots: int) -> None:
+        """Make room for ``n_slots`` phones; they are worn as in training until `place`."""
+        self.sign = np.ones(n_slots)  # of accelerations
+        self.rotation = np.tile(np.eye(3), (n_slots, 1, 1))
+        self.differs = np.zeros(n_slots, np.bool_)  # sign or rotation change anything
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Forget how these phones are worn."""
+        self.sign[slots], self.rotation[slots], self.differs[slots] = 1.0, np.eye(3), False
+
+    def place(self, slot: int, sign: float, rotation: NDArray[np.float64]) -> bool:
+        """Set how a phone is worn, as `Placement` has it; return whether that is news."""
+        if sign == self.sign[slot] and np.array_equal(rotation, self.rotation[slot]):
+            return False
+        self.sign[slot], self.rotation[slot] = sign, rotation
+        self.differs[slot] = sign != 1.0 or not np.array_equal(rotation, np.eye(3))
+        return True
+
+    def rotated(self, slots: NDArray[np.intp], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return raw rows ``(n_phones, n_rows, 6)`` of phones ``(n_phones,)`` in that frame."""
+        others = np.flatnonzero(self.differs[slots])
+        if len(others) == 0:
+            return rows
+        worn = slots[others]
+        rows = rows.copy()
+        rows[others] = turned(rows[others], self.sign[worn], self.rotation[worn])
+        return rows
