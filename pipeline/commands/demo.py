@@ -64,7 +64,7 @@ STREAM_CODE: Final = """\
 import sys
 from pipeline.mqtt.broker import end_with_parent
 end_with_parent()
-from pipeline.commands.stream.stream import main
+from pipeline.commands.stream.command import main
 sys.argv[0] = "har-stream"
 main()
 """

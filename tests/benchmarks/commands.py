@@ -19,7 +19,7 @@ STOP_TIMEOUT_S: Final = 10.0
 POLL_S: Final = 0.02
 _MODULES: Final = {
     "har-replay": "pipeline.commands.replay.replay",
-    "har-stream": "pipeline.commands.stream.stream",
+    "har-stream": "pipeline.commands.stream.command",
     "har-train": "trainer.commands.train",
 }
 

@@ -164,7 +164,7 @@ def main() -> None:
     except StageError as error:
         sys.exit(f"stage times: {error}")
     signal.signal(signal.SIGUSR1, note)
-    from pipeline.commands.stream.stream import main as har_stream
+    from pipeline.commands.stream.command import main as har_stream
 
     try:
         har_stream()

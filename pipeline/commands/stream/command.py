@@ -1,0 +1,109 @@
+"""The command har-stream: joins model, state, broker and `Stream`, and runs until a signal."""
+
+import gc
+import logging
+import signal
+import sys
+from types import FrameType
+
+from pipeline.commands import log
+from pipeline.commands.stream import homeassistant
+from pipeline.commands.stream.durability import DELIVERY_TIMEOUT_S
+from pipeline.commands.stream.intake import CALIBRATION_TOPIC
+from pipeline.commands.stream.stream import Stream
+from pipeline.formats import FORMATS, native
+from pipeline.models.classifier import Classifier, ModelError, find_model
+from pipeline.mqtt.connection import STATUS_TOPIC, Connection, Session
+from pipeline.recognition.placement.placements import PlacementError, Placements
+from pipeline.recognition.recognizer import StateError
+from pipeline.settings import StreamSettings, from_command_line
+from pipeline.state.acknowledgements import Keeper
+from pipeline.state.checkpoint import RESET, CheckpointError, StateFolder
+from pipeline.subscriptions import SubscriptionError, parse
+
+logger = logging.getLogger(__name__)
+
+
+def list_formats() -> None:
+    """Print the formats that a subscription can name."""
+    print("format          usual topic         messages")
+    for one in FORMATS.values():
+        print(f"{one.name:<15} {one.topic:<19} {one.summary}")
+
+
+def main() -> None:
+    """Run the command."""
+    if "--list-formats" in sys.argv:  # without a broker
+        list_formats()
+        return
+    settings = from_command_line(StreamSettings)
+    log.configure(settings.log_level.upper(), "%(asctime)s %(levelname)s %(message)s")
+    try:
+        classifier = Classifier(
+            find_model(settings.model), threads=settings.threads, batch_size=settings.batch_size
+        )
+        classifier.check_answers()
+        if settings.baseline and classifier.orientation == "any":
+            raise ModelError(
+                f"--baseline tells a model for upright phones how upright they are: "
+                f"{classifier.card.name} is for any; leave out one of the two"
+            )
+        subscriptions = [parse(text) for text in [*settings.subscribe, f"{native.TOPIC}=native"]]
+        placements = Placements(
+            settings.convention, settings.frame, max_devices=settings.max_devices
+        )
+        folder = None if settings.state is None else StateFolder(settings.state)
+        if folder is not None and settings.reset_state:
+            folder.discard()
+        state = None if folder is None else folder.load()
+    except (ModelError, SubscriptionError, PlacementError, CheckpointError) as error:
+        sys.exit(f"har-stream: {error}")
+    topics = [*(one.filter for one in subscriptions), CALIBRATION_TOPIC]
+    if settings.home_assistant:
+        topics.append(homeassistant.BIRTH_TOPIC)
+    session = None
+    if folder is not None:
+        session = Session(folder.client_id, settings.session_expiry, expected=state is not None)
+    connection = Connection(
+        settings,
+        name="har-stream",
+        subscriptions=topics,
+        optional=topics[len(subscriptions) :],
+        status_topic=STATUS_TOPIC,
+        session=session,
+        most_waiting=settings.max_waiting,
+        shared_topics=[one.filter for one in subscriptions if not set("+#") & set(one.filter)],
+    )
+    keeper = None if folder is None else Keeper(folder, period_s=settings.checkpoint)
+    stream = Stream(
+        settings,
+        classifier,
+        connection,
+        subscriptions=subscriptions,
+        placements=placements,
+        keeper=keeper,
+    )
+    if keeper is not None and state is not None:
+        try:
+            stream.restore(state)
+        except StateError as error:
+            sys.exit(f"har-stream: {settings.state}: {error}; {RESET}")
+        keeper.restore(state)
+        logger.info("going on from %s, %d phones", settings.state, len(state["phones"]))
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        stream.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    gc.freeze()  # what is there now stays: it need not be gone through again and again
+    logger.info("model %s, hop %d samples", classifier.card.identity, settings.hop)
+    try:
+        connection.start(retry=settings.retry)
+        stream.run()
+    except ConnectionError as error:
+        sys.exit(f"har-stream: {error}")
+    delivered = connection.close(timeout_s=DELIVERY_TIMEOUT_S)
+    logger.info("stopped: %s", stream.summary())
+    if not delivered:
+        logger.warning("the broker did not confirm everything that was sent")

@@ -1,0 +1,126 @@
+"""A tick's samples on their way through the recognizer, and its results put into messages.
+
+Samples are collected and go through the recognizer together. What changes how a phone's samples
+are to be taken (its placement, or that it is forgotten) takes effect behind the samples that came
+before: these go through first.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+
+from pipeline.commands.stream import results
+from pipeline.commands.stream.info import WARNINGS
+from pipeline.commands.stream.phones import Phones
+from pipeline.commands.stream.presence import Presence
+from pipeline.commands.stream.workload import Failures, Losses
+from pipeline.models.classifier import Classifier
+from pipeline.mqtt.packets import Publication
+from pipeline.readings import Delivery
+from pipeline.recognition.recognizer import Recognised, Recognizer
+
+logger = logging.getLogger(__name__)
+
+
+class Deliveries:
+    """Samples that wait for the recognizer."""
+
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        classifier: Classifier,
+        phones: Phones,
+        presence: Presence,
+        outgoing: list[Publication],
+    ) -> None:
+        """Begin with none; what is to be published is put at the end of ``outgoing``."""
+        self._recognizer = recognizer
+        self._classifier = classifier
+        self._phones = phones
+        self._presence = presence
+        self._outgoing = outgoing
+        self._waiting: list[Delivery] = []
+        self._devices: set[str] = set()
+        """Phones that have samples among those that wait"""
+        self._failures = Failures()
+        self._late = Losses("samples that came again or too late (see --lateness)")
+        self._unused = Losses("samples with nothing to combine them with, or too few a second")
+        self._n_predictions = 0
+
+    def add(self, delivery: Delivery) -> None:
+        """Let samples of a phone that was met wait for the next `recognise`."""
+        self._waiting.append(delivery)
+        self._devices.add(delivery.device)
+
+    def recognise(self) -> None:
+        """Take all samples that wait through the recognizer."""
+        waiting, self._waiting = self._waiting, []
+        self._devices.clear()
+        self._collect(self._recognizer.push(waiting))
+
+    def finish(self, devices: Iterable[str]) -> None:
+        """Conclude what these phones' last samples lead to, now that they have fallen silent."""
+        self._collect(self._recognizer.finish(devices))
+
+    def place(self, device: str) -> None:
+        """Let a phone's placement take effect, behind all samples that came before."""
+        if device in self._devices:
+            self.recognise()
+        self._phones.place(device)
+
+    def forget(self, devices: Sequence[str]) -> None:
+        """Forget phones, and clear what the broker retains of them."""
+        if not devices:
+            return
+        if not self._devices.isdisjoint(devices):
+            self.recognise()
+        self.finish(devices)
+        for device, phone in zip(devices, self._phones.forget(devices), strict=True):
+            self._presence.clear(device, phone)
+
+    def fail(self, topic: str, device: str | None, error: Exception) -> None:
+        """Go on without what a mistake of har-stream's kept from being worked through."""
+        self._failures.add(topic, error)
+        phone = self._phones.get(device)
+        if phone is not None:
+            phone.last_failure, phone.info_due = time.monotonic(), 0.0
+
+    def summary(self) -> str:
+        """Return what the run came to."""
+        counts = self._recognizer.counts
+        return (
+            f"{self._n_predictions} predictions from {counts['samples']} samples; "
+            f"{self._late.total} repeated or late samples, {self._unused.total} of no use, "
+            f"{counts['gaps']} gaps"
+        )
+
+    def _collect(self, recognised: Recognised) -> None:
+        """Put what was recognised into messages."""
+        now, time_s = time.monotonic(), time.time()
+        for device, error in recognised.failures:
+            self.fail(self._phones[device].route.topic, device, error)
+        self._count_dropped(recognised, now)
+        self._outgoing += results.predictions(recognised.predictions, self._classifier)
+        self._n_predictions += len(recognised.predictions)
+        for prediction in recognised.predictions:
+            if not prediction.settling:
+                self._presence.note_judged(prediction.device, prediction.end, now)
+        for device, change in recognised.changes:
+            self._presence.note_change(device, change, time_s)
+        self._outgoing += [results.episode(device, one) for device, one in recognised.episodes]
+        for device, problems in recognised.problems:
+            phone = self._phones[device]
+            for problem in set(problems) - set(phone.logged_problems):
+                logger.warning("%s: %s: %s", device, problem, WARNINGS[problem])
+            phone.logged_problems, phone.info_due = problems, 0.0
+        self._presence.settle(time_s)
+
+    def _count_dropped(self, recognised: Recognised, now: float) -> None:
+        late = {
+            device: lost.late + lost.repeated
+            for device, lost in recognised.dropped.items()
+            if lost.late or lost.repeated
+        }
+        self._late.add(late, now)
+        unused = {device: lost.unused for device, lost in recognised.dropped.items() if lost.unused}
+        self._unused.add(unused, now)

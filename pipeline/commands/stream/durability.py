@@ -1,0 +1,92 @@
+"""That nothing is lost: when messages are acknowledged, and what a checkpoint waits for.
+
+Rules: a message is noted once it has taken effect, or was refused for good; a checkpoint that is
+begun after that holds it, and it is acknowledged when that is on the disk. Messages that were
+refused for samples of the future are *postponed*: they stay unacknowledged and are taken again
+when this machine's clock is set, unless there is too much of them.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from pipeline.commands.stream.own_clock import OwnClock
+from pipeline.mqtt.connection import Connection
+from pipeline.mqtt.packets import Message
+from pipeline.state.acknowledgements import Keeper
+
+DELIVERY_TIMEOUT_S: Final = 5.0
+"""At the end, wait so long until the broker has confirmed what was published."""
+
+
+class Durability:
+    """Joins the keeper of checkpoints with the connection."""
+
+    def __init__(
+        self, keeper: Keeper, connection: Connection, clock: OwnClock, *, most_waiting: int
+    ) -> None:
+        """Begin with nothing postponed; ``most_waiting`` messages may be unacknowledged."""
+        self._keeper = keeper
+        self._connection = connection
+        self._clock = clock
+        self._most_waiting = most_waiting
+        self._postponed: dict[int, Message] = {}
+        """Refused, perhaps by our clock's fault, and unacknowledged; by packet identifier"""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last checkpoint could not be written, None if it could."""
+        return self._keeper.trouble
+
+    @property
+    def unsaved(self) -> int:
+        """How many messages are in no checkpoint yet."""
+        return self._keeper.unsaved
+
+    def news(self, messages: Sequence[Message], *, clock_has_jumped: bool) -> list[Message]:
+        """Return the messages to be taken: postponed ones first, when the clock was set."""
+        postponed: list[Message] = []
+        if clock_has_jumped:
+            postponed, self._postponed = list(self._postponed.values()), {}
+        return [*postponed, *messages]
+
+    def knows(self, message: Message) -> bool:
+        """Return whether the state already holds a message; then it is acknowledged again."""
+        if not self._keeper.knows(message):
+            return False
+        self._keeper.note(message)
+        return True
+
+    def note(self, message: Message, *, is_settled: bool) -> None:
+        """Note that a message was taken, or postpone it."""
+        if is_settled:
+            self._keeper.note(message)
+            return
+        self._postponed.pop(message.mid, None)
+        self._postponed[message.mid] = message
+
+    def settle_postponed(self) -> None:
+        """Give up what is ahead of our clock, once that is right or there is too much of it.
+
+        The broker sends only so many messages that are not acknowledged.
+        """
+        if not self._postponed:
+            return
+        if self._clock.is_confirmed or self._connection.owed > self._most_waiting / 2:
+            for message in self._postponed.values():
+                self._keeper.note(message)
+            self._postponed.clear()
+
+    def keep(self, state: Callable[[], Mapping[str, Any]], now: float) -> None:
+        """Acknowledge what a checkpoint holds, and begin another when it is time."""
+        self._connection.acknowledge(self._keeper.settled(now))
+        if self._keeper.due(now):
+            self._keeper.begin(state(), now)
+
+    def leave(self, state: Callable[[], Mapping[str, Any]]) -> None:
+        """Save the state for the next start; what waits stays with the broker until then."""
+        self._connection.await_confirmations(0, timeout_s=DELIVERY_TIMEOUT_S)
+        now = time.monotonic()
+        self._connection.acknowledge(self._keeper.settled(now, wait=True))
+        self._keeper.begin(state(), now)
+        self._connection.acknowledge(self._keeper.settled(now, wait=True))

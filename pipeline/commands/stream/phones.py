@@ -1,0 +1,185 @@
+"""The phones that har-stream serves: the one registry.
+
+A phone has a state in three places: its signals in the recognizer, the way it is worn in the
+placements, and what is published of it here. It is met, placed and forgotten in all three at once,
+by `Phones` and nobody else.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from pipeline.formats import FORMATS
+from pipeline.mqtt.packets import Publication
+from pipeline.recognition.placement.placements import Placements
+from pipeline.recognition.recognizer import Recognizer
+from pipeline.subscriptions import Route
+
+
+@dataclass(eq=False)
+class Phone:
+    """What is known of one phone beside its signals; times are in monotonic seconds."""
+
+    route: Route
+    """Where its last samples came from, and how"""
+    met: float
+    """When its first message came"""
+    last_message: float
+    """When its last message came"""
+    last_live: float = -np.inf
+    """When the last message came whose samples were not old"""
+    is_live: bool = False
+    """Whether the samples of its last message were not old"""
+    online: bool = False
+    """Whether it is published to be online"""
+    last_judged: float = 0.0
+    """When a window of its was judged last, or when it came online"""
+    judged_until: float = 0.0
+    """Epoch seconds: end of the last window that was judged"""
+    activity: Publication | None = None
+    """What it does, as far as is known"""
+    published_activity: Publication | None = None
+    """What was published of that last"""
+    activity_published: float = 0.0
+    """When that was"""
+    unknown: Publication | None = None
+    """What was published last when windows failed to come"""
+    info: Publication | None = None
+    """What was published of it on ``har/<device>/info`` last"""
+    info_due: float = 0.0
+    """When that may have changed"""
+    logged_problems: tuple[str, ...] = ()
+    """The problems of its samples that are in the log"""
+    last_problem: float = -np.inf
+    """When anything was wrong with its samples last"""
+    last_failure: float = -np.inf
+    """When har-stream itself failed on its samples last"""
+
+
+class Phones:
+    """All phones by name, the longest silent first."""
+
+    def __init__(self, recognizer: Recognizer, placements: Placements, *, max_devices: int) -> None:
+        """Begin without phones; ``max_devices`` are served at once."""
+        self._recognizer = recognizer
+        self._placements = placements
+        self._max_devices = max_devices
+        self._phones: OrderedDict[str, Phone] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._phones)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield their names."""
+        return iter(self._phones)
+
+    def __getitem__(self, device: str) -> Phone:
+        """Return a phone that was met."""
+        return self._phones[device]
+
+    def get(self, device: str | None) -> Phone | None:
+        """Return a phone, None if it was not met."""
+        return None if device is None else self._phones.get(device)
+
+    def items(self) -> Iterable[tuple[str, Phone]]:
+        """Return names and phones."""
+        return self._phones.items()
+
+    def meet(self, device: str, route: Route, now: float) -> Phone:
+        """Register a phone that was not met, everywhere, and return it.
+
+        Raises:
+            MessageError: there are as many as can be served.
+        """
+        self._recognizer.admit(device)
+        self._placements.meet(device)
+        phone = self._phones[device] = Phone(route, met=now, last_message=now)
+        self.place(device)
+        return phone
+
+    def note_message(self, device: str, route: Route, now: float) -> None:
+        """Note when and where a phone's last message came."""
+        phone = self._phones[device]
+        phone.route, phone.last_message = route, now
+        self._phones.move_to_end(device)
+
+    def place(self, device: str) -> None:
+        """Let a phone's placement take effect on the samples to come."""
+        placement = self._placements.of(device)
+        self._recognizer.place(device, placement.sign, placement.rotation)
+        self._phones[device].info_due = 0.0
+
+    def forget(self, devices: Sequence[str]) -> list[Phone]:
+        """Drop all that is known of phones, everywhere but their calibration; return them."""
+        self._recognizer.forget(devices)
+        for device in devices:
+            self._placements.forget(device)
+        return [self._phones.pop(device) for device in devices]
+
+    def to_make_room(self, now: float, *, offline_after_s: float) -> str | None:
+        """Return the longest silent offline phone if all places are taken, else None.
+
+        None also where every phone that has been silent for so long is online.
+        """
+        if len(self._phones) < self._max_devices:
+            return None
+        for device, phone in self._phones.items():
+            if now - phone.last_message < offline_after_s:
+                return None
+            if not phone.online:
+                return device
+        return None
+
+    def state(self) -> dict[str, object]:
+        """Return all that is known of the phones, everywhere."""
+        phones = [
+            {
+                "device": device,
+                "format": phone.route.format.name,
+                "topic": phone.route.topic,
+                "named": phone.route.device is not None,
+                "online": phone.online,
+                "activity": phone.activity,
+                "shown": phone.published_activity,
+                "judged_until": phone.judged_until,
+                "info": phone.info,
+            }
+            for device, phone in self._phones.items()
+        ]
+        return {
+            "core": self._recognizer.state(),
+            "phones": phones,
+            "placements": self._placements.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any], now: float) -> None:
+        """Know what `state` returned; nothing of it counts as silence before ``now``.
+
+        Raises:
+            StateError: it belongs to another model or other settings.
+        """
+        self._recognizer.restore(state["core"])
+        self._placements.restore(state["placements"])
+        for known in state["phones"]:
+            device = known["device"]
+            named = device if known["named"] else None
+            self._phones[device] = Phone(
+                Route(FORMATS[known["format"]], named, known["topic"]),
+                met=now,
+                last_message=now,
+                last_live=now,
+                online=known["online"],
+                last_judged=now,
+                judged_until=known["judged_until"],
+                activity=msgspec.convert(known["activity"], Publication | None),
+                published_activity=msgspec.convert(known["shown"], Publication | None),
+                activity_published=now,
+                info=msgspec.convert(known["info"], Publication | None),
+                logged_problems=self._recognizer.problems(device),
+            )
+            self.place(device)

@@ -1,0 +1,141 @@
+"""Which phones are online, and what each is shown to do now.
+
+Rules: a phone is online from its first live message until its live messages stop for long enough
+(`housekeeping` says when). While it is online, its activity is published when it changes, and again
+as a heartbeat. What a backlog shows is what the phone did, not what it does: it is published as
+predictions and episodes only. Where windows fail to come for a while, the activity is unknown.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Final
+
+import numpy as np
+
+from pipeline.commands.stream import homeassistant, results
+from pipeline.commands.stream.phones import Phone, Phones
+from pipeline.mqtt.packets import Publication
+from pipeline.readings import Delivery
+from pipeline.recognition.judgement.decisions import Change
+from pipeline.settings import StreamSettings
+
+logger = logging.getLogger(__name__)
+
+UNKNOWN_AFTER_S: Final = 10.0
+"""An online phone's activity is unknown after so long without a window that could be judged: the
+filters take 3.2 s to settle, a window has 2.56 s, and so much may lie between two."""
+
+
+class Presence:
+    """Publishes availability and activity of all phones."""
+
+    def __init__(
+        self,
+        settings: StreamSettings,
+        phones: Phones,
+        activities: Sequence[str],
+        outgoing: list[Publication],
+    ) -> None:
+        """Begin; what is to be published is put at the end of ``outgoing``."""
+        self._settings = settings
+        self._phones = phones
+        self._activities = activities
+        self._outgoing = outgoing
+        self._unsettled: set[str] = set()
+        """Phones whose activity may not be what is published"""
+
+    def note_delivery(self, delivery: Delivery, *, is_live: bool, now: float) -> None:
+        """Note that a phone that was met sent samples, and whether they are of now."""
+        device = delivery.device
+        phone = self._phones[device]
+        if is_live != phone.is_live:
+            phone.is_live, phone.info_due = is_live, 0.0
+            self._unsettled.add(device)
+        if not is_live:
+            return
+        phone.last_live = now
+        if not phone.online:
+            phone.online, phone.last_judged = True, now
+            self._outgoing.append(results.availability(device, online=True))
+            if phone.published_activity is not None:  # what it did is not what it does
+                self._publish_unknown(device, phone, delivery.received)
+            if self._settings.home_assistant:
+                self._announce(device)
+
+    def note_judged(self, device: str, until: float, now: float) -> None:
+        """Note that a phone's window that ends at ``until``, in epoch seconds, was judged."""
+        phone = self._phones[device]
+        phone.last_judged, phone.judged_until = now, until
+        if phone.published_activity is not phone.activity:
+            self._unsettled.add(device)
+
+    def note_change(self, device: str, change: Change, time_s: float) -> None:
+        """Publish a phone's new activity if it is live; ``time_s`` is now in epoch seconds."""
+        phone = self._phones[device]
+        phone.activity = results.activity(device, change)
+        if phone.is_live and time_s - change.since <= self._settings.max_behind:
+            logger.info("%s: %s (%.2f)", device, change.activity, change.probability)
+            self._publish_activity(phone, phone.activity)
+        else:
+            self._unsettled.add(device)
+
+    def settle(self, time_s: float) -> None:
+        """Publish activities that became those of now; ``time_s`` is now in epoch seconds."""
+        for device in self._unsettled:
+            phone = self._phones.get(device)
+            if phone is None or phone.activity is None:
+                continue
+            if phone.activity == phone.published_activity:
+                continue
+            if phone.is_live and time_s - phone.judged_until <= self._settings.max_behind:
+                self._publish_activity(phone, phone.activity)
+        self._unsettled.clear()
+
+    def keep_up(self, device: str, now: float) -> None:
+        """Publish an online phone's activity again when it is due, or that it became unknown."""
+        phone = self._phones[device]
+        published = phone.published_activity
+        if published is not None and now - phone.activity_published >= self._settings.heartbeat:
+            self._publish_activity(phone, published)
+        if phone.last_live - phone.last_judged <= UNKNOWN_AFTER_S or not phone.is_live:
+            return
+        if phone.unknown is None or phone.published_activity is not phone.unknown:
+            logger.info("%s: unknown, for want of windows", device)
+            since = phone.judged_until or time.time() - (now - phone.last_judged)
+            self._publish_unknown(device, phone, since)
+            phone.info_due = 0.0
+
+    def announce_all(self) -> None:
+        """Announce to Home Assistant all phones that have been live, if that is asked for."""
+        if not self._settings.home_assistant:
+            return
+        for device, phone in self._phones.items():
+            if phone.last_live > -np.inf:
+                self._announce(device)
+
+    def clear(self, device: str, phone: Phone) -> None:
+        """Clear what the broker retains of a phone that is forgotten."""
+        self._outgoing += results.cleared(
+            device, activity=phone.published_activity is not None, info=phone.info is not None
+        )
+        if self._settings.home_assistant:
+            self._outgoing.append(Publication(*homeassistant.removal(device), retain=True))
+
+    def _publish_activity(self, phone: Phone, activity: Publication) -> None:
+        self._outgoing.append(activity)
+        phone.activity_published, phone.published_activity = time.monotonic(), activity
+
+    def _publish_unknown(self, device: str, phone: Phone, since: float) -> None:
+        phone.unknown = results.unknown(device, since)
+        self._publish_activity(phone, phone.unknown)
+
+    def _announce(self, device: str) -> None:
+        topic, payload = homeassistant.discovery(
+            device,
+            self._activities,
+            version=version("har-stream"),
+            heartbeat_s=self._settings.heartbeat,
+        )
+        self._outgoing.append(Publication(topic, payload, retain=True))
