@@ -128,6 +128,21 @@ def test_recognition_knows_readings_alone(file: Path) -> None:
     assert not {name for name in ours if not name.startswith(known)}
 
 
+@pytest.mark.parametrize("file", files_of("state"), ids=module_name)
+def test_state_knows_messages_alone(file: Path) -> None:
+    """What is kept on the disk knows no connection, format, stage or command."""
+    known = ("pipeline.messages", "pipeline.atomic_file", "pipeline.state")
+    ours = {name for name in imports(file) if name.startswith("pipeline.")}
+    assert not {name for name in ours if not name.startswith(known)}
+
+
+@pytest.mark.parametrize("file", PIPELINE, ids=module_name)
+def test_packets_stay_with_the_connection(file: Path) -> None:
+    """Only the connection's own folder knows how messages lie in packets."""
+    if "mqtt" not in file.parts:
+        assert not {name for name in imports(file) if name.startswith("pipeline.mqtt.packets")}
+
+
 @pytest.mark.parametrize("file", PIPELINE, ids=module_name)
 def test_nothing_knows_the_commands(file: Path) -> None:
     """Only a command imports what is of the commands."""

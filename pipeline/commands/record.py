@@ -28,8 +28,8 @@ from rich.text import Text
 from pipeline.commands import log
 from pipeline.commands.stream.workload import LOG_INTERVAL_S
 from pipeline.formats import native
+from pipeline.messages import Message
 from pipeline.mqtt.connection import Connection
-from pipeline.mqtt.packets import Message
 from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings, Sensor, check_device
 from pipeline.recognition.placement.calibration import decode_calibration
 from pipeline.recognition.preparation.grid import missing_sensors

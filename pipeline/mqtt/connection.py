@@ -30,18 +30,15 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from pipeline.messages import Confirmation, Message, Publication, Receipt
 from pipeline.mqtt import tls
 from pipeline.mqtt.inbox import Inbox
 from pipeline.mqtt.packets import (
     MARK_NAME,
     Answer,
-    Confirmation,
     MalformedPacketError,
     Marked,
-    Message,
     Outbox,
-    Publication,
-    Receipt,
     Splitter,
     acknowledgements,
 )

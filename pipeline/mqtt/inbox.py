@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import Final
 
-from pipeline.mqtt.packets import Message
+from pipeline.messages import Message
 
 ALWAYS: Final = 4
 """Messages of one topic that are taken even in a crowd: usually two seconds of a phone's samples"""

@@ -18,6 +18,8 @@ from typing import Final, Literal
 import msgspec
 from msgspec import structs
 
+from pipeline.messages import Confirmation, Message, Publication
+
 _CONNACK: Final = 2
 _PUBLISH: Final = 3
 _PUBACK: Final = 4
@@ -47,40 +49,6 @@ _FIRST_ID: Final = 1024
 _LAST_ID: Final = 0xFFFF
 
 
-Receipt = tuple[int, float]
-"""By what a message is acknowledged: packet identifier, and when it came (monotonic seconds)"""
-
-
-class Message(msgspec.Struct, frozen=True, gc=False):
-    """What the broker delivered."""
-
-    topic: str
-    payload: bytes
-    received: float
-    """Seconds on the monotonic clock"""
-    mid: int = 0
-    """Packet identifier, by which it is acknowledged; 0 at QoS 0"""
-    dup: bool = False
-    """The broker has sent it before"""
-    oversize: int = 0
-    """Bytes of a message that was too large to be kept, and whose payload is therefore empty"""
-    retained: bool = False
-    """The broker had kept it for whoever subscribes: it is of any age"""
-
-    @property
-    def receipt(self) -> Receipt:
-        """What `mid` and `received` say."""
-        return self.mid, self.received
-
-
-class Confirmation(msgspec.Struct, frozen=True, gc=False):
-    """The broker's answer to a publication."""
-
-    mid: int
-    reason: int
-    """From 128 on a refusal (MQTT 5)"""
-
-
 class Answer(msgspec.Struct, frozen=True, gc=False):
     """The broker's answer to a login or a subscription, or that it ends the connection."""
 
@@ -90,16 +58,6 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     128 on they are refusals."""
     packet: bytes = b""
     """The whole of a login's"""
-
-
-class Publication(msgspec.Struct, frozen=True, gc=False):
-    """What is to be published at QoS 1."""
-
-    topic: str
-    payload: bytes
-    retain: bool = False
-    mark: str = ""
-    """Who publishes it; MQTT 5 alone passes that on"""
 
 
 class Marked(msgspec.Struct, frozen=True, gc=False):

@@ -15,7 +15,7 @@ from zlib import crc32
 
 import numpy as np
 
-from pipeline.mqtt.packets import Message, Receipt
+from pipeline.messages import Message, Receipt
 from pipeline.state.checkpoint import StateFolder
 
 logger = logging.getLogger(__name__)

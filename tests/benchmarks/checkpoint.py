@@ -14,8 +14,8 @@ import numpy as np
 from figures import Figure, NotMeasuredError, Options, present_models, run_alone
 from load import recorded_motion
 
+from pipeline.messages import Message
 from pipeline.models.classifier import Classifier, ModelError
-from pipeline.mqtt.packets import Message
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.settings import StreamSettings

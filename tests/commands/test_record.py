@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.commands import record
 from pipeline.commands.record import Recorder, decode_label
-from pipeline.mqtt.packets import Message
+from pipeline.messages import Message
 from pipeline.readings import MessageError
 from pipeline.recordings import parquet
 from pipeline.recordings.labelled import LabelledRecording

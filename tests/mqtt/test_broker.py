@@ -10,9 +10,9 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from pipeline.messages import Message
 from pipeline.mqtt.broker import HOST, embedded_broker
 from pipeline.mqtt.connection import Connection
-from pipeline.mqtt.packets import Message
 from pipeline.settings import BrokerSettings
 
 TIMEOUT_S = 10.0

@@ -3,8 +3,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.messages import Message
 from pipeline.mqtt.inbox import ALWAYS, MOST_PER_S, Inbox, fair_share
-from pipeline.mqtt.packets import Message
 
 
 def messages(topic: str, n: int, *, first: int = 0, qos: int = 0) -> list[Message]:

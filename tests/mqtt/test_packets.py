@@ -12,15 +12,13 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from pipeline.messages import Confirmation, Message, Publication
 from pipeline.mqtt.packets import (
     Answer,
     Arrived,
-    Confirmation,
     MalformedPacketError,
     Marked,
-    Message,
     Outbox,
-    Publication,
     Splitter,
     acknowledgements,
 )

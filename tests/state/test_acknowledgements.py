@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.mqtt.packets import Message
+from pipeline.messages import Message
 from pipeline.state.acknowledgements import LOG_INTERVAL_S, Keeper
 from pipeline.state.checkpoint import StateFolder
 

@@ -20,8 +20,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from pipeline.commands import log
+from pipeline.messages import Message
 from pipeline.mqtt.connection import STATUS_TOPIC, Connection
-from pipeline.mqtt.packets import Message
 from pipeline.readings import Readings, Sensor
 from pipeline.recognition.offline import Passage
 from pipeline.recordings import hapt, simulated, uci_har

@@ -14,8 +14,8 @@ from pipeline.commands.stream.info import WARNINGS
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
 from pipeline.commands.stream.workload import Failures, Losses
+from pipeline.messages import Publication
 from pipeline.models.classifier import Classifier
-from pipeline.mqtt.packets import Publication
 from pipeline.readings import Delivery
 from pipeline.recognition.recognizer import Recognised, Recognizer
 

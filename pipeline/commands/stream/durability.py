@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from pipeline.commands.stream.own_clock import OwnClock
+from pipeline.messages import Message
 from pipeline.mqtt.connection import Connection
-from pipeline.mqtt.packets import Message
 from pipeline.state.acknowledgements import Keeper
 
 DELIVERY_TIMEOUT_S: Final = 5.0

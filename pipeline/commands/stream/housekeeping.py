@@ -20,8 +20,8 @@ from pipeline.commands.stream.presence import UNKNOWN_AFTER_S, Presence
 from pipeline.commands.stream.refusals import Refusals
 from pipeline.commands.stream.silence import Silence
 from pipeline.commands.stream.workload import Load, Losses
+from pipeline.messages import Publication
 from pipeline.mqtt.connection import Connection
-from pipeline.mqtt.packets import Publication
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.settings import StreamSettings

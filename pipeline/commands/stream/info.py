@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from pipeline.commands.stream.refusals import Refused
-from pipeline.mqtt.packets import Publication
+from pipeline.messages import Publication
 from pipeline.readings import Sensor
 from pipeline.recognition.judgement.plausibility import ADVICE
 from pipeline.recognition.placement.placements import Placement

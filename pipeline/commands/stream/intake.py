@@ -18,7 +18,7 @@ from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
 from pipeline.commands.stream.refusals import Refusals
 from pipeline.commands.stream.workload import Rejections
-from pipeline.mqtt.packets import Message
+from pipeline.messages import Message
 from pipeline.readings import MAX_PAYLOAD_BYTES, Delivery, MessageError, Readings, is_device
 from pipeline.recognition.placement.calibration import decode_calibration
 from pipeline.recognition.placement.placements import Placements

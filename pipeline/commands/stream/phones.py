@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from pipeline.formats import FORMATS
-from pipeline.mqtt.packets import Publication
+from pipeline.messages import Publication
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.subscriptions import Route

@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.commands.stream import homeassistant, results
 from pipeline.commands.stream.phones import Phone, Phones
-from pipeline.mqtt.packets import Publication
+from pipeline.messages import Publication
 from pipeline.readings import Delivery
 from pipeline.recognition.judgement.decisions import Change
 from pipeline.settings import StreamSettings

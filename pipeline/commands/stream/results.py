@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
+from pipeline.messages import Publication
 from pipeline.models.classifier import Classifier
-from pipeline.mqtt.packets import Publication
 from pipeline.recognition.judgement.decisions import UNKNOWN, Change, Episode
 from pipeline.recognition.recognizer import Prediction
 

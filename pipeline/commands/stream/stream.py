@@ -21,9 +21,9 @@ from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
 from pipeline.commands.stream.refusals import Refusals
 from pipeline.commands.stream.workload import Load
+from pipeline.messages import Message, Publication
 from pipeline.models.classifier import Classifier
 from pipeline.mqtt.connection import Connection
-from pipeline.mqtt.packets import Message, Publication
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.settings import StreamSettings

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.mqtt.packets import Message
+from pipeline.messages import Message
 from pipeline.readings import MessageError
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from pipeline.commands.stream.workload import LOG_INTERVAL_S, REPORT_S, Load, Losses, Rejections
-from pipeline.mqtt.packets import Message
+from pipeline.messages import Message
 from pipeline.readings import MessageError
 
 
