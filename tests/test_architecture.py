@@ -122,8 +122,8 @@ def test_the_core_knows_neither_clock_nor_network(file: Path) -> None:
 
 @pytest.mark.parametrize("file", files_of("recognition"), ids=module_name)
 def test_recognition_knows_readings_alone(file: Path) -> None:
-    """Recognition knows no format, broker, state, recording or command."""
-    known = ("pipeline.vocabulary", "pipeline.readings", "pipeline.recognition", "pipeline.models")
+    """Recognition knows no format, broker, state, recording, model file or command."""
+    known = ("pipeline.vocabulary", "pipeline.readings", "pipeline.recognition")
     ours = {name for name in imports(file) if name.startswith("pipeline.")}
     assert not {name for name in ours if not name.startswith(known)}
 
@@ -141,6 +141,12 @@ def test_packets_stay_with_the_connection(file: Path) -> None:
     """Only the connection's own folder knows how messages lie in packets."""
     if "mqtt" not in file.parts:
         assert not {name for name in imports(file) if name.startswith("pipeline.mqtt.packets")}
+
+
+@pytest.mark.parametrize("file", files_of("recognition/preparation"), ids=module_name)
+def test_preparation_does_not_know_judgement(file: Path) -> None:
+    """Windows are made without knowing what is made of them."""
+    assert not {name for name in imports(file) if name.startswith("pipeline.recognition.judgement")}
 
 
 @pytest.mark.parametrize("file", PIPELINE, ids=module_name)

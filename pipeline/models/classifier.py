@@ -162,6 +162,11 @@ class Classifier:
                 ) from None
 
     @property
+    def identity(self) -> str:
+        """Name and version as predictions quote them, ``cnn-lstm@1a2b3c4d``."""
+        return self.card.identity
+
+    @property
     def activities(self) -> tuple[str, ...]:
         """Names of the probabilities' columns."""
         return self.card.activities

@@ -15,10 +15,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery, Sensor
 from pipeline.recognition.judgement.decisions import Change, Episode
 from pipeline.recognition.judgement.judgement import Judged, Judgement
+from pipeline.recognition.judgement.model import Model
 from pipeline.recognition.phones import Phones
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.recognition.preparation.preparation import Preparation, Prepared
@@ -74,7 +74,7 @@ class Recognizer:
 
     def __init__(
         self,
-        classifier: Classifier,
+        model: Model,
         *,
         hop: int,
         filter_start: FilterStart = "steady",
@@ -94,10 +94,10 @@ class Recognizer:
         self._preparation = Preparation(
             max_devices, hop=hop, filter_start=filter_start, lateness_s=lateness_s
         )
-        self._judgement = Judgement(max_devices, classifier, hop=hop, baseline=baseline)
+        self._judgement = Judgement(max_devices, model, hop=hop, baseline=baseline)
         self._belongs_to: dict[str, Any] = {
-            "model": classifier.card.identity,
-            "activities": list(classifier.activities),
+            "model": model.identity,
+            "activities": list(model.activities),
             "hop": hop,
             "filter_start": filter_start,
             "lateness_s": lateness_s,

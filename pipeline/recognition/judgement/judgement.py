@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models.classifier import Classifier
 from pipeline.recognition.judgement.decisions import Change, Decider, Episode, shipped
+from pipeline.recognition.judgement.model import Model
 from pipeline.recognition.judgement.plausibility import PROBLEMS, Plausibility
 from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recognition.prepared import Part, Windows
@@ -65,19 +65,17 @@ class _Problems(PerPhone):
 class Judgement:
     """The problems and activities of all phones, and the model that they share."""
 
-    def __init__(self, n_slots: int, classifier: Classifier, *, hop: int, baseline: bool) -> None:
+    def __init__(self, n_slots: int, model: Model, *, hop: int, baseline: bool) -> None:
         """Make room for ``n_slots`` phones, whose windows are ``hop`` samples apart.
 
         With ``baseline`` it is learnt how upright each phone is while its wearer walks, and its
         windows are rotated by that.
         """
-        orientation = classifier.orientation
-        self._classifier = classifier
+        orientation = model.orientation
+        self._model = model
         self._baseline = Baseline(n_slots, hop=hop) if baseline else None
         self._plausibility = Plausibility(n_slots, hop=hop, any_way_round=orientation == "any")
-        self._decider = Decider(
-            n_slots, classifier.activities, hop=hop, learnt=shipped(orientation)
-        )
+        self._decider = Decider(n_slots, model.activities, hop=hop, learnt=shipped(orientation))
         self._problems = _Problems(n_slots)
 
     def reset(self, slots: Sequence[int]) -> None:
@@ -96,7 +94,7 @@ class Judgement:
         windows = Windows.joined([part.windows for part in parts])
         if len(windows) == 0:
             episodes = [episode for part in parts for episode in self._begin(part)]
-            return Judged(windows, self._classifier.classify(windows.samples), [], episodes, [])
+            return Judged(windows, self._model.classify(windows.samples), [], episodes, [])
         is_settled = ~windows.settling
         settled = windows.chosen(is_settled)
         verdicts = self._plausibility.judge(settled.samples)
@@ -106,7 +104,7 @@ class Judgement:
             upright = self._baseline.turn(windows.slots, windows.samples, walking)
             windows = replace(windows, samples=upright)
             settled = windows.chosen(is_settled)
-        probabilities = self._classifier.classify(windows.samples)
+        probabilities = self._model.classify(windows.samples)
         unanswered = np.isnan(probabilities[:, 0])
         known = np.where(unanswered[:, np.newaxis], 0.0, probabilities)
         evidence = self._decider.look(settled.samples, known[is_settled])

@@ -1,0 +1,31 @@
+"""The model as recognition knows it; what file it is, and what runs it, is decided elsewhere."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.vocabulary import Orientation
+
+
+class Model(Protocol):
+    """Classifies windows, each by itself."""
+
+    @property
+    def identity(self) -> str:
+        """Name and version, ``cnn-lstm@1a2b3c4d``."""
+
+    @property
+    def activities(self) -> tuple[str, ...]:
+        """Names of the probabilities' columns."""
+
+    @property
+    def orientation(self) -> Orientation:
+        """How the phones are worn that the model is for."""
+
+    def classify(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probabilities ``(n_windows, n_activities)`` of each window's activity.
+
+        ``windows`` has the shape ``(n_windows, 128, 9)``, in g and rad/s. Of a window for which
+        there is no answer they are NaN.
+        """
