@@ -20,6 +20,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as _errors
 
+from pipeline.models.decisions import shipped
+from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.vocabulary import (
     CHANNELS,
     SAMPLING_RATE_HZ,
@@ -175,6 +177,11 @@ class Classifier:
     def orientation(self) -> Orientation:
         """How the phones are worn that the model is for."""
         return self.card.orientation
+
+    @property
+    def learnt(self) -> Learnt:
+        """The numbers of the decisions that go with it."""
+        return shipped(self.orientation)
 
     def classify(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probabilities ``(n_windows, n_activities)`` of each window's activity.

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Delivery, Sensor
-from pipeline.recognition.judgement.decisions import Change, Episode
+from pipeline.recognition.judgement.decisions import Change
 from pipeline.recognition.judgement.judgement import Judged, Judgement
 from pipeline.recognition.judgement.model import Model
+from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.phones import Phones
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.recognition.preparation.preparation import Preparation, Prepared

@@ -14,8 +14,11 @@ import numpy as np
 from figures import Figure, NotMeasuredError, Options, run_alone
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.decisions import TRANSITION, UNKNOWN, Decider, Episode, Learnt
+from pipeline.recognition.judgement.decisions import Decider
+from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.plausibility import Plausibility
+from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN
+from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import DataError
@@ -280,16 +283,14 @@ def _decide_fold(
         first = number * hop
         slots = np.array([i for i, own in enumerate(said) if number < len(own)])
         windows = np.stack([tracks[i].samples[first : first + WINDOW_LENGTH] for i in slots])
-        problems = np.zeros(len(slots), np.bool_)
-        if first >= SETTLING_ROWS:
-            problems = plausibility.push(slots, windows).any(axis=1)
-        decided = decider.push(
+        if first < SETTLING_ROWS:
+            continue
+        problems = plausibility.weigh(slots, plausibility.judge(windows)).any(axis=1)
+        decided = decider.decide(
             slots,
             np.full(len(slots), first / SAMPLING_RATE_HZ),
-            windows,
-            np.stack([said[i][number] for i in slots]),
-            settling=np.full(len(slots), first < SETTLING_ROWS),
-            implausible=problems & checked,
+            decider.look(windows, np.stack([said[i][number] for i in slots])),
+            problems & checked,
         )
         known_from = first + WINDOW_LENGTH - 1 + FILTER_ROWS
         for change in decided.changes:

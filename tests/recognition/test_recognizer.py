@@ -15,8 +15,9 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import Delivery, MessageError, Readings, Sensor
-from pipeline.recognition.judgement.decisions import Change, Episode
+from pipeline.recognition.judgement.decisions import Change
 from pipeline.recognition.judgement.plausibility import Plausibility
+from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.placement.calibration import FRAMES
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recognition.preparation.resampler import Dropped

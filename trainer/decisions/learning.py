@@ -19,17 +19,19 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.signal import butter, lfilter
 
-from pipeline.recognition.judgement.decisions import (
-    CHANGES_TOWARDS,
+from pipeline.models.decisions import decisions_file
+from pipeline.recognition.judgement.learnt import Learnt
+from pipeline.recognition.judgement.motion import (
     MOTIONS,
-    MOVING,
-    STILL,
-    Learnt,
-    decisions_file,
+    MOVING_ACTIVITIES,
+    STILL_ACTIVITIES,
     motion_features,
-    tilt_features,
 )
-from pipeline.recognition.judgement.novelty import Network, Summary, novelty_features, summarize
+from pipeline.recognition.judgement.network import Network
+from pipeline.recognition.judgement.novelty import novelty_features
+from pipeline.recognition.judgement.states import CHANGES_TOWARDS
+from pipeline.recognition.judgement.summary import Summary, summarize
+from pipeline.recognition.judgement.tilt import tilt_features
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recognition.preparation.windows import turned
 from pipeline.recordings import hapt
@@ -439,8 +441,8 @@ def _state_of(label: str) -> int:
 
 
 def _motion_of(label: str) -> int:
-    if label in STILL or label in MOVING:
-        return MOTIONS.index("still" if label in STILL else "moving")
+    if label in STILL_ACTIVITIES | MOVING_ACTIVITIES:
+        return MOTIONS.index("still" if label in STILL_ACTIVITIES else "moving")
     return MOTIONS.index(f"towards {_ARRIVALS[label.rpartition('_')[2]]}")
 
 

@@ -7,7 +7,9 @@ import msgspec
 
 from pipeline.messages import Publication
 from pipeline.models.classifier import Classifier
-from pipeline.recognition.judgement.decisions import UNKNOWN, Change, Episode
+from pipeline.recognition.judgement.decisions import Change
+from pipeline.recognition.judgement.states import UNKNOWN
+from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.recognizer import Prediction
 
 TIME_DECIMALS: Final = 6

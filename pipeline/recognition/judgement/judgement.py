@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.decisions import Change, Decider, Episode, shipped
+from pipeline.recognition.judgement.decisions import Change, Decider
 from pipeline.recognition.judgement.model import Model
 from pipeline.recognition.judgement.plausibility import PROBLEMS, Plausibility
+from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recognition.prepared import Part, Windows
 from pipeline.recognition.slots import PerPhone
@@ -75,7 +76,7 @@ class Judgement:
         self._model = model
         self._baseline = Baseline(n_slots, hop=hop) if baseline else None
         self._plausibility = Plausibility(n_slots, hop=hop, any_way_round=orientation == "any")
-        self._decider = Decider(n_slots, model.activities, hop=hop, learnt=shipped(orientation))
+        self._decider = Decider(n_slots, model.activities, hop=hop, learnt=model.learnt)
         self._problems = _Problems(n_slots)
 
     def reset(self, slots: Sequence[int]) -> None:

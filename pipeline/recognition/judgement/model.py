@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.vocabulary import Orientation
 
 
@@ -22,6 +23,10 @@ class Model(Protocol):
     @property
     def orientation(self) -> Orientation:
         """How the phones are worn that the model is for."""
+
+    @property
+    def learnt(self) -> Learnt:
+        """The numbers of the decisions that go with it."""
 
     def classify(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probabilities ``(n_windows, n_activities)`` of each window's activity.

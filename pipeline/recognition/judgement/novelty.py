@@ -1,28 +1,21 @@
 """How unlike any human activity a window is.
 
-Decided here: what is measured of a window (`Summary`), and its score: the log odds that it comes
-from no body that carries the phone as the training subjects did, but from noise, shaking, a dead
-sensor, wrong units or another frame. What follows from a score is decided in `decisions`.
+Decided here: the features and the score, which is the log odds that a window comes from no body
+that carries the phone as the training subjects did, but from noise, shaking, a dead sensor, wrong
+units or another frame. What follows from a score is decided in `evidence`.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.judgement.network import Network
+from pipeline.recognition.judgement.summary import SPANS, Summary
 from pipeline.vocabulary import WINDOW_LENGTH
 
-SPANS: Final = (slice(0, 64), slice(64, 96), slice(96, 112), slice(112, 128))
-"""Samples of a window that are summed up together, finer the newer they are."""
-
-_AVERAGES: Final = np.zeros((len(SPANS), WINDOW_LENGTH), np.float32)
-"""Takes the samples of a window to the mean of each span."""
-for _span, _row in zip(SPANS, _AVERAGES, strict=True):
-    _row[_span] = 1 / (_span.stop - _span.start)
-
 _SHARES: Final = np.array([(span.stop - span.start) / WINDOW_LENGTH for span in SPANS])
+"""Share of each span in the window"""
 
 # Floors of logarithms, about a tenth of what a resting phone's sensors show (HAPT).
 _ACC_FLOOR: Final = 1e-7  # g²
@@ -32,54 +25,8 @@ _TILT_FLOOR: Final = 1e-5  # g²
 _NORM_FLOOR: Final = 1e-2  # g
 
 
-@dataclass(frozen=True, eq=False)
-class Summary:
-    """What is measured of windows, for each span and channel; all arrays are ``(n, 4, 9)``."""
-
-    mean: NDArray[np.float64]
-    """In g and rad/s"""
-    power: NDArray[np.float64]
-    """Mean square, in g² and rad²/s²"""
-    roughness: NDArray[np.float64]
-    """Mean square of the steps from sample to sample, in g² and rad²/s²"""
-
-
-def summarize(windows: NDArray[np.float32]) -> Summary:
-    """Return what is measured of windows ``(n, 128, 9)`` in g and rad/s."""
-    steps = windows[:, 1:] - windows[:, :-1]  # (n, 127, 9)
-    np.square(steps, out=steps)
-    # A product with each window by itself: its bits do not depend on how many windows there are.
-    mean, power, roughness = (
-        (_AVERAGES[:, -signal.shape[1] :] @ signal).astype(np.float64)  # (n, 4, 9)
-        for signal in (windows, np.square(windows), steps)
-    )
-    return Summary(mean, power, roughness)
-
-
-class Network(msgspec.Struct, frozen=True, eq=False):
-    """A small network with one hidden layer, learnt by `trainer.decisions.learning`."""
-
-    center: NDArray[np.float64]
-    """``(n_features,)``: the features' means"""
-    scale: NDArray[np.float64]
-    """``(n_features,)``: their standard deviations"""
-    hidden: NDArray[np.float64]
-    """``(n_features + 1, n_units)``, the last row is the bias"""
-    output: NDArray[np.float64]
-    """``(n_units + 1, n_classes)``, the last row is the bias"""
-
-    def log_probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the classes' log probabilities, ``(n, n_classes)``, of ``(n, n_features)``."""
-        layer = ((features - self.center) / self.scale)[:, None]  # (n, 1, n_features)
-        layer = np.tanh(layer @ self.hidden[:-1] + self.hidden[-1])  # (n, 1, n_units)
-        logits: NDArray[np.float64] = (layer @ self.output[:-1] + self.output[-1])[:, 0]
-        logits -= logits.max(axis=1, keepdims=True)
-        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        return logits
-
-
 def novelty_features(summary: Summary) -> NDArray[np.float64]:
-    """Return what the score of windows is made of, ``(n, 31)``."""
+    """Return the features that the score of windows is made of, ``(n, 31)``."""
     mean = _over_window(summary.mean)  # (n, 9)
     gravity = mean[:, 6:]
     variance = np.maximum(_over_window(summary.power) - mean**2, 0)[:, :6]

@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.commands.stream import results
 from pipeline.models.classifier import Classifier
-from pipeline.recognition.judgement.decisions import Change, Episode
+from pipeline.recognition.judgement.decisions import Change
+from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.recognizer import Prediction
 from pipeline.vocabulary import ACTIVITIES
 

@@ -6,15 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.decisions import shipped
-from pipeline.recognition.judgement.novelty import (
-    SPANS,
-    Network,
-    Summary,
-    novelty,
-    novelty_features,
-    summarize,
-)
+from pipeline.models.decisions import shipped
+from pipeline.recognition.judgement.novelty import novelty, novelty_features
+from pipeline.recognition.judgement.summary import summarize
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recordings import uci_har
 from pipeline.vocabulary import STANDARD_GRAVITY, WINDOW_LENGTH
@@ -42,31 +36,6 @@ def score(windows: NDArray[np.float32]) -> NDArray[np.float64]:
     return novelty(shipped().novelty, summarize(windows))
 
 
-def test_spans_make_a_window() -> None:
-    """Each sample of a window is in just one span, and the newest are the shortest."""
-    covered = np.zeros(WINDOW_LENGTH, int)
-    for span in SPANS:
-        covered[span] += 1
-    lengths = [span.stop - span.start for span in SPANS]
-    assert (covered == 1).all()
-    assert sorted(lengths, reverse=True) == lengths
-
-
-def test_a_summary_is_what_numpy_says() -> None:
-    """Mean, mean square, and mean square of the steps, for each span and channel."""
-    windows = random_windows(3)
-    steps = np.diff(windows, axis=1, prepend=windows[:, :1])
-    expected = [
-        np.stack([signal[:, span].mean(axis=1, dtype=np.float64) for span in SPANS], axis=1)
-        for signal in (windows, windows**2, steps**2)
-    ]
-    summary = summarize(windows)
-    for wanted, found in zip(
-        expected, (summary.mean, summary.power, summary.roughness), strict=True
-    ):
-        np.testing.assert_allclose(wanted, found, rtol=1e-5, atol=1e-6)
-
-
 @given(n=st.integers(1, 70), seed=st.integers(0, 100))
 def test_company_does_not_matter(n: int, seed: int) -> None:
     """A window's score has the same bits whatever other windows are scored with it."""
@@ -81,28 +50,6 @@ def test_any_size_of_samples(scale: float) -> None:
     windows = (random_windows(4) * scale).astype(np.float32)
     assert np.isfinite(novelty_features(summarize(windows))).all()
     assert np.isfinite(score(windows)).all()
-
-
-def test_a_network_gives_probabilities() -> None:
-    """The exponentials of what a network returns sum to one, also far away from its center."""
-    rng = np.random.default_rng(1)
-    network = Network(
-        rng.normal(size=5), np.ones(5), rng.normal(size=(6, 4)), rng.normal(size=(5, 3))
-    )
-    features = rng.normal(size=(20, 5)) * np.logspace(-3, 6, 20)[:, None]
-    np.testing.assert_allclose(1, np.exp(network.log_probabilities(features)).sum(axis=1))
-
-
-def test_a_network_computed_by_hand() -> None:
-    """A unit that sees the first feature, in its standard deviations, shifts the odds by it."""
-    network = Network(
-        np.array([1.0, 0.0]),
-        np.array([2.0, 1.0]),
-        np.array([[1.0], [0.0], [0.0]]),
-        np.array([[0.0, 1.0], [0.0, 0.5]]),
-    )
-    first, second = network.log_probabilities(np.array([[3.0, 9.0]]))[0]
-    assert pytest.approx(np.tanh(1.0) + 0.5) == second - first
 
 
 @pytest.mark.parametrize("size", [0.02, 0.2, 2.0, 20.0])
@@ -154,10 +101,3 @@ def test_walking_in_another_frame_is_novel(uci_har_data: uci_har.DataSet) -> Non
         shape = walking.shape
         turned = (walking.reshape(-1, 3) @ frame.T).reshape(shape).astype(np.float32)
         assert (score(turned) > 0).mean() >= 0.95
-
-
-def test_a_summary_holds_float64() -> None:
-    """What is measured of float32 windows is float64, so that later sums do not lose digits."""
-    summary = summarize(random_windows(1))
-    assert isinstance(summary, Summary)
-    assert {np.dtype(np.float64)} == {array.dtype for array in vars(summary).values()}

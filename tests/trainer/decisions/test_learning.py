@@ -6,13 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.decisions import (
-    CHANGES_TOWARDS,
-    MOTIONS,
-    Learnt,
-    motion_features,
-)
-from pipeline.recognition.judgement.novelty import novelty, summarize
+from pipeline.recognition.judgement.learnt import Learnt
+from pipeline.recognition.judgement.motion import MOTIONS, motion_features
+from pipeline.recognition.judgement.novelty import novelty
+from pipeline.recognition.judgement.states import CHANGES_TOWARDS
+from pipeline.recognition.judgement.summary import summarize
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
 from pipeline.recognition.preparation.windows import turned
 from pipeline.recordings import hapt

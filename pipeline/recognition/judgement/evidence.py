@@ -1,0 +1,144 @@
+"""The evidence of a window, by itself: how likely it is in each hidden state.
+
+Strategy: four kinds of evidence are added as weighted log likelihoods.
+
+* The classifier's probabilities, for the activities; it knows nothing of changes of posture.
+* The motion of the newest samples (`motion`), for activities and changes of posture.
+* The novelty (`novelty`), for unknown; and a classifier that prefers no activity.
+* The tilt (`tilt`), for sitting and standing. It depends on the wearer, so that only the number is
+  measured here.
+
+The weights are those of windows at a hop of `REFERENCE_HOP`; windows farther apart share less and
+count more. All defaults did best, at hops of 16 and 64 together, on the HAPT training subjects,
+each of whom was decided with models and numbers learnt from others.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.recognition.judgement.learnt import Learnt
+from pipeline.recognition.judgement.motion import (
+    motion_log_likelihoods,
+    motion_probabilities,
+    motions_of,
+)
+from pipeline.recognition.judgement.novelty import novelty
+from pipeline.recognition.judgement.states import States
+from pipeline.recognition.judgement.summary import Summary, summarize
+from pipeline.recognition.judgement.tilt import tilt_features
+from pipeline.vocabulary import ACTIVITIES
+
+REFERENCE_HOP: Final = 16  # samples
+LARGEST_WEIGHT: Final = 3.0
+"""Most by which the weights grow at longer hops; windows that share nothing count fully"""
+
+CLASSIFIER_WEIGHT: Final = 0.9
+"""Weight of the classifier's log probabilities"""
+CLASSIFIER_ERROR: Final = 0.01
+"""Share of a uniform distribution mixed into the classifier's probabilities"""
+POSTURE_FACTOR: Final = 0.5
+"""Factor on the classifier's log odds of sitting against standing, which are often wrong for all of
+a person's windows alike"""
+CHANGE_DISCOUNT: Final = 0.3
+"""Share of the classifier's log probabilities that is disregarded where a change of posture is
+certain"""
+MOTION_WEIGHT: Final = 0.15
+"""Weight of the log likelihoods of motions"""
+NOVELTY_WEIGHT: Final = 0.6
+"""Weight of the novelty score"""
+LEAST_NOVELTY: Final = -2.0
+"""Most that a window's novelty score counts against unknown"""
+MOST_NOVELTY: Final = 4.0
+"""Most that it counts for unknown"""
+UNCLEAR: Final = 0.3
+"""If the classifier gives no activity a higher probability, novelty is maximal; also the likelihood
+of unknown"""
+
+_AVERAGE_LOG_PROBABILITY: Final = np.log(1 / len(ACTIVITIES))
+"""The classifier's, for a change of posture"""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The evidence of windows, each by itself."""
+
+    log_likelihoods: NDArray[np.float64]
+    """``(n, n_states)``: of the states, without the tilt"""
+    tilts: NDArray[np.float64]
+    """``(n,)``: as `Learnt.tilt` measures them"""
+
+    def between(self, first: int, end: int) -> "Evidence":
+        """Return the evidence of the windows from ``first`` to before ``end``."""
+        return Evidence(self.log_likelihoods[first:end], self.tilts[first:end])
+
+
+def window_weight(hop: int) -> float:
+    """Return how much a window counts at a hop of so many samples, against the reference hop."""
+    return min(hop / REFERENCE_HOP, LARGEST_WEIGHT)
+
+
+class EvidenceModel:
+    """How likely windows are in the states; it has no state of its own."""
+
+    def __init__(self, states: States, learnt: Learnt, *, weight: float) -> None:
+        """Use the learnt numbers; ``weight`` is that of `window_weight`."""
+        self._states, self._learnt, self._weight = states, learnt, weight
+        self._motion_of = motions_of(states.activities)
+
+    def of(
+        self, windows: NDArray[np.float32], probabilities: NDArray[np.floating[Any]]
+    ) -> Evidence:
+        """Return the evidence of windows ``(n, 128, 9)``, in g and rad/s.
+
+        ``probabilities`` ``(n, n_activities)`` are the classifier's.
+        """
+        summary = summarize(windows)
+        tilts = np.zeros(len(windows))
+        if self._states.postures is not None:
+            tilts = (tilt_features(summary) * self._learnt.tilt).sum(axis=1)
+        return Evidence(self._log_likelihoods(summary, probabilities), tilts)
+
+    def _log_likelihoods(
+        self, summary: Summary, probabilities: NDArray[np.floating[Any]]
+    ) -> NDArray[np.float64]:
+        n = self._states.n_activities
+        motions = motion_probabilities(self._learnt.motion, summary)
+        classifier = _log_probabilities(probabilities)
+        if self._states.postures is not None:
+            _scale_odds(classifier, self._states.postures, POSTURE_FACTOR)
+        # The classifier was taught activities only: of a change of posture it knows nothing.
+        changing = motions[:, 2:].sum(axis=1, keepdims=True)
+        classifier += CHANGE_DISCOUNT * changing * (_AVERAGE_LOG_PROBABILITY - classifier)
+        motion = motion_log_likelihoods(motions, self._learnt.motion_shares)
+        novelties = np.clip(novelty(self._learnt.novelty, summary), LEAST_NOVELTY, MOST_NOVELTY)
+        novelties[probabilities.max(axis=1) <= UNCLEAR] = MOST_NOVELTY
+
+        result = np.empty((len(classifier), len(self._states)))
+        result[:, :n] = CLASSIFIER_WEIGHT * classifier + MOTION_WEIGHT * motion[:, self._motion_of]
+        result[:, n:-1] = CLASSIFIER_WEIGHT * _AVERAGE_LOG_PROBABILITY
+        result[:, n:-1] += MOTION_WEIGHT * motion[:, 2:-1]
+        result[:, -1] = CLASSIFIER_WEIGHT * np.log(UNCLEAR) + NOVELTY_WEIGHT * novelties
+        result *= self._weight
+        return result
+
+
+def _log_probabilities(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return logarithms of the classifier's probabilities ``(n, n_activities)``, none infinite."""
+    cut = np.clip(probabilities.astype(np.float64), 0, 1)  # a user's model may give anything
+    n_activities = probabilities.shape[1]
+    logs: NDArray[np.float64] = np.log(
+        (1 - CLASSIFIER_ERROR) * cut + CLASSIFIER_ERROR / n_activities
+    )
+    return logs
+
+
+def _scale_odds(log_probabilities: NDArray[np.float64], pair: list[int], factor: float) -> None:
+    """Multiply the log odds between two activities by a factor; both together stay as likely."""
+    first, second = log_probabilities[:, pair].T.copy()
+    both = np.logaddexp(first, second)
+    odds = factor * (first - second)
+    log_probabilities[:, pair[0]] = both - np.logaddexp(0, -odds)
+    log_probabilities[:, pair[1]] = both - np.logaddexp(0, odds)
