@@ -33,12 +33,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 from pipeline.messages import Confirmation, Message, Publication, Receipt
 from pipeline.mqtt import tls
 from pipeline.mqtt.inbox import Inbox
+from pipeline.mqtt.outbox import Outbox
 from pipeline.mqtt.packets import (
     MARK_NAME,
     Answer,
     MalformedPacketError,
     Marked,
-    Outbox,
     Splitter,
     acknowledgements,
 )

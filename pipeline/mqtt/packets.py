@@ -4,13 +4,12 @@ A client library reads and writes packet by packet, for some 50 to 100 µs each.
 have arrived are split in one go, and what is to be sent is put together. A message that is too
 large is passed over while it arrives: of it only the topic is kept. Answers of the broker are read
 here too, because a library may know only some of the reason codes that brokers send. The rest is
-left to the library (`mqtt`), and what a message means is decided elsewhere.
+left to the library (`paho_client`), and what a message means is decided elsewhere.
 
 Sections are those of the OASIS standards MQTT 3.1.1 and MQTT 5.0.
 """
 
 import sys
-from collections import deque
 from collections.abc import Iterable
 from struct import Struct
 from typing import Final, Literal
@@ -43,10 +42,6 @@ _UINT16: Final = Struct(">H")
 _USER_PROPERTY: Final = b"\x26"  # section 2.2.2.2
 MARK_NAME: Final = "har-stream"
 """Of the user property that holds a mark"""
-
-_FIRST_ID: Final = 1024
-"""Of publications; the library's subscriptions take those below"""
-_LAST_ID: Final = 0xFFFF
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -269,7 +264,7 @@ def _string(text: str) -> bytes:
 
 
 def _mark(rest: bytes) -> str:
-    """Return the mark in a message behind its topic, as `Outbox` writes it; empty if there is none.
+    """Return the mark behind the topic in a message, as `publish` writes it, else nothing.
 
     At QoS 0 that begins with the properties.
     """
@@ -286,97 +281,20 @@ def acknowledgements(mids: Iterable[int]) -> bytes:
     return b"".join([_ACKNOWLEDGEMENT.pack(_PUBACK << 4, 2, mid) for mid in mids])
 
 
-class Outbox:
-    """Publications that the broker has not confirmed yet, in the order in which they were made."""
+def publish(publication: Publication, mid: int, *, v5: bool, again: bool = False) -> bytes:
+    """Return the PUBLISH of a publication at QoS 1 (section 3.3).
 
-    def __init__(self, *, v5: bool) -> None:
-        """Begin empty; ``v5`` is whether the connection speaks MQTT 5."""
-        self._no_properties = b"\x00" if v5 else b""
-        self._in_flight: dict[int, Publication] = {}  # by packet identifier
-        self._again: deque[int] = deque()  # of those, to be sent over the new connection
-        self._unsent: deque[Publication] = deque()
-        self._last_mid = _LAST_ID
-        self.most_bytes = sys.maxsize
-        """Of a packet that the broker takes; a publication that is larger is dropped"""
-        self.dropped: deque[tuple[str, int]] = deque()
-        """Topics and bytes of publications that were dropped; the caller empties it"""
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._in_flight) + len(self._unsent)
-
-    @property
-    def publications(self) -> list[Publication]:
-        """All of them."""
-        return [*self._in_flight.values(), *self._unsent]
-
-    def add(self, publications: Iterable[Publication]) -> None:
-        """Take publications, to be sent in this order."""
-        self._unsent.extend(publications)
-
-    def packets(self, most: int) -> bytes:
-        """Return what may be sent now, so that at most so many are on their way."""
-        room = most - (len(self._in_flight) - len(self._again))
-        packets = []
-        while self._again and room > 0:
-            mid = self._again.popleft()
-            if mid not in self._in_flight:  # it is confirmed already
-                continue
-            packet = self._packet(mid, self._in_flight[mid], _DUP)
-            if len(packet) > self.most_bytes:
-                self._drop(mid, len(packet))
-                continue
-            packets.append(packet)
-            room -= 1
-        while self._unsent and room > 0:
-            mid = self._next_mid()
-            publication = self._in_flight[mid] = self._unsent.popleft()
-            packet = self._packet(mid, publication, 0)
-            if len(packet) > self.most_bytes:
-                self._drop(mid, len(packet))
-                continue
-            packets.append(packet)
-            room -= 1
-        return b"".join(packets)
-
-    def drop_largest(self) -> None:
-        """Drop what is largest of all that is on its way, and whatever else is as large.
-
-        For a broker that ends the connection because a packet is too large, but not which.
-        """
-        sent = self._in_flight.keys() - set(self._again)
-        sizes = {mid: len(self._packet(mid, self._in_flight[mid], 0)) for mid in sent}
-        if sizes:
-            self.most_bytes = max(sizes.values()) - 1
-            for mid, size in sizes.items():
-                if size > self.most_bytes:
-                    self._drop(mid, size)
-
-    def _drop(self, mid: int, size: int) -> None:
-        self.dropped.append((self._in_flight.pop(mid).topic, size))
-
-    def confirm(self, mid: int) -> bool:
-        """Note that the broker has a publication; return whether it was on its way."""
-        return self._in_flight.pop(mid, None) is not None
-
-    def begin_again(self) -> None:
-        """Send anew what is on its way: there is a new connection (section 4.4)."""
-        self._again = deque(self._in_flight)
-
-    def _next_mid(self) -> int:
-        mid = self._last_mid
-        while True:
-            mid = mid + 1 if mid < _LAST_ID else _FIRST_ID
-            if mid not in self._in_flight:
-                self._last_mid = mid
-                return mid
-
-    def _packet(self, mid: int, publication: Publication, dup: int) -> bytes:
-        properties = self._no_properties
-        if properties and publication.mark:
-            properties = _USER_PROPERTY + _string(MARK_NAME) + _string(publication.mark)
-            properties = _length(len(properties)) + properties
-        variable = b"%b%b%b" % (_string(publication.topic), _UINT16.pack(mid), properties)
-        head = _PUBLISH << 4 | dup | _QOS_1 | publication.retain
-        length = _length(len(variable) + len(publication.payload))
-        return b"%c%b%b%b" % (head, length, variable, publication.payload)
+    Args:
+        publication: topic, payload and flags.
+        mid: packet identifier.
+        v5: whether the connection speaks MQTT 5.
+        again: it was sent before.
+    """
+    properties = b"\x00" if v5 else b""
+    if v5 and publication.mark:
+        properties = _USER_PROPERTY + _string(MARK_NAME) + _string(publication.mark)
+        properties = _length(len(properties)) + properties
+    variable = b"%b%b%b" % (_string(publication.topic), _UINT16.pack(mid), properties)
+    head = _PUBLISH << 4 | (_DUP if again else 0) | _QOS_1 | publication.retain
+    length = _length(len(variable) + len(publication.payload))
+    return b"%c%b%b%b" % (head, length, variable, publication.payload)
