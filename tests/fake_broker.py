@@ -136,7 +136,9 @@ class FakeBroker:
                 elif kind == PUBLISH and script.ends_over(head[0], n_bytes):
                     if script.ends_with is not None:
                         client.sendall(packet(0xE0, bytes([script.ends_with])))
-                    client.shutdown(socket.SHUT_RDWR)
+                    client.shutdown(socket.SHUT_WR)  # a reset might overtake the reason
+                    while stream.read(1):
+                        pass
                     return
                 elif kind == PUBLISH:
                     topic_end = 2 + int.from_bytes(body[:2])
