@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from pipeline.formats import FORMATS
     from pipeline.models.classifier import Classifier, ModelCard, ModelError
     from pipeline.readings import Delivery, MessageError, Readings
-    from pipeline.recognition.judgement.decisions import Change, Episode
+    from pipeline.recognition.judgement.decisions import Change
+    from pipeline.recognition.judgement.timeline import Episode
     from pipeline.recognition.recognizer import Prediction, Recognised, Recognizer
 
 __all__ = [
@@ -36,7 +37,7 @@ _MODULES: Final = {
     "Change": "pipeline.recognition.judgement.decisions",
     "Classifier": "pipeline.models.classifier",
     "Delivery": "pipeline.readings",
-    "Episode": "pipeline.recognition.judgement.decisions",
+    "Episode": "pipeline.recognition.judgement.timeline",
     "MessageError": "pipeline.readings",
     "ModelCard": "pipeline.models.classifier",
     "ModelError": "pipeline.models.classifier",
