@@ -33,7 +33,7 @@ from pipeline.mqtt.connection import Connection
 from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings, Sensor, check_device
 from pipeline.recognition.placement.calibration import decode_calibration
 from pipeline.recognition.preparation.grid import missing_sensors
-from pipeline.recognition.senders import Decision, Sender
+from pipeline.recognition.preparation.recording_sequence import Decision, RecordingSequence
 from pipeline.recordings import parquet
 from pipeline.recordings.labelled import Header, activity_name, software
 from pipeline.recordings.recording import DataError
@@ -133,7 +133,7 @@ class Recorder:
         self._rotation: NDArray[np.float64] | None = None
         self._journal: parquet.Journal | None = None
         self._header: Header | None = None
-        self._sender = Sender()
+        self._sequence = RecordingSequence()
         self._known_until = -np.inf  # newest sample of a former recording of the same name
         self._said: deque[tuple[float | None, str | None]] = deque(
             [(None, label)], maxlen=MOST_LABELS_AHEAD
@@ -263,7 +263,7 @@ class Recorder:
     def _keep(self, readings: Readings, format_name: str, message: Message, *, now: float) -> None:
         if readings.sensor == "prepared":
             raise MessageError("sensor", "prepared samples are no recording of a phone's sensors")
-        decision, known_until = self._sender.decide(
+        decision, known_until = self._sequence.decide(
             readings.recording,
             readings.clock,
             oldest=float(readings.times.min()),

@@ -1,7 +1,7 @@
 """Messages to grid rows, dated in epoch seconds.
 
 * Each message of a phone is one of the recording under way, of a new one, or of one before:
-  `senders`. A new recording begins a new grid.
+  `recording_sequence`. A new recording begins a new grid.
 * The samples that are used are laid on the phone's grid: `resampler`. Messages that just continue
   it are dealt with for all phones at once, all others one by one.
 * Where a grid begins is dated in epoch seconds, whatever the phone's clock: `boot_clocks`.
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline.readings import Delivery, Readings, Sensor
 from pipeline.recognition.preparation.boot_clocks import BootClocks
+from pipeline.recognition.preparation.recording_sequence import RecordingSequence
 from pipeline.recognition.preparation.resampler import (
     TROUBLES,
     Dropped,
@@ -29,7 +30,6 @@ from pipeline.recognition.preparation.resampler import (
     Trouble,
     joined_pieces,
 )
-from pipeline.recognition.senders import Sender
 from pipeline.recognition.slots import PerPhone
 
 _NO_ROWS: Final = np.empty((0, 6))
@@ -74,7 +74,7 @@ class Intake:
         self._resampler = Resampler(n_slots, lateness_s=lateness_s)
         self._clocks = BootClocks(n_slots)
         self._flags = _Flags(n_slots)
-        self._senders: defaultdict[int, Sender] = defaultdict(Sender)
+        self._sequences: defaultdict[int, RecordingSequence] = defaultdict(RecordingSequence)
         self.n_samples = 0
         """Samples taken, of all phones since the start"""
 
@@ -84,7 +84,7 @@ class Intake:
         self._clocks.reset(slots)
         self._flags.reset(slots)
         for slot in slots:
-            self._senders.pop(slot, None)
+            self._sequences.pop(slot, None)
 
     def end_grid(self, slot: int) -> None:
         """Let a phone's grid begin anew with its next samples."""
@@ -165,7 +165,7 @@ class Intake:
             "resampler": self._resampler.state(slots),
             "clocks": self._clocks.state(slots),
             "flags": self._flags.state(slots),
-            "senders": [self._senders[slot].state() for slot in slots.tolist()],
+            "sequences": [self._sequences[slot].state() for slot in slots.tolist()],
             "n_samples": self.n_samples,
         }
 
@@ -174,16 +174,16 @@ class Intake:
         self._resampler.restore(slots, state["resampler"])
         self._clocks.restore(slots, state["clocks"])
         self._flags.restore(slots, state["flags"])
-        for slot, sender in zip(slots.tolist(), state["senders"], strict=True):
-            self._senders[slot] = Sender.restored(sender)
+        for slot, sequence in zip(slots.tolist(), state["sequences"], strict=True):
+            self._sequences[slot] = RecordingSequence.restored(sequence)
         self.n_samples = state["n_samples"]
 
     def _goes_on(self, slot: int, deliveries: Sequence[Delivery]) -> bool:
         """Return whether nothing but one sensor's samples is new in a phone's messages."""
-        sender = self._senders[slot]
-        if sender.clock != "epoch":
+        sequence = self._sequences[slot]
+        if sequence.clock != "epoch":
             return False
-        recording = sender.recording
+        recording = sequence.recording
         for delivery in deliveries:
             if len(delivery.readings) > 1:
                 return False
@@ -201,14 +201,14 @@ class Intake:
         dropped += lost
         n_samples = sum([len(one.times) for one in readings])
         self.n_samples += n_samples - lost.repeated - lost.late
-        sender, earlier_s = self._senders[slot], 0.0
-        if sender.clock == "boot":
+        sequence, earlier_s = self._sequences[slot], 0.0
+        if sequence.clock == "boot":
             earlier_s = self._clocks.read(slot, delivery.newest, delivery.received)
         pieces = [self._dated(piece) for piece in joined_pieces(pieces)]
         if pieces and self._flags.begins_recording[slot]:
             self._flags.begins_recording[slot] = False
             pieces[0] = replace(pieces[0], begins_recording=True)
-        if sender.is_mixed:
+        if sequence.is_mixed:
             pieces = [replace(one, troubles=one.troubles | {"two-phones"}) for one in pieces]
         if earlier_s and not any(piece.origin is not None for piece in pieces):
             pieces.append(Piece(slot, None, _NO_ROWS, earlier_s=earlier_s))
@@ -219,8 +219,8 @@ class Intake:
 
         Add to what is ``dropped`` what comes again of another, or is of another phone.
         """
-        sender, first = self._senders[slot], delivery.readings[0]
-        decision, known_until = sender.decide(
+        sequence, first = self._sequences[slot], delivery.readings[0]
+        decision, known_until = sequence.decide(
             first.recording,
             first.clock,
             oldest=delivery.oldest,
@@ -259,10 +259,10 @@ class Intake:
 
     def _note_troubles(self, slot: int) -> bool:
         """Note the troubles that a phone's samples have; return whether that is news."""
-        troubles, sender = self._resampler.troubles(slot), self._senders[slot]
-        if sender.is_mixed:
+        troubles, sequence = self._resampler.troubles(slot), self._sequences[slot]
+        if sequence.is_mixed:
             troubles |= {"two-phones"}
-        elif sender.is_restless:
+        elif sequence.is_too_short:
             troubles |= {"short-recordings"}
         now = [name in troubles for name in TROUBLES]
         is_news: bool = now != self._flags.troubles[slot].tolist()

@@ -1,14 +1,14 @@
 """Which recording of a phone a message belongs to: the one under way, a new one, or one before.
 
-A recording is what its sender calls so, on one kind of clock; messages that name none are of one
+A recording is what the phone calls so, on one kind of clock; messages that name none are of one
 recording, too. Rules, for the messages of a phone one after another:
 
 * Another recording begins with its first message. Of one that was left, what is not newer than its
   newest sample comes again; what just continues it was overtaken, and is late; all else is new.
-* If recordings take turns, two phones send under one name. Then the one under way is heard alone
-  until it has been silent for `MIXED_S` of another's samples; and they count as two until it has
-  sent so much without any of another between.
-* Recordings of less than a window, one after another, are told: there can be no window of them.
+* If recordings alternate, two phones send under one name. Then only the one under way is used until
+  it has been silent for `MIXED_S` of another's samples; and they count as two until it has sent so
+  much without any of another between.
+* Recordings of less than a window, one after another, are reported: no window comes of them.
 """
 
 from typing import Any, Final, Literal
@@ -34,8 +34,8 @@ _WINDOW_S: Final = WINDOW_LENGTH / SAMPLING_RATE_HZ
 Decision = Literal["goes on", "begins", "repeated", "late", "mixed"]
 
 
-class Sender:
-    """The recordings of one phone."""
+class RecordingSequence:
+    """The recordings of one phone, one after another."""
 
     def __init__(self) -> None:
         """Begin with one that has no name and no samples."""
@@ -57,8 +57,8 @@ class Sender:
         return self._n_returns > MOST_RETURNS
 
     @property
-    def is_restless(self) -> bool:
-        """Whether its recordings end before there is a window of them."""
+    def is_too_short(self) -> bool:
+        """Whether recordings end before there is a window of them, one after another."""
         return self._n_short > MOST_SHORT
 
     def decide(
@@ -70,7 +70,7 @@ class Sender:
         newest: float,
         newest_before: float,
     ) -> tuple[Decision, float]:
-        """Return what a message is, and the time up to which its samples come again.
+        """Return how a message belongs, and the time up to which its samples come again.
 
         Args:
             recording: what the message names; nothing if it names none.
@@ -124,11 +124,11 @@ class Sender:
         return [self.recording, self.clock, past, others, *counts]
 
     @classmethod
-    def restored(cls, state: list[Any]) -> "Sender":
-        """Return a sender that knows what `state` returned."""
-        sender = cls()
-        sender.recording, sender.clock, past, others, *counts = state
-        sender._past = {(name, clock): newest for name, clock, newest in past}
-        sender._others = {(name, clock): oldest for name, clock, oldest in others}
-        sender._alone_since, sender._n_returns, sender._begun, sender._n_short = counts
-        return sender
+    def restored(cls, state: list[Any]) -> "RecordingSequence":
+        """Return the sequence that `state` was taken of."""
+        sequence = cls()
+        sequence.recording, sequence.clock, past, others, *counts = state
+        sequence._past = {(name, clock): newest for name, clock, newest in past}
+        sequence._others = {(name, clock): oldest for name, clock, oldest in others}
+        sequence._alone_since, sequence._n_returns, sequence._begun, sequence._n_short = counts
+        return sequence

@@ -2,22 +2,26 @@ import msgspec
 import pytest
 
 from pipeline.readings import Clock
-from pipeline.recognition.senders import MOST_PAST, MOST_SHORT, Sender
+from pipeline.recognition.preparation.recording_sequence import (
+    MOST_PAST,
+    MOST_SHORT,
+    RecordingSequence,
+)
 
 SECOND = 1.0
 
 
 class Phone:
-    """A phone's messages of a second each, and what a sender makes of them."""
+    """A phone's messages of a second each, and what a sequence makes of them."""
 
     def __init__(self) -> None:
         """Begin without messages."""
-        self.sender = Sender()
+        self.sequence = RecordingSequence()
         self.newest = -float("inf")
 
     def send(self, recording: str, at_s: float, *, clock: Clock = "epoch") -> str:
         """Return what a message is whose samples begin at a time."""
-        decision, _ = self.sender.decide(
+        decision, _ = self.sequence.decide(
             recording, clock, oldest=at_s, newest=at_s + SECOND, newest_before=self.newest
         )
         if decision in ("goes on", "begins"):
@@ -47,10 +51,10 @@ def test_the_same_name_again() -> None:
 
 def test_partly_repeated() -> None:
     """Of a message that reaches beyond the newest sample, it is told up to where it comes again."""
-    sender = Sender()
-    sender.decide("a", "epoch", oldest=0, newest=10, newest_before=-1)
-    sender.decide("b", "epoch", oldest=50, newest=60, newest_before=10)
-    assert ("begins", 10) == sender.decide("a", "epoch", oldest=5, newest=15, newest_before=60)
+    sequence = RecordingSequence()
+    sequence.decide("a", "epoch", oldest=0, newest=10, newest_before=-1)
+    sequence.decide("b", "epoch", oldest=50, newest=60, newest_before=10)
+    assert ("begins", 10) == sequence.decide("a", "epoch", oldest=5, newest=15, newest_before=60)
 
 
 def test_old_recordings_are_remembered() -> None:
@@ -75,24 +79,24 @@ def test_taking_turns(names: tuple[str, ...]) -> None:
     """If recordings take turns, one of them goes on and the phone counts as two."""
     phone = Phone()
     decisions = [phone.send(name, 10.0 * number) for number in range(60) for name in names]
-    assert phone.sender.is_mixed
+    assert phone.sequence.is_mixed
     assert ["goes on", *["mixed"] * (len(names) - 1)] == sorted(decisions[-len(names) :])
     for number in range(100):  # and when one of them has gone, it is one phone again
-        phone.send(phone.sender.recording, 1e6 + number)
-    assert not phone.sender.is_mixed
+        phone.send(phone.sequence.recording, 1e6 + number)
+    assert not phone.sequence.is_mixed
 
 
 @pytest.mark.parametrize("length_s", [0.02, 0.1, 1.0, 5.0])
 def test_turns_of_any_length(length_s: float) -> None:
     """Two phones stay two, and one of them is heard, however long their messages are."""
-    sender, newest, decisions = Sender(), -float("inf"), []
+    sequence, newest, decisions = RecordingSequence(), -float("inf"), []
     for number in range(round(60 / length_s)):
         for name in "ab":
             oldest = number * length_s
-            decision, _ = sender.decide(
+            decision, _ = sequence.decide(
                 name, "epoch", oldest=oldest, newest=oldest + length_s, newest_before=newest
             )
-            decisions.append((decision, sender.is_mixed))
+            decisions.append((decision, sequence.is_mixed))
             if decision in ("goes on", "begins"):
                 newest = oldest + length_s
     after = decisions[round(2 / length_s) :]
@@ -101,12 +105,12 @@ def test_turns_of_any_length(length_s: float) -> None:
 
 def test_bursts_beside_a_phone() -> None:
     """Who sends what it gathered over twenty seconds is heard beside one that sends at once."""
-    sender, newest, heard = Sender(), -float("inf"), []
+    sequence, newest, heard = RecordingSequence(), -float("inf"), []
     for second in range(300):
         for name, length_s in (("a", 20.0), ("b", 1.0)):
             if second % length_s:
                 continue
-            decision, _ = sender.decide(
+            decision, _ = sequence.decide(
                 *(name, "epoch"),
                 oldest=second - length_s,
                 newest=second - 0.02,
@@ -116,7 +120,7 @@ def test_bursts_beside_a_phone() -> None:
                 newest = second - 0.02
                 if second > 150:
                     heard.append(name)
-    assert sender.is_mixed
+    assert sequence.is_mixed
     assert 1 == len(set(heard))
 
 
@@ -125,13 +129,13 @@ def test_short_recordings() -> None:
     phone = Phone()
     for number in range(MOST_SHORT):
         phone.send(f"session {number}", number)
-    assert not phone.sender.is_restless
+    assert not phone.sequence.is_too_short
     for number in range(MOST_SHORT, 10):
         phone.send(f"session {number}", number)
-    assert phone.sender.is_restless
+    assert phone.sequence.is_too_short
     for number in range(10, 14):
         phone.send("session 10", number)
-    assert not phone.sender.is_restless
+    assert not phone.sequence.is_too_short
 
 
 def test_the_other_goes_on_alone() -> None:
@@ -140,7 +144,7 @@ def test_the_other_goes_on_alone() -> None:
     for number in range(10):
         phone.send("a", 10.0 * number)
         phone.send("b", 10.0 * number)
-    other = "b" if phone.sender.recording == "a" else "a"
+    other = "b" if phone.sequence.recording == "a" else "a"
     decisions = [phone.send(other, 1000.0 + number) for number in range(300)]
     assert "goes on" == decisions[-1]
 
@@ -150,10 +154,10 @@ def test_a_restored_sender() -> None:
     phone = Phone()
     for number, name in enumerate("abacab"):
         phone.send(name, 100.0 * number)
-    state = msgspec.msgpack.decode(msgspec.msgpack.encode(phone.sender.state()))
-    restored = Sender.restored(state)
-    assert phone.sender.state() == restored.state()
+    state = msgspec.msgpack.decode(msgspec.msgpack.encode(phone.sequence.state()))
+    restored = RecordingSequence.restored(state)
+    assert phone.sequence.state() == restored.state()
     arguments = {"oldest": 900.0, "newest": 901.0, "newest_before": 501.0}
-    assert phone.sender.decide("c", "epoch", **arguments) == restored.decide(
+    assert phone.sequence.decide("c", "epoch", **arguments) == restored.decide(
         "c", "epoch", **arguments
     )
