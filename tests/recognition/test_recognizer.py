@@ -1,6 +1,4 @@
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import cache, partial
+from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -14,81 +12,25 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from pipeline.models.classifier import Classifier, find_model
-from pipeline.readings import Delivery, MessageError, Readings, Sensor
+from pipeline.readings import MessageError, Readings, Sensor
 from pipeline.recognition.judgement.decisions import Change
 from pipeline.recognition.judgement.plausibility import Plausibility
 from pipeline.recognition.judgement.timeline import Episode
-from pipeline.recognition.placement.calibration import FRAMES
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
-from pipeline.recognition.preparation.resampler import Dropped
 from pipeline.recognition.preparation.upright import Baseline
-from pipeline.recognition.recognizer import Prediction, Recognised, Recognizer, State, StateError
+from pipeline.recognition.recognizer import Prediction, Recognised, Recognizer
 from pipeline.recordings import hapt, simulated
-from pipeline.state.checkpoint import decode, encode
 from pipeline.vocabulary import ACTIVITIES, WINDOW_LENGTH
-
-EPOCH = 1698501144.4
-HOP = 32
-
-
-@pytest.fixture(scope="module")
-def classifier(tiny_model: Path) -> Classifier:
-    """The tiny model, loaded."""
-    return Classifier(tiny_model)
-
-
-def motion(n_samples: int, *, seed: int, width: int = 6) -> NDArray[np.float64]:
-    """Return samples of a body that changes its pose and moves now more, now less.
-
-    They are raw for a width of 6 and prepared for 9.
-    """
-    rng = np.random.default_rng(seed)
-    n_poses = n_samples // 100 + 1
-    pose = rng.normal(size=(n_poses, 3))
-    pose /= np.linalg.norm(pose, axis=1)[:, None]
-    moving = np.repeat(rng.uniform(0, 1, n_poses), 100)[:n_samples, None]
-    gravity = np.repeat(pose, 100, axis=0)[:n_samples]  # (n_samples, 3) in g
-    noise = rng.normal(size=(n_samples, width)) * moving
-    still = np.zeros((n_samples, 3))
-    if width == 6:
-        return noise * [3, 3, 3, 1, 1, 1] + np.hstack([gravity * 9.81, still])
-    return noise * 0.3 + np.hstack([still, still, gravity])
-
-
-def readings(
-    rows: NDArray[np.float64],
-    *,
-    device: str = "phone",
-    start: float = EPOCH,
-    first: int = 0,
-    recording: str = "",
-) -> Readings:
-    """Return rows at 50 Hz as a message; ``first`` is the number of the first row."""
-    times = start + (first + np.arange(len(rows))) / 50
-    sensor: Sensor = "motion" if rows.shape[1] == 6 else "prepared"
-    return Readings(device, times, rows, sensor, recording)
-
-
-def push(recognizer: Recognizer, *tick: Readings) -> Recognised:
-    """Admit the phones of a tick and push it."""
-    for reading in tick:
-        recognizer.admit(reading.device)
-    return recognizer.push([Delivery([reading]) for reading in tick])
-
-
-def starts(predictions: Sequence[Prediction], *, start: float = EPOCH) -> list[int]:
-    """Return the numbers of the windows' first samples."""
-    return [round((prediction.start - start) * 50) for prediction in predictions]
-
-
-def assert_same(expected: Sequence[Prediction], actual: Sequence[Prediction]) -> None:
-    """Compare one phone's predictions: equal labels and starts, probabilities within 1e-6."""
-    assert [p.start for p in expected] == [p.start for p in actual]
-    assert [p.end for p in expected] == [p.end for p in actual]
-    assert [p.label for p in expected] == [p.label for p in actual]
-    assert [p.settling for p in expected] == [p.settling for p in actual]
-    for one, other in zip(expected, actual, strict=True):
-        np.testing.assert_allclose(other.probabilities, one.probabilities, rtol=0, atol=1e-6)
+from tests.recognition.made_up import (
+    EPOCH,
+    HOP,
+    assert_same,
+    in_messages,
+    motion,
+    push,
+    readings,
+    starts,
+)
 
 
 @pytest.mark.parametrize("width", [6, 9])
@@ -113,30 +55,6 @@ def test_prepared_samples_reach_the_model_untouched(classifier: Classifier) -> N
 
     live = np.stack([prediction.probabilities for prediction in recognised.predictions])
     np.testing.assert_allclose(live, offline, rtol=0, atol=1e-6)
-
-
-def test_a_clock_since_boot_that_was_misread(classifier: Classifier) -> None:
-    """If the first message came late, windows are dated right after some seconds, none is lost."""
-    recognizer = Recognizer(classifier, hop=HOP)
-    recognizer.admit("phone")
-    found: list[Prediction] = []
-    for k in range(0, 1500, 25):
-        part = readings(motion(1500, seed=1)[k : k + 25], start=5000.0, first=k)
-        received = EPOCH + float(part.times[-1]) - 5000.0 + (30.0 if k == 0 else 0.2)
-        part = msgspec.structs.replace(part, clock="boot")
-        found += recognizer.push([Delivery([part], received)]).predictions
-
-    offsets_s = [one.start - EPOCH - number * HOP / 50 for number, one in enumerate(found)]
-    assert (1500 - 128) // HOP + 1 == len(found)
-    assert 30.0 == pytest.approx(offsets_s[0], abs=0.01)
-    assert 0.2 == pytest.approx(offsets_s[-1], abs=0.01)
-    assert 0.2 == pytest.approx(offsets_s[round(15 * 50 / HOP)], abs=0.01)
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Classifier:
-    """The shipped model that is the default."""
-    return Classifier(find_model("cnn-lstm"))
 
 
 @pytest.mark.parametrize("hop", [16, 64])
@@ -275,65 +193,6 @@ def _recording(device: str, number: int) -> Readings:
     return Readings(device, times, rows, "prepared" if kind == 1 else "motion")
 
 
-def test_a_gap(classifier: Classifier) -> None:
-    """After a gap filters and windows begin anew, as for a phone never seen."""
-    before, after = motion(200, seed=5), motion(200, seed=6)
-    later = EPOCH + 60.123
-    recognizer = Recognizer(classifier, hop=HOP)
-    first = push(recognizer, readings(before)).predictions
-
-    second = push(recognizer, readings(after, start=later)).predictions
-
-    assert_same(push(Recognizer(classifier, hop=HOP), readings(before)).predictions, first)
-    fresh = push(Recognizer(classifier, hop=HOP), readings(after, start=later)).predictions
-    assert_same(fresh, second)
-    assert recognizer.counts["gaps"] == 1
-
-
-def test_repeated_samples_are_counted(classifier: Classifier) -> None:
-    """Repeated samples give no predictions, and the counts tell."""
-    recognizer = Recognizer(classifier, hop=HOP)
-    message = readings(motion(150, seed=7))
-
-    first, second = push(recognizer, message), push(recognizer, message)
-
-    assert len(first.predictions) == 1
-    assert first.dropped == {}
-    assert second.predictions == []
-    assert second.dropped == {"phone": Dropped(repeated=150)}
-    assert recognizer.counts["samples"] == 150
-
-
-def test_a_new_recording_begins_anew(classifier: Classifier) -> None:
-    """With a new recording the clock may go back; what comes late of the one before is dropped."""
-    first, second = motion(300, seed=8), motion(300, seed=9)
-    earlier = EPOCH - 86_400
-    recognizer = Recognizer(classifier, hop=HOP)
-    push(recognizer, readings(first[:200], recording="a"))
-
-    begun = push(recognizer, readings(second[:150], start=earlier, recording="b")).predictions
-    late = push(recognizer, readings(first[200:], first=200, recording="a"))
-    onward = push(
-        recognizer, readings(second[150:], start=earlier, first=150, recording="b")
-    ).predictions
-
-    assert late.predictions == []
-    assert late.dropped == {"phone": Dropped(late=100)}
-    fresh = push(Recognizer(classifier, hop=HOP), readings(second, start=earlier)).predictions
-    assert_same(fresh, begun + onward)
-
-
-def test_from_raw_to_prepared(classifier: Classifier) -> None:
-    """A phone that goes over from raw to prepared samples begins anew."""
-    recognizer = Recognizer(classifier, hop=HOP)
-    push(recognizer, readings(motion(100, seed=10)))
-    prepared = readings(motion(200, seed=11, width=9), first=100)
-
-    actual = push(recognizer, prepared).predictions
-
-    assert_same(push(Recognizer(classifier, hop=HOP), prepared).predictions, actual)
-
-
 def test_more_phones_than_slots(classifier: Classifier) -> None:
     """A phone too many is refused, and those that are there go on."""
     recognizer = Recognizer(classifier, hop=HOP, max_devices=2)
@@ -387,89 +246,10 @@ def test_a_hop_out_of_bounds(classifier: Classifier, hop: int) -> None:
         Recognizer(classifier, hop=hop)
 
 
-def test_a_new_recording_within_a_tick(tiny_model: Path) -> None:
-    """What a recording completes counts, though the next one begins in the same tick."""
-    rows = np.random.default_rng(0).normal(size=(300, 9))
-    parts = [
-        readings(rows[:100], recording="first"),
-        readings(rows[100:150], first=100, recording="first"),
-        readings(rows[150:], first=150, start=EPOCH + 60, recording="second"),
-    ]
-    recognizer = Recognizer(Classifier(tiny_model), hop=64)
-    recognizer.admit("phone")
-
-    found = [p for tick in (parts[:1], parts[1:]) for p in push(recognizer, *tick).predictions]
-
-    assert [EPOCH, EPOCH + 63] == [round(p.start, 6) for p in found]
-
-
-def test_from_a_recording_back_to_none(classifier: Classifier) -> None:
-    """A phone that goes on without a name after a named recording is heard."""
-    recognizer = Recognizer(classifier, hop=HOP)
-    push(recognizer, readings(motion(200, seed=1)))
-    push(recognizer, readings(motion(200, seed=2), start=EPOCH - 60, recording="replay"))
-
-    repeated = push(recognizer, readings(motion(200, seed=1)))
-    onward = push(recognizer, readings(motion(200, seed=3), start=EPOCH + 5))
-
-    assert repeated.predictions == []
-    assert len(onward.predictions) == 3
-
-
-def test_a_placed_phone(classifier: Classifier) -> None:
-    """A phone worn otherwise gives what the same motion gives in the training frame."""
-    rows = motion(300, seed=4)
-    portrait = rows[:, [1, 0, 2, 4, 3, 5]] * [-1, 1, 1, -1, 1, 1]  # x = -y', y = x'
-    portrait[:, :3] *= -1  # an iPhone
-    recognizer = Recognizer(classifier, hop=HOP)
-    recognizer.admit("phone")
-    recognizer.place("phone", -1.0, FRAMES["portrait"])
-
-    placed = push(recognizer, readings(portrait))
-
-    expected = push(Recognizer(classifier, hop=HOP), readings(rows))
-    assert_same(expected.predictions, placed.predictions)
-
-
-def test_a_new_placement_begins_anew(classifier: Classifier) -> None:
-    """When a phone is calibrated its signals begin anew; the same calibration again is no news."""
-    recognizer = Recognizer(classifier, hop=HOP)
-    push(recognizer, readings(motion(300, seed=5)))
-    recognizer.place("phone", 1.0, FRAMES["portrait"])
-    onward = push(recognizer, readings(motion(150, seed=6), first=300))
-    recognizer.place("phone", 1.0, FRAMES["portrait"])
-    further = push(recognizer, readings(motion(150, seed=7), first=450))
-
-    assert starts(onward.predictions) == [300]
-    assert starts(further.predictions) == [332, 364, 396, 428, 460][: len(further.predictions)]
-
-
-def test_a_clock_since_boot(classifier: Classifier) -> None:
-    """Times since boot become epoch times by when the first message came, until the next boot."""
-    recognizer = Recognizer(classifier, hop=HOP)
-
-    def since_boot(first_s: float, seed: int, *, received: float) -> list[float]:
-        recognizer.admit("phone")
-        found = []
-        for k in range(0, 300, 25):
-            part = readings(motion(300, seed=seed)[k : k + 25], start=first_s, first=k)
-            part = msgspec.structs.replace(part, clock="boot")
-            arrival = received + float(part.times[-1]) - first_s
-            found += recognizer.push([Delivery([part], arrival)]).predictions
-        return [p.start for p in found]
-
-    first = since_boot(5000.0, 1, received=EPOCH)
-    after_a_pause = since_boot(5100.0, 2, received=EPOCH + 103)  # delivered 3 s late
-    after_a_boot = since_boot(20.0, 3, received=EPOCH + 500)
-
-    assert first[0] == pytest.approx(EPOCH, abs=1e-6)
-    assert after_a_pause[0] == pytest.approx(EPOCH + 100, abs=1e-6)
-    assert after_a_boot[0] == pytest.approx(EPOCH + 500, abs=0.5)
-
-
 SENSORS: list[Sensor] = [
     "motion", "prepared", "accelerometer", "linear_acceleration", "gravity", "gyroscope",
 ]  # fmt: skip
+
 
 rubbish = st.builds(
     lambda name, seed, n, start, step, scale, recording, clock: (
@@ -568,68 +348,6 @@ def recorded(data_dir: Path) -> list[NDArray[np.float64]]:
     ]
 
 
-# The state
-
-
-def stored(state: State) -> State:
-    """Return a state as a checkpoint's file would give it back."""
-    return decode(encode(state))
-
-
-def separate(rows: NDArray[np.float64]) -> list[Readings]:
-    """Return raw rows as those of two sensors at times of their own."""
-    times = EPOCH + np.arange(len(rows)) / 50
-    return [
-        Readings("phone", times, rows[:, :3], "accelerometer"),
-        Readings("phone", times + 0.007, rows[:, 3:], "gyroscope"),
-    ]
-
-
-def in_messages(whole: Readings, *, size: int = 15) -> list[Readings]:
-    """Return readings cut into messages of so many samples."""
-    return [
-        msgspec.structs.replace(
-            whole, times=whole.times[k : k + size], values=whole.values[k : k + size]
-        )
-        for k in range(0, len(whole.times), size)
-    ]
-
-
-@cache
-def of_every_kind() -> dict[str, list[Readings]]:
-    """Return the messages of phones that leave the usual way in every manner."""
-    rows = [motion(500, seed=seed) for seed in range(10)]
-    times = EPOCH + np.arange(500) / 50
-    jitter_s = np.random.default_rng(0).normal(0, 1e-3, 500)
-    earlier = readings(rows[7], start=EPOCH - 3600)
-    acc, gyro = (in_messages(one) for one in separate(rows[4]))
-    messages = {
-        "usual": in_messages(readings(rows[0])),
-        "prepared": in_messages(readings(motion(500, seed=1, width=9))),
-        "irregular": in_messages(Readings("phone", times + jitter_s, rows[2])),
-        "fast": in_messages(Readings("phone", EPOCH + np.arange(500) / 200, rows[3])),
-        "separate": [one for both in zip(acc, gyro, strict=True) for one in both],
-        "gap": in_messages(Readings("phone", times + 7.7 * (times > EPOCH + 4), rows[5])),
-        "boot": in_messages(
-            Readings("phone", times - EPOCH + 3.0 * (times > EPOCH + 5), rows[6], clock="boot")
-        ),
-        "set-back": in_messages(readings(rows[7][:250])) + in_messages(earlier),
-        "recordings": in_messages(readings(rows[8][:300], recording="a"))
-        + in_messages(msgspec.structs.replace(earlier, recording="b")),
-        "hole": in_messages(readings(rows[9]), size=7),
-    }
-    hole = messages["hole"]
-    for i in range(0, 30, 5):  # overtaken, lost and sent again
-        hole[i], hole[i + 1] = hole[i + 1], hole[i]
-    del hole[12]
-    for of_phone in (messages["usual"], messages["irregular"]):
-        of_phone[8:8] = of_phone[2:4]
-    return {
-        device: [msgspec.structs.replace(one, device=device) for one in of_phone]
-        for device, of_phone in messages.items()
-    }
-
-
 @pytest.mark.parametrize("size", [15, 400])
 def test_a_baseline_turns_what_the_model_gets(shipped: Classifier, size: int) -> None:
     """Once a wearer has walked, as `Baseline` says; however the samples were cut into messages."""
@@ -680,139 +398,3 @@ def test_a_phone_upside_down(model: str, minds: bool) -> None:
     (before, _, _), (after, problems, now) = found
     assert minds == ("wrong-frame" in problems) == ("unknown" in now)
     assert minds != np.allclose(before, after, atol=1e-2)
-
-
-@given(data=st.data())
-@settings(max_examples=25, deadline=None)
-def test_a_restored_recognizer_goes_on(classifier: Classifier, data: st.DataObject) -> None:
-    """What is saved at any moment and restored elsewhere goes on to the last bit."""
-    messages = of_every_kind()
-    names = data.draw(st.lists(st.sampled_from(sorted(messages)), min_size=1, unique=True))
-    make = partial(Recognizer, classifier, hop=HOP, baseline=data.draw(st.booleans()))
-    undisturbed, restored = make(), make()
-    for recognizer in (undisturbed, restored):
-        for device in ["gone", *names]:
-            recognizer.admit(device)
-        recognizer.place(names[0], -1.0, FRAMES["portrait"])
-        recognizer.forget(["gone"])  # so that slots change when they are restored
-    expected: list[object] = []
-    actual: list[object] = []
-    for number in range(max(len(messages[name]) for name in names)):
-        tick = [
-            Delivery([one], EPOCH + number)
-            for name in names
-            for one in messages[name][number : number + 1]
-        ]
-        if data.draw(st.integers(0, 5)) == 0:
-            saved = stored(restored.state())
-            restored = make(max_devices=len(names))
-            restored.restore(saved)
-        expected += told_of(undisturbed.push(tick))
-        actual += told_of(restored.push(tick))
-    expected += told_of(undisturbed.finish(names))
-    actual += told_of(restored.finish(names))
-
-    assert expected == actual
-    assert undisturbed.counts == restored.counts
-    assert undisturbed.devices == restored.devices
-    for device in names:
-        assert undisturbed.rates_hz(device) == restored.rates_hz(device)
-        assert undisturbed.lacks(device) == restored.lacks(device)
-
-
-def told_of(recognised: Recognised) -> list[object]:
-    """Return all that came of a tick, in a form that compares by every bit."""
-    predictions = [
-        (p.device, p.start, p.end, p.label, p.probabilities.tobytes(), p.settling)
-        for p in recognised.predictions
-    ]
-    decided = [*recognised.changes, *recognised.episodes]
-    decisions = [(device, replace(one, slot=0)) for device, one in decided]
-    return [*predictions, *decisions, *recognised.problems, dict(recognised.dropped)]
-
-
-def test_a_state_does_not_change_later(classifier: Classifier) -> None:
-    """What was saved stays as it was, whatever comes afterwards."""
-    messages = of_every_kind()
-    recognizer = Recognizer(classifier, hop=HOP)
-    for number in range(10):
-        push(recognizer, *(of_phone[number] for of_phone in messages.values()))
-    state = recognizer.state()
-    before = encode(state)
-    for number in range(10, 20):
-        push(recognizer, *(of_phone[number] for of_phone in messages.values()))
-
-    assert before == encode(state)
-
-
-def test_a_state_replaces_what_was_known(classifier: Classifier) -> None:
-    """A recognizer that had phones of its own knows those of the state and no others."""
-    rows = motion(300, seed=1)
-    first = Recognizer(classifier, hop=HOP)
-    push(first, readings(rows[:150], device="a"))
-    other = Recognizer(classifier, hop=HOP, max_devices=2)
-    push(other, *(readings(motion(200, seed=2), device=name) for name in ("a", "b")))
-
-    other.restore(stored(first.state()))
-
-    assert other.devices == ["a"]
-    onward = readings(rows[150:], first=150, device="a")
-    assert told_of(push(other, onward)) == told_of(push(first, onward))
-    other.admit("c")
-    with pytest.raises(MessageError):
-        other.admit("d")
-
-
-def test_a_state_of_no_phones(classifier: Classifier) -> None:
-    """A state without phones can be restored."""
-    recognizer = Recognizer(classifier, hop=HOP)
-    recognizer.restore(stored(Recognizer(classifier, hop=HOP).state()))
-    assert recognizer.devices == []
-
-
-@pytest.mark.parametrize(
-    ("what", "changes"),
-    [
-        ("hop", {"hop": 16}),
-        ("filter_start", {"hop": HOP, "filter_start": "zero"}),
-        ("lateness_s", {"hop": HOP, "lateness_s": 0.5}),
-        ("baseline", {"hop": HOP, "baseline": True}),
-    ],
-)
-def test_a_state_of_other_settings(
-    classifier: Classifier, what: str, changes: dict[str, Any]
-) -> None:
-    """A state is refused where it would mean something else, and it is said why."""
-    state = Recognizer(classifier, hop=HOP).state()
-    with pytest.raises(StateError, match=what):
-        Recognizer(classifier, **changes).restore(state)
-
-
-def test_a_state_of_another_model(classifier: Classifier, shipped: Classifier) -> None:
-    """So it is where the model is another."""
-    state = Recognizer(classifier, hop=HOP).state()
-    assert state["of"]["model"] == classifier.card.identity
-    with pytest.raises(StateError, match="model"):
-        Recognizer(shipped, hop=HOP).restore(state)
-
-
-def test_a_state_of_too_many_phones(classifier: Classifier) -> None:
-    """A state of more phones than there is room for is refused, and nothing is forgotten."""
-    full = Recognizer(classifier, hop=HOP)
-    for device in "abc":
-        full.admit(device)
-    small = Recognizer(classifier, hop=HOP, max_devices=2)
-    small.admit("x")
-    with pytest.raises(StateError, match="3 phones"):
-        small.restore(full.state())
-    assert small.devices == ["x"]
-
-
-def test_a_phone_takes_little_memory(classifier: Classifier) -> None:
-    """All that is known of a phone on its usual way has 20 KiB at most, of any phone 40."""
-    for device, messages in of_every_kind().items():
-        recognizer = Recognizer(classifier, hop=64)
-        for message in messages:
-            push(recognizer, message)
-        most = 20 if device in ("usual", "prepared") else 40
-        assert len(encode(recognizer.state())) <= most * 1024

@@ -1,0 +1,249 @@
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import pytest
+
+from pipeline.readings import Delivery, Readings
+from pipeline.recognition.placement.calibration import FRAMES
+from pipeline.recognition.preparation.preparation import Preparation, Prepared
+from pipeline.recognition.preparation.resampler import Dropped
+from pipeline.recognition.prepared import Windows
+from tests.recognition.made_up import EPOCH, HOP, motion, readings
+
+SLOT = 0
+
+
+def push(preparation: Preparation, *messages: Readings) -> Prepared:
+    """Push the messages of one phone, all in one tick."""
+    return preparation.push({SLOT: [Delivery([message]) for message in messages]})
+
+
+def windows(*several: Prepared) -> Windows:
+    """Return all windows that were prepared."""
+    return Windows.joined([part.windows for prepared in several for part in prepared.parts])
+
+
+def fresh(*messages: Readings) -> Windows:
+    """Return the windows of a phone that has sent nothing before."""
+    return windows(push(Preparation(1, hop=HOP), *messages))
+
+
+def numbers(of: Windows) -> list[int]:
+    """Return the numbers of the windows' first samples since `EPOCH`."""
+    return [round((start - EPOCH) * 50) for start in of.starts.tolist()]
+
+
+def assert_same(expected: Windows, actual: Windows) -> None:
+    """Compare windows by every bit."""
+    assert len(expected)
+    assert expected.starts.tolist() == actual.starts.tolist()
+    assert expected.settling.tolist() == actual.settling.tolist()
+    assert expected.samples.tobytes() == actual.samples.tobytes()
+
+
+def test_a_gap() -> None:
+    """After a gap filters and windows begin anew, as for a phone never seen."""
+    before, after = readings(motion(200, seed=5)), motion(200, seed=6)
+    later = readings(after, start=EPOCH + 60.123)
+    preparation = Preparation(1, hop=HOP)
+
+    first, second = push(preparation, before), push(preparation, later)
+
+    assert_same(fresh(before), windows(first))
+    assert_same(fresh(later), windows(second))
+    assert [[]] == [part.interrupted for part in first.parts]
+    assert [[SLOT]] == [part.interrupted for part in second.parts]
+    assert 1 == preparation.counts["gaps"]
+
+
+def test_a_gap_within_a_tick() -> None:
+    """What a phone sends from gap to gap makes parts of their own."""
+    before, after = readings(motion(200, seed=5)), readings(motion(200, seed=6), start=EPOCH + 60)
+
+    first, second = push(Preparation(1, hop=HOP), before, after).parts
+
+    assert_same(fresh(before), first.windows)
+    assert_same(fresh(after), second.windows)
+    assert ([], [SLOT]) == (first.interrupted, second.interrupted)
+
+
+def test_repeated_samples_are_counted() -> None:
+    """Repeated samples make no windows, and the counts tell."""
+    preparation = Preparation(1, hop=HOP)
+    message = readings(motion(150, seed=7))
+
+    first, second = push(preparation, message), push(preparation, message)
+
+    assert 1 == len(windows(first))
+    assert {} == first.dropped
+    assert 0 == len(windows(second))
+    assert {SLOT: Dropped(repeated=150)} == second.dropped
+    assert 150 == preparation.counts["samples"]
+
+
+def test_a_new_recording_begins_anew() -> None:
+    """With a new recording the clock may go back; what comes late of the one before is dropped."""
+    first, second = motion(300, seed=8), motion(300, seed=9)
+    earlier = EPOCH - 86_400
+    preparation = Preparation(1, hop=HOP)
+    push(preparation, readings(first[:200], recording="a"))
+
+    begun = push(preparation, readings(second[:150], start=earlier, recording="b"))
+    late = push(preparation, readings(first[200:], first=200, recording="a"))
+    onward = push(preparation, readings(second[150:], start=earlier, first=150, recording="b"))
+
+    assert 0 == len(windows(late))
+    assert {SLOT: Dropped(late=100)} == late.dropped
+    assert_same(fresh(readings(second, start=earlier)), windows(begun, onward))
+    assert [[SLOT], []] == [part.new_recordings for part in (*begun.parts, *onward.parts)]
+
+
+def test_a_new_recording_within_a_tick() -> None:
+    """What a recording completes counts, though the next one begins in the same tick."""
+    rows = np.random.default_rng(0).normal(size=(300, 9))
+    preparation = Preparation(1, hop=64)
+
+    first = push(preparation, readings(rows[:100], recording="first"))
+    second = push(
+        preparation,
+        readings(rows[100:150], first=100, recording="first"),
+        readings(rows[150:], first=150, start=EPOCH + 60, recording="second"),
+    )
+
+    assert [0, 63 * 50] == numbers(windows(first, second))
+
+
+def test_from_a_recording_back_to_none() -> None:
+    """A phone that goes on without a name after a named recording is heard."""
+    preparation = Preparation(1, hop=HOP)
+    push(preparation, readings(motion(200, seed=1)))
+    push(preparation, readings(motion(200, seed=2), start=EPOCH - 60, recording="replay"))
+
+    repeated = push(preparation, readings(motion(200, seed=1)))
+    onward = push(preparation, readings(motion(200, seed=3), start=EPOCH + 5))
+
+    assert 0 == len(windows(repeated))
+    assert 3 == len(windows(onward))
+
+
+def test_from_raw_to_prepared() -> None:
+    """A phone that goes over from raw to prepared samples begins anew."""
+    preparation = Preparation(1, hop=HOP)
+    push(preparation, readings(motion(100, seed=10)))
+    prepared = readings(motion(200, seed=11, width=9), first=100)
+
+    assert_same(fresh(prepared), windows(push(preparation, prepared)))
+
+
+def test_a_placed_phone() -> None:
+    """A phone worn otherwise gives what the same motion gives in the training frame."""
+    rows = motion(300, seed=4)
+    portrait = rows[:, [1, 0, 2, 4, 3, 5]] * [-1, 1, 1, -1, 1, 1]  # x = -y', y = x'
+    portrait[:, :3] *= -1  # an iPhone
+    preparation = Preparation(1, hop=HOP)
+    assert preparation.place(SLOT, -1.0, FRAMES["portrait"])
+
+    placed = windows(push(preparation, readings(portrait)))
+
+    expected = fresh(readings(rows))
+    assert expected.starts.tolist() == placed.starts.tolist()
+    np.testing.assert_allclose(placed.samples, expected.samples, rtol=0, atol=1e-6)
+
+
+def test_a_new_placement_begins_anew() -> None:
+    """When a phone is calibrated its signals begin anew; the same calibration again is no news."""
+    preparation = Preparation(1, hop=HOP)
+    push(preparation, readings(motion(300, seed=5)))
+
+    first_is_news = preparation.place(SLOT, 1.0, FRAMES["portrait"])
+    onward = push(preparation, readings(motion(150, seed=6), first=300))
+    second_is_news = preparation.place(SLOT, 1.0, FRAMES["portrait"])
+    further = push(preparation, readings(motion(150, seed=7), first=450))
+
+    assert (True, False) == (first_is_news, second_is_news)
+    assert [300] == numbers(windows(onward))
+    assert [332, 364, 396, 428, 460][: len(windows(further))] == numbers(windows(further))
+
+
+def test_a_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the work on a phone's message fails it begins anew, worn as before; others go on."""
+    rows = motion(400, seed=1)
+    parts = [readings(rows[k : k + 100], first=k) for k in range(0, 400, 100)]
+    # Of two sensors, lest it is worked through together with others.
+    pairs = [
+        [
+            msgspec.structs.replace(part, sensor="accelerometer", values=part.values[:, :3]),
+            msgspec.structs.replace(part, sensor="gyroscope", values=part.values[:, 3:]),
+        ]
+        for part in parts
+    ]
+    preparation, anew = Preparation(2, hop=HOP), Preparation(1, hop=HOP)
+    for one in (preparation, anew):
+        one.place(SLOT, -1.0, np.eye(3))
+    error = ZeroDivisionError()
+
+    def fail(_: Sequence[object]) -> None:
+        raise error
+
+    made = []
+    for number, (pair, part) in enumerate(zip(pairs, parts, strict=True)):
+        with monkeypatch.context() as patch:
+            if number == 1:
+                patch.setattr("pipeline.recognition.preparation.intake.joined_pieces", fail)
+            made.append(preparation.push({SLOT: [Delivery(pair)]}))
+        made.append(preparation.push({1: [Delivery([part])]}))
+
+    assert [(SLOT, error)] == [failure for one in made for failure in one.failures]
+    expected = [anew.push({SLOT: [Delivery(pair)]}) for pair in pairs[2:]]
+    onward = windows(*made[4:])
+    assert_same(windows(*expected), onward.chosen(onward.slots == SLOT))
+    others = windows(*made)
+    assert_same(fresh(*parts), others.chosen(others.slots == 1))
+
+
+def sent(
+    preparation: Preparation, rows: int, *, first_s: float, seed: int, received: float
+) -> list[float]:
+    """Return when windows start of a phone whose clock shows ``first_s`` at its first sample."""
+    found: list[float] = []
+    for k in range(0, rows, 25):
+        part = readings(motion(rows, seed=seed)[k : k + 25], start=first_s, first=k)
+        part = msgspec.structs.replace(part, clock="boot")
+        arrival = received + float(part.times[-1]) - first_s
+        found += windows(preparation.push({SLOT: [Delivery([part], arrival)]})).starts.tolist()
+    return found
+
+
+def test_a_clock_since_boot() -> None:
+    """Times since boot become epoch times by when the first message came, until the next boot."""
+    preparation = Preparation(1, hop=HOP)
+
+    first = sent(preparation, 300, first_s=5000.0, seed=1, received=EPOCH)
+    after_a_pause = sent(
+        preparation, 300, first_s=5100.0, seed=2, received=EPOCH + 103
+    )  # delivered 3 s late
+    after_a_boot = sent(preparation, 300, first_s=20.0, seed=3, received=EPOCH + 500)
+
+    assert EPOCH == pytest.approx(first[0], abs=1e-6)
+    assert EPOCH + 100 == pytest.approx(after_a_pause[0], abs=1e-6)
+    assert EPOCH + 500 == pytest.approx(after_a_boot[0], abs=0.5)
+
+
+def test_a_clock_since_boot_that_was_misread() -> None:
+    """If the first message came late, windows are dated right after some seconds, none is lost."""
+    preparation = Preparation(1, hop=HOP)
+    found = []
+    for k in range(0, 1500, 25):
+        part = readings(motion(1500, seed=1)[k : k + 25], start=5000.0, first=k)
+        received = EPOCH + float(part.times[-1]) - 5000.0 + (30.0 if k == 0 else 0.2)
+        part = msgspec.structs.replace(part, clock="boot")
+        found.append(preparation.push({SLOT: [Delivery([part], received)]}))
+
+    starts = windows(*found).starts.tolist()
+    offsets_s = [start - EPOCH - number * HOP / 50 for number, start in enumerate(starts)]
+    assert (1500 - 128) // HOP + 1 == len(starts)
+    assert 30.0 == pytest.approx(offsets_s[0], abs=0.01)
+    assert 0.2 == pytest.approx(offsets_s[-1], abs=0.01)
+    assert 0.2 == pytest.approx(offsets_s[round(15 * 50 / HOP)], abs=0.01)
+    assert [SLOT] == [slot for one in found for part in one.parts for slot in part.interrupted]
