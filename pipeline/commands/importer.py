@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Convention, MessageError, Readings, Sensor, check_device
+from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import settled_after_s
-from pipeline.recognition.preparation.resampler import LOW_RATE_HZ, missing_sensors
-from pipeline.recognition.preparation.source import LOWEST_RATE_HZ
+from pipeline.recognition.preparation.pace import LOW_RATE_HZ, LOWEST_RATE_HZ
 from pipeline.recordings import parquet
 from pipeline.recordings.exports import phyphox, sensor_logger
 from pipeline.recordings.exports.exports import Export, Files, Samples, Source, checked, sources

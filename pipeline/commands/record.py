@@ -32,7 +32,7 @@ from pipeline.messages import Message
 from pipeline.mqtt.connection import Connection
 from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings, Sensor, check_device
 from pipeline.recognition.placement.calibration import decode_calibration
-from pipeline.recognition.preparation.grid import missing_sensors
+from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.recording_sequence import Decision, RecordingSequence
 from pipeline.recordings import parquet
 from pipeline.recordings.labelled import Header, activity_name, software

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from pipeline.readings import Sensor
 from pipeline.recognition.offline import Passage
 from pipeline.recognition.placement.placements import Placements
+from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, settled_after_s
-from pipeline.recognition.preparation.resampler import missing_sensors
-from pipeline.recognition.preparation.source import LOWEST_RATE_HZ
+from pipeline.recognition.preparation.pace import LOWEST_RATE_HZ
 from pipeline.recognition.prepared import Windows
 from pipeline.recordings import parquet
 from pipeline.recordings.labelled import LabelledRecording, activities_of, rate_hz

@@ -13,7 +13,7 @@ from pipeline.messages import Publication
 from pipeline.readings import Sensor
 from pipeline.recognition.judgement.plausibility import ADVICE
 from pipeline.recognition.placement.placements import Placement
-from pipeline.recognition.preparation.resampler import LOW_RATE_HZ
+from pipeline.recognition.preparation.pace import LOW_RATE_HZ
 
 WARNINGS: Final = ADVICE | {
     "low-rate": f"a sensor sends fewer than {LOW_RATE_HZ:.0f} samples a second: "

@@ -6,204 +6,34 @@ Rules, for the messages of a phone one after another:
   that can be. So it does not matter which messages are worked through in one go.
 * A grid begins where all sensors of the best `Choice` have a sample, and again after every gap.
   It ends when one of them is too slow or far behind, or when a better choice has come for a while.
-* When for `SET_BACK_S` nothing but late samples come, the clock was set back, and the grid begins
-  with those. If the samples from before then go on, it was not, and it takes longer the next time:
-  so a backlog that is sent between live samples gives way to them.
-* What cannot be right about the samples is kept in `TROUBLES`; it wears off when it is over.
+* When the clock was set back (`set_back`), the grid begins with the late samples.
+* What cannot be right about the samples (`troubles`) wears off when it is over.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor
-from pipeline.recognition.preparation.source import (
-    MAX_GAP_S,
-    ON_GRID_S,
-    SURVEY_S,
-    TAIL,
-    Dropped,
-    Source,
+from pipeline.recognition.preparation.candidates import BETTER_S, Candidates
+from pipeline.recognition.preparation.choices import (
+    CHOICES,
+    Choice,
+    best_choice,
+    missing_sensors,
+    sensors_of,
 )
+from pipeline.recognition.preparation.clocks import CLOCKS_APART_S, STALL_S, Clocks
+from pipeline.recognition.preparation.dropped import Dropped
+from pipeline.recognition.preparation.forms import Forms, form_of
+from pipeline.recognition.preparation.pieces import Piece
+from pipeline.recognition.preparation.rows import rows_until
+from pipeline.recognition.preparation.set_back import SetBack
+from pipeline.recognition.preparation.source import SURVEY_S, TAIL, Source
+from pipeline.recognition.preparation.timing import MAX_GAP_S, ON_GRID_S
+from pipeline.recognition.preparation.troubles import DOUBTFUL, TROUBLES, Level, Trouble
 from pipeline.vocabulary import SAMPLING_RATE_HZ
-
-SET_BACK_S: Final = 2.0
-"""So long may nothing but late samples come until the phone's clock counts as set back."""
-LONGEST_SET_BACK_S: Final = 64.0
-"""The same, at most, for a phone whose clock seemed to be set back and was not."""
-CALM_S: Final = 60.0
-"""After so long without late samples it is `SET_BACK_S` again."""
-PROVEN_S: Final = 600.0
-"""After so long without the samples from before, the clock was set back for certain."""
-
-STALL_S: Final = 11.0
-"""A sensor that is so far behind the phone's others is waited for no longer: apps send what they
-have every 10 s at the least."""
-
-BETTER_S: Final = 5.0
-"""A sensor that comes so long beside those of the rows takes the place of one if it is better, or
-if that one has been away for so long."""
-
-CLOCKS_APART_S: Final = 0.1
-"""The last samples of two sensors are never closer than this if their clocks differ; a sampling
-interval of theirs may come on top."""
-CLOCKS_COMPARED_S: Final = 3.0
-"""So many seconds of samples the sensors' clocks are compared."""
-
-LATE_RAISE_S: Final = 2.0
-LATE_MOST_S: Final = 4.0
-LATE_WEARS_OFF: Final = 0.1
-"""`late-samples` and `two-phones` come into force by so many seconds of late samples, and each
-second of other samples takes that share of a second off."""
-
-MIXED_MESSAGES: Final = 200
-"""A sender of another form is heard only after so many messages without one of the first, if both
-have taken turns."""
-
-Trouble = str
-TROUBLES: Final[tuple[Trouble, ...]] = (
-    *("low-rate", "clocks-apart", "two-phones"),
-    *("late-samples", "short-recordings"),
-)
-"""What cannot be right about a phone's samples."""
-DOUBTFUL: Final = frozenset(TROUBLES[:3])
-"""Those that make its rows doubtful."""
-
-Choice = tuple[tuple[Sensor, ...], ...]
-"""What makes up a row: for each group of columns the sensors whose sum it is."""
-
-_ACCELERATIONS: Final[tuple[tuple[Sensor, ...], ...]] = (
-    ("accelerometer",),
-    ("accelerometer_uncalibrated",),
-    ("linear_acceleration", "gravity"),
-)
-_ANGULAR_VELOCITIES: Final[tuple[tuple[Sensor, ...], ...]] = (
-    ("gyroscope",),
-    ("gyroscope_uncalibrated",),
-)
-CHOICES: Final[tuple[Choice, ...]] = (
-    (("prepared",),),
-    (("motion",),),
-    *((acc, gyro) for acc in _ACCELERATIONS for gyro in _ANGULAR_VELOCITIES),
-)
-"""What a row can be made of, the best first."""
-
-SENSORS: Final[tuple[Sensor, ...]] = get_args(Sensor)
-
-
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """Consecutive grid rows of one phone."""
-
-    slot: int
-    origin: float | None
-    """Time of the first row in epoch seconds if a new grid begins here, else None"""
-    rows: NDArray[np.float64]
-    """``(n_rows, n_columns)``: raw (6) or prepared (9)"""
-    troubles: frozenset[Trouble] = frozenset()
-    """Those of `DOUBTFUL` that were in force"""
-    begins_recording: bool = False
-    """Whether it is the first of another recording"""
-    earlier_s: float = 0.0
-    """By how much all that follows is earlier than it seemed, in a piece without rows that only
-    says so"""
-
-
-@dataclass
-class _Clock:
-    """One sensor's times, compared with another's over `CLOCKS_COMPARED_S`."""
-
-    newest: float
-    elapsed_s: float = 0.0
-    """Seconds of samples in all; a pause counts for `STALL_S` at most"""
-    heard_at_s: float = 0.0
-    """The phone's `elapsed_s` when it was heard last"""
-    n_messages: int = 0
-    """In this comparison"""
-    ahead_s: tuple[float, float] = (np.inf, -np.inf)
-    """How far its newest sample was ahead of the other's, at least and at most"""
-
-
-@dataclass
-class _Clocks:
-    """The times of a phone's sensors."""
-
-    of: dict[Sensor, _Clock] = field(default_factory=dict)
-    begun_s: float = 0.0
-    """`elapsed_s` when this comparison began"""
-    last: Sensor | None = None
-    """The sensor that was heard last"""
-    n_turns: int = 0
-    """How often another one was heard than before, in this comparison"""
-    apart_s: float = 0.0
-    """By how much a sensor's clock is ahead of the gyroscope's, or of the first sensor's; 0 if they
-    agree"""
-
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds of samples of the sensor that has most."""
-        return max((clock.elapsed_s for clock in self.of.values()), default=0.0)
-
-    def note(self, sensor: Sensor, newest: float) -> None:
-        """Note the newest time in a message."""
-        clock = self.of.setdefault(sensor, _Clock(newest))
-        clock.elapsed_s += min(max(newest - clock.newest, 0.0), STALL_S)
-        clock.newest = newest
-        clock.n_messages += 1
-        if sensor != self.last:
-            self.last, self.n_turns = sensor, self.n_turns + 1
-        clock.heard_at_s = self.elapsed_s
-
-    def compare(self, needed: Sequence[Sensor], tolerance_s: float) -> None:
-        """Compare the clocks of the sensors that rows need, after a message."""
-        heard = [self.of[sensor] for sensor in needed if sensor in self.of]
-        if len(heard) < 2:
-            return
-        *others, reference = heard
-        for clock in others:
-            ahead_s = clock.newest - reference.newest
-            least, most = clock.ahead_s
-            clock.ahead_s = min(least, ahead_s), max(most, ahead_s)
-        if self.elapsed_s - self.begun_s < CLOCKS_COMPARED_S:
-            return
-        if min(clock.n_messages for clock in heard) < 2 or self.n_turns < 2 * len(self.of):
-            return  # each is to have come after the other, and again
-        self.apart_s = 0.0
-        for clock in others:
-            least, most = clock.ahead_s
-            if least > tolerance_s:
-                self.apart_s = least
-            elif most < -tolerance_s:
-                self.apart_s = most
-        for clock in self.of.values():
-            clock.n_messages, clock.ahead_s = 0, (np.inf, -np.inf)
-        self.begun_s, self.n_turns = self.elapsed_s, 0
-
-    def silent(self, sensor: Sensor) -> bool:
-        """Return whether a sensor has not been heard while others were."""
-        clock = self.of.get(sensor)
-        return clock is None or self.elapsed_s - clock.heard_at_s > STALL_S
-
-
-@dataclass
-class _Level:
-    """How much there was of a trouble, in seconds of samples."""
-
-    seconds: float = 0.0
-    in_force: bool = False
-
-    def rise(self, seconds: float) -> None:
-        """Count more of it."""
-        self.seconds = min(self.seconds + seconds, LATE_MOST_S)
-        self.in_force = self.in_force or self.seconds >= LATE_RAISE_S
-
-    def wear_off(self, seconds: float) -> None:
-        """Let samples without it pass."""
-        self.seconds = max(self.seconds - LATE_WEARS_OFF * seconds, 0.0)
-        self.in_force = self.in_force and self.seconds > 0
 
 
 class Grid:
@@ -221,16 +51,12 @@ class Grid:
         self.origin = 0.0
         """Epoch seconds of row 0"""
         self.next_index = 0
-        self.clocks = _Clocks()
-        self._late = _Level()
-        self._mixed = _Level()
-        self._set_back_after_s = SET_BACK_S
-        self._set_back_from = np.nan  # newest time before the clock seemed to be set back
-        self._calm_s = 0.0  # seconds of samples since a late one
-        self._others: dict[Sensor, float] = {}
-        """Since when sensors come beside those of the rows"""
-        self._n_of_others = 0  # messages of another form since one of this
-        self._n_changes = 0  # of the form
+        self.clocks = Clocks()
+        self._late = Level()
+        self._mixed = Level()
+        self._set_back = SetBack()
+        self._candidates = Candidates()
+        self._forms = Forms()
 
     @property
     def troubles(self) -> frozenset[Trouble]:
@@ -255,9 +81,8 @@ class Grid:
             and self.sources[self.sensors[0]].is_steady
             and np.isfinite(self.sources[self.sensors[0]].meter.rate_hz)
             and not (self._late.seconds or self._mixed.seconds)
-            and not (self._others or self._n_changes)
-            and self._set_back_after_s == SET_BACK_S
-            and np.isnan(self._set_back_from)
+            and not (self._candidates.since or self._forms.n_changes)
+            and self._set_back.is_initial
         )
 
     @property
@@ -279,13 +104,13 @@ class Grid:
         before = self.newest
         all_late = any(
             one.sensor in self.sources
-            and self.sources[one.sensor].late_with(one.times) >= self._set_back_after_s
+            and self.sources[one.sensor].late_with(one.times) >= self._set_back.after_s
             for one in readings
         )
         for one in readings:
             dropped += self._take(one, all_late=all_late)
         if self._is_set_back:
-            dropped += self._set_back()
+            dropped += self._begin_with_late_samples()
         elif np.isfinite(before):
             self._pass_time(self.newest - before)
         self._compare_clocks()
@@ -322,50 +147,36 @@ class Grid:
 
     def state(self) -> dict[str, Any]:
         """Return all that is known, in arrays of its own and values that MessagePack can hold."""
-        return {
+        state = {
             "choice": CHOICES.index(self.choice) if self.choice else -1,
             "origin": self.origin,
             "next_index": self.next_index,
             "sources": {sensor: source.state() for sensor, source in self.sources.items()},
-            "clocks": [
-                [
-                    sensor,
-                    *(clock.newest, clock.elapsed_s, clock.heard_at_s),
-                    *(clock.n_messages, *clock.ahead_s),
-                ]
-                for sensor, clock in self.clocks.of.items()
-            ],
-            "compared": [
-                *(self.clocks.begun_s, self.clocks.apart_s),
-                *(self.clocks.last, self.clocks.n_turns),
-            ],
             "late": [self._late.seconds, self._late.in_force],
             "mixed": [self._mixed.seconds, self._mixed.in_force],
-            "set_back": [self._set_back_after_s, self._set_back_from, self._calm_s],
-            "others": dict(self._others),
-            "forms": [self._n_of_others, self._n_changes],
+            "set_back": [
+                *(self._set_back.after_s, self._set_back.newest_before, self._set_back.calm_s)
+            ],
+            "others": dict(self._candidates.since),
+            "forms": [self._forms.n_other, self._forms.n_changes],
         }
+        return state | self.clocks.state()
 
     @classmethod
     def restored(cls, slot: int, state: Mapping[str, Any], lateness_s: float) -> "Grid":
         """Return a grid that knows what `state` returned."""
         grid = cls(slot, lateness_s)
         grid.choice = CHOICES[state["choice"]] if state["choice"] >= 0 else ()
-        grid.sensors = [sensor for group in grid.choice for sensor in group]
+        grid.sensors = sensors_of(grid.choice)
         grid.origin, grid.next_index = state["origin"], state["next_index"]
         grid.sources = {
             sensor: Source.restored(one, lateness_s) for sensor, one in state["sources"].items()
         }
-        for sensor, newest, elapsed_s, heard_at_s, n_messages, least, most in state["clocks"]:
-            grid.clocks.of[sensor] = _Clock(
-                newest, elapsed_s, heard_at_s, n_messages, (least, most)
-            )
-        clocks = grid.clocks
-        clocks.begun_s, clocks.apart_s, clocks.last, clocks.n_turns = state["compared"]
-        grid._late, grid._mixed = _Level(*state["late"]), _Level(*state["mixed"])
-        grid._set_back_after_s, grid._set_back_from, grid._calm_s = state["set_back"]
-        grid._others = dict(state["others"])
-        grid._n_of_others, grid._n_changes = state["forms"]
+        grid.clocks = Clocks.restored(state)
+        grid._late, grid._mixed = Level(*state["late"]), Level(*state["mixed"])
+        grid._set_back = SetBack(*state["set_back"])
+        grid._candidates.since = dict(state["others"])
+        grid._forms = Forms(*state["forms"])
         return grid
 
     def _continues_on_grid(self, readings: Readings) -> bool:
@@ -391,15 +202,13 @@ class Grid:
         sensor, times = readings.sensor, readings.times
         dropped = Dropped()
         if self._is_of_another_form(sensor):
-            self._n_of_others += 1
             self._mixed.rise(len(times) / SAMPLING_RATE_HZ)
-            if self._n_changes > 1 and self._n_of_others < MIXED_MESSAGES:
+            if not self._forms.take_other():
                 return Dropped(unused=len(times))
             dropped += self._forget()
-            self._n_changes += 1
-        self._n_of_others = 0
+        self._forms.n_other = 0
         newest = float(times.max())
-        if _family(sensor) == "separate":
+        if form_of(sensor) == "separate":
             self.clocks.note(sensor, newest)
         if self.choice and sensor not in self.sensors:
             kept = self._sensors_for_better_rows(sensor, float(times.min()), newest)
@@ -407,7 +216,7 @@ class Grid:
                 return dropped  # another source of what the rows already have
             used_until = self._used_until
             self.end()
-            self._others.clear()
+            self._candidates.clear()
             for other in self.sources.keys() - kept:
                 dropped += self.sources.pop(other).unused_after(used_until)
         if sensor not in self.sources:
@@ -415,10 +224,9 @@ class Grid:
         source = self.sources[sensor]
         expected = source.newest
         new = source.push(times, readings.values, all_late=all_late)
-        if np.isfinite(self._set_back_from) and source.newest - expected > MAX_GAP_S:
-            if source.newest > self._set_back_from:  # the time from before goes on: it was not
-                self._set_back_after_s = min(4 * self._set_back_after_s, LONGEST_SET_BACK_S)
-                self._set_back_from, self._calm_s = np.nan, 0.0
+        before = self._set_back.newest_before
+        if np.isfinite(before) and source.newest - expected > MAX_GAP_S and source.newest > before:
+            self._set_back.disprove()
         # Late samples at the beginning of a message that goes on lie between some that had come.
         self._count_late(new, mixed=0 < new.late < len(times) and source.newest > expected)
         dropped += new
@@ -426,11 +234,11 @@ class Grid:
 
     def _count_late(self, dropped: Dropped, *, mixed: bool) -> None:
         if dropped.late:
-            self._calm_s = 0.0
+            self._set_back.calm_s = 0.0
             (self._mixed if mixed else self._late).rise(dropped.late / SAMPLING_RATE_HZ)
 
     def _is_of_another_form(self, sensor: Sensor) -> bool:
-        return any(_family(other) != _family(sensor) for other in self.sources)
+        return any(form_of(other) != form_of(sensor) for other in self.sources)
 
     def _sensors_for_better_rows(
         self, sensor: Sensor, oldest: float, newest: float
@@ -439,19 +247,9 @@ class Grid:
 
         ``oldest`` and ``newest`` are the times of its samples in a message.
         """
-        since = self._others.setdefault(sensor, oldest)
-        if newest < since:  # the clock was set back
-            self._others[sensor] = since = oldest
-        if newest - since > BETTER_S:
-            lasting = {
-                other
-                for other, begun in self._others.items()
-                if not self.clocks.silent(other) and self.clocks.of[other].newest - begun > BETTER_S
-            }
-            within = {*self.sensors, *lasting}
-            best = next(one for one in CHOICES if within.issuperset(sum(one, ())))
-            if CHOICES.index(best) < CHOICES.index(self.choice):
-                return set(sum(best, ()))
+        better = self._candidates.better_choice(sensor, oldest, newest, self.choice, self.clocks)
+        if better is not None:
+            return set(sensors_of(better))
         going_on = {one for one in self.sensors if self.sources[one].newest > newest - BETTER_S}
         return None if going_on == set(self.sensors) else {sensor, *going_on}
 
@@ -462,9 +260,9 @@ class Grid:
             lost += source.unused_after(self._used_until)
         self.sources.clear()
         self.end()
-        self.clocks = _Clocks()
-        self._others.clear()
-        self._set_back_from = np.nan
+        self.clocks = Clocks()
+        self._candidates.clear()
+        self._set_back.newest_before = np.nan
         return lost
 
     @property
@@ -477,17 +275,17 @@ class Grid:
     @property
     def _is_set_back(self) -> bool:
         """Whether late samples came for so long that the clock must have been set back."""
-        return any(source.late_s >= self._set_back_after_s for source in self.sources.values())
+        return any(source.late_s >= self._set_back.after_s for source in self.sources.values())
 
-    def _set_back(self) -> Dropped:
+    def _begin_with_late_samples(self) -> Dropped:
         """Go on with the samples that came while the clock seemed to lag, and with no others."""
-        self._set_back_from, self._calm_s = self.newest, 0.0
+        self._set_back.happen(self.newest)
         used_until, dropped = self._used_until, Dropped()
         for source in self.sources.values():
             dropped += source.set_back(used_until)
         self.end()
-        self.clocks = _Clocks()
-        self._others.clear()
+        self.clocks = Clocks()
+        self._candidates.clear()
         return dropped
 
     def _pass_time(self, seconds: float) -> None:
@@ -495,12 +293,10 @@ class Grid:
         if seconds <= 0:
             return
         seconds = min(seconds, STALL_S)  # a jump is no time that has passed
-        self._calm_s += seconds
         self._late.wear_off(seconds)
         self._mixed.wear_off(seconds)
-        if self._calm_s >= (CALM_S if np.isnan(self._set_back_from) else PROVEN_S):
-            self._set_back_after_s, self._set_back_from = SET_BACK_S, np.nan
-            self._n_changes = 0
+        if self._set_back.pass_calm(seconds):
+            self._forms.n_changes = 0
 
     def _compare_clocks(self) -> None:
         """Compare the clocks of the sensors that rows are made of, or could be."""
@@ -508,9 +304,7 @@ class Grid:
             return
         needed: Sequence[Sensor] = self.sensors
         if not needed:
-            heard = self.clocks.of.keys()
-            whole = (one for one in CHOICES if heard >= set(sum(one, ())))
-            needed = sum(next(whole, ()), ())
+            needed = sensors_of(best_choice(self.clocks.of) or ())
         intervals_s = [
             1 / source.meter.rate_hz
             for sensor in needed
@@ -554,12 +348,12 @@ class Grid:
         """Begin a grid where all sensors of a row have samples; return whether there is one."""
         while True:
             known = {sensor for sensor, source in self.sources.items() if source.n_released}
-            choice = next((one for one in CHOICES if known.issuperset(sum(one, ()))), None)
+            choice = best_choice(known)
             if choice is None:
                 for source in self.sources.values():  # their rate is of interest all the same
                     dropped.unused += source.catch_up(source.newest) or 0
                 return False
-            sensors = [sensor for group in choice for sensor in group]
+            sensors = sensors_of(choice)
             sources = [self.sources[sensor] for sensor in sensors]
             origin = -np.inf
             while (later := max(source.first_from(origin) for source in sources)) > origin:
@@ -577,7 +371,7 @@ class Grid:
             source.begin_at(origin)
         self.choice, self.sensors = choice, sensors
         self.origin, self.next_index = float(origin), 0
-        self._others.clear()
+        self._candidates.clear()
         return True
 
     def _make_rows(
@@ -590,7 +384,9 @@ class Grid:
         while True:
             change = min((source.coming[0][0] for source in sources if source.coming), default=None)
             begins = self.next_index == 0
-            rows, whole = self._rows(ends, change)
+            rows, whole = rows_until(
+                self.choice, self.sources, ends, self.origin, self.next_index, change
+            )
             if len(rows):
                 self.next_index += len(rows)
                 origin = self.origin if begins else None
@@ -601,45 +397,3 @@ class Grid:
                 source.pace_up_to(change)
             if any(source.pace.is_too_slow for source in sources):
                 return False
-
-    def _rows(self, ends: Sequence[int], until: float | None) -> tuple[NDArray[np.float64], bool]:
-        """Return the rows up to the first that one of the sensors cannot make yet.
-
-        Also return whether these are all rows up to the time ``until``.
-        """
-        last_time = min(
-            self.sources[sensor].times[end - 1]
-            for sensor, end in zip(self.sensors, ends, strict=True)
-        )
-        last = int(np.floor((last_time - self.origin + ON_GRID_S) * SAMPLING_RATE_HZ))
-        if until is not None:
-            change = int(np.floor((until - self.origin + ON_GRID_S) * SAMPLING_RATE_HZ))
-            last = min(last, change)
-        if last < self.next_index:
-            return _NO_ROWS, until is not None and self.next_index > change
-        indices = np.arange(self.next_index, last + 1)
-        made = {
-            sensor: self.sources[sensor].at(self.origin, indices, end)
-            for sensor, end in zip(self.sensors, ends, strict=True)
-        }
-        n_rows = min(map(len, made.values()))
-        groups = [[made[sensor][:n_rows] for sensor in group] for group in self.choice]
-        rows = np.hstack([sum(rest, start=first) for first, *rest in groups])
-        return rows, until is not None and self.next_index + n_rows > change
-
-
-_NO_ROWS: Final = np.empty((0, 0))
-
-
-def missing_sensors(sensors: Collection[Sensor]) -> list[Sensor]:
-    """Return what a phone that sends these sensors lacks for rows, nothing if it has all."""
-    here = set(sensors)
-    needs = [set(sum(choice, ())) for choice in CHOICES]
-    begun = [need for need in needs if need & here] or needs
-    nearest = min(begun, key=lambda need: (len(need - here), -len(need)))
-    return sorted(nearest - here)
-
-
-def _family(sensor: Sensor) -> str:
-    """Return what a sensor's samples can be combined with."""
-    return sensor if sensor in ("prepared", "motion") else "separate"

@@ -20,21 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor
-from pipeline.recognition.preparation.grid import (
-    DOUBTFUL,
-    TROUBLES,
-    Grid,
-    Piece,
-    Trouble,
-    missing_sensors,
-)
-from pipeline.recognition.preparation.source import LOW_RATE_HZ, TAIL, Dropped
+from pipeline.recognition.preparation.dropped import Dropped
+from pipeline.recognition.preparation.grid import Grid
+from pipeline.recognition.preparation.pieces import Piece, joined_pieces
+from pipeline.recognition.preparation.source import TAIL
 from pipeline.recognition.preparation.steady import STEADY_SENSORS, Steady
+from pipeline.recognition.preparation.troubles import DOUBTFUL, TROUBLES, Trouble
 
 __all__ = [
     "DEFAULT_LATENESS_S",
     "DOUBTFUL",
-    "LOW_RATE_HZ",
     "TROUBLES",
     "Dropped",
     "Piece",
@@ -42,7 +37,6 @@ __all__ = [
     "Rows",
     "Trouble",
     "joined_pieces",
-    "missing_sensors",
 ]
 
 DEFAULT_LATENESS_S: Final = 0.2
@@ -181,24 +175,3 @@ class Resampler:
                 else Grid(slot, self._lateness_s)
             )
         return grid
-
-
-def joined_pieces(pieces: Sequence[Piece]) -> list[Piece]:
-    """Return one phone's pieces with those joined that only came one after the other."""
-    if len(pieces) < 2:
-        return list(pieces)
-    joined: list[list[Piece]] = []
-    for piece in pieces:
-        if joined and piece.origin is None and piece.troubles == joined[-1][0].troubles:
-            joined[-1].append(piece)
-        else:
-            joined.append([piece])
-    return [
-        Piece(
-            first.slot,
-            first.origin,
-            np.concatenate([first.rows, *(piece.rows for piece in rest)]) if rest else first.rows,
-            first.troubles,
-        )
-        for first, *rest in joined
-    ]

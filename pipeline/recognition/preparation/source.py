@@ -13,45 +13,24 @@ Rules, for the samples of one message after another:
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.interpolation import interpolate, low_pass
+from pipeline.recognition.preparation.pace import STEADY_PACE, Pace, RateMeter, oversampling_at
+from pipeline.recognition.preparation.starts import Starts
+from pipeline.recognition.preparation.timing import MAX_GAP_S, ON_GRID_S
 from pipeline.vocabulary import SAMPLING_RATE_HZ
-
-ON_GRID_S: Final = 0.5e-3 + 1e-6
-"""How far a sample may lie from a grid point and still be that point: what rounding to whole
-milliseconds does, and the rounding of epoch seconds in float64."""
-
-MAX_GAP_S: Final = 0.5
-"""A longer pause between two samples of a sensor is a gap: filters and windows begin anew."""
 
 HOLD_S: Final = 2.0
 """More than this is not held back: a window has 2.56 s."""
 
 SURVEY_S: Final = 0.3
 """A grid begins when this much of each sensor is known: how fast it is, and which there are."""
-
-MEASURED_S: Final = 2.0
-"""The rate is measured over so much time, in which a pause counts for `MAX_GAP_S` at most."""
-
-LOW_RATE_HZ: Final = 30.0
-"""From a slower sensor the steps of a walk cannot be reconstructed."""
-SURELY_LOW_RATE_HZ: Final = 28.0
-"""What is measured varies: a sensor counts as slow from here on, until it has `LOW_RATE_HZ`."""
-
-LOWEST_RATE_HZ: Final = 10.0
-"""A slower sensor gives no rows: between two of its samples anything may have happened."""
-
-ANTI_ALIAS_ABOVE_HZ: Final = 110.0
-"""Faster sensors are low-passed: 100 Hz, as phones keep it, with some margin."""
-
-MOST_OVERSAMPLING: Final = 20
-"""Sensors of more than 1,000 Hz are interpolated to that first."""
 
 MOST_SAMPLES: Final = 20_000
 """Samples that are kept of a sensor: two messages of the largest size."""
@@ -66,120 +45,8 @@ longest is 0.07 s."""
 KEPT: Final = 3 + TAIL
 """Samples at 50 Hz that are kept for both."""
 
-N_STARTS: Final = 256
-"""Messages a sensor whose repetition is recognised however late it comes"""
-
 _HOLE: Final = 1.5
 """A pause of so many sampling intervals may hide a message that is yet to come."""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How a sensor's samples are to be taken, by their rate."""
-
-    oversampling: int = 1
-    """Points of the finer grid on which the low-pass works, a grid point; 1 for no low-pass"""
-    is_slow: bool = False
-    """Below `LOW_RATE_HZ`"""
-    is_too_slow: bool = False
-    """Below `LOWEST_RATE_HZ`"""
-
-    @classmethod
-    def of(cls, rate_hz: float, *, was_slow: bool) -> "Pace":
-        """Return the pace of samples at a rate, behind others that were slow or not."""
-        is_slow = rate_hz < (LOW_RATE_HZ if was_slow else SURELY_LOW_RATE_HZ)
-        return cls(_oversampling(rate_hz), bool(is_slow), bool(rate_hz < LOWEST_RATE_HZ))
-
-
-STEADY_PACE: Final = Pace()
-"""Of samples that are grid points themselves."""
-
-
-@dataclass
-class Dropped:
-    """Samples of which no row was made, by cause."""
-
-    repeated: int = 0
-    """They came again"""
-    late: int = 0
-    """They came after newer ones, by more than the lateness"""
-    unused: int = 0
-    """What they were to be combined with did not come, or they were too few a second"""
-
-    def __iadd__(self, other: "Dropped") -> "Dropped":
-        """Add another's counts."""
-        self.repeated += other.repeated
-        self.late += other.late
-        self.unused += other.unused
-        return self
-
-    def __bool__(self) -> bool:
-        """Whether there are any."""
-        return bool(self.repeated or self.late or self.unused)
-
-
-class Starts:
-    """When a sensor's last messages began."""
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self.ring = np.zeros(N_STARTS)
-        self.count = 0  # of all there ever were
-
-    def __contains__(self, start: float) -> bool:
-        """Whether a message began then."""
-        return bool((self.ring[: self.count] == start).any())
-
-    def append(self, start: float) -> None:
-        """Remember a message."""
-        self.ring[self.count % N_STARTS] = start
-        self.count += 1
-
-
-class RateMeter:
-    """The rate of a sensor, measured over each `MEASURED_S` of its samples."""
-
-    def __init__(self) -> None:
-        """Begin without samples."""
-        self.begin = np.nan
-        """Time of the sample with which the measurement under way begins; later by as much as
-        pauses since were longer than `MAX_GAP_S`"""
-        self.n = 0
-        """Samples since then"""
-        self.rate_hz = np.nan
-        """What was measured last"""
-
-    def add(self, before: float, times: NDArray[np.float64]) -> list[tuple[float, float]]:
-        """Return the time and result of each measurement that samples complete.
-
-        ``before`` is the time of the sample before ``times`` ``(n,)``.
-        """
-        if np.isnan(self.begin):
-            self.begin, before = float(times[0]), float(times[0])
-            times = times[1:]
-        if len(times) == 0:
-            return []
-        pauses = np.diff(times, prepend=before)
-        gaps = np.flatnonzero(pauses > MAX_GAP_S)
-        if len(gaps) == 0 and times[-1] - self.begin < MEASURED_S:
-            self.n += len(times)
-            return []
-        measured = []
-        for part in np.split(np.arange(len(times)), gaps):
-            if len(part) and pauses[part[0]] > MAX_GAP_S:
-                self.begin += float(pauses[part[0]]) - MAX_GAP_S
-            rest = times[part]
-            while len(rest):
-                n = int(np.searchsorted(rest, self.begin + MEASURED_S))
-                if n == len(rest):
-                    self.n += n
-                    break
-                end = float(rest[n])
-                self.rate_hz = (self.n + n + 1) / (end - self.begin)
-                measured.append((end, self.rate_hz))
-                self.begin, self.n = end, 0
-                rest = rest[n + 1 :]
-        return measured
 
 
 class Source:
@@ -392,7 +259,7 @@ class Source:
             rate_hz = 1 / float(np.median(np.diff(first)))
             if np.isnan(self.meter.rate_hz):
                 self.meter.rate_hz = rate_hz
-            self.pace = Pace(_oversampling(rate_hz), self.pace.is_slow)
+            self.pace = Pace(oversampling_at(rate_hz), self.pace.is_slow)
         self.keep_for(origin)
 
     def keep_for(self, time: float) -> None:
@@ -511,13 +378,6 @@ class Source:
         for time, rate_hz in self.meter.add(self.newest, times):
             before = self.coming[-1][1] if self.coming else self.pace
             self.coming.append((time, Pace.of(rate_hz, was_slow=before.is_slow)))
-
-
-def _oversampling(rate_hz: float) -> int:
-    """Return how many times finer than the grid the low-pass of such a sensor is to work."""
-    if rate_hz <= ANTI_ALIAS_ABOVE_HZ:
-        return 1
-    return min(int(np.ceil(rate_hz / SAMPLING_RATE_HZ - 0.1)), MOST_OVERSAMPLING)
 
 
 def _pace_state(pace: Pace) -> list[int | bool]:

@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor
 from pipeline.recognition.preparation.grid import Grid
-from pipeline.recognition.preparation.source import (
+from pipeline.recognition.preparation.pace import (
     ANTI_ALIAS_ABOVE_HZ,
-    KEPT,
     MEASURED_S,
-    N_STARTS,
-    ON_GRID_S,
     SURELY_LOW_RATE_HZ,
-    Source,
 )
+from pipeline.recognition.preparation.source import KEPT, Source
+from pipeline.recognition.preparation.starts import N_STARTS
+from pipeline.recognition.preparation.timing import ON_GRID_S
 from pipeline.recognition.slots import PerPhone
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 

@@ -1,0 +1,38 @@
+"""The form of a phone's messages, and whether those of another form are taken.
+
+A sender keeps to one form: its sensors each by itself, both in one row, or rows prepared by itself.
+When messages of another form come, they are taken, and what is known is forgotten; but when two
+forms alternate, as of two phones under one name, the first is kept to.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.readings import Sensor
+
+MIXED_MESSAGES: Final = 200
+"""A sender of another form is heard only after so many messages without one of the first, if both
+have alternated."""
+
+
+def form_of(sensor: Sensor) -> str:
+    """Return the form of a sensor's messages; only sensors of one form can be combined."""
+    return sensor if sensor in ("prepared", "motion") else "separate"
+
+
+@dataclass
+class Forms:
+    """How the forms of a phone's messages have changed."""
+
+    n_other: int = 0
+    """Messages of another form since one of this"""
+    n_changes: int = 0
+    """How often the form changed, since it last was calm"""
+
+    def take_other(self) -> bool:
+        """Count a message of another form; return whether it is taken, and the form its own."""
+        self.n_other += 1
+        if self.n_changes > 1 and self.n_other < MIXED_MESSAGES:
+            return False
+        self.n_changes += 1
+        return True
