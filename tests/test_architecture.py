@@ -12,7 +12,7 @@ TRAINER = sorted((ROOT / "trainer").rglob("*.py"))
 
 TRAINING_ONLY = ("tensorflow", "keras", "tf2onnx", "onnx", "matplotlib", "scipy.signal")
 EXCLUSIVE = {
-    "paho": ["pipeline/mqtt/connection.py"],
+    "paho": ["pipeline/mqtt/paho_client.py"],
     "onnxruntime": ["pipeline/models/classifier.py"],
     "amqtt": ["pipeline/mqtt/broker.py"],
     "pyarrow": ["pipeline/recordings/parquet.py"],

@@ -359,9 +359,7 @@ def main() -> None:
         "%(message)s",
         RichHandler(console=console, show_time=False, show_path=False),
     )
-    logging.getLogger("pipeline.mqtt.connection").setLevel(
-        logging.ERROR
-    )  # a lost broker ends the demo
+    logging.getLogger("pipeline.mqtt").setLevel(logging.ERROR)  # a lost broker ends the demo
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)

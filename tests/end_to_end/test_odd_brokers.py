@@ -12,8 +12,9 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from pipeline.mqtt import connection as link
-from pipeline.mqtt.connection import Connection, Session
+from pipeline.mqtt import events, link, unacknowledged
+from pipeline.mqtt.connection import Connection
+from pipeline.mqtt.events import Session
 from pipeline.settings import BrokerSettings
 from tests.fake_broker import (
     CONNECT,
@@ -174,7 +175,7 @@ def test_nonsense_later(case: str) -> None:
 
 def test_subscriptions_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that keeps the connection, but does not answer them, is not waited for for ever."""
-    monkeypatch.setattr(link, "ANSWER_S", 0.1)
+    monkeypatch.setattr(events, "ANSWER_S", 0.1)
     with FakeBroker(Script(subscriptions=())) as broker:
         assert "it does not answer the subscriptions" in failure(broker, protocol="5")
 
@@ -210,7 +211,7 @@ def test_an_error_on_the_network_thread_is_the_callers(
     with FakeBroker(Script(then=message("a", b"", mid=7))) as broker:
         settings = BrokerSettings(broker=HOST, port=broker.port, protocol="5")
         connection = Connection(settings, name="test", subscriptions=["a"])
-        monkeypatch.setattr(link, "acknowledgements", broken)
+        monkeypatch.setattr(unacknowledged, "acknowledgements", broken)
 
         def start_and_call() -> None:
             connection.start(retry=False)

@@ -13,7 +13,8 @@ from pipeline.commands.stream.intake import CALIBRATION_TOPIC
 from pipeline.commands.stream.stream import Stream
 from pipeline.formats import FORMATS, native
 from pipeline.models.classifier import Classifier, ModelError, find_model
-from pipeline.mqtt.connection import STATUS_TOPIC, Connection, Session
+from pipeline.mqtt.connection import STATUS_TOPIC, Connection
+from pipeline.mqtt.events import Session
 from pipeline.recognition.placement.placements import PlacementError, Placements
 from pipeline.recognition.recognizer import StateError
 from pipeline.settings import StreamSettings, from_command_line

@@ -1,0 +1,116 @@
+"""Messages on their way from the network thread to the caller.
+
+The caller takes many at once, at a pace that its work sets: what can be worked through in an
+instant is taken as it comes, and what is more is shared out by `inbox`. Where the broker knows no
+bound, reading pauses while far too many wait.
+"""
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from pipeline.messages import Message
+from pipeline.mqtt.inbox import Inbox
+
+MOST_AT_ONCE: Final = 2_000
+"""Messages that are taken at once: some tenths of a second's work"""
+SOON_S: Final = 0.05
+"""What can be worked through in so many seconds is taken as it comes."""
+MOST_SOON: Final = 200
+"""Messages for which that is assumed at most"""
+COST_OF: Final = 8
+"""Calls of late that count for how long a message takes"""
+
+
+class Arrivals:
+    """The messages that have come and are not taken yet."""
+
+    def __init__(self, most_waiting: int, shared_topics: Collection[str] | None) -> None:
+        """Begin empty.
+
+        Args:
+            most_waiting: messages that may wait; beyond it, the oldest at QoS 0 are dropped.
+            shared_topics: topics of many phones together; None if topics get no shares.
+        """
+        self._most_waiting = most_waiting
+        self._queue: queue.SimpleQueue[list[Message]] = queue.SimpleQueue()
+        most = None if shared_topics is None else MOST_AT_ONCE
+        self._inbox = Inbox(most_waiting, most, shared_topics or ())
+        self.room = threading.Event()
+        """Cleared while too many messages wait for more to be read"""
+        self.room.set()
+        self._taken_at = 0.0  # monotonic seconds
+        self._n_taken_last = 0
+        self._cost_s = SOON_S / MOST_SOON
+        """Seconds that the caller has taken for a message of late"""
+        self._n_arrived = 0  # counted on the network thread alone
+        self._n_fetched = 0  # of those, what the inbox has got; counted by the caller alone
+
+    def put(self, messages: list[Message]) -> None:
+        """Add messages, on the network thread."""
+        self._n_arrived += len(messages)
+        self._queue.put(messages)
+
+    def wake(self) -> None:
+        """Let a waiting `wait` return."""
+        self._queue.put([])
+
+    def wait(self, timeout_s: float, gather_s: float) -> bool:
+        """Wait for messages; return False if none have come in time.
+
+        ``gather_s`` seconds at least lie between two calls of `take`, so that there are many,
+        unless there is more to take already.
+        """
+        called = time.monotonic()
+        if self._n_taken_last:
+            cost_s = (called - self._taken_at) / self._n_taken_last
+            self._cost_s += (cost_s - self._cost_s) / COST_OF
+        if not len(self._inbox):
+            self._n_taken_last = 0
+            try:
+                self._fetch(self._queue.get(timeout=timeout_s))
+            except queue.Empty:
+                return False
+        pause_s = self._taken_at + gather_s - time.monotonic()
+        if pause_s > 0 and not self._inbox.backlogged:
+            time.sleep(pause_s)
+        return True
+
+    def take(self) -> list[Message]:
+        """Return the messages that are next, after `wait`."""
+        self._fetch()
+        now = time.monotonic()
+        messages = self._inbox.take(
+            elapsed_s=now - self._taken_at, soon=round(min(SOON_S / self._cost_s, MOST_SOON))
+        )
+        self._taken_at, self._n_taken_last = now, len(messages)
+        if len(self._inbox) > 2 * self._most_waiting:  # the broker knows no bound
+            self.room.clear()
+        else:
+            self.room.set()
+        return messages
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return self._n_arrived - self._n_fetched + len(self._inbox)
+
+    def oldest(self) -> dict[str, float]:
+        """Return when the oldest message that waits has come, by topic, in monotonic seconds."""
+        self._fetch()
+        return self._inbox.oldest()
+
+    def take_dropped(self) -> Counter[str]:
+        """Return how many messages at QoS 0 were dropped since the last call, by topic."""
+        dropped, self._inbox.dropped = self._inbox.dropped, Counter()
+        return dropped
+
+    def _fetch(self, arrived: Sequence[Message] = ()) -> None:
+        """Put into the inbox what has arrived."""
+        arrived = list(arrived)
+        for _ in range(self._queue.qsize()):
+            arrived += self._queue.get()
+        self._inbox.put(arrived)
+        self._n_fetched += len(arrived)

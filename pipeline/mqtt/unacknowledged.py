@@ -1,0 +1,88 @@
+"""Messages at QoS 1 from when they come until the broker is told that it need not keep them.
+
+The broker is told in the order of their arrival (MQTT 5, 4.6): of a message as soon as it and all
+before it may be acknowledged. Over a new connection the broker sends again what was not, so nothing
+of an old one is acknowledged over it.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+
+from pipeline.messages import Message, Receipt
+from pipeline.mqtt.packets import acknowledgements
+
+
+class Unacknowledged:
+    """The messages of the present connection that are not acknowledged yet."""
+
+    def __init__(self, most_waiting: int, *, room: threading.Event, by_caller: bool) -> None:
+        """Begin empty.
+
+        Args:
+            most_waiting: messages that may wait to be taken, or that the broker may send before
+                they are acknowledged.
+            room: set while more is read.
+            by_caller: the caller says which may be acknowledged. Otherwise a message is when it has
+                come, or, while too many wait, when it is taken.
+        """
+        self._most_waiting = most_waiting
+        self._room = room
+        self.by_caller = by_caller
+        self._may_be: dict[int, bool] = {}
+        """Whether each may be acknowledged, by packet identifier, in the order of arrival"""
+        self._since = 0.0  # monotonic seconds
+        self._held_back = False
+        """The broker may have held messages back since that was asked last"""
+        self._n_arrived = 0  # counted on the network thread alone
+        self._n_taken = 0  # of those; counted by the caller alone
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._may_be)
+
+    def begin_again(self) -> None:
+        """Forget them: there is a new connection."""
+        self._since = time.monotonic()
+        self._may_be.clear()
+
+    def arrived(self, messages: Sequence[Message]) -> bytes:
+        """Add messages that have come; return the packets that acknowledge what may be at once."""
+        mids = [message.mid for message in messages if message.mid]
+        self._n_arrived += len(mids)
+        too_many = self._n_arrived - self._n_taken > self._most_waiting
+        if self.by_caller or self._may_be or too_many:
+            self._may_be |= dict.fromkeys(mids, False)
+            self._held_back |= self._is_held_back()
+            return b""
+        return acknowledgements(mids)
+
+    def taken(self, messages: Iterable[Message]) -> None:
+        """Note that messages were taken."""
+        self._n_taken += sum([message.mid > 0 for message in messages])
+
+    def settle(self, receipts: Iterable[Receipt]) -> bytes:
+        """Note that messages may be acknowledged; return the packets to send now.
+
+        Those of an earlier connection are passed over; they come again.
+        """
+        for mid, received in receipts:
+            if mid in self._may_be and received >= self._since:
+                self._may_be[mid] = True
+        mids = list(takewhile(self._may_be.__getitem__, self._may_be))
+        for mid in mids:
+            del self._may_be[mid]
+        return acknowledgements(mids)
+
+    def was_held_back(self) -> bool:
+        """Return whether the broker may have held messages back since this was called last.
+
+        It does so while it has sent as many as may be unacknowledged, or while nobody reads.
+        """
+        held_back, self._held_back = self._held_back, False
+        return held_back or self._is_held_back()
+
+    def _is_held_back(self) -> bool:
+        most = self._most_waiting if self.by_caller else 1  # else one waits only in a crowd
+        return len(self._may_be) >= most or not self._room.is_set()
