@@ -246,14 +246,14 @@ _OTHERS: Final = ["har/phone-b/samples", "har/phone-b/label", "har/phone-b/calib
 _ANNOUNCEMENT: Final = "homeassistant/device/har_phone-a/config"
 TOPICS: Final = [
     *_INPUTS, *_OTHERS, *_RESULT_TOPICS, "har/phone-b/activity", "har/status", "har/load",
-    "har/samples", "har/phone-a/samples/x", "sensor-logger", "phyphox/phone-a",
+    "har/info", "har/samples", "har/phone-a/samples/x", "sensor-logger", "phyphox/phone-a",
     "homeassistant/status", _ANNOUNCEMENT, "elsewhere",
 ]  # fmt: skip
 MAY_WRITE: Final = {
     "phone-a": {"har/phone-a/samples", "har/phone-a/label"},
     "har-stream": {
         *(*_RESULT_TOPICS, "har/phone-b/activity"),
-        *("har/status", "har/load", _ANNOUNCEMENT),
+        *("har/status", "har/load", "har/info", _ANNOUNCEMENT),
     },
     "har-calibrate": {"har/phone-a/calibration", "har/phone-b/calibration"},
     "har-record": set(),
@@ -300,7 +300,7 @@ MAY_READ: Final = {
         *("har/phone-a/samples", "har/phone-b/samples"),
         *("har/phone-a/label", "har/phone-a/calibration"),
     },
-    "reader": {*_RESULT_TOPICS, "har/phone-b/activity", "har/status", "har/load"},
+    "reader": {*_RESULT_TOPICS, "har/phone-b/activity", "har/status", "har/load", "har/info"},
     "home-assistant": {
         *("har/phone-a/activity", "har/phone-a/availability", "har/phone-b/activity"),
         *("har/status", "homeassistant/status", _ANNOUNCEMENT),
@@ -311,7 +311,7 @@ PUBLISHED: Final = {
     "phone-b": ["har/phone-b/samples"],
     "har-stream": [
         *(*_RESULT_TOPICS, "har/phone-b/activity"),
-        *("har/status", "har/load", _ANNOUNCEMENT),
+        *("har/status", "har/load", "har/info", _ANNOUNCEMENT),
     ],
     "home-assistant": ["homeassistant/status"],
     "har-calibrate": ["har/phone-a/calibration"],

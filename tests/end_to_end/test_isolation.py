@@ -39,7 +39,7 @@ EPOCH = 1698501144.4
 HOP = 64
 NATIVE = [parse("har/+/samples=native")]
 
-OF_HAR_STREAM = {"har/status", "har/load"}
+OF_HAR_STREAM = {"har/status", "har/load", "har/info"}
 """Topics that are no phone's"""
 RETAINED = {"activity", "availability", "info"}
 KINDS = {"prediction", "episode", *RETAINED}

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from pipeline.commands.program_info import LOAD_TOPIC, ProgramInfo
 from pipeline.commands.stream import info, results
 from pipeline.commands.stream.deliveries import Deliveries
 from pipeline.commands.stream.durability import Durability
@@ -26,7 +27,6 @@ from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.settings import StreamSettings
 
-LOAD_TOPIC: Final = "har/load"
 HOUSEKEEPING_S: Final = 1.0
 """How often it is called"""
 SURVEY_S: Final = 3.0
@@ -48,6 +48,7 @@ class Housekeeping:
         self,
         settings: StreamSettings,
         connection: Connection,
+        program: ProgramInfo,
         *,
         recognizer: Recognizer,
         placements: Placements,
@@ -64,6 +65,7 @@ class Housekeeping:
         """Begin; what is to be published is put at the end of ``outgoing``."""
         self._settings = settings
         self._connection = connection
+        self._program = program
         self._recognizer = recognizer
         self._placements = placements
         self._phones = phones
@@ -77,6 +79,8 @@ class Housekeeping:
         self._outgoing = outgoing
         self._silence = Silence()
         self._crowded_out = Losses("messages at QoS 0, the oldest of who sent most")
+        self._is_introduced = False
+        """``har/info`` was published over this connection"""
 
     def keep(self, now: float) -> None:
         """Do what is due, whatever waits; to be called every second."""
@@ -85,7 +89,9 @@ class Housekeeping:
         self._publish_load(now)
         if not self._connection.ready.is_set():
             self._silence.disconnect()
+            self._is_introduced = False
             return
+        self.introduce()
         self._silence.update(
             now,
             held_back=self._connection.was_held_back(),
@@ -94,6 +100,15 @@ class Housekeeping:
         self._clock.check(time.time())
         self._look_at_phones(self._intake.by_route(dict.fromkeys(dropped, now)), now)
         self._publish_refusals(now)
+
+    def introduce(self) -> None:
+        """Publish what others must know of this program, once over each connection.
+
+        A broker that was started anew may have forgotten what it retained.
+        """
+        if not self._is_introduced:
+            self._outgoing.append(self._program.publication)
+            self._is_introduced = True
 
     def _look_at_phones(self, last_dropped: dict[str, float], now: float) -> None:
         """Find the silent phones; publish what is due of the others.

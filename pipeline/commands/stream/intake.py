@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Final
 
+from pipeline.commands.program_info import PROGRAM_TOPICS
 from pipeline.commands.stream import homeassistant
 from pipeline.commands.stream.deliveries import Deliveries
 from pipeline.commands.stream.own_clock import OwnClock
@@ -196,4 +197,6 @@ class Intake:
 
 def _sample_route(subscriptions: Sequence[Subscription], topic: str) -> Route | None:
     """Return what a topic says of a message, None if it brings no samples."""
-    return None if CALIBRATION.fullmatch(topic) else route(subscriptions, topic)
+    if topic in PROGRAM_TOPICS or CALIBRATION.fullmatch(topic):
+        return None
+    return route(subscriptions, topic)

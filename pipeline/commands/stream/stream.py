@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from pipeline.commands.program_info import ProgramInfo
 from pipeline.commands.stream.deliveries import Deliveries
 from pipeline.commands.stream.durability import Durability
 from pipeline.commands.stream.housekeeping import HOUSEKEEPING_S, Housekeeping
@@ -86,6 +87,11 @@ class Stream:
         self._housekeeping = Housekeeping(
             settings,
             connection,
+            ProgramInfo.of(
+                classifier.card.identity,
+                hop=settings.hop,
+                formats=[one.format.name for one in subscriptions],
+            ),
             recognizer=recognizer,
             placements=placements,
             phones=self._phones,
@@ -107,6 +113,8 @@ class Stream:
 
     def run(self) -> None:
         """Classify what arrives until `stop`."""
+        self._housekeeping.introduce()
+        self._publish()
         next_housekeeping = 0.0
         while not self._stopping:
             if self._connection.await_confirmations(MOST_UNCONFIRMED, timeout_s=HOUSEKEEPING_S):

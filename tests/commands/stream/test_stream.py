@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any
@@ -186,6 +187,31 @@ def test_activity_and_availability(
     assert json.loads(retained_activity) == activity
     assert is_retained
     assert availability == (b"online", True)
+
+
+def test_what_the_program_is(
+    phone: Phone,
+    broker: "Broker",
+    join: Callable[..., Phone],
+    start_command: "Start",
+    tiny_model: Path,
+) -> None:
+    """What others must know of har-stream is retained, and taken for no phone's."""
+    running = start_command(
+        "har-stream", *broker.flags, "--model", str(tiny_model), "--hop", "32",
+        "--subscribe", "har/+=native", "--subscribe", "phyphox/+=phyphox",
+    )  # fmt: skip
+    broker.await_har_stream()
+    phone.await_message("har/info")
+    payload, is_retained = join(broker).await_message("har/info")
+    assert is_retained
+    expected = {
+        "version": version("har-stream"), "model": "tiny@0badcafe", "hop": 32,
+        "window_length": 128, "formats": ["native", "phyphox"],
+    }  # fmt: skip
+    assert expected == json.loads(payload)
+    assert 0 == running.end()
+    assert "0 rejected messages" in running.log
 
 
 def test_episodes(phone: Phone, broker: "Broker", start_command: "Start") -> None:
