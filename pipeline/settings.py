@@ -451,7 +451,12 @@ class ReplaySettings(BrokerSettings):
     )
     rows: int = Field(25, ge=1, le=1000, description="samples (20 ms) a message")
     wait: bool = Field(False, description="await the predictions and print a closing table")
-    hop: int = Field(64, ge=1, le=WINDOW_LENGTH, description="hop of the har-stream that answers")
+    hop: int | None = Field(
+        None,
+        ge=1,
+        le=WINDOW_LENGTH,
+        description="hop to expect; har-stream's if not given",
+    )
     timeout: PositiveFloat = Field(
         10.0, description="seconds without a prediction after which waiting ends"
     )

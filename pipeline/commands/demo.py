@@ -22,14 +22,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.commands import log
-from pipeline.commands.replay.replay import (
-    Batch,
-    ExpectedWindow,
-    Replay,
-    print_report,
-    read_recordings,
-    report,
-)
+from pipeline.commands.program_info import DEFAULT_HOP
+from pipeline.commands.replay.batches import Batch
+from pipeline.commands.replay.replay import Replay
+from pipeline.commands.replay.report import print_report, report
+from pipeline.commands.replay.sources import read_recordings
+from pipeline.commands.replay.windows import ExpectedWindow
 from pipeline.mqtt.broker import (
     HOST,
     START_TIMEOUT_S,
@@ -99,7 +97,7 @@ def har_stream(settings: DemoSettings, replay: ReplaySettings) -> Iterator[HarSt
     flags = [
         *("--broker", replay.broker, "--port", str(replay.port), "--protocol", replay.protocol),
         "--no-tls",
-        *("--model", settings.model, "--hop", str(replay.hop), "--log-level", "info"),
+        *("--model", settings.model, "--hop", str(DEFAULT_HOP), "--log-level", "info"),
     ]
     with (
         tempfile.TemporaryFile() as log,
@@ -131,7 +129,7 @@ class Board:
     def add(self, batch: Batch) -> None:
         """Note the windows that were sent with a message."""
         for start, _ in batch.completes:
-            window = self._replay.windows[batch.device, round(start * SAMPLING_RATE_HZ)]
+            window = self._replay.windows.by_number[batch.device, round(start * SAMPLING_RATE_HZ)]
             self._sent[batch.device].append(window)
 
     def table(self) -> Table:
@@ -277,7 +275,7 @@ def play(settings: DemoSettings, console: Console) -> None:
             _connected(replay_settings, "har-replay", "har/+/prediction", STATUS_TOPIC) as own,
             _connected(replay_settings, "har-demo", "har/+/prediction") as watching,
         ):
-            replay = Replay(replay_settings, recordings, own)
+            replay = Replay(replay_settings, recordings, own, hop=DEFAULT_HOP)
             replay.start_receiving()
 
             def check() -> None:
@@ -302,7 +300,7 @@ def play(settings: DemoSettings, console: Console) -> None:
             except TimeoutError:
                 stream.check()  # the better message, if that is why
                 raise
-            print_report(report(replay), console, n_unexpected=replay.n_unexpected)
+            print_report(report(replay), console, n_unexpected=replay.windows.n_unexpected)
             if replay_settings.recording == "simulated":
                 console.print(
                     "(of motion that is made up: this accuracy says nothing about people)"
@@ -322,7 +320,8 @@ def _connected(settings: ReplaySettings, name: str, *subscriptions: str) -> Iter
 
 def _await_stream(replay: Replay, check: Callable[[], None]) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
-    while not replay.stream_online.wait(0.1):
+    while not replay.is_stream_online:
+        time.sleep(0.1)
         check()
         if time.monotonic() > deadline:
             raise TimeoutError(f"har-stream is not there after {START_TIMEOUT_S:g} s")

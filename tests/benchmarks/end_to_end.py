@@ -19,7 +19,7 @@ from figures import Figure, NotMeasuredError, Options, present_models, run_alone
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from pipeline.commands.replay.replay import batches
+from pipeline.commands.replay.batches import batches
 from pipeline.recordings import uci_har
 from pipeline.recordings.recording import DataError
 from pipeline.vocabulary import WINDOW_LENGTH

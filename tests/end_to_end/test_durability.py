@@ -26,7 +26,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from pipeline.commands.replay.replay import Batch, payload
+from pipeline.commands.replay.batches import Batch, payload
 from pipeline.formats import native
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import Delivery, Readings, Sensor

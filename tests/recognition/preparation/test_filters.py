@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.commands.replay.replay import Batch, payload
+from pipeline.commands.replay.batches import Batch, payload
 from pipeline.formats import native
 from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery, Readings

@@ -2,30 +2,22 @@ import json
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from pipeline.commands.replay.replay import Batch, batches, own_batches, payload
-from pipeline.formats import native
 from pipeline.models.classifier import Classifier, find_model
-from pipeline.readings import MAX_PAYLOAD_BYTES, Clock, Delivery, Readings, Sensor
-from pipeline.recognition.recognizer import Recognizer
 from pipeline.recordings import parquet, simulated, uci_har
-from pipeline.recordings.labelled import Header, LabelledReadings, LabelledRecording
-from pipeline.recordings.recording import Recording, Stretch
 from pipeline.settings import ReplaySettings
 from pipeline.vocabulary import ACTIVITIES, SHIPPED_MODELS, STANDARD_GRAVITY
+from tests.commands.replay.file_recordings import apart_recording, file_recording
 
 if TYPE_CHECKING:
     from tests.conftest import Broker, Mosquitto, Running
@@ -34,233 +26,6 @@ if TYPE_CHECKING:
     Run = Callable[..., CompletedProcess[str]]
 
 TIMEOUT_S = 20.0
-EPOCH = 1.6e9
-
-
-@pytest.fixture(scope="module")
-def classifier(tiny_model: Path) -> Classifier:
-    """The tiny model, loaded."""
-    return Classifier(tiny_model)
-
-
-def recording(lengths: list[int], *, width: int) -> Recording:
-    """Return stretches of these lengths whose samples hold their own number, 10 s apart."""
-    stretches, start, number = [], 0.0, 0
-    for length in lengths:
-        numbers = np.arange(number, number + length) / 10_000
-        labels = np.full(length, number % 6, np.int8)
-        stretches.append(Stretch(start, np.tile(numbers[:, None], (1, width)), labels))
-        start += length / 50 + 10.0
-        number += length
-    return Recording("phone", tuple(stretches))
-
-
-@given(
-    lengths=st.lists(st.integers(1, 400), min_size=1, max_size=4),
-    rows=st.integers(1, 150),
-    hop=st.integers(16, 128),
-    width=st.sampled_from([6, 9]),
-)
-@settings(max_examples=50)
-def test_the_books_agree_with_the_recognizer(
-    classifier: Classifier, lengths: list[int], rows: int, hop: int, width: int
-) -> None:
-    """Each message completes just the windows for which the recognizer then has predictions."""
-    recognizer = Recognizer(classifier, hop=hop)
-    recognizer.admit("phone")
-    for batch in batches(recording(lengths, width=width), rows=rows, hop=hop):
-        message = native.decode(payload(batch, epoch=EPOCH, recording="once more"), "phone")
-        predictions = recognizer.push([Delivery(message)]).predictions
-        expected = [round(start * 50) for start, _ in batch.completes]
-        assert expected == [round((p.start - EPOCH) * 50) for p in predictions]
-
-
-@pytest.mark.parametrize("rows", [1, 25, 64, 1000])
-def test_messages_hold_every_sample_once(rows: int) -> None:
-    """The messages' rows are the recording's, in order, and a message never spans a break."""
-    whole = recording([300, 1, 130], width=9)
-
-    made = list(batches(whole, rows=rows, hop=64))
-
-    sent = np.concatenate([batch.rows for batch in made])
-    np.testing.assert_array_equal(np.concatenate([s.samples for s in whole.stretches]), sent)
-    for batch in made:
-        assert 1 <= len(batch.rows) <= rows
-        assert batch.due == pytest.approx(batch.start + (len(batch.rows) - 1) / 50)
-        assert np.ptp(batch.rows[:, 0]) == pytest.approx((len(batch.rows) - 1) / 10_000)
-    assert [s.start for s in whole.stretches] == [
-        batch.start
-        for batch in made
-        if batch.rows[0, 0] in [s.samples[0, 0] for s in whole.stretches]
-    ]
-
-
-def test_windows_of_two_activities_are_not_judged() -> None:
-    """A window whose samples have different labels has no activity."""
-    labels = np.repeat(np.array([3, 4], np.int8), 128)
-    stretch = Stretch(0.0, np.zeros((256, 9)), labels)
-
-    made = batches(Recording("phone", (stretch,)), rows=25, hop=64)
-
-    expected = [(0.0, "SITTING"), (1.28, None), (2.56, "STANDING")]
-    assert expected == [window for batch in made for window in batch.completes]
-
-
-# Recordings of one's own
-
-
-def own_recording(
-    messages: list[list[tuple[Sensor, int]]], *, begins: float, clock: Clock = "epoch"
-) -> LabelledRecording:
-    """Return messages of so many samples of each sensor, at times that nobody would choose."""
-    rng = np.random.default_rng(len(messages))
-    rates_hz: dict[str, float] = {"motion": 50.0, "accelerometer": 99.7, "gyroscope": 103.1}
-    n_sent: Counter[Sensor] = Counter()
-    made = []
-    for message in messages:
-        parts = []
-        for sensor, n_samples in message:
-            numbers = n_sent[sensor] + np.arange(n_samples)
-            n_sent[sensor] += n_samples
-            jitter = rng.uniform(-2e-3, 2e-3, n_samples)
-            times = begins + numbers / rates_hz.get(sensor, 61.3) + jitter
-            values = rng.normal(size=(n_samples, 6 if sensor == "motion" else 3))
-            readings = Readings("phone", times, values, sensor, "before", clock)
-            parts.append(LabelledReadings(readings, (numbers // 200 - 1).astype(np.int16)))
-        made.append(tuple(parts))
-    header = Header(
-        device="phone", recording="before", format="native", clock=clock, convention="android",
-        convention_from="setting", created="", software="",
-    )  # fmt: skip
-    return LabelledRecording(header, ("JUMPING", *ACTIVITIES), tuple(made))
-
-
-def decoded(batch: Batch) -> list[Readings]:
-    """Return what har-stream reads of a batch."""
-    return list(native.decode(payload(batch, epoch=EPOCH, recording="again"), "phone"))
-
-
-MESSAGES: Final[list[list[tuple[Sensor, int]]]] = [
-    [("gyroscope", 10), ("accelerometer", 9)],
-    [("accelerometer", 1), ("gravity", 5), ("gyroscope", 7)],
-    [("motion", 11)],
-    [("gravity", 2), ("gyroscope", 1), ("gyroscope_uncalibrated", 3), ("linear_acceleration", 1)],
-]
-
-
-@pytest.mark.parametrize("original_times", [True, False])
-@pytest.mark.parametrize("begins", [1.4e9 + 0.123457, 3925.657519043709])
-def test_files_are_played_as_they_were_recorded(begins: float, original_times: bool) -> None:
-    """Each reading comes back bit by bit in its order, moved by whole seconds of the epoch."""
-    recording = own_recording(MESSAGES, begins=begins)
-    sent = [part.readings for message in recording.messages for part in message]
-    made = list(
-        own_batches(recording, hop=64, epoch=1.8e9, begins=3.0, original_times=original_times)
-    )
-    back = [readings for batch in made for readings in decoded(batch)]
-    shift = 0 if original_times else back[0].times[0] - sent[0].times[0]
-    assert [one.sensor for one in sent] == [one.sensor for one in back]
-    for one, other in zip(sent, back, strict=True):
-        assert ("phone", "again", "epoch") == (other.device, other.recording, other.clock)
-        np.testing.assert_array_equal(one.values, other.values)
-        if original_times or begins > 1e9:
-            assert float(shift).is_integer()
-            np.testing.assert_array_equal(one.times, other.times - shift)
-        else:
-            np.testing.assert_allclose(one.times, other.times - shift, atol=2.5e-7)
-    assert [1, 1, 3, 1, 3, 1] == [len(batch.rows) for batch in made]
-    if not original_times:
-        assert 1.8e9 + 2.0 < min(one.times.min() for one in back) <= 1.8e9 + 3.0
-
-
-def test_a_message_that_is_too_large_is_cut() -> None:
-    """What would be refused for its size is sent as several messages."""
-    recording = own_recording([[("accelerometer", 9_000), ("gyroscope", 9_000)]], begins=1.4e9)
-    made = list(own_batches(recording, hop=64, epoch=0.0, begins=0.0, original_times=True))
-    assert [5_000, 4_000, 5_000, 4_000] == [batch.n_samples for batch in made]
-    for batch in made:
-        assert len(payload(batch, epoch=0.0, recording="")) <= MAX_PAYLOAD_BYTES
-
-
-@given(
-    sizes=st.lists(st.integers(1, 90), min_size=1, max_size=12),
-    sensors=st.sampled_from([("motion",), ("accelerometer", "gyroscope")]),
-    hop=st.integers(16, 128),
-)
-@settings(max_examples=30)
-def test_the_books_of_files_agree_with_the_recognizer(
-    classifier: Classifier, sizes: list[int], sensors: tuple[Sensor, ...], hop: int
-) -> None:
-    """Each message of a file completes just the windows that the recognizer then predicts."""
-    messages = [[(sensor, size) for sensor in sensors] for size in sizes]
-    recognizer = Recognizer(classifier, hop=hop)
-    recognizer.admit("phone")
-    recording = own_recording(messages, begins=1.5e9)
-    for batch in own_batches(recording, hop=hop, epoch=EPOCH, begins=0.0, original_times=False):
-        predictions = recognizer.push([Delivery(decoded(batch))]).predictions
-        expected = [start for start, _ in batch.completes]
-        assert expected == pytest.approx([p.start - EPOCH for p in predictions], abs=1e-6)
-
-
-def apart_recording(seconds: int, *, apart_s: float) -> LabelledRecording:
-    """Return a recording whose accelerometer is behind, on a clock that began with the phone.
-
-    Messages hold 50 samples of each sensor, at 50 Hz.
-    """
-    header = own_recording([[("motion", 1)]], begins=0.0, clock="boot").header
-    labels = np.zeros(50, np.int16)
-    return LabelledRecording(
-        header,
-        ("WALKING",),
-        tuple(
-            tuple(
-                LabelledReadings(
-                    Readings(
-                        "phone", 3925.5 + after + second + np.arange(50) / 50,
-                        np.tile(values, (50, 1)), sensor, "before", "boot",
-                    ),
-                    labels,
-                )
-                for sensor, after, values in (
-                    ("accelerometer", apart_s, [0.1, 9.8, 0.1]),
-                    ("gyroscope", 0.0, [0.1, 0.2, 0.3]),
-                )
-            )
-            for second in range(seconds)
-        ),
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("apart_s", [0.008, -0.008, 0.019, 0.1])
-def test_the_books_of_sensors_that_are_apart(classifier: Classifier, apart_s: float) -> None:
-    """Windows are expected where har-stream makes them, however the phone's clock began."""
-    recognizer = Recognizer(classifier, hop=64)
-    recognizer.admit("phone")
-    recording = apart_recording(20, apart_s=apart_s)
-    expected, predicted = [], []
-    for batch in own_batches(recording, hop=64, epoch=EPOCH, begins=0.0, original_times=False):
-        expected += [start for start, _ in batch.completes]
-        assert {"WALKING"} >= {done for _, done in batch.completes}
-        predicted += [
-            p.start - EPOCH for p in recognizer.push([Delivery(decoded(batch))]).predictions
-        ]
-    assert 13 <= len(expected)
-    assert expected == pytest.approx(predicted, abs=1e-6)
-
-
-def test_the_books_know_what_was_done() -> None:
-    """A window of a file is judged by the activity that all its samples share."""
-    recording = own_recording([[("motion", 50)]] * 20, begins=1.4e9)
-    made = own_batches(recording, hop=64, epoch=0.0, begins=0.0, original_times=True)
-    done = dict(window for batch in made for window in batch.completes)
-    expected = ["JUMPING", "WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS"]
-    assert expected == list(dict.fromkeys(name for name in done.values() if name))
-    for start, name in done.items():
-        first, last = ((start - 1.4e9 + at) * 50 for at in (0.0, 127 / 50))
-        assert (round(first) // 200 == round(last) // 200 and first >= 199) == (name is not None)
-
-
-# With a broker
 
 
 @pytest.fixture
@@ -493,7 +258,7 @@ def test_two_files_of_one_phone_are_played_in_turn(
 ) -> None:
     """A folder's recordings follow each other, and names that are none of the six have a row."""
     start_stream(tiny_model)
-    one = own_recording([[("motion", 50)]] * 20, begins=1.4e9)
+    one = file_recording([[("motion", 50)]] * 20, begins=1.4e9)
     for name in ("a", "b"):
         journal = parquet.Journal(
             tmp_path / "own", msgspec.structs.replace(one.header, created=name)
@@ -521,7 +286,7 @@ def test_a_recording_without_windows(
 ) -> None:
     """Where none can be expected, it is said where the reason stands."""
     start_stream(tiny_model)
-    one = own_recording([[("accelerometer", 50)]] * 5, begins=1.4e9)
+    one = file_recording([[("accelerometer", 50)]] * 5, begins=1.4e9)
     journal = parquet.Journal(tmp_path / "own", one.header)
     for number, message in enumerate(one.messages):
         journal.append(number, message[0].readings)
@@ -630,6 +395,23 @@ def test_another_hop_than_har_streams(
     )  # fmt: skip
     assert returncode == result.returncode, result.stderr
     assert words in " ".join((result.stdout + result.stderr).split())
+
+
+@pytest.mark.broker
+def test_the_hop_that_har_stream_publishes(
+    broker: "Broker", start_command: "Start", run_command: "Run", tiny_model: Path
+) -> None:
+    """Without --hop the windows are expected that har-stream makes, whatever its hop."""
+    running = start_command("har-stream", *broker.flags, "--model", str(tiny_model), "--hop", "100")
+    broker.await_har_stream()
+    result = run_command(
+        "har-replay", *broker.flags, "--recording", "simulated", "--subjects", "1",
+        "--duration", "8", "--speed", "max", "--wait", "--timeout", "5",
+    )  # fmt: skip
+    assert 0 == running.end()
+    assert 0 == result.returncode, result.stderr
+    assert "3 received of 3 expected" in result.stdout
+    assert "not expected" not in result.stdout
 
 
 @pytest.mark.broker
