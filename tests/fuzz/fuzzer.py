@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.commands.record import decode_label
+from pipeline.commands.record.labels import decode_label
 from pipeline.formats import FORMATS
 from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings
 from pipeline.recognition.placement.calibration import decode_calibration

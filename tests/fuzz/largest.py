@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.commands.record import MAX_LABEL_BYTES
+from pipeline.commands.record.labels import MAX_LABEL_BYTES
 from pipeline.readings import (
     HARMLESS_BYTES,
     MAX_EXTREME_NUMBERS,

@@ -1,0 +1,1 @@
+"""What one phone sends, kept in files with what its carrier does."""
