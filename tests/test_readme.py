@@ -1,82 +1,180 @@
-"""The README against the program."""
+"""The README and the pages of docs/ against the program."""
 
 import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from pydantic_core import PydanticUndefined
-from pydantic_settings import BaseSettings
-from pydantic_settings.sources.types import _CliPositionalArg
 
-from pipeline.settings import (
-    CalibrateSettings,
-    DemoSettings,
-    ImportSettings,
-    RecordSettings,
-    ReplaySettings,
-    StreamSettings,
-)
+from pipeline.settings import from_command_line
+from tests.settings_tables import COMMANDS, PAGE, tables
 from trainer.selection import choices
-from trainer.settings import EvaluateSettings, TrainSettings
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+if TYPE_CHECKING:
+    from tests.conftest import Mosquitto
 
-
-def settings_table(kind: type[BaseSettings]) -> str:
-    """Return the table of a command's settings as the README holds it."""
-    rows = ["| flag | default | meaning |", "|---|---|---|"]
-    for name, field in kind.model_fields.items():
-        if field.default is PydanticUndefined:
-            default = "required"
-        elif field.default in (None, []):
-            default = ""
-        elif isinstance(field.default, bool):
-            default = "yes" if field.default else "no"
-        elif isinstance(field.default, list):
-            default = f"`{','.join(field.default)}`"
-        else:
-            default = f"`{field.default}`"
-        flag = f"--{(field.alias or name).replace('_', '-')}"
-        if any(marker is _CliPositionalArg for marker in field.metadata):
-            flag = name.upper()
-        rows.append(f"| `{flag}` | {default} | {field.description} |")
-    return "\n".join(rows)
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+PAGES = [README, *sorted(DOCS.rglob("*.md"))]
+LIMIT_BYTES = 12 * 1024
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        StreamSettings,
-        CalibrateSettings,
-        ReplaySettings,
-        RecordSettings,
-        ImportSettings,
-        TrainSettings,
-        EvaluateSettings,
-        DemoSettings,
-    ],
-)
-def test_settings_tables(kind: type[BaseSettings]) -> None:
-    """The README lists every setting of a command with its default and meaning."""
-    assert settings_table(kind) in README
+def page_name(page: Path) -> str:
+    """Return a page's path from the root."""
+    return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize(
-    ("package", "following"), [("pipeline", "trainer/"), ("trainer", "tests/")]
-)
-def test_layout(package: str, following: str) -> None:
-    """The README's layout names every module of the packages, and no other."""
-    layout = README.split("## Layout")[1].split("```")[1]
-    named = re.findall(r"\b([a-z_]+\.py)\b", layout.split(f"{package}/")[1].split(following)[0])
-    modules = (Path(__file__).parent.parent / package).glob("[a-z]*.py")
-    assert sorted(module.name for module in modules) == sorted(named)
+def command_lines(page: Path) -> Iterator[tuple[dict[str, str], str, list[str]]]:
+    """Yield the commands that a page shows: environment, name and arguments.
+
+    A block's ``export`` holds for the commands below it.
+    """
+    for block in re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL):
+        exported: dict[str, str] = {}
+        for line in re.findall(r"^ *\$ (.*)$", block, re.MULTILINE):
+            words = shlex.split(line, comments=True)
+            environment: dict[str, str] = {}
+            is_export = words[0] == "export"
+            for word in words[is_export:]:
+                if "=" not in word:
+                    break
+                name, value = word.split("=", 1)
+                environment[name] = value
+            if is_export:
+                exported |= environment
+                continue
+            name, *arguments = words[len(environment) :]
+            yield exported | environment, name, arguments
 
 
-def test_no_placeholder_is_left() -> None:
+SHOWN = [
+    pytest.param(*shown, id=f"{page_name(page)} {' '.join(shown[1:2] + tuple(shown[2]))}")
+    for page in PAGES
+    for shown in command_lines(page)
+]
+
+
+def test_the_readme_is_short() -> None:
+    """The front page has at most 12 KB."""
+    assert README.stat().st_size <= LIMIT_BYTES
+
+
+@pytest.mark.usefixtures("own_settings")
+@pytest.mark.parametrize(("environment", "name", "arguments"), SHOWN)
+def test_shown_commands_are_understood(
+    environment: dict[str, str],
+    name: str,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Every command of the project that a page shows takes the flags shown with it."""
+    if name == "make":
+        target = arguments[0]
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    if name not in COMMANDS:
+        return
+    for word in (*arguments, *environment.values()):
+        if word.endswith(".secret"):
+            (tmp_path / word).write_text("secret\n")
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    assert isinstance(from_command_line(COMMANDS[name]), COMMANDS[name])
+
+
+@pytest.mark.broker
+def test_the_commands_of_the_readme_work_together(
+    own_mosquitto: "Mosquitto",
+    start_command: Callable[..., object],
+    run_command: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """As the README has them, har-stream answers every window that har-replay sends."""
+    shown = {name: arguments for _, name, arguments in command_lines(README)}
+    replay = shown["har-replay"]
+    stream = next(
+        arguments
+        for _, name, arguments in command_lines(README)
+        if name == "har-stream" and "--subscribe" not in arguments
+    )
+    own_mosquitto.start()
+    port = ["--port", str(own_mosquitto.port)]
+    start_command("har-stream", *stream, *port)
+    own_mosquitto.await_har_stream()
+    played = ["--recording", "simulated", "--duration", "10"]
+    done = run_command("har-replay", *replay, *port, *played)
+    assert (0, "") == (done.returncode, done.stderr)
+    windows = re.search(r"windows +(\d+) received of (\d+) expected", done.stdout)
+    assert windows is not None, done.stdout
+    assert windows[1] == windows[2] != "0"
+
+
+def test_settings_tables() -> None:
+    """The page of settings lists every setting of each command with its default and meaning."""
+    assert tables() in PAGE.read_text(), "python -m tests.settings_tables writes the page anew"
+
+
+@pytest.mark.parametrize("package", ["pipeline", "trainer"])
+def test_layout(package: str) -> None:
+    """The README's layout names every folder of the packages, and no other."""
+    layout = README.read_text().split("## Layout")[1].split("```")[1]
+    folders: list[str] = []
+    path: list[str] = []
+    for indent, name in re.findall(r"^( *)([a-z_]+)/ ", layout, re.MULTILINE):
+        path[len(indent) // 2 :] = [name]
+        folders.append("/".join(path))
+    packages = [
+        str(file.parent.relative_to(ROOT)) for file in ROOT.glob(f"{package}/**/__init__.py")
+    ]
+    named = [folder for folder in folders if folder.split("/")[0] == package]
+    assert sorted([*packages, *_data_folders(package)]) == sorted(named)
+
+
+def _data_folders(package: str) -> list[str]:
+    """Return the folders of a package that hold files and no module."""
+    holding = {file.parent for file in (ROOT / package).rglob("*") if file.is_file()}
+    return [
+        str(folder.relative_to(ROOT))
+        for folder in holding
+        if "__pycache__" not in folder.parts and not (folder / "__init__.py").exists()
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_links_between_pages(page: Path) -> None:
+    """Every relative link leads to a file of the project."""
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    assert [] == [link for link in links if not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_named_files_exist(page: Path) -> None:
+    """Every file of the project that a page names is there."""
+    named = re.findall(r"\b(?:pipeline|trainer|tests|deploy)/[\w/.-]*[\w/]", page.read_text())
+    assert [] == [name for name in named if not (ROOT / name).exists()]
+
+
+def test_figures_of_the_readme() -> None:
+    """Every figure of the README's results stands in a page of results, where it is dated."""
+    results = "".join(page.read_text() for page in (DOCS / "results").glob("*.md"))
+    rows = README.read_text().split("## Results")[1].split("## ")[0].splitlines()
+    figures = [row.split("|")[2] for row in rows if row.startswith("|")][2:]
+    measured = re.findall(r"\d+(?:,\d+)*(?:\.\d+)?", " ".join(figures))
+    assert len(figures) == 6
+    assert [] == [figure for figure in measured if figure not in results]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_no_placeholder_is_left(page: Path) -> None:
     """Every figure has been filled in."""
-    assert "@@" not in README
+    assert "@@" not in page.read_text()
 
 
 def test_what_was_tried() -> None:
-    """The README shows all that cross-validation said of the recipe and of what was tried."""
-    assert choices.table(choices.shipped()) in README
+    """The page on the ablation shows all that cross-validation gave for the recipe and the rest."""
+    assert choices.table(choices.shipped()) in (DOCS / "results" / "ablation.md").read_text()

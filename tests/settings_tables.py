@@ -1,0 +1,91 @@
+"""The tables of settings in docs/reference/settings.md, made from the settings' classes.
+
+``python -m tests.settings_tables`` writes them anew, between the page's two marks.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from pydantic_settings.sources.types import _CliPositionalArg
+
+from pipeline.settings import (
+    BrokerSettings,
+    CalibrateSettings,
+    CommandSettings,
+    DemoSettings,
+    ImportSettings,
+    RecordSettings,
+    ReplaySettings,
+    StreamSettings,
+)
+from trainer.settings import EvaluateSettings, TrainSettings
+
+PAGE: Final = Path(__file__).parent.parent / "docs" / "reference" / "settings.md"
+BEGIN: Final = "<!-- begin: python -m tests.settings_tables -->\n"
+END: Final = "<!-- end -->\n"
+
+COMMANDS: Final[dict[str, type[CommandSettings]]] = {
+    "har-stream": StreamSettings,
+    "har-calibrate": CalibrateSettings,
+    "har-replay": ReplaySettings,
+    "har-record": RecordSettings,
+    "har-import": ImportSettings,
+    "har-train": TrainSettings,
+    "har-evaluate": EvaluateSettings,
+    "har-demo": DemoSettings,
+}
+"""The settings of each command, in the order of the page."""
+
+
+def tables() -> str:
+    """Return all tables in Markdown; the settings of the broker's connection stand there once."""
+    connecting = [name for name, kind in COMMANDS.items() if issubclass(kind, BrokerSettings)]
+    shared = BrokerSettings.model_fields
+    sections = [_section("The connection to the broker", f"{_listed(connecting)}.", shared)]
+    for name, kind in COMMANDS.items():
+        text = "And those of the [connection](#the-connection-to-the-broker)."
+        others = {key: field for key, field in kind.model_fields.items() if key not in shared}
+        sections.append(_section(f"`{name}`", text if name in connecting else "", others))
+    return "\n".join(sections)
+
+
+def _section(title: str, text: str, fields: dict[str, FieldInfo]) -> str:
+    rows = [_row(name, field) for name, field in fields.items()]
+    paragraph = [text, ""] if text else []
+    head = ["| flag | default | meaning |", "|---|---|---|"]
+    return "\n".join([f"## {title}", "", *paragraph, *head, *rows, ""])
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        default = "required"
+    elif field.default in (None, []):
+        default = ""
+    elif isinstance(field.default, bool):
+        default = "yes" if field.default else "no"
+    elif isinstance(field.default, list):
+        default = f"`{','.join(field.default)}`"
+    else:
+        default = f"`{field.default}`"
+    flag = f"--{(field.alias or name).replace('_', '-')}"
+    if any(marker is _CliPositionalArg for marker in field.metadata):
+        flag = name.upper()
+    return f"| `{flag}` | {default} | {field.description} |"
+
+
+def _listed(names: list[str]) -> str:
+    quoted = [f"`{name}`" for name in names]
+    return f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def main() -> None:
+    """Write the tables into the page."""
+    page = PAGE.read_text()
+    before, after = page.split(BEGIN)[0], page.split(END)[1]
+    PAGE.write_text(before + BEGIN + "\n" + tables() + "\n" + END + after)
+
+
+if __name__ == "__main__":
+    main()
