@@ -3,12 +3,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DOCS_VENV := .venv-docs
 REQUIREMENTS := deploy/requirements
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-header --no-annotate --group build pyproject.toml
+	--no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format mosquitto bench soak fuzz lock clean
+.PHONY: help setup demo test check format docs mosquitto bench soak fuzz lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,7 +31,7 @@ format: setup ## bring the code into its style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: setup mosquitto ## print the figures that the README quotes (BENCH=--full: hold loads long)
+bench: setup mosquitto ## print the figures of docs/results (BENCH=--full: hold loads long)
 	$(BIN)/python tests/benchmarks/run.py $(BENCH)
 
 soak: setup mosquitto ## let phones come, go and flood for half an hour (SOAK="--minutes 6")
@@ -41,8 +42,13 @@ fuzz: setup mosquitto ## decode a million messages that are wrong, send a millio
 
 lock: $(BIN)/python ## renew the locked dependencies
 	$(BIN)/python -m pip install --quiet uv
-	$(LOCK) --upgrade --extra demo -o $(REQUIREMENTS)/demo.txt
-	$(LOCK) --upgrade --extra demo --extra train --group dev -o $(REQUIREMENTS)/dev.txt
+	$(LOCK) --upgrade --group build pyproject.toml --extra demo -o $(REQUIREMENTS)/demo.txt
+	$(LOCK) --upgrade --group build pyproject.toml --extra demo --extra train --group dev \
+		-o $(REQUIREMENTS)/dev.txt
+	$(LOCK) --upgrade --group docs -o $(REQUIREMENTS)/docs.txt
+
+docs: $(DOCS_VENV)/docs.installed ## build the site of docs/ into out/site, and check its links
+	$(DOCS_VENV)/bin/mkdocs build --strict --config-file deploy/mkdocs.yml
 
 mosquitto: # the broker tests fall back to the embedded broker where it cannot be had
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; command -v mosquitto >/dev/null || { \
@@ -51,20 +57,25 @@ mosquitto: # the broker tests fall back to the embedded broker where it cannot b
 	} || echo "note: no mosquitto, the broker tests use the embedded broker"
 
 clean: ## remove what the commands made
-	rm -rf $(VENV) out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DOCS_VENV) out .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Debian keeps what venv needs in a package of its own.
-$(BIN)/python:
+%/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "har-stream needs Python 3.11 or newer: make PYTHON=python3.x ..."; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { \
+	@$(PYTHON) -m venv $* || { \
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv \
-		&& $(PYTHON) -m venv --clear $(VENV); \
-	} || { echo "cannot make $(VENV): install Python's venv module"; exit 1; }
+		&& $(PYTHON) -m venv --clear $*; \
+	} || { echo "cannot make $*: install Python's venv module"; exit 1; }
 
 $(VENV)/%.installed: $(REQUIREMENTS)/%.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The site's tools are apart from the program's: mkdocstrings reads the docstrings without importing.
+$(DOCS_VENV)/docs.installed: $(REQUIREMENTS)/docs.txt | $(DOCS_VENV)/bin/python
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
