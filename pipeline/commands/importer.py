@@ -20,7 +20,7 @@ from pipeline.readings import Convention, MessageError, Readings, Sensor, check_
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import settled_after_s
 from pipeline.recognition.preparation.pace import LOW_RATE_HZ, LOWEST_RATE_HZ
-from pipeline.recordings import parquet
+from pipeline.recordings import journals, parquet
 from pipeline.recordings.exports import phyphox, sensor_logger
 from pipeline.recordings.exports.exports import Export, Files, Samples, Source, checked, sources
 from pipeline.recordings.labelled import (
@@ -70,7 +70,7 @@ class Recording:
         Raises:
             OSError: it cannot be written.
         """
-        journal = parquet.Journal(folder, self.header)
+        journal = journals.Journal(folder, self.header)
         try:
             for time, activity in self.labels:
                 journal.label(time, activity)
@@ -371,7 +371,7 @@ def main() -> None:
         parquet.require()
         label = activity_name(settings.label or "")
         settings.output.mkdir(parents=True, exist_ok=True)
-        for path in parquet.recover(settings.output):
+        for path in journals.recover(settings.output):
             print(_line(f"Recovered {path}"))
         run = Import(settings, label=label)
     except (DataError, MessageError, OSError) as error:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.commands import importer
-from pipeline.recordings import parquet
+from pipeline.recordings import journals, parquet
 from pipeline.recordings.labelled import LabelledRecording
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -412,7 +412,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from pipeline.commands import importer
-from pipeline.recordings.parquet import Journal
+from pipeline.recordings.journals import Journal
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 {moment} = die
@@ -427,7 +427,7 @@ importer.main()
     assert not done.failed, done.told
     (path,) = folder.iterdir()
     assert 900 == parquet.read(path).n_samples
-    assert [] == parquet.recover(folder)
+    assert [] == journals.recover(folder)
     assert [path] == list(folder.iterdir())
     word = "Already there as" if moment == "Path.unlink" else "Wrote"
     assert f"{word} recordings/{path.name}" in done.stdout

@@ -25,7 +25,7 @@ from pipeline.commands.stream.homeassistant import discovery, object_id
 from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery, MessageError, Readings, check_device
 from pipeline.recognition.recognizer import Recognised, Recognizer
-from pipeline.recordings import parquet
+from pipeline.recordings import journals, parquet
 from pipeline.recordings.labelled import Header
 from pipeline.subscriptions import parse, route
 from pipeline.vocabulary import ACTIVITIES, CHANNELS
@@ -333,7 +333,7 @@ def recording_of(device: str, folder: Path) -> tuple[Path, Path]:
         device=device, format="native", clock="epoch", convention="android",
         convention_from="setting", created="2026-11-23T15:22:00.123Z", software="",
     )  # fmt: skip
-    journal = parquet.Journal(folder, header)
+    journal = journals.Journal(folder, header)
     # What cannot be read for its device's name is written all the same
     journal.append(0, Readings("phone", np.array([EPOCH]), np.zeros((1, 6))))
     path = journal.close()

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Readings
-from pipeline.recordings import parquet, simulated
+from pipeline.recordings import journals, simulated
 from pipeline.recordings.labelled import Header
 
 EPOCH = 1.7e9
@@ -41,7 +41,7 @@ def record(
         created=f"{activity}-{seed}",
         software="",
     )
-    journal = parquet.Journal(folder, header)
+    journal = journals.Journal(folder, header)
     journal.label(-np.inf, activity)
     for first in range(0, len(samples), 25):
         rows = samples[first : first + 25]

@@ -24,7 +24,7 @@ from pipeline.commands.stream.workload import LOG_INTERVAL_S
 from pipeline.formats import native
 from pipeline.mqtt.connection import Connection
 from pipeline.readings import MessageError, check_device
-from pipeline.recordings import parquet
+from pipeline.recordings import journals, parquet
 from pipeline.recordings.labelled import activity_name
 from pipeline.recordings.recording import DataError
 from pipeline.settings import RecordSettings, from_command_line
@@ -191,7 +191,7 @@ def main() -> None:
         label = activity_name(settings.label or "")
         subscriptions = [parse(f"{native.TOPIC}={NATIVE}"), *map(parse, settings.subscribe)]
         _make_folder(settings.output)
-        recovered = parquet.recover(settings.output)
+        recovered = journals.recover(settings.output)
     except (DataError, MessageError, SubscriptionError, OSError) as error:
         sys.exit(f"har-record: {error}")
     for path in recovered:

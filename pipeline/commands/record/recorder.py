@@ -27,7 +27,7 @@ from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings, 
 from pipeline.recognition.placement.calibration import decode_calibration
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.recording_sequence import Decision, RecordingSequence
-from pipeline.recordings import parquet
+from pipeline.recordings import journals
 from pipeline.recordings.labelled import Header, activity_name, software
 from pipeline.settings import RecordSettings
 from pipeline.subscriptions import Subscription, route
@@ -63,7 +63,7 @@ class Recorder:
         self._label_topic = f"har/{settings.device}/label"
         self._calibration_topic = f"har/{settings.device}/calibration"
         self._rotation: NDArray[np.float64] | None = None
-        self._journal: parquet.Journal | None = None
+        self._journal: journals.Journal | None = None
         self._header: Header | None = None
         self._sequence = RecordingSequence()
         self._known_until = -np.inf  # newest sample of a former recording of the same name
@@ -242,7 +242,7 @@ class Recorder:
             created=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             software=software(),
         )
-        self._journal = parquet.Journal(self._settings.output, self._header)
+        self._journal = journals.Journal(self._settings.output, self._header)
         self._sensors.clear()
         self._n_messages = 0
         self._proved = False

@@ -14,7 +14,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.commands.record import command
-from pipeline.recordings import parquet
+from pipeline.recordings import journals, parquet
 from tests.commands.record.sent import EPOCH, labels, samples
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def recoverable(journal: Path, folder: Path) -> int:
     """Return how many samples a crash at this instant would leave of a journal."""
     folder.mkdir(exist_ok=True)
     shutil.copy(journal, folder)
-    n_samples = sum(parquet.read(path).n_samples for path in parquet.recover(folder))
+    n_samples = sum(parquet.read(path).n_samples for path in journals.recover(folder))
     shutil.rmtree(folder)
     return n_samples
 

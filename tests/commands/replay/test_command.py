@@ -14,7 +14,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.models.classifier import Classifier, find_model
-from pipeline.recordings import parquet, simulated, uci_har
+from pipeline.recordings import journals, simulated, uci_har
 from pipeline.settings import ReplaySettings
 from pipeline.vocabulary import ACTIVITIES, SHIPPED_MODELS, STANDARD_GRAVITY
 from tests.commands.replay.file_recordings import apart_recording, file_recording
@@ -260,7 +260,7 @@ def test_two_files_of_one_phone_are_played_in_turn(
     start_stream(tiny_model)
     one = file_recording([[("motion", 50)]] * 20, begins=1.4e9)
     for name in ("a", "b"):
-        journal = parquet.Journal(
+        journal = journals.Journal(
             tmp_path / "own", msgspec.structs.replace(one.header, created=name)
         )
         journal.label(-np.inf, "JUMPING")
@@ -287,7 +287,7 @@ def test_a_recording_without_windows(
     """Where none can be expected, it is said where the reason stands."""
     start_stream(tiny_model)
     one = file_recording([[("accelerometer", 50)]] * 5, begins=1.4e9)
-    journal = parquet.Journal(tmp_path / "own", one.header)
+    journal = journals.Journal(tmp_path / "own", one.header)
     for number, message in enumerate(one.messages):
         journal.append(number, message[0].readings)
     journal.close()
@@ -306,7 +306,7 @@ def test_sensors_that_are_apart_are_played(
     """All windows of a phone whose sensors are 8 ms apart are expected and received."""
     start_stream(tiny_model)
     one = apart_recording(20, apart_s=0.008)
-    journal = parquet.Journal(tmp_path / "own", one.header)
+    journal = journals.Journal(tmp_path / "own", one.header)
     for number, message in enumerate(one.messages):
         for part in message:
             journal.append(number, part.readings)

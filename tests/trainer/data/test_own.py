@@ -9,7 +9,7 @@ from pipeline.readings import Readings, Sensor
 from pipeline.recognition.placement.calibration import FRAMES
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor, settled_after_s
-from pipeline.recordings import parquet, simulated
+from pipeline.recordings import journals, parquet, simulated
 from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import OVERLAP
 from pipeline.vocabulary import ACTIVITIES
@@ -53,7 +53,7 @@ def test_new_activities_come_behind_the_known(tmp_path: Path) -> None:
 def test_windows_of_two_labels_do_not_count(tmp_path: Path) -> None:
     """Nor do those in which nothing is said."""
     header = parquet.read(record(tmp_path / "one", "SITTING")).header
-    journal = parquet.Journal(tmp_path / "other", header)
+    journal = journals.Journal(tmp_path / "other", header)
     samples = simulated.recordings(1, seconds=30.0, activity="JUMPING")[0].stretches[0].samples
     for first in range(0, 1500, 25):
         times = EPOCH + np.arange(first, first + 25) / 50
@@ -109,7 +109,7 @@ def test_the_shortest_recording_with_a_window(tmp_path: Path) -> None:
 def test_too_short_a_label(tmp_path: Path) -> None:
     """Samples there are enough; the labels are what is lacking."""
     header = parquet.read(record(tmp_path / "one", "SITTING")).header
-    journal = parquet.Journal(tmp_path / "other", header)
+    journal = journals.Journal(tmp_path / "other", header)
     journal.label(EPOCH, "SITTING")
     journal.label(EPOCH + 3, None)
     times = EPOCH + np.arange(1000) / 50
@@ -124,7 +124,7 @@ def test_too_short_a_label(tmp_path: Path) -> None:
 def test_a_sensor_that_was_on_for_a_moment(tmp_path: Path, short: str) -> None:
     """The windows are too few for the filters, which is no lack of labels."""
     header = parquet.read(record(tmp_path / "one", "SITTING")).header
-    journal = parquet.Journal(tmp_path / "other", header)
+    journal = journals.Journal(tmp_path / "other", header)
     journal.label(-np.inf, "SITTING")
     sensors: list[Sensor] = ["accelerometer", "gyroscope"]
     for sensor in sensors:
@@ -140,7 +140,7 @@ def without(path: Path, *sensors: str) -> Path:
     """Leave sensors out of a recording whose sensors have their own times."""
     recording = parquet.read(path)
     path.unlink()
-    journal = parquet.Journal(path.parent, recording.header)
+    journal = journals.Journal(path.parent, recording.header)
     journal.label(-np.inf, "JUMPING")
     for number, message in enumerate(recording.messages):
         for part in message:
@@ -174,7 +174,7 @@ def test_a_recording_without_a_sensor(
 def test_sensors_that_were_never_on_at_once(tmp_path: Path) -> None:
     """They are what the recording lacks, not its labels."""
     header = parquet.read(record(tmp_path / "one", "SITTING")).header
-    journal = parquet.Journal(tmp_path / "other", header)
+    journal = journals.Journal(tmp_path / "other", header)
     journal.label(-np.inf, "SITTING")
     for number, sensor in enumerate(("accelerometer", "gyroscope")):
         times = EPOCH + 30 * number + np.arange(500) / 50
@@ -206,7 +206,7 @@ def test_training_on_a_recording_without_a_sensor(
 def test_a_recording_that_is_too_slow(tmp_path: Path) -> None:
     """It is said how fast it is, and how fast it must be."""
     header = parquet.read(record(tmp_path / "one", "SITTING")).header
-    journal = parquet.Journal(tmp_path / "slow", header)
+    journal = journals.Journal(tmp_path / "slow", header)
     journal.label(EPOCH, "SITTING")
     times = EPOCH + np.arange(200) / 5
     journal.append(0, Readings("mine", times, np.tile([0.0, 9.8, 0, 0, 0, 0], (200, 1))))
