@@ -23,7 +23,10 @@ class HarStream:
     def note(self, message: Message) -> bool:
         """Return whether a message is of har-stream itself, and note what it says."""
         if message.topic == STATUS_TOPIC:
-            self.is_online = message.payload in (b"online", b"degraded")
+            is_online = message.payload in (b"online", b"degraded")
+            if is_online and not (self.is_online or message.retained):
+                self.hop = None  # what is retained is of another run, until it publishes its own
+            self.is_online = is_online
         elif message.topic == INFO_TOPIC:
             self.hop = published_hop(message.payload)
         else:
