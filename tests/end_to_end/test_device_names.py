@@ -17,7 +17,7 @@ from pipeline.formats import FORMATS
 from pipeline.readings import Label, MessageError, Readings, check_device
 from pipeline.subscriptions import parse, route
 
-EXAMPLES = Path(__file__).parent / "formats" / "examples"
+EXAMPLES = Path(__file__).parents[1] / "formats" / "examples"
 RESULTS = ("prediction", "activity", "episode", "availability", "info")
 SUBSCRIPTIONS = [
     parse(text)

@@ -68,7 +68,7 @@ def test_what_tensorflow_tells_of_the_machine_is_not_passed_on() -> None:
     """Neither by this process nor by those that it starts."""
     code = (
         "from trainer.training.processes import each, quiet_tensorflow\n"
-        "from tests.trainer.test_processes import where\n"
+        "from tests.trainer.training.test_processes import where\n"
         "if __name__ == '__main__':\n"
         "    with quiet_tensorflow():\n"
         "        import tensorflow\n"
