@@ -1,7 +1,7 @@
-"""The windows of a tick, dealt out in turns, for what must follow each phone's windows in order.
+"""The windows of a tick in rounds, for what must follow each phone's windows in their order.
 
-A turn has each phone at most once. The phones that have the most windows come first, so that each
-turn is of the first so many phones: what they need for it are slices, not choices.
+A round has each phone at most once. The phones that have the most windows come first, so that each
+round is of the first so many phones: what they need for it are slices, not choices.
 """
 
 from collections.abc import Iterator
@@ -15,52 +15,52 @@ S = TypeVar("S", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
-class Turns:
-    """Which windows are of which phone, and in what order they are gone through."""
+class Rounds:
+    """The order in which windows are gone through, and the phone of each."""
 
     slots: NDArray[np.intp]
     """``(n_phones,)``: each phone once"""
     order: NDArray[np.intp] | None
-    """``(n,)``: the windows turn by turn, None if that is their order already"""
+    """``(n,)``: the windows round by round, None if that is their order already"""
     phones: NDArray[np.intp]
     """``(n,)``: of each window in that order, the index into `slots`"""
     ends: NDArray[np.intp]
-    """``(n_turns,)``: where in that order each turn ends"""
+    """``(n_rounds,)``: where in that order each round ends"""
 
     def __iter__(self) -> Iterator[tuple[int, slice]]:
-        """Yield for each turn of how many phones it is, and where its windows are."""
+        """Yield for each round of how many phones it is, and where its windows are."""
         begin = 0
         for end in self.ends.tolist():
             yield end - begin, slice(begin, end)
             begin = end
 
     def ordered(self, of_windows: NDArray[S]) -> NDArray[S]:
-        """Return what belongs to the windows, ``(n, ...)``, turn by turn."""
+        """Return what belongs to the windows, ``(n, ...)``, round by round."""
         return of_windows if self.order is None else of_windows[self.order]
 
-    def restored(self, of_turns: NDArray[S]) -> NDArray[S]:
+    def restored(self, of_rounds: NDArray[S]) -> NDArray[S]:
         """Return what `ordered` returned, or the like, in the windows' own order again."""
         if self.order is None:
-            return of_turns
-        result = np.empty_like(of_turns)
-        result[self.order] = of_turns
+            return of_rounds
+        result = np.empty_like(of_rounds)
+        result[self.order] = of_rounds
         return result
 
 
-def deal(slots: NDArray[np.intp]) -> Turns:
-    """Return the turns of windows whose phones are ``slots`` ``(n,)``, each phone's in order."""
+def rounds_of(slots: NDArray[np.intp]) -> Rounds:
+    """Return the rounds of windows whose phones are ``slots`` ``(n,)``, each phone's in order."""
     n = len(slots)
     ascending = np.sort(slots)
     if (ascending[1:] > ascending[:-1]).all():
         ends = np.full(min(n, 1), n)
-        return Turns(slots, None, np.arange(n), ends)
+        return Rounds(slots, None, np.arange(n), ends)
     by_phone = np.argsort(slots, kind="stable")
     phones, first, counts = np.unique(slots[by_phone], return_index=True, return_counts=True)
     most_first = np.argsort(-counts, kind="stable")
     place = np.empty_like(most_first)
     place[most_first] = np.arange(len(phones))
-    turn = np.arange(n) - np.repeat(first, counts)
+    nth = np.arange(n) - np.repeat(first, counts)  # the round of each window, phone by phone
     of_window = np.repeat(place, counts)
-    order = np.lexsort((of_window, turn))
-    ends = np.cumsum(np.bincount(turn))
-    return Turns(phones[most_first], by_phone[order], of_window[order], ends)
+    order = np.lexsort((of_window, nth))
+    ends = np.cumsum(np.bincount(nth))
+    return Rounds(phones[most_first], by_phone[order], of_window[order], ends)

@@ -20,6 +20,7 @@ from pipeline.recognition.judgement.plausibility import Plausibility
 from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN
 from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
+from pipeline.recognition.rounds import rounds_of
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import DataError
 from pipeline.vocabulary import (
@@ -285,9 +286,10 @@ def _decide_fold(
         windows = np.stack([tracks[i].samples[first : first + WINDOW_LENGTH] for i in slots])
         if first < SETTLING_ROWS:
             continue
-        problems = plausibility.weigh(slots, plausibility.judge(windows)).any(axis=1)
+        rounds = rounds_of(slots)
+        problems = plausibility.weigh(rounds, plausibility.judge(windows)).any(axis=1)
         decided = decider.decide(
-            slots,
+            rounds,
             np.full(len(slots), first / SAMPLING_RATE_HZ),
             decider.look(windows, np.stack([said[i][number] for i in slots])),
             problems & checked,

@@ -28,7 +28,7 @@ from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.states import States
 from pipeline.recognition.judgement.tilt import WearersTilts
 from pipeline.recognition.judgement.timeline import SHIFT_S, Episode, Timeline
-from pipeline.recognition.rounds import Turns, deal
+from pipeline.recognition.rounds import Rounds
 from pipeline.recognition.slots import PerPhone
 from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
@@ -123,7 +123,7 @@ class Decider(PerPhone):
 
     def decide(
         self,
-        slots: NDArray[np.intp],
+        rounds: Rounds,
         starts: NDArray[np.float64],
         evidence: Evidence,
         implausible: NDArray[np.bool_],
@@ -131,14 +131,13 @@ class Decider(PerPhone):
         """Return what settled windows change, and the episodes that they finish.
 
         Args:
-            slots: ``(n,)``, their phones, each phone's windows in their order.
+            rounds: those of the windows' phones.
             starts: ``(n,)`` epoch seconds of the windows' first samples.
             evidence: of the windows, as `look` returned it.
             implausible: ``(n,)``, where a sanity check of the phone fails.
         """
-        if len(slots) == 0:
+        if len(starts) == 0:
             return Decisions([], [])
-        rounds = deal(slots)
         starts = rounds.ordered(starts)
         ends = starts + (WINDOW_LENGTH - 1) / SAMPLING_RATE_HZ
         begins = ends - self._hop_s / 2 - SHIFT_S
@@ -171,7 +170,7 @@ class Decider(PerPhone):
         self._timeline.reset(slots)
 
     def _show(
-        self, rounds: Turns, begins: NDArray[np.float64], beliefs: NDArray[np.float64]
+        self, rounds: Rounds, begins: NDArray[np.float64], beliefs: NDArray[np.float64]
     ) -> list[Change]:
         """Return the changes of the activity now."""
         of_labels = self._states.label_probabilities(beliefs)

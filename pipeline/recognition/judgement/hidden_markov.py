@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.states import CHANGE_NAMES, States
 from pipeline.recognition.judgement.tilt import WearersTilts
-from pipeline.recognition.rounds import Turns
+from pipeline.recognition.rounds import Rounds
 from pipeline.recognition.slots import PerPhone
 from pipeline.vocabulary import ACTIVITIES
 
@@ -65,7 +65,7 @@ class HiddenMarkov(PerPhone):
         self.belief[slots] = self._stationary
 
     def forward(
-        self, rounds: Turns, log_likelihoods: NDArray[np.float64], tilts: NDArray[np.float64]
+        self, rounds: Rounds, log_likelihoods: NDArray[np.float64], tilts: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return beliefs after windows, and the windows' likelihoods, both ``(n, n_states)``.
 

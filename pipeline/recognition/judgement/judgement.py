@@ -19,6 +19,7 @@ from pipeline.recognition.judgement.plausibility import PROBLEMS, Plausibility
 from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recognition.prepared import Part, Windows
+from pipeline.recognition.rounds import Rounds, rounds_of
 from pipeline.recognition.slots import PerPhone
 
 
@@ -48,19 +49,20 @@ class _Problems(PerPhone):
         """Forget these phones."""
         self.in_force[slots] = False
 
-    def note(self, slots: NDArray[np.intp], problems: NDArray[np.bool_]) -> list[int]:
-        """Note problems ``(n, n_problems)`` after windows of ``slots`` ``(n,)``.
+    def note(self, rounds: Rounds, problems: NDArray[np.bool_]) -> list[int]:
+        """Note problems ``(n, n_problems)`` after each window of these rounds.
 
-        Each phone's are in their order. Return the slots for which a window has changed them.
+        Return the slots for which a window has changed them.
         """
-        before = self.in_force[slots]
-        by_phone = np.argsort(slots, kind="stable")
-        again = np.flatnonzero(np.diff(slots[by_phone]) == 0)
-        before[by_phone[again + 1]] = problems[by_phone[again]]
-        last = np.delete(by_phone, again)
-        self.in_force[slots[last]] = problems[last]
-        changed: list[int] = slots[(problems != before).any(axis=1)].tolist()
-        return changed
+        problems = rounds.ordered(problems)
+        in_force = self.in_force[rounds.slots]
+        changed = np.zeros(len(rounds.slots), np.bool_)
+        for n_phones, places in rounds:
+            changed[:n_phones] |= (problems[places] != in_force[:n_phones]).any(axis=1)
+            in_force[:n_phones] = problems[places]
+        self.in_force[rounds.slots] = in_force
+        slots: list[int] = rounds.slots[changed].tolist()
+        return slots
 
 
 class Judgement:
@@ -72,10 +74,11 @@ class Judgement:
         With ``baseline`` it is learnt how upright each phone is while its wearer walks, and its
         windows are rotated by that.
         """
-        orientation = model.orientation
         self._model = model
         self._baseline = Baseline(n_slots, hop=hop) if baseline else None
-        self._plausibility = Plausibility(n_slots, hop=hop, any_way_round=orientation == "any")
+        self._plausibility = Plausibility(
+            n_slots, hop=hop, any_way_round=model.orientation == "any"
+        )
         self._decider = Decider(n_slots, model.activities, hop=hop, learnt=model.learnt)
         self._problems = _Problems(n_slots)
 
@@ -114,11 +117,11 @@ class Judgement:
         judged = Judged(windows, probabilities, [], [], [])
         for part, place in zip(parts, _settled_places(parts), strict=True):
             judged.episodes.extend(self._begin(part))
-            slots = settled.slots[place]
-            problems = self._plausibility.weigh(slots, verdicts.between(place.start, place.stop))
-            judged.changed.extend(self._problems.note(slots, problems))
+            rounds = rounds_of(settled.slots[place])
+            problems = self._plausibility.weigh(rounds, verdicts.between(place.start, place.stop))
+            judged.changed.extend(self._problems.note(rounds, problems))
             decided = self._decider.decide(
-                slots,
+                rounds,
                 settled.starts[place],
                 evidence.between(place.start, place.stop),
                 problems.any(axis=1) | doubtful[place],

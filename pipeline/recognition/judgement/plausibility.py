@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.rounds import deal
+from pipeline.recognition.rounds import Rounds, rounds_of
 from pipeline.recognition.slots import PerPhone
 from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
@@ -156,47 +156,49 @@ class Plausibility(PerPhone):
         ``slots`` ``(n,)`` names their phones, each phone's windows in their order; ``windows``
         ``(n, 128, 9)`` are as the model gets them.
         """
-        return self.weigh(slots, self.judge(windows))
+        return self.weigh(rounds_of(slots), self.judge(windows))
 
     def judge(self, windows: NDArray[np.float32]) -> Judged:
         """Return what windows ``(n, 128, 9)`` show, each by itself."""
         return _judge(windows)
 
-    def weigh(self, slots: NDArray[np.intp], judged: Judged) -> NDArray[np.bool_]:
-        """Do what `push` does with windows that have been judged."""
-        turns = deal(slots)
-        verdicts = turns.ordered(judged.verdicts) * np.int64(self._hop)
-        stirs = turns.ordered(judged.stirs) * np.int64(self._hop)
+    def weigh(self, rounds: Rounds, judged: Judged) -> NDArray[np.bool_]:
+        """Return which `PROBLEMS` are in force after each of these windows, ``(n, n_problems)``.
+
+        ``rounds`` are those of the windows' phones; `judge` has judged them.
+        """
+        verdicts = rounds.ordered(judged.verdicts) * np.int64(self._hop)
+        stirs = rounds.ordered(judged.stirs) * np.int64(self._hop)
         if self._any_way_round:
             verdicts[:, _WRONG_FRAME] = 0
             stirs[:] = 0
-        place = turns.ordered(judged.place)
-        phones = turns.slots
+        place = rounds.ordered(judged.place)
+        phones = rounds.slots
         evidence, stirred = self.evidence[phones], self.stirred[phones]
         in_force, rotations = self.in_force[phones], self.rotations[phones]
-        result = np.empty((len(slots), len(PROBLEMS)), np.bool_)
-        for n_phones, turn in turns:
-            of_turn, counted, stirring = (
+        result = np.empty((len(judged.place), len(PROBLEMS)), np.bool_)
+        for n_phones, places in rounds:
+            of_round, counted, stirring = (
                 in_force[:n_phones],
                 evidence[:n_phones],
                 stirred[:n_phones],
             )
-            counted += verdicts[turn]
+            counted += verdicts[places]
             np.clip(counted, 0, MOST, out=counted)
-            of_turn[:, :-1] = (counted >= RAISE) | (of_turn[:, :-1] & (counted > 0))
-            turning = np.flatnonzero(place[turn] >= 0)
+            of_round[:, :-1] = (counted >= RAISE) | (of_round[:, :-1] & (counted > 0))
+            turning = np.flatnonzero(place[places] >= 0)
             if len(turning):
-                sums = self._remember(rotations[turning], judged.rotations[place[turn][turning]])
+                sums = self._remember(rotations[turning], judged.rotations[place[places][turning]])
                 rotations[turning] = sums
-                of_turn[turning, -1] = _differ(sums, of_turn[turning, -1])
-            result[turn] = of_turn
+                of_round[turning, -1] = _differ(sums, of_round[turning, -1])
+            result[places] = of_round
             stirring = stirred[:n_phones]
-            stirring += stirs[turn]
+            stirring += stirs[places]
             np.minimum(stirring, MOST_STIRRING, out=stirring)
-            result[turn, _WRONG_FRAME] |= _never_upright(stirring)
+            result[places, _WRONG_FRAME] |= _never_upright(stirring)
         self.evidence[phones], self.stirred[phones] = evidence, stirred
         self.in_force[phones], self.rotations[phones] = in_force, rotations
-        return turns.restored(result)
+        return rounds.restored(result)
 
     def _remember(
         self, sums: NDArray[np.float64], news: NDArray[np.float32]

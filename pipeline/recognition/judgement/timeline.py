@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.recognition.judgement.hidden_markov import HiddenMarkov
 from pipeline.recognition.judgement.states import States
-from pipeline.recognition.rounds import Turns
+from pipeline.recognition.rounds import Rounds
 from pipeline.recognition.slots import PerPhone
 
 TIMELINE_DELAY_S: Final = 5.0
@@ -120,7 +120,7 @@ class Timeline(PerPhone):
 
     def push(
         self,
-        rounds: Turns,
+        rounds: Rounds,
         begins: NDArray[np.float64],
         ends: NDArray[np.float64],
         beliefs: NDArray[np.float64],

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.recognition.placement.calibration import UP
 from pipeline.recognition.preparation.windows import turned
-from pipeline.recognition.rounds import deal
+from pipeline.recognition.rounds import rounds_of
 from pipeline.recognition.slots import PerPhone
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
@@ -55,20 +55,20 @@ class Baseline(PerPhone):
             windows: ``(n, 128, 9)`` in g and rad/s.
             walking: ``(n,)``, in which of them somebody walks, about upright.
         """
-        turns = deal(slots)
+        rounds = rounds_of(slots)
         gravity = windows[:, :, 6:].mean(axis=1, dtype=np.float64)  # (n, 3)
-        direction = turns.ordered(_unit(gravity))
-        learnt = turns.ordered(walking)
+        direction = rounds.ordered(_unit(gravity))
+        learnt = rounds.ordered(walking)
         upright = np.empty((len(slots), 3))
-        known = self.upright[turns.slots]
-        for n_phones, turn in turns:
-            of_turn = known[:n_phones]
-            told = learnt[turn]
-            of_turn[told] *= 1 - self._hop_s / MEMORY_S
-            of_turn[told] += self._hop_s * direction[turn][told]
-            upright[turn] = of_turn
-        self.upright[turns.slots] = known
-        return turned(windows, _onto_up(_unit(turns.restored(upright))))
+        known = self.upright[rounds.slots]
+        for n_phones, places in rounds:
+            of_round = known[:n_phones]
+            walks = learnt[places]
+            of_round[walks] *= 1 - self._hop_s / MEMORY_S
+            of_round[walks] += self._hop_s * direction[places][walks]
+            upright[places] = of_round
+        self.upright[rounds.slots] = known
+        return turned(windows, _onto_up(_unit(rounds.restored(upright))))
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

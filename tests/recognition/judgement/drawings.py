@@ -16,6 +16,7 @@ from pipeline.recognition.judgement.states import CHANGES_TOWARDS, TRANSITION, U
 from pipeline.recognition.judgement.summary import summarize
 from pipeline.recognition.judgement.tilt import tilt_features
 from pipeline.recognition.judgement.timeline import Episode
+from pipeline.recognition.rounds import rounds_of
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 EPOCH: Final = 1.7e9
@@ -156,7 +157,8 @@ def decide_windows(
     """Return what the settled ones of windows ``(n, 128, 9)`` lead to, as the core decides them."""
     settled = ~settling
     evidence = decider.look(windows[settled], probabilities[settled])
-    return decider.decide(slots[settled], starts[settled], evidence, implausible[settled])
+    rounds = rounds_of(slots[settled])
+    return decider.decide(rounds, starts[settled], evidence, implausible[settled])
 
 
 def push_window(
