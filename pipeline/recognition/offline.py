@@ -14,8 +14,8 @@ from pipeline.recognition.prepared import Windows
 _SLOT: Final = 0
 
 
-class Passage:
-    """One phone's way through the preparation."""
+class RecordedPhone:
+    """The preparation of one recorded phone, by itself."""
 
     def __init__(self, *, hop: int, rotation: NDArray[np.float64] | None = None) -> None:
         """Begin with nothing.

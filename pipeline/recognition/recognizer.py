@@ -134,11 +134,11 @@ class Recognizer:
 
     def lacks(self, device: str) -> list[Sensor]:
         """Return the sensors that an admitted phone's windows still lack."""
-        return self._preparation.lacks(self._phones.slot(device))
+        return self._preparation.intake.lacks(self._phones.slot(device))
 
     def rates_hz(self, device: str) -> dict[Sensor, float]:
         """Return how fast the sensors in use of an admitted phone are, in hertz."""
-        return self._preparation.rates_hz(self._phones.slot(device))
+        return self._preparation.intake.rates_hz(self._phones.slot(device))
 
     def problems(self, device: str) -> tuple[str, ...]:
         """Return what cannot be right about an admitted phone's samples."""
@@ -149,14 +149,14 @@ class Recognizer:
 
         In seconds; 0 if their clocks agree.
         """
-        return self._preparation.clocks_apart_s(self._phones.slot(device))
+        return self._preparation.intake.clocks_apart_s(self._phones.slot(device))
 
     def age_s(self, delivery: Delivery) -> float:
         """Return how old the newest sample of an admitted phone's message was when it came.
 
         In seconds; 0 if its clock does not tell.
         """
-        return self._preparation.age_s(self._phones.slot(delivery.device), delivery)
+        return self._preparation.intake.age_s(self._phones.slot(delivery.device), delivery)
 
     def push(self, deliveries: Iterable[Delivery]) -> Recognised:
         """Return the predictions that a tick's messages complete, and what they change.
@@ -217,7 +217,7 @@ class Recognizer:
         self._judgement.restore(slots, state["judgement"])
 
     def _problems(self, slot: int) -> tuple[str, ...]:
-        return (*self._judgement.problems(slot), *self._preparation.troubles(slot))
+        return (*self._judgement.problems(slot), *self._preparation.intake.troubles(slot))
 
     def _recognised(self, prepared: Prepared, judged: Judged) -> Recognised:
         """Return what both machines say, with the devices' names in place of slots."""

@@ -2,7 +2,7 @@ import msgspec
 import numpy as np
 
 from pipeline.readings import Delivery
-from pipeline.recognition.offline import Passage
+from pipeline.recognition.offline import RecordedPhone
 from pipeline.recognition.placement.calibration import FRAMES
 from pipeline.recognition.preparation.preparation import Preparation
 from pipeline.recognition.prepared import Windows
@@ -14,9 +14,9 @@ def test_windows_of_a_recording() -> None:
     messages = in_messages(readings(motion(500, seed=1)))
     live = Preparation(1, hop=HOP)
     live.place(0, 1.0, FRAMES["portrait"])
-    passage = Passage(hop=HOP, rotation=FRAMES["portrait"])
+    phone = RecordedPhone(hop=HOP, rotation=FRAMES["portrait"])
 
-    actual = Windows.joined([passage.push([message]) for message in messages])
+    actual = Windows.joined([phone.push([message]) for message in messages])
 
     prepared = [live.push({0: [Delivery([message])]}) for message in messages]
     expected = Windows.joined([part.windows for one in prepared for part in one.parts])
@@ -30,7 +30,7 @@ def test_times_of_the_phones_clock() -> None:
     since_boot = readings(motion(500, seed=1), start=77.0)
     since_boot = msgspec.structs.replace(since_boot, clock="boot")
 
-    windows = Passage(hop=HOP).push([since_boot])
+    windows = RecordedPhone(hop=HOP).push([since_boot])
 
     np.testing.assert_allclose(windows.starts, 77 + np.arange(len(windows)) * HOP / 50)
 
@@ -38,11 +38,11 @@ def test_times_of_the_phones_clock() -> None:
 def test_the_last_samples() -> None:
     """What waits for samples that will not come is there when the recording ends."""
     rows = motion(140, seed=1)
-    passage = Passage(hop=1)
-    before_a_hole = passage.push([readings(rows[:134])])
-    behind_it = passage.push([readings(rows[135:], first=135)])
+    phone = RecordedPhone(hop=1)
+    before_a_hole = phone.push([readings(rows[:134])])
+    behind_it = phone.push([readings(rows[135:], first=135)])
 
-    last = passage.finish()
+    last = phone.finish()
 
     assert 134 - 1 - 128 + 1 == len(before_a_hole)
     assert 0 == len(behind_it)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Sensor
-from pipeline.recognition.offline import Passage
+from pipeline.recognition.offline import RecordedPhone
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, settled_after_s
@@ -133,9 +133,9 @@ def _windows(
         if header.rotation is None
         else np.array(header.rotation)
     )
-    passage = Passage(hop=OVERLAP, rotation=rotation)
-    passed = [passage.push([part.readings for part in message]) for message in recording.messages]
-    passed.append(passage.finish())
+    phone = RecordedPhone(hop=OVERLAP, rotation=rotation)
+    passed = [phone.push([part.readings for part in message]) for message in recording.messages]
+    passed.append(phone.finish())
     kept = [np.empty((0, WINDOW_LENGTH, len(CHANNELS)), np.float32)]
     done: list[str] = []
     for some in passed:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor
-from pipeline.recognition.offline import Passage
+from pipeline.recognition.offline import RecordedPhone
 from pipeline.recordings import simulated
 from pipeline.recordings.labelled import LabelledRecording
 from pipeline.recordings.recording import Recording, Stretch
@@ -145,13 +145,13 @@ def file_batches(
     """
     first = min(float(part.readings.times.min()) for part in recording.messages[0])
     shift = 0 if original_times else math.floor(epoch + begins - first)
-    passage = Passage(hop=hop)
+    phone = RecordedPhone(hop=hop)
     newest = first
     for message in recording.messages:
         for readings in _sendable([part.readings for part in message]):
             newest = max(newest, *(float(one.times.max()) for one in readings))
             rows = tuple(msgspec.structs.replace(one, times=one.times + shift) for one in readings)
-            starts = passage.push(rows).starts
+            starts = phone.push(rows).starts
             yield Batch(
                 recording.header.device,
                 due=begins + newest - first,

@@ -13,15 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import Delivery, Sensor
+from pipeline.readings import Delivery
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.recognition.preparation.intake import Intake, Taken
-from pipeline.recognition.preparation.resampler import (
-    DEFAULT_LATENESS_S,
-    Dropped,
-    Piece,
-    Trouble,
-)
+from pipeline.recognition.preparation.resampler import DEFAULT_LATENESS_S, Dropped, Piece
 from pipeline.recognition.preparation.signal_chain import SignalChain
 from pipeline.recognition.prepared import Part
 
@@ -56,17 +51,18 @@ class Preparation:
         Raises:
             ValueError: ``hop`` is not 1 to 128 samples.
         """
-        self._intake = Intake(n_slots, lateness_s=lateness_s)
+        self.intake = Intake(n_slots, lateness_s=lateness_s)
+        """Also knows the phones' sensors and clocks"""
         self._chain = SignalChain(n_slots, hop=hop, filter_start=filter_start)
 
     @property
     def counts(self) -> Counter[str]:
         """Since the start: ``samples`` taken and ``gaps``."""
-        return Counter(samples=self._intake.n_samples, gaps=self._chain.n_gaps)
+        return Counter(samples=self.intake.n_samples, gaps=self._chain.n_gaps)
 
     def reset(self, slots: Sequence[int]) -> None:
         """Forget these phones."""
-        self._intake.reset(slots)
+        self.intake.reset(slots)
         self._chain.reset(slots)
 
     def place(self, slot: int, sign: float, rotation: NDArray[np.float64]) -> bool:
@@ -76,52 +72,26 @@ class Preparation:
         """
         is_news = self._chain.place(slot, sign, rotation)
         if is_news:
-            self._intake.end_grid(slot)
+            self.intake.end_grid(slot)
         return is_news
 
     def push(self, messages: Mapping[int, Sequence[Delivery]]) -> Prepared:
         """Return what a tick's messages, by slot, lead to."""
-        taken = self._intake.push(messages)
+        taken = self.intake.push(messages)
         self._chain.begin_anew([slot for slot, _ in taken.failures])
         return self._prepared(taken)
 
     def finish(self, slots: Sequence[int]) -> Prepared:
         """Return what these phones' last samples lead to, now that they have fallen silent."""
-        return self._prepared(self._intake.finish(slots))
-
-    def lacks(self, slot: int) -> list[Sensor]:
-        """Return the sensors that a phone's windows still lack."""
-        return self._intake.lacks(slot)
-
-    def rates_hz(self, slot: int) -> dict[Sensor, float]:
-        """Return how fast a phone's sensors in use are, in hertz."""
-        return self._intake.rates_hz(slot)
-
-    def clocks_apart_s(self, slot: int) -> float:
-        """Return by how much a phone's accelerometer is ahead of its gyroscope.
-
-        In seconds; 0 if their clocks agree.
-        """
-        return self._intake.clocks_apart_s(slot)
-
-    def age_s(self, slot: int, delivery: Delivery) -> float:
-        """Return how old the newest sample of a phone's message was when it came.
-
-        In seconds; 0 if its clock does not tell.
-        """
-        return self._intake.age_s(slot, delivery)
-
-    def troubles(self, slot: int) -> tuple[Trouble, ...]:
-        """Return those of `TROUBLES` that a phone's samples had after the last tick."""
-        return self._intake.troubles(slot)
+        return self._prepared(self.intake.finish(slots))
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
         """Return all that is known of these phones, in arrays of their own."""
-        return {"intake": self._intake.state(slots), "chain": self._chain.state(slots)}
+        return {"intake": self.intake.state(slots), "chain": self._chain.state(slots)}
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
         """Know of these phones what `state` returned; a slot may be another than it was."""
-        self._intake.restore(slots, state["intake"])
+        self.intake.restore(slots, state["intake"])
         self._chain.restore(slots, state["chain"])
 
     def _prepared(self, taken: Taken) -> Prepared:

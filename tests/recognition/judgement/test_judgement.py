@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.models.classifier import Classifier
 from pipeline.recognition.judgement.judgement import Judged, Judgement
-from pipeline.recognition.offline import Passage
+from pipeline.recognition.offline import RecordedPhone
 from pipeline.recognition.prepared import Part, Windows
 from pipeline.recordings import simulated
 from tests.recognition.made_up import readings
@@ -17,7 +17,7 @@ HOP = 64
 def walking() -> Windows:
     """Twenty seconds of one phone's windows, the first of them settling."""
     [recording] = simulated.recordings(1, seconds=20)
-    return Passage(hop=HOP).push([readings(recording.stretches[0].samples)])
+    return RecordedPhone(hop=HOP).push([readings(recording.stretches[0].samples)])
 
 
 def push(judgement: Judgement, *parts: Part) -> Judged:
