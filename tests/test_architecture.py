@@ -143,10 +143,22 @@ def test_packets_stay_with_the_connection(file: Path) -> None:
         assert not {name for name in imports(file) if name.startswith("pipeline.mqtt.packets")}
 
 
-@pytest.mark.parametrize("file", files_of("recognition/preparation"), ids=module_name)
-def test_preparation_does_not_know_judgement(file: Path) -> None:
-    """Windows are made without knowing what is made of them."""
-    assert not {name for name in imports(file) if name.startswith("pipeline.recognition.judgement")}
+@pytest.mark.parametrize(
+    ("folder", "above"),
+    [
+        ("placement", ("preparation", "judgement", "recognizer", "offline")),
+        ("preparation", ("judgement", "recognizer", "offline")),
+        ("judgement", ("recognizer", "offline")),
+    ],
+)
+def test_recognition_goes_one_way(folder: str, above: tuple[str, ...]) -> None:
+    """Placement serves preparation, preparation judgement; none knows what is made of its results.
+
+    What two of them share is beside them.
+    """
+    forbidden = tuple(f"pipeline.recognition.{name}" for name in above)
+    for file in files_of(f"recognition/{folder}"):
+        assert not {name for name in imports(file) if name.startswith(forbidden)}, file
 
 
 @pytest.mark.parametrize("file", PIPELINE, ids=module_name)
