@@ -108,7 +108,9 @@ def files_of(*places: str) -> list[Path]:
 
 CORE = [
     file
-    for file in files_of("recognition", "formats", "vocabulary.py", "readings.py")
+    for file in files_of(
+        "recognition", "formats", "calibration_message.py", "vocabulary.py", "readings.py"
+    )
     if file.name != "sosfilt.py"  # looks for scipy's compiled module, once
 ]
 

@@ -16,24 +16,22 @@ from numpy.lib.stride_tricks import sliding_window_view
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from pipeline.calibration_message import encode_calibration
 from pipeline.formats import FORMATS
 from pipeline.mqtt.connection import Connection
 from pipeline.readings import MAX_PAYLOAD_BYTES, Convention, MessageError, Readings, check_device
 from pipeline.recognition.placement.calibration import (
-    ACCELERATION_SIGN,
-    FRAMES,
-    STANDING,
-    STEPS,
+    LEAST_STEPS,
+    STANDING_SAMPLES,
     Calibration,
     CalibrationError,
-    angle_deg,
     calibrate,
     check_gravity,
-    encode_calibration,
-    nearest_frame,
     still_windows,
     walk,
 )
+from pipeline.recognition.placement.frames import FRAMES, angle_deg, nearest_frame
+from pipeline.recognition.placement.sign import ACCELERATION_SIGN
 from pipeline.recognition.preparation.resampler import Resampler
 from pipeline.settings import CalibrateSettings, StreamSettings, from_command_line
 from pipeline.subscriptions import Route
@@ -137,8 +135,8 @@ class Measurement:
                 "you never stood still for three seconds: fasten the phone, then stand still"
             )
         raise CalibrationError(
-            f"you never walked {STEPS} steps at once ({self.n_steps} counted): walk ten steps "
-            "straight ahead, at your usual pace"
+            f"you never walked {LEAST_STEPS} steps at once ({self.n_steps} counted): walk ten "
+            "steps straight ahead, at your usual pace"
         )
 
     def result(self) -> Calibration:
@@ -154,7 +152,9 @@ class Measurement:
             return
         check_gravity(self._rows)
         still = still_windows(self._rows)
-        stands = np.flatnonzero(sliding_window_view(still, STILL - STANDING + 1).all(axis=1))
+        stands = np.flatnonzero(
+            sliding_window_view(still, STILL - STANDING_SAMPLES + 1).all(axis=1)
+        )
         if len(stands):
             self._rows = self._rows[stands[0] :]
             self.phase = "walk"
@@ -165,7 +165,7 @@ class Measurement:
         steps = walk(self._rows)
         self.n_steps = len(steps)
         over = len(steps) > 0 and len(self._rows) - steps[-1] > PAUSE
-        if len(steps) >= ASKED_STEPS or (len(steps) >= STEPS and over):
+        if len(steps) >= ASKED_STEPS or (len(steps) >= LEAST_STEPS and over):
             self.phase = "done"
 
 
@@ -396,7 +396,14 @@ def run(settings: CalibrateSettings, console: Console) -> None:
         if problem != "wrong-frame":  # that is what is to be mended
             console.print(f"First see to {problem}: {advice}.")
     calibration = measure(settings, info, console)
-    publish(settings, encode_calibration(calibration, created=round(time.time(), 3)))
+    payload = encode_calibration(
+        calibration.rotation,
+        created=round(time.time(), 3),
+        gravity=calibration.gravity,
+        forward=calibration.forward,
+        n_steps=calibration.n_steps,
+    )
+    publish(settings, payload)
     console.print(describe(calibration))
     console.print(f"{device} is calibrated; --remove takes it back.")
 

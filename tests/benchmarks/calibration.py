@@ -13,14 +13,8 @@ from figures import Figure, Options, raw_stretches, run_alone
 from numpy.typing import NDArray
 
 from pipeline.models.classifier import Classifier, find_model
-from pipeline.recognition.placement.calibration import (
-    FORWARD_DEG,
-    UP,
-    CalibrationError,
-    angle_deg,
-    calibrate,
-    rotation_onto_x,
-)
+from pipeline.recognition.placement.calibration import CalibrationError, calibrate
+from pipeline.recognition.placement.frames import FORWARD_DEG, UP, angle_deg, rotation_onto_x
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
 from pipeline.recordings.recording import Stretch
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ

@@ -15,17 +15,11 @@ from numpy.typing import NDArray
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from pipeline.calibration_message import decode_calibration
 from pipeline.commands.calibrate import Measurement, describe
 from pipeline.readings import MAX_PAYLOAD_BYTES, Readings, Sensor
-from pipeline.recognition.placement.calibration import (
-    FRAMES,
-    UP,
-    Calibration,
-    CalibrationError,
-    angle_deg,
-    decode_calibration,
-    rotation_onto_x,
-)
+from pipeline.recognition.placement.calibration import Calibration, CalibrationError
+from pipeline.recognition.placement.frames import FRAMES, UP, angle_deg, rotation_onto_x
 from pipeline.recordings import simulated
 from pipeline.settings import CalibrateSettings
 from pipeline.vocabulary import SAMPLING_RATE_HZ, STANDARD_GRAVITY

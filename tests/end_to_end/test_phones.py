@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from pipeline.recognition.placement.calibration import FRAMES
+from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recordings import simulated
 from pipeline.vocabulary import STANDARD_GRAVITY
 from tests.commands.stream.test_stream import Phone

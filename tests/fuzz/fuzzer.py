@@ -19,10 +19,10 @@ from typing import Final
 
 import numpy as np
 
+from pipeline.calibration_message import decode_calibration
 from pipeline.commands.record.labels import decode_label
 from pipeline.formats import FORMATS
 from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings
-from pipeline.recognition.placement.calibration import decode_calibration
 from pipeline.subscriptions import parse, route
 
 SEEDS: Final = Path(__file__).parent / "seeds"

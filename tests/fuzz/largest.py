@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from pipeline.calibration_message import MAX_CALIBRATION_BYTES
 from pipeline.commands.record.labels import MAX_LABEL_BYTES
 from pipeline.readings import (
     HARMLESS_BYTES,
@@ -12,7 +13,6 @@ from pipeline.readings import (
     MAX_PAYLOAD_BYTES,
     MAX_VALUES,
 )
-from pipeline.recognition.placement.calibration import MAX_CALIBRATION_BYTES
 
 WIDE: Final = "📱".encode()
 """A character for whose sake Python takes four bytes for each of a text"""

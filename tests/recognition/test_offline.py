@@ -3,7 +3,7 @@ import numpy as np
 
 from pipeline.readings import Delivery
 from pipeline.recognition.offline import RecordedPhone
-from pipeline.recognition.placement.calibration import FRAMES
+from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.preparation.preparation import Preparation
 from pipeline.recognition.prepared import Windows
 from tests.recognition.made_up import HOP, in_messages, motion, readings

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery, MessageError
-from pipeline.recognition.placement.calibration import FRAMES
+from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.recognizer import Recognizer, State, StateError
 from pipeline.state.checkpoint import decode, encode
 from tests.recognition.made_up import EPOCH, HOP, motion, of_every_kind, push, readings, told_of

@@ -11,7 +11,8 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Final
 
-from pipeline.recognition.placement.placements import PlacementError, Placements
+from pipeline.recognition.placement.by_device import PlacementError
+from pipeline.recognition.placement.placements import Placements
 from pipeline.recordings import hapt, uci_har
 from pipeline.recordings.recording import DataError, Recording
 from pipeline.settings import from_command_line

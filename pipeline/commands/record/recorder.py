@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.calibration_message import decode_calibration
 from pipeline.commands.record.labels import (
     CLOCKS_DIFFER_S,
     FIRST_LABEL_S,
@@ -24,7 +25,6 @@ from pipeline.commands.record.labels import (
 )
 from pipeline.messages import Message
 from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings, Sensor, check_device
-from pipeline.recognition.placement.calibration import decode_calibration
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.recording_sequence import Decision, RecordingSequence
 from pipeline.recordings import journals

@@ -15,7 +15,8 @@ from pipeline.formats import FORMATS, native
 from pipeline.models.classifier import Classifier, ModelError, find_model
 from pipeline.mqtt.connection import STATUS_TOPIC, Connection
 from pipeline.mqtt.events import Session
-from pipeline.recognition.placement.placements import PlacementError, Placements
+from pipeline.recognition.placement.by_device import PlacementError
+from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import StateError
 from pipeline.settings import StreamSettings, from_command_line
 from pipeline.state.acknowledgements import Keeper

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Final
 
+from pipeline.calibration_message import decode_calibration
 from pipeline.commands.program_info import PROGRAM_TOPICS
 from pipeline.commands.stream import homeassistant
 from pipeline.commands.stream.deliveries import Deliveries
@@ -21,7 +22,6 @@ from pipeline.commands.stream.refusals import Refusals
 from pipeline.commands.stream.workload import Rejections
 from pipeline.messages import Message
 from pipeline.readings import MAX_PAYLOAD_BYTES, Delivery, MessageError, Readings, is_device
-from pipeline.recognition.placement.calibration import decode_calibration
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.settings import StreamSettings

@@ -1,51 +1,28 @@
-"""How a phone is worn: the map from its own axes to the axes of the training data.
+"""How a phone is worn, measured while its wearer stands still and then walks.
 
-The phones that made the training data hung on the belt in landscape, right edge up: gravity's
-reaction is on +x, and their wearers walked between +y and +z (measured). A phone worn otherwise is
-turned there, both sensors alike, by the rotation of a named placement or by one that `calibrate`
-measures while its wearer stands and walks. Whose rotation is used when is not decided here.
+Strategy: standing and walking show where up is; walking shows where forward is, in a phone worn on
+the belt, because a walker's body slows down as it rises and gains speed as it falls. Up and forward
+of the phone and of the training data give the rotation from one to the other. Whose rotation is
+used when is decided in `placements`.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import Convention, MessageError
+from pipeline.recognition.placement.frames import FORWARD_DEG, UP, angle_deg, rotation_onto_x
 from pipeline.vocabulary import SAMPLING_RATE_HZ, STANDARD_GRAVITY
 
-ACCELERATION_SIGN: Final[dict[Convention, float]] = {"android": 1.0, "ios": -1.0}
-"""What accelerations, on all three axes, are multiplied by to be Android's; angular velocities
-are the same on both (Sensor Logger, COORDINATES.md)."""
-
-FRAMES: Final[dict[str, NDArray[np.float64]]] = {
-    "landscape": np.eye(3),
-    "landscape-upside-down": np.diag([-1.0, -1.0, 1.0]),
-    "portrait": np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]),
-    "portrait-upside-down": np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]),
-}
-"""Rotations ``(3, 3)`` from a phone's axes (Android) to the training frame, by placement.
-``landscape`` is the training data's own: the right edge is up. The screen faces as it did there."""
-
-UP: Final = np.array([0.984, -0.169, -0.049])
-"""Mean direction of gravity's reaction in the training frame, standing and walking alike: the
-phones leant by 10 degrees (21 training subjects of HAPT, two recordings each; without any one
-subject it is at most a degree off)."""
-
-FORWARD_DEG: Final = 39.7
-"""Mean direction of walking in the training frame, about the vertical, from y towards z (as `UP`;
-without any one subject it is less than two degrees off)."""
-
-STANDING: Final = 125
+STANDING_SAMPLES: Final = 125
 """Samples of standing that are needed: 2.5 s."""
 STILL_ACC_G: Final = 0.06
 STILL_GYRO_RAD_S: Final = 0.2
 """Standing still: the standard deviation over all axes in 2.5 s stays below both. So it does in
 93 % of the standing and in none of the walking of the training subjects."""
 
-STEPS: Final = 8
+LEAST_STEPS: Final = 8
 """Steps of walking that are needed."""
 STEP_RATE_HZ: Final = 1.8
 STEP_RATE_SPREAD_HZ: Final = 0.6
@@ -59,7 +36,7 @@ MIN_COHERENCE: Final = 0.2
 six seconds of level walking of the training subjects, 0.72 in the median."""
 STEP_INTERVAL_S: Final = (0.33, 0.85)
 """From one step to the next; 1.2 to 3 steps a second."""
-STEP: Final = 28
+STEP_SAMPLES: Final = 28
 """Samples of a usual step."""
 STRIDE_RATIO: Final = 1.2
 """From one stride, two steps, to the next: 99.5 % of the strides of the training subjects differ
@@ -73,10 +50,6 @@ NO_GRAVITY_G: Final = 0.05
 MAX_LEAN_DEG: Final = 40.0
 """Gravity's direction in the phone changes by less from standing to walking: 18 degrees at most in
 the training data."""
-
-ROTATION_TOLERANCE: Final = 1e-3
-"""How far a rotation in a message may be from one, in each entry of the product with its transpose;
-four digits after the point will do."""
 
 
 class CalibrationError(Exception):
@@ -97,106 +70,6 @@ class Calibration:
     """Steps walked"""
 
 
-def rotation_onto_x(gravity: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the shortest rotation ``(3, 3)`` that turns a direction ``(3,)`` onto +x.
-
-    Raises:
-        ValueError: the direction has no length.
-    """
-    length = np.linalg.norm(gravity)
-    if not 0 < length < np.inf:
-        raise ValueError(f"{gravity} has no direction")
-    x, y, z = gravity / length
-    across = np.hypot(y, z)
-    if across == 0:  # there already, or opposite: then any half turn about an axis across will do
-        return np.diag([x, x, 1.0])
-    # Rodrigues' formula; the part across is kept as a direction, so that nothing cancels.
-    v, w = y / across, z / across
-    return np.array(
-        [
-            [x, y, z],
-            [-y, 1 - v * v * (1 - x), -v * w * (1 - x)],
-            [-z, -v * w * (1 - x), 1 - w * w * (1 - x)],
-        ]
-    )
-
-
-def nearest_frame(rotation: NDArray[np.float64]) -> tuple[str, float]:
-    """Return the named placement that a rotation ``(3, 3)`` is nearest to, and degrees from it."""
-    cosines = {name: (np.sum(rotation * frame) - 1) / 2 for name, frame in FRAMES.items()}
-    nearest = max(cosines, key=lambda name: cosines[name])
-    return nearest, float(np.degrees(np.arccos(np.clip(cosines[nearest], -1, 1))))
-
-
-def angle_deg(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Return the angle between two directions ``(3,)`` in degrees, 0 to 180."""
-    cosine = one @ other / (np.linalg.norm(one) * np.linalg.norm(other))
-    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
-
-
-# The message on har/<device>/calibration
-
-MAX_CALIBRATION_BYTES: Final = 4_096
-"""Ten times what har-calibrate writes"""
-
-Triple = Annotated[list[float], msgspec.Meta(min_length=3, max_length=3)]
-
-
-class _Message(msgspec.Struct):
-    v: Literal[1]
-    rotation: Annotated[list[Triple], msgspec.Meta(min_length=3, max_length=3)]
-
-
-_decoder = msgspec.json.Decoder(_Message)
-
-
-def encode_calibration(calibration: Calibration, *, created: float) -> bytes:
-    """Return the message that tells har-stream of a calibration; ``created`` is epoch seconds."""
-    return msgspec.json.encode(
-        {
-            "v": 1,
-            "rotation": calibration.rotation.tolist(),
-            "created": created,
-            "gravity": calibration.gravity.tolist(),
-            "forward": calibration.forward.tolist(),
-            "steps": calibration.n_steps,
-        }
-    )
-
-
-def decode_calibration(payload: bytes) -> NDArray[np.float64] | None:
-    """Return the rotation ``(3, 3)`` that a message holds, None if it takes the calibration back.
-
-    It turns the phone's axes (Android) to the training frame. What is a rotation but for rounding
-    becomes the nearest that is one exactly.
-
-    Raises:
-        MessageError: the message holds no rotation.
-    """
-    if not payload:
-        return None
-    if len(payload) > MAX_CALIBRATION_BYTES:
-        raise MessageError("size", f"{len(payload)} bytes; at most {MAX_CALIBRATION_BYTES}")
-    try:
-        rotation = np.array(_decoder.decode(payload).rotation)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MessageError(
-            "calibration", f"no calibration ({error}): let har-calibrate write it"
-        ) from error
-    if not np.abs(rotation).max() <= 1 + ROTATION_TOLERANCE:
-        raise MessageError("calibration", "no rotation: it has an entry beyond 1")
-    if np.abs(rotation @ rotation.T - np.eye(3)).max() > ROTATION_TOLERANCE:
-        raise MessageError("calibration", "no rotation: its rows are not at right angles, 1 long")
-    u, _, v = np.linalg.svd(rotation)
-    nearest: NDArray[np.float64] = u @ v
-    if np.linalg.det(nearest) < 0:
-        raise MessageError("calibration", "a reflection, not a rotation: one axis has a wrong sign")
-    return nearest
-
-
-# The measurement
-
-
 def calibrate(rows: NDArray[np.float64]) -> Calibration:
     """Return how a phone is worn, from its wearer's standing still and then walking.
 
@@ -207,7 +80,7 @@ def calibrate(rows: NDArray[np.float64]) -> Calibration:
     Raises:
         CalibrationError: standing or walking is not to be found; it says what to do.
     """
-    if len(rows) < STANDING:
+    if len(rows) < STANDING_SAMPLES:
         raise CalibrationError(
             f"only {len(rows) / SAMPLING_RATE_HZ:.1f} s of samples: "
             "stand still for three seconds, then walk ten steps"
@@ -215,18 +88,18 @@ def calibrate(rows: NDArray[np.float64]) -> Calibration:
     check_gravity(rows)
     still = still_windows(rows)
     steps = walk(rows)
-    if len(steps) < STEPS:
+    if len(steps) < LEAST_STEPS:
         raise CalibrationError(
-            f"no walk of {STEPS} steps ({len(steps)} counted): walk ten steps straight ahead, "
-            "at your usual pace"
+            f"no walk of {LEAST_STEPS} steps ({len(steps)} counted): walk ten steps straight "
+            "ahead, at your usual pace"
         )
-    before = np.flatnonzero(still[: max(steps[0] - STEP - STANDING, 0)])
+    before = np.flatnonzero(still[: max(steps[0] - STEP_SAMPLES - STANDING_SAMPLES, 0)])
     if len(before) == 0:
         raise CalibrationError(
             "no three seconds of standing still before the walk: fasten the phone, "
             "then stand still until you are told to walk"
         )
-    standing = rows[before[-1] : before[-1] + STANDING, :3].mean(axis=0)
+    standing = rows[before[-1] : before[-1] + STANDING_SAMPLES, :3].mean(axis=0)
     walked = rows[steps[0] : steps[-1]]
     lean = angle_deg(standing, walked[:, :3].mean(axis=0))
     if lean > MAX_LEAN_DEG:
@@ -245,7 +118,7 @@ def calibrate(rows: NDArray[np.float64]) -> Calibration:
 def check_gravity(rows: NDArray[np.float64]) -> None:
     """Refuse ``rows`` ``(n_rows, 6)`` of a phone that does not feel 1 g where it turns least.
 
-    At least `STANDING` rows are needed.
+    At least `STANDING_SAMPLES` rows are needed.
 
     Raises:
         CalibrationError: it says what is wrong with the samples.
@@ -265,7 +138,7 @@ def check_gravity(rows: NDArray[np.float64]) -> None:
 
 
 def still_windows(rows: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return for every window of `STANDING` rows ``(n_rows, 6)``, by its first, if it is still.
+    """Return which windows of `STANDING_SAMPLES` rows ``(n_rows, 6)`` are still, by their first.
 
     At least one window is needed. Whatever the accelerometer's unit, it is measured in g.
     """
@@ -296,12 +169,13 @@ def walk(rows: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def _moments(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean and standard deviation of every window of `STANDING` rows."""
+    """Return mean and standard deviation of every window of `STANDING_SAMPLES` rows."""
     offset = rows.mean(axis=0)  # else squares of large sums would cancel
     sums = np.cumsum(np.pad(rows - offset, ((1, 0), (0, 0))), axis=0)
     squares = np.cumsum(np.pad((rows - offset) ** 2, ((1, 0), (0, 0))), axis=0)
-    mean = (sums[STANDING:] - sums[:-STANDING]) / STANDING
-    variance = (squares[STANDING:] - squares[:-STANDING]) / STANDING - mean**2
+    n = STANDING_SAMPLES
+    mean = (sums[n:] - sums[:-n]) / n
+    variance = (squares[n:] - squares[:-n]) / n - mean**2
     return mean + offset, np.sqrt(np.maximum(variance, 0))
 
 

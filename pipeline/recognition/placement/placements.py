@@ -6,22 +6,15 @@ named frame. The sign convention is needed before either.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Convention, MessageError, check_device
-from pipeline.recognition.placement.calibration import ACCELERATION_SIGN, FRAMES
-
-EVERY: Final = ""
-"""Stands for all phones that have no setting of their own."""
-
-Source = Literal["set", "proven", "assumed"]
-
-
-class PlacementError(ValueError):
-    """A convention or frame is not what it can be; whoever set it can mend it."""
+from pipeline.recognition.placement.by_device import ByDevice
+from pipeline.recognition.placement.frames import FRAMES
+from pipeline.recognition.placement.sign import ACCELERATION_SIGN, Basis, Conventions
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +22,8 @@ class Placement:
     """The way one phone is worn."""
 
     convention: Convention
-    convention_by: Source
-    """Set by the user, proven by a message, or Android's for want of either"""
+    convention_by: Basis
+    """How it is known"""
     frame: str
     """A name of `FRAMES`, or ``calibrated``"""
     sign: float
@@ -60,9 +53,8 @@ class Placements:
             PlacementError: a setting is none of those.
         """
         self._max_devices = max_devices
-        self._conventions = _by_device(conventions, [*ACCELERATION_SIGN, "auto"], "convention")
-        self._frames = _by_device(frames, FRAMES, "frame")
-        self._proven: dict[str, Convention] = {}
+        self._conventions = Conventions(conventions)
+        self._frames = ByDevice(frames, FRAMES, "frame")
         self._here: set[str] = set()
         # Calibrations (3, 3): of phones that are here; of those that were, the longest gone first;
         # of those never seen, in the order in which they came.
@@ -72,11 +64,11 @@ class Placements:
 
     def of(self, device: str) -> Placement:
         """Return how a phone is worn, as far as is known."""
-        convention, source = self._convention(device)
+        convention, source = self._conventions.of(device)
         rotation = self._kept(device).get(device)
         frame = "calibrated"
         if rotation is None:
-            frame = self._frames.get(device, self._frames.get(EVERY, "landscape"))
+            frame = self._frames.of(device, default="landscape")
             rotation = FRAMES[frame]
         return Placement(convention, source, frame, ACCELERATION_SIGN[convention], rotation)
 
@@ -89,10 +81,7 @@ class Placements:
 
     def prove(self, device: str, convention: Convention) -> bool:
         """Note what a message proves of a phone that is here; return whether that is news."""
-        if self._proven.get(device) == convention:
-            return False
-        self._proven[device] = convention
-        return True
+        return self._conventions.prove(device, convention)
 
     def calibrate(self, device: str, rotation: NDArray[np.float64] | None) -> None:
         """Set a phone's calibration ``(3, 3)``, or take it back.
@@ -120,7 +109,7 @@ class Placements:
         Its calibration stays. If that is one too many, one of a phone never seen goes for it, or
         that of the phone that is longest gone.
         """
-        self._proven.pop(device, None)
+        self._conventions.forget(device)
         self._here.discard(device)
         if device in self._present:
             self._gone[device] = self._present.pop(device)
@@ -130,7 +119,7 @@ class Placements:
         """Return what was learnt of all phones, in values that JSON can hold; settings are not."""
         return {
             "here": sorted(self._here),
-            "proven": dict(self._proven),
+            "proven": dict(self._conventions.proven),
             "calibrations": {
                 name: {device: rotation.tolist() for device, rotation in kept.items()}
                 for name, kept in self._calibrations.items()
@@ -140,7 +129,7 @@ class Placements:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Know what `state` returned, in place of all that was learnt before."""
         self._here = set(state["here"])
-        self._proven = dict(state["proven"])
+        self._conventions.restore(state["proven"])
         for name, kept in self._calibrations.items():
             kept.clear()
             kept.update({d: np.array(rows) for d, rows in state["calibrations"][name].items()})
@@ -167,42 +156,3 @@ class Placements:
                 self._unseen.popitem()  # the last that came, as in a flood of invented names
             else:
                 del self._gone[next(iter(self._gone))]
-
-    def _convention(self, device: str) -> tuple[Convention, Source]:
-        chosen = self._conventions.get(device, self._conventions.get(EVERY, "auto"))
-        for convention in ACCELERATION_SIGN:
-            if chosen == convention:
-                return convention, "set"
-        if device in self._proven:
-            return self._proven[device], "proven"
-        return "android", "assumed"
-
-
-def turned(
-    rows: NDArray[np.float64], signs: NDArray[np.float64], rotations: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return raw rows ``(n_phones, n_rows, 6)`` in the training frame.
-
-    ``signs`` ``(n_phones,)`` and ``rotations`` ``(n_phones, 3, 3)`` are those of `Placement`. What
-    comes of a row does not depend on the rows beside it.
-    """
-    result = np.empty_like(rows)
-    # Products and sums written out: a matrix product may round otherwise for other shapes.
-    for columns, factor in ((slice(0, 3), signs), (slice(3, 6), np.ones_like(signs))):
-        matrices = factor[:, np.newaxis, np.newaxis] * rotations
-        vectors = rows[:, :, np.newaxis, columns]  # (n_phones, n_rows, 1, 3)
-        terms = matrices[:, np.newaxis] * vectors  # (n_phones, n_rows, 3, 3)
-        result[:, :, columns] = terms[..., 0] + terms[..., 1] + terms[..., 2]
-    return result
-
-
-def _by_device(
-    settings: Sequence[str], allowed: Mapping[str, object] | Sequence[str], what: str
-) -> dict[str, str]:
-    chosen = {}
-    for setting in settings:
-        device, _, value = setting.rpartition("=")
-        if value not in allowed:
-            raise PlacementError(f"no {what} {value!r}: it is one of {', '.join(allowed)}")
-        chosen[device] = value
-    return chosen

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.placement.placements import turned
+from pipeline.recognition.placement.frames import turned
 from pipeline.recognition.slots import PerPhone
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.placement.calibration import UP
+from pipeline.recognition.placement.frames import UP
 from pipeline.recognition.preparation.windows import turned
 from pipeline.recognition.rounds import rounds_of
 from pipeline.recognition.slots import PerPhone

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.recognition.judgement.plausibility import ADVICE, MOST, PROBLEMS, RAISE, Plausibility
-from pipeline.recognition.placement.calibration import FRAMES
+from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recognition.preparation.windows import Windower
 from pipeline.recordings import hapt

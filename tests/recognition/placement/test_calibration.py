@@ -1,51 +1,32 @@
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.readings import MessageError
 from pipeline.recognition.placement.calibration import (
+    CalibrationError,
+    calibrate,
+    still_windows,
+    walk,
+)
+from pipeline.recognition.placement.frames import (
     FORWARD_DEG,
     FRAMES,
     UP,
-    Calibration,
-    CalibrationError,
     angle_deg,
-    calibrate,
-    decode_calibration,
-    encode_calibration,
     nearest_frame,
     rotation_onto_x,
-    still_windows,
-    walk,
 )
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import DataError
 from pipeline.vocabulary import ACTIVITIES, STANDARD_GRAVITY
+from tests.recognition.placement.rotations import rotation_about, rotations
 
 STAND_S = 4
 WALK_S = 7
 STEP_HZ = 1.8
-
-directions = st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 1e-3)
-
-
-def rotation_about(axis: tuple[float, ...], degrees: float) -> NDArray[np.float64]:
-    """Return a rotation ``(3, 3)`` about an axis (Rodrigues)."""
-    x, y, z = np.array(axis) / np.linalg.norm(axis)
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    angle = np.radians(degrees)
-    rotation: NDArray[np.float64] = (
-        np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-    )
-    return rotation
-
-
-rotations = st.builds(rotation_about, directions, st.floats(0, 360))
 
 
 def turned(rows: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -84,171 +65,6 @@ def stroll(seconds: float = WALK_S, *, thrust: float = 1.5) -> NDArray[np.float6
 def outing() -> NDArray[np.float64]:
     """Return rows of somebody who stands and then walks, in the training frame."""
     return in_training_frame(np.vstack([stand(), stroll()]))
-
-
-# The named placements
-
-
-@pytest.mark.parametrize(
-    ("frame", "up"),
-    [
-        ("landscape", (1, 0, 0)),
-        ("landscape-upside-down", (-1, 0, 0)),
-        ("portrait", (0, 1, 0)),
-        ("portrait-upside-down", (0, -1, 0)),
-    ],
-)
-def test_placements(frame: str, up: tuple[int, int, int]) -> None:
-    """A placement turns the edge that is up onto +x and lets the screen face as it did."""
-    assert [1, 0, 0] == (FRAMES[frame] @ up).tolist()
-    assert [0, 0, 1] == (FRAMES[frame] @ (0, 0, 1)).tolist()
-
-
-@pytest.mark.parametrize("frame", FRAMES)
-def test_placements_are_rotations(frame: str) -> None:
-    """No placement is a reflection, so that it fits both sensors."""
-    np.testing.assert_array_equal(np.eye(3), FRAMES[frame] @ FRAMES[frame].T)
-    assert np.linalg.det(FRAMES[frame]) == 1
-
-
-@pytest.mark.parametrize("frame", FRAMES)
-def test_nearest_placement(frame: str) -> None:
-    """A rotation is named after the placement it is near to, with the angle between."""
-    name, degrees = nearest_frame(rotation_about((1, 2, 3), 20) @ FRAMES[frame])
-    assert frame == name
-    assert degrees == pytest.approx(20)
-
-
-# The shortest rotation
-
-
-@given(directions)
-def test_onto_x(direction: tuple[float, ...]) -> None:
-    """Any direction is turned onto +x, by a rotation, about an axis across both."""
-    rotation = rotation_onto_x(np.array(direction))
-    turned_direction = rotation @ direction / np.linalg.norm(direction)
-    np.testing.assert_allclose(turned_direction, [1, 0, 0], atol=1e-14)
-    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-14)
-    assert np.linalg.det(rotation) == pytest.approx(1)
-    angle = angle_deg(np.array(direction), np.array([1.0, 0, 0]))
-    assert np.trace(rotation) == pytest.approx(1 + 2 * np.cos(np.radians(angle)), abs=1e-6)
-
-
-def test_onto_x_from_the_other_side() -> None:
-    """What points exactly along -x is turned by half a turn."""
-    np.testing.assert_array_equal([1, 0, 0], rotation_onto_x(np.array([-9.8, 0, 0])) @ (-1, 0, 0))
-
-
-def test_onto_x_from_nowhere() -> None:
-    """A vector without length has no direction to turn."""
-    with pytest.raises(ValueError, match="no direction"):
-        rotation_onto_x(np.zeros(3))
-
-
-# The message
-
-
-def message(rotation: object, **others: object) -> bytes:
-    """Return a calibration message."""
-    return msgspec.json.encode({"v": 1, "rotation": rotation, **others})
-
-
-def test_message_comes_back() -> None:
-    """What was encoded is decoded: the same rotation to the last digits."""
-    calibration = calibrate(turned(outing(), FRAMES["portrait"].T))
-    rotation = decode_calibration(encode_calibration(calibration, created=1.7e9))
-    assert rotation is not None
-    np.testing.assert_allclose(rotation, calibration.rotation, atol=1e-12)
-
-
-def test_message_says_what_was_found() -> None:
-    """The message holds, besides the rotation, what people may want to know of it."""
-    calibration = Calibration(np.eye(3), np.array([9.8, 0, 0]), np.array([0, 1.0, 0]), 11)
-    assert {
-        "v": 1,
-        "rotation": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
-        "created": 1.7e9,
-        "gravity": [9.8, 0, 0],
-        "forward": [0, 1, 0],
-        "steps": 11,
-    } == msgspec.json.decode(encode_calibration(calibration, created=1.7e9))
-
-
-def test_empty_message() -> None:
-    """An empty payload takes the calibration back."""
-    assert decode_calibration(b"") is None
-
-
-def test_message_by_hand() -> None:
-    """Whole numbers, unknown keys and nothing but the rotation are fine."""
-    rotation = decode_calibration(message([[0, 1, 0], [-1, 0, 0], [0, 0, 1]], by="me"))
-    assert rotation is not None
-    np.testing.assert_array_equal(FRAMES["portrait"], rotation)
-
-
-@given(rotations)
-def test_rounded_message(rotation: NDArray[np.float64]) -> None:
-    """A rotation written with four digits becomes one that is exact."""
-    decoded = decode_calibration(message(np.round(rotation, 4).tolist()))
-    assert decoded is not None
-    np.testing.assert_allclose(decoded @ decoded.T, np.eye(3), atol=1e-14)
-    np.testing.assert_allclose(decoded, rotation, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("payload", "explanation"),
-    [
-        (b"{", "no calibration"),
-        (b"\xff", "no calibration"),
-        (b"null", "no calibration"),
-        (b'{"v": 1}', "no calibration"),
-        (message(np.eye(2).tolist()), "no calibration"),
-        (message([[1, 0], [0, 1], [0, 0]]), "no calibration"),
-        (message([["1", "0", "0"]] * 3), "no calibration"),
-        (b'{"v": 2, "rotation": [[1,0,0],[0,1,0],[0,0,1]]}', "no calibration"),
-        (b'{"v": 1, "rotation": [[1e999,0,0],[0,1,0],[0,0,1]]}', "calibration|beyond 1"),
-        (message((2 * np.eye(3)).tolist()), "beyond 1"),
-        (message((0.99 * np.eye(3)).tolist()), "right angles"),
-        (message([[1, 0, 0]] * 3), "right angles"),
-        (message(np.zeros((3, 3)).tolist()), "right angles"),
-        (message(np.diag([1, 1, -1]).tolist()), "reflection"),
-    ],
-)
-def test_messages_that_hold_no_rotation(payload: bytes, explanation: str) -> None:
-    """What is no rotation is refused with what is wrong with it."""
-    with pytest.raises(MessageError, match=explanation) as refusal:
-        decode_calibration(payload)
-    assert refusal.value.reason == "calibration"
-
-
-number = st.floats() | st.integers() | st.none() | st.text(max_size=3)
-
-
-def test_a_message_of_any_length() -> None:
-    """A message that is far longer than any of har-calibrate's is refused before it is read."""
-    with pytest.raises(MessageError) as refusal:
-        decode_calibration(b'{"v":1,"rotation":[[' + b"5e-324," * 1000 + b"0]]}")
-    assert refusal.value.reason == "size"
-
-
-@given(
-    st.binary(max_size=50)
-    | st.builds(message, st.lists(st.lists(number, max_size=4), max_size=4))
-    | st.builds(message, st.lists(st.lists(st.floats(-1.1, 1.1), min_size=3, max_size=3)))
-)
-def test_any_message(payload: bytes) -> None:
-    """Whatever the bytes are, they are a rotation, nothing, or refused."""
-    try:
-        rotation = decode_calibration(payload)
-    except MessageError:
-        return
-    if rotation is None:
-        assert payload == b""
-    else:
-        assert np.linalg.det(rotation) == pytest.approx(1)
-
-
-# The measurement
 
 
 def test_a_phone_worn_as_in_training() -> None:

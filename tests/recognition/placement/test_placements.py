@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.readings import MessageError
-from pipeline.recognition.placement.calibration import FRAMES
-from pipeline.recognition.placement.placements import PlacementError, Placements, turned
+from pipeline.recognition.placement.by_device import PlacementError
+from pipeline.recognition.placement.frames import FRAMES
+from pipeline.recognition.placement.placements import Placements
 
 
 def test_without_settings() -> None:
@@ -228,27 +229,3 @@ def test_settings_that_do_not_fit(setting: str) -> None:
         Placements([setting])
     with pytest.raises(PlacementError, match="portrait-upside-down"):
         Placements(frames=[setting])
-
-
-def test_turning() -> None:
-    """Both sensors are turned, and the sign is of accelerations alone."""
-    rows = np.array([[[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]])
-
-    found = turned(rows, np.array([-1.0]), FRAMES["portrait"][np.newaxis])
-
-    np.testing.assert_array_equal([[[-2.0, 1.0, -3.0, 5.0, -4.0, 6.0]]], found)
-
-
-@given(n_phones=st.integers(1, 5), n_rows=st.integers(1, 40), seed=st.integers(0, 1000))
-def test_turning_does_not_depend_on_company(n_phones: int, n_rows: int, seed: int) -> None:
-    """A row comes out bit for bit the same alone as among others."""
-    rng = np.random.default_rng(seed)
-    rows = rng.normal(size=(n_phones, n_rows, 6))
-    signs = rng.choice([-1.0, 1.0], n_phones)
-    rotations = np.linalg.qr(rng.normal(size=(n_phones, 3, 3)))[0]
-
-    together = turned(rows, signs, rotations)
-
-    phone, row = n_phones - 1, n_rows // 2
-    alone = turned(rows[phone:, row : row + 1], signs[phone:], rotations[phone:])
-    assert together[phone, row].tobytes() == alone[0, 0].tobytes()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.readings import Delivery, Readings
-from pipeline.recognition.placement.calibration import FRAMES
+from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.preparation.preparation import Preparation, Prepared
 from pipeline.recognition.preparation.resampler import Dropped
 from pipeline.recognition.prepared import Windows

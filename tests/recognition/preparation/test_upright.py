@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from pipeline.recognition.placement.calibration import UP, angle_deg
+from pipeline.recognition.placement.frames import UP, angle_deg
 from pipeline.recognition.preparation.upright import MEMORY_S, Baseline
 
 HOP = 64

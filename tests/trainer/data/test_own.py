@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.readings import Readings, Sensor
-from pipeline.recognition.placement.calibration import FRAMES
+from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor, settled_after_s
 from pipeline.recordings import journals, parquet, simulated
