@@ -21,9 +21,10 @@ from pipeline.recognition.judgement.judgement import Judged, Judgement
 from pipeline.recognition.judgement.model import Model
 from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.phones import Phones
+from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.recognition.preparation.preparation import Preparation, Prepared
-from pipeline.recognition.preparation.resampler import DEFAULT_LATENESS_S, Dropped
+from pipeline.recognition.preparation.resampler import DEFAULT_LATENESS_S
 from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 D = TypeVar("D", Change, Episode)

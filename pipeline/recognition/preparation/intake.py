@@ -20,16 +20,11 @@ from numpy.typing import NDArray
 
 from pipeline.readings import Delivery, Readings, Sensor
 from pipeline.recognition.preparation.boot_clocks import BootClocks
+from pipeline.recognition.preparation.dropped import Dropped
+from pipeline.recognition.preparation.pieces import Piece, joined_pieces
 from pipeline.recognition.preparation.recording_sequence import RecordingSequence
-from pipeline.recognition.preparation.resampler import (
-    TROUBLES,
-    Dropped,
-    Piece,
-    Resampler,
-    Rows,
-    Trouble,
-    joined_pieces,
-)
+from pipeline.recognition.preparation.resampler import Resampler, Rows
+from pipeline.recognition.preparation.troubles import TROUBLES, Trouble
 from pipeline.recognition.slots import PerPhone
 
 _NO_ROWS: Final = np.empty((0, 6))

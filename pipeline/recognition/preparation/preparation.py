@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Delivery
+from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.recognition.preparation.intake import Intake, Taken
-from pipeline.recognition.preparation.resampler import DEFAULT_LATENESS_S, Dropped, Piece
+from pipeline.recognition.preparation.pieces import Piece
+from pipeline.recognition.preparation.resampler import DEFAULT_LATENESS_S
 from pipeline.recognition.preparation.signal_chain import SignalChain
 from pipeline.recognition.prepared import Part
 

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, FilterStart, Preprocessor
-from pipeline.recognition.preparation.resampler import DOUBTFUL, Piece, Rows
+from pipeline.recognition.preparation.pieces import Piece
+from pipeline.recognition.preparation.resampler import Rows
 from pipeline.recognition.preparation.training_frame import TrainingFrame
+from pipeline.recognition.preparation.troubles import DOUBTFUL
 from pipeline.recognition.preparation.windows import Windower
 from pipeline.recognition.prepared import Part, Windows, joined
 from pipeline.recognition.slots import PerPhone

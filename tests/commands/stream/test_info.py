@@ -8,7 +8,7 @@ from pipeline.commands.stream.refusals import Refusals, Refused
 from pipeline.readings import MessageError
 from pipeline.recognition.judgement.plausibility import PROBLEMS
 from pipeline.recognition.placement.placements import Placement
-from pipeline.recognition.preparation.resampler import TROUBLES
+from pipeline.recognition.preparation.troubles import TROUBLES
 
 PLACEMENT = Placement("android", "assumed", "landscape", 1.0, np.eye(3))
 

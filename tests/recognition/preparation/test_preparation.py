@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.placement.frames import FRAMES
+from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.preparation import Preparation, Prepared
-from pipeline.recognition.preparation.resampler import Dropped
 from pipeline.recognition.prepared import Windows
 from tests.recognition.made_up import EPOCH, HOP, motion, readings
 

@@ -9,8 +9,10 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor
+from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.interpolation import low_pass
-from pipeline.recognition.preparation.resampler import Dropped, Piece, Resampler, joined_pieces
+from pipeline.recognition.preparation.pieces import Piece, joined_pieces
+from pipeline.recognition.preparation.resampler import Resampler
 
 EPOCH = 1698501144.4
 """Epoch seconds of the first sample: large, and not a whole number."""

@@ -1,6 +1,6 @@
 import numpy as np
 
-from pipeline.recognition.placement.calibration import FRAMES
+from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.preparation.training_frame import TrainingFrame
 
 ROWS = np.random.default_rng(0).normal(size=(3, 10, 6))

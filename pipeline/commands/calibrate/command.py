@@ -1,0 +1,136 @@
+"""The command har-calibrate: tells the wearer what to do, and publishes what was measured."""
+
+import sys
+import time
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from pipeline.calibration_message import encode_calibration
+from pipeline.commands.calibrate.measurement import ASKED_STEPS, Measurement, Phase
+from pipeline.commands.calibrate.wire import Info, connected, messages_of, publish, read_info
+from pipeline.readings import MessageError, check_device
+from pipeline.recognition.placement.calibration import Calibration, CalibrationError
+from pipeline.recognition.placement.frames import FRAMES, angle_deg, nearest_frame
+from pipeline.settings import CalibrateSettings, from_command_line
+
+WHAT_TO_DO: Final[dict[Phase, str]] = {
+    "stand": "Stand still for three seconds",
+    "walk": "Now walk ten steps straight ahead",
+}
+
+
+class _Guide:
+    """What the wearer is told: a bar in a terminal, else a line for each thing to do."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), console=console, transient=True
+        )
+        self._task = self._bar.add_task("")
+        self._told: Phase | None = None
+
+    def __enter__(self) -> "_Guide":
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def show(self, phase: Phase, n_steps: int) -> None:
+        """Tell the wearer what to do and how far it is done."""
+        task = WHAT_TO_DO[phase]
+        if phase == self._told:
+            self._bar.update(self._task, completed=n_steps)
+            return
+        self._told = phase
+        self._bar.reset(
+            self._task, description=task, total=ASKED_STEPS if phase == "walk" else None
+        )
+        if not self._console.is_terminal:
+            self._console.print(task)
+
+
+def measure(settings: CalibrateSettings, info: Info, console: Console) -> Calibration:
+    """Return how the phone is worn, after telling its wearer what to do.
+
+    Raises:
+        CalibrationError: it could not be measured; it says why.
+        ConnectionError: the broker cannot be reached.
+    """
+    measurement = Measurement(info.convention)
+    phase, begun = measurement.phase, time.monotonic()
+    with connected(settings, info.topic) as connection, _Guide(console) as guide:
+        for messages in messages_of(connection, settings.device, info):
+            for readings in messages:
+                measurement.push(readings)
+            if measurement.phase == "done":
+                break
+            if measurement.phase != phase:
+                phase, begun = measurement.phase, time.monotonic()
+            elif time.monotonic() - begun > settings.timeout:
+                measurement.give_up()
+            guide.show(phase, measurement.n_steps)
+    return measurement.result()
+
+
+def describe(calibration: Calibration) -> str:
+    """Return in two lines what was found."""
+    x, y, z = calibration.gravity
+    frame, degrees = nearest_frame(calibration.rotation)
+    leaning = angle_deg(calibration.gravity, FRAMES[frame].T @ (1.0, 0.0, 0.0))
+    return (
+        f"{calibration.n_steps} steps; gravity in the phone's axes {x:.2f} {y:.2f} {z:.2f} m/s²\n"
+        f"nearest placement: {frame}, {degrees:.0f} degrees off, leaning by {leaning:.0f}"
+    )
+
+
+def run(settings: CalibrateSettings, console: Console) -> None:
+    """Calibrate the phone, or take its calibration back.
+
+    Raises:
+        CalibrationError: it did not come to that; it says why.
+        MessageError: no phone can have such a name.
+        ConnectionError: the broker cannot be reached.
+    """
+    device = settings.device
+    check_device(device)
+    if settings.remove:
+        publish(settings, b"")
+        console.print(f"The calibration of {device} is taken back.")
+        return
+    info = read_info(settings)
+    if info.convention_by == "assumed":
+        console.print(
+            f"{device} counts as an Android phone; if it is an iPhone, first start har-stream "
+            f"with --convention {device}=ios."
+        )
+    for problem, advice in zip(info.warnings, info.advice, strict=False):
+        if problem != "wrong-frame":  # that is what is to be mended
+            console.print(f"First see to {problem}: {advice}.")
+    calibration = measure(settings, info, console)
+    payload = encode_calibration(
+        calibration.rotation,
+        created=round(time.time(), 3),
+        gravity=calibration.gravity,
+        forward=calibration.forward,
+        n_steps=calibration.n_steps,
+    )
+    publish(settings, payload)
+    console.print(describe(calibration))
+    console.print(f"{device} is calibrated; --remove takes it back.")
+
+
+def main() -> None:
+    """Run the command."""
+    settings = from_command_line(CalibrateSettings)
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    try:
+        run(settings, console)
+    except (CalibrationError, MessageError, ConnectionError) as error:
+        sys.exit(f"har-calibrate: {error}")
+    except KeyboardInterrupt:
+        sys.exit("har-calibrate: interrupted")
