@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.recordings import datasets
+from pipeline.recordings.dataset_files import DataSetFiles
 from pipeline.recordings.recording import DataError, Recording, Stretch
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
 
@@ -105,12 +106,12 @@ def _load(data: Path | None, *, download: bool, cache: Path | None) -> dict[str,
         )
 
 
-def _members(files: datasets.Files) -> list[str]:
+def _members(files: DataSetFiles) -> list[str]:
     signal_files = [name for name in files.names() if _SIGNAL_FILE.fullmatch(name)]
     return [_LABEL_FILE, *sorted(signal_files)]
 
 
-def _read(files: datasets.Files) -> dict[str, NDArray[Any]]:
+def _read(files: DataSetFiles) -> dict[str, NDArray[Any]]:
     """Return all there is in three arrays.
 
     ``samples`` is ``(n_samples, 6)``, one experiment after the other; ``experiments`` has the

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.recordings import datasets
+from pipeline.recordings.dataset_files import DataSetFiles
 from pipeline.recordings.recording import DataError, Recording, Stretch
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
@@ -129,7 +130,7 @@ def _stretches(split: Split, subject: int) -> Iterator[Stretch]:
         start += len(samples) + BREAK
 
 
-def _read(files: datasets.Files) -> dict[str, NDArray[np.float32] | NDArray[np.int8]]:
+def _read(files: DataSetFiles) -> dict[str, NDArray[np.float32] | NDArray[np.int8]]:
     splits = {name: _read_split(files, name) for name in _SPLITS}
     in_both = np.intersect1d(splits["train"].subjects, splits["test"].subjects)
     if len(in_both):
@@ -144,7 +145,7 @@ def _read(files: datasets.Files) -> dict[str, NDArray[np.float32] | NDArray[np.i
     }
 
 
-def _read_split(files: datasets.Files, name: str) -> Split:
+def _read_split(files: DataSetFiles, name: str) -> Split:
     subjects = _read_integers(files, _subject_file(name), highest=N_SUBJECTS)
     labels = _read_integers(files, _label_file(name), highest=len(ACTIVITIES)) - np.int8(1)
     _check_rows(files, _label_file(name), len(labels), expected=len(subjects))
@@ -164,7 +165,7 @@ def _read_split(files: datasets.Files, name: str) -> Split:
     return split
 
 
-def _read_integers(files: datasets.Files, name: str, *, highest: int) -> NDArray[np.int8]:
+def _read_integers(files: DataSetFiles, name: str, *, highest: int) -> NDArray[np.int8]:
     column = datasets.read_table(files, name, columns=1)[:, 0]
     right = np.isin(column, np.arange(1, highest + 1))
     if not right.all():
@@ -175,7 +176,7 @@ def _read_integers(files: datasets.Files, name: str, *, highest: int) -> NDArray
     return column.astype(np.int8)
 
 
-def _check_rows(files: datasets.Files, name: str, rows: int, *, expected: int) -> None:
+def _check_rows(files: DataSetFiles, name: str, rows: int, *, expected: int) -> None:
     if rows != expected:
         raise DataError(
             f"{files.source}: {name}: has {rows} rows, but there are {expected} subjects' rows"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.recordings import datasets
+from pipeline.recordings.dataset_files import Published
 from pipeline.recordings.recording import DataError
 from pipeline.vocabulary import CHANNELS
 
@@ -19,6 +20,12 @@ AsFolder = Callable[[Mapping[str, bytes], Path], Path]
 # Subject: its bouts, each a label 1 to 6 and a number of windows.
 TRAIN_BOUTS = {1: ((5, 2), (1, 3)), 3: ((1, 1), (1, 2), (6, 2))}
 TEST_BOUTS = {2: ((2, 3), (4, 2))}
+
+
+@pytest.fixture
+def no_folder_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No folder of data sets is named by the environment."""
+    monkeypatch.delenv("HAR_DATA_DIR", raising=False)
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +118,7 @@ def table(rows: np.ndarray | list[list[int]], number_format: str = "%16.7e") -> 
     return text.getvalue()
 
 
-def _holding(published: datasets.Published, folder: Path) -> Path:
+def _holding(published: Published, folder: Path) -> Path:
     try:
         with datasets.opened(published, folder, download=False):
             return folder
