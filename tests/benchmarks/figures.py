@@ -10,7 +10,7 @@ import platform
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -170,13 +170,18 @@ def conditions() -> dict[str, str]:
     }
 
 
-def print_conditions(found: dict[str, str]) -> None:
-    """Print the heading of all output."""
-    print(
+def heading(found: Mapping[str, str]) -> str:
+    """Return the heading of all output, two lines."""
+    return (
         f"{found['date']}, {found['cpu']}, {found['cores']} cores (load {found['load before']}), "
-        f"Python {found['python']}, onnxruntime {found['onnxruntime']}, numpy {found['numpy']}"
+        f"Python {found['python']}, onnxruntime {found['onnxruntime']}, numpy {found['numpy']}\n"
+        f"repeat: {found['command']}"
     )
-    print(f"repeat: {found['command']}")
+
+
+def print_conditions(found: Mapping[str, str]) -> None:
+    """Print the heading of all output."""
+    print(heading(found))
 
 
 def show(figures: Sequence[Figure]) -> None:

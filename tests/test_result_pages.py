@@ -1,0 +1,87 @@
+import importlib
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parent.parent
+BENCHMARKS: Final = ROOT / "tests" / "benchmarks"
+PAGES: Final = sorted((ROOT / "docs" / "results").glob("*.md"))
+BLOCK: Final = "<!-- figures: {} -->\n\n```\n{}\n```\n\n<!-- end of figures -->\n"
+HEADING: Final = (
+    "2026-11-26, a CPU, 2 cores (load 0.10), Python 3.11.7, onnxruntime 1.32.0, numpy 2.4.6\n"
+    "repeat: HAR_DATA_DIR=DIR python run.py"
+)
+
+
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The command that writes figures into pages."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("pages")
+
+
+@pytest.fixture
+def measured(pages: ModuleType, tmp_path: Path) -> tuple[object, object]:
+    """Conditions and figures as they come back from the file of a run."""
+    figures = [
+        pages.Figure("load", "lstm, QoS 1: har-stream", 3100, "phones"),
+        pages.Figure("load", "cnn-lstm, QoS 1: har-stream", 5250, "phones", 3000, at_least=True),
+        pages.Figure("load", "lstm-any, QoS 1: har-stream", 3000, "phones"),
+        pages.Figure("inference", "lstm, batch 1", 8070, "windows/s"),
+    ]
+    conditions = {
+        "date": "2026-11-26",
+        "cpu": "a CPU",
+        "cores": "2",
+        "load before": "0.10",
+        "python": "3.11.7",
+        "onnxruntime": "1.32.0",
+        "numpy": "2.4.6",
+        "command": "HAR_DATA_DIR='/data of mine' python run.py",
+    }
+    file = tmp_path / "figures.json"
+    everything = {"conditions": conditions, "figures": [one.as_json() for one in figures]}
+    file.write_text(json.dumps(everything))
+    measured: tuple[object, object] = pages.read(file)
+    return measured
+
+
+def test_a_block_takes_the_figures_of_its_benchmark(
+    pages: ModuleType, measured: tuple[object, object]
+) -> None:
+    """A block gets the heading and the lines that the run printed, without the folder's name."""
+    lines = f"{HEADING}\n  {'lstm, batch 1':<42}    8,070 windows/s"
+    page = "before\n{}after\n"
+    before, after = (BLOCK.format("inference", text) for text in ("old", lines))
+    assert page.format(after) == pages.updated(page.format(before), *measured)
+
+
+def test_a_block_takes_figures_by_the_first_part_of_their_names(
+    pages: ModuleType, measured: tuple[object, object]
+) -> None:
+    """Blocks of one benchmark share its figures; none takes those of a longer name."""
+    page = BLOCK.format("load, cnn-lstm", "old") + BLOCK.format("load, lstm", "old")
+    blocks = pages.updated(page, *measured).split("<!-- end of figures -->\n")
+    assert [["cnn-lstm"], ["lstm"]] == [
+        re.findall(r"^  ([\w-]+), QoS", block, re.MULTILINE) for block in blocks[:2]
+    ]
+
+
+def test_what_was_not_measured_stays(pages: ModuleType, measured: tuple[object, object]) -> None:
+    """A block without a new figure keeps its old ones and their date."""
+    page = BLOCK.format("training", "old") + BLOCK.format("load, conv-lstm", "old")
+    assert page == pages.updated(page, *measured)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_blocks_of_the_pages_are_whole(page: Path) -> None:
+    """Every block of the pages has a beginning and an end, with one transcript between."""
+    text = page.read_text()
+    blocks = re.findall(
+        r"<!-- figures: [^>]+ -->\n\n```\n[^`]+```\n\n<!-- end of figures -->\n", text
+    )
+    assert [text.count("<!-- figures: "), text.count("<!-- end of figures")] == [len(blocks)] * 2
