@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.commands.program_info import PROGRAM_TOPICS
 from pipeline.settings import from_command_line
 from tests.settings_tables import COMMANDS, PAGE, tables
 from trainer.selection import choices
@@ -143,6 +144,15 @@ def _data_folders(package: str) -> list[str]:
         for folder in holding
         if "__pycache__" not in folder.parts and not (folder / "__init__.py").exists()
     ]
+
+
+@pytest.mark.parametrize("page", [README, DOCS / "reference" / "wire.md"], ids=page_name)
+def test_topics_of_the_program(page: Path) -> None:
+    """The README and the page on the wire have all topics that are about har-stream itself."""
+    cells = re.findall(r"^\| ([^|]+) \|", page.read_text(), re.MULTILINE)
+    assert set() == PROGRAM_TOPICS - {
+        topic for cell in cells for topic in re.findall("`(.+?)`", cell)
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)

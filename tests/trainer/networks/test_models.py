@@ -96,7 +96,7 @@ def test_to_a_levelled_view_no_turn_makes_a_difference(name: str) -> None:
     ("name", "parameters"), [("lstm", 79_302), ("cnn-lstm", 547_590), ("conv-lstm", 179_654)]
 )
 def test_default_sizes(name: str, parameters: int) -> None:
-    """The plain forms' defaults give the sizes that the README tells."""
+    """The plain forms' defaults have the sizes that docs/results/accuracy.md lists."""
     assert parameters == PLAIN_BUILDERS[name](some_windows(), N_ACTIVITIES, Sizes()).count_params()
 
 
