@@ -57,6 +57,27 @@ def test_prepared_samples_reach_the_model_untouched(classifier: Classifier) -> N
     np.testing.assert_allclose(live, offline, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [5, 25, 50])
+def test_recordings_in_turns(shipped: Classifier, size: int) -> None:
+    """While two phones send under one name no activity is named, whatever the ticks."""
+    rows = motion(1500, seed=3)
+    messages = [
+        readings(rows[k : k + size], first=k, recording=name)
+        for k in range(0, len(rows), size)
+        for name in ("a", "b")
+    ]
+    whole, single = Recognizer(shipped, hop=HOP), Recognizer(shipped, hop=HOP)
+    at_once = push(whole, *messages)
+    one_by_one = [push(single, message) for message in messages]
+
+    assert at_once.predictions
+    assert_same(at_once.predictions, [p for tick in one_by_one for p in tick.predictions])
+    for changes in (at_once.changes, [c for tick in one_by_one for c in tick.changes]):
+        assert {"unknown"} == {change.activity for _, change in changes}
+    assert whole.problems("phone") == single.problems("phone")
+    assert "two-phones" in whole.problems("phone")
+
+
 @pytest.mark.parametrize("hop", [16, 64])
 def test_the_activity_now_and_the_timeline(shipped: Classifier, hop: int) -> None:
     """A day of six activities is told as it goes on, and then as episodes without a break."""

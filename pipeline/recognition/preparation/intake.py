@@ -176,7 +176,7 @@ class Intake:
     def _goes_on(self, slot: int, deliveries: Sequence[Delivery]) -> bool:
         """Return whether nothing but one sensor's samples is new in a phone's messages."""
         sequence = self._sequences[slot]
-        if sequence.clock != "epoch":
+        if sequence.clock != "epoch" or not sequence.is_settled:
             return False
         recording = sequence.recording
         for delivery in deliveries:

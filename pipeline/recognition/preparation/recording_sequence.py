@@ -57,6 +57,11 @@ class RecordingSequence:
         return self._n_returns > MOST_RETURNS
 
     @property
+    def is_settled(self) -> bool:
+        """Whether a message that goes on with the recording under way changes nothing here."""
+        return not (self._others or self._n_returns or self._n_short)
+
+    @property
     def is_too_short(self) -> bool:
         """Whether recordings end before there is a window of them, one after another."""
         return self._n_short > MOST_SHORT
