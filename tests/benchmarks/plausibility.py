@@ -13,10 +13,12 @@ from figures import Figure, Options, raw_stretches, run_alone
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
-from pipeline.recognition.judgement.plausibility import PROBLEMS, Plausibility
+from pipeline.recognition.judgement.plausibility import Plausibility
+from pipeline.recognition.judgement.problems import PROBLEMS
 from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recognition.preparation.windows import Windower
+from pipeline.recognition.rounds import rounds_of
 from pipeline.recordings.recording import Stretch
 from pipeline.vocabulary import SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGTH
 from trainer.data.raw_windows import TRAINING_SUBJECTS
@@ -94,8 +96,9 @@ def _watched(rows: Rows) -> NDArray[np.bool_]:
     windows = Windower(1, hop=HOP).push(np.array([0]), samples).windows
     plausibility = Plausibility(1, hop=HOP)
     first = -(-SETTLING_ROWS // HOP)
-    return np.array(
-        [plausibility.push(np.array([0]), one[np.newaxis])[0] for one in windows[first:]]
+    settled = windows[first:]
+    return plausibility.weigh(
+        rounds_of(np.zeros(len(settled), np.intp)), plausibility.judge(settled)
     )
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline.recognition.judgement.decisions import Change, Decider
 from pipeline.recognition.judgement.model import Model
-from pipeline.recognition.judgement.plausibility import PROBLEMS, Plausibility
+from pipeline.recognition.judgement.plausibility import Plausibility
+from pipeline.recognition.judgement.problems import PROBLEMS
 from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recognition.prepared import Part, Windows

@@ -6,7 +6,7 @@ import numpy as np
 from pipeline.commands.stream import info
 from pipeline.commands.stream.refusals import Refusals, Refused
 from pipeline.readings import MessageError
-from pipeline.recognition.judgement.plausibility import PROBLEMS
+from pipeline.recognition.judgement.problems import PROBLEMS
 from pipeline.recognition.placement.placements import Placement
 from pipeline.recognition.preparation.troubles import TROUBLES
 

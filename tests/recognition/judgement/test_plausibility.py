@@ -9,19 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.plausibility import ADVICE, MOST, PROBLEMS, RAISE, Plausibility
+from pipeline.recognition.judgement.plausibility import MOST_SAMPLES, RAISE_SAMPLES, Plausibility
+from pipeline.recognition.judgement.problems import ADVICE, PROBLEMS
 from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recognition.preparation.windows import Windower
+from pipeline.recognition.rounds import rounds_of
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import DataError
 from pipeline.vocabulary import CHANNELS, SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGTH
 
 HOP = 64
 ONE_PHONE = np.array([0])
-LEAST = -(-RAISE // HOP)
+LEAST = -(-RAISE_SAMPLES // HOP)
 """Windows of evidence that bring a problem into force"""
-UTMOST = -(-MOST // HOP)
+UTMOST = -(-MOST_SAMPLES // HOP)
 """Windows of evidence that are kept"""
 
 Rows = NDArray[np.float64]
@@ -71,11 +73,18 @@ def windows_of(rows: Rows, *, hop: int = HOP) -> NDArray[np.float32]:
     return Windower(1, hop=hop).push(ONE_PHONE, samples).windows
 
 
+def weighed(
+    plausibility: Plausibility, slots: NDArray[np.intp], windows: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Return the problems in force after each of these windows, ``(n, n_problems)``."""
+    return plausibility.weigh(rounds_of(slots), plausibility.judge(windows))
+
+
 def watch(rows: Rows, *, hop: int = HOP) -> NDArray[np.bool_]:
     """Return the problems in force after each window of one phone, ``(n, n_problems)``."""
     plausibility = Plausibility(1, hop=hop)
     windows = windows_of(rows, hop=hop)
-    return np.array([plausibility.push(ONE_PHONE, window[np.newaxis])[0] for window in windows])
+    return np.array([weighed(plausibility, ONE_PHONE, window[np.newaxis])[0] for window in windows])
 
 
 def found(rows: Rows, *, hop: int = HOP) -> set[str]:
@@ -159,7 +168,7 @@ def test_for_a_model_that_takes_any_phone_none_is_otherwise() -> None:
     windows = windows_of(rows)
     slots = np.zeros(len(windows), np.intp)
     at_once, any_way = (
-        Plausibility(1, hop=HOP, any_way_round=any_way_round).push(slots, windows)
+        weighed(Plausibility(1, hop=HOP, any_way_round=any_way_round), slots, windows)
         for any_way_round in (False, True)
     )
     wrong_frame = PROBLEMS.index("wrong-frame")
@@ -200,7 +209,7 @@ def test_both_sensors_with_other_axes(exchange: NDArray[np.float64]) -> None:
 def test_time_counts_not_windows(hop: int) -> None:
     """At any hop a problem is in force after as many seconds, or one window more."""
     in_force = watch(scaled(stand(), acc=STANDARD_GRAVITY), hop=hop)[:, PROBLEMS.index("acc-unit")]
-    assert -(-RAISE // hop) == np.argmax(in_force) + 1
+    assert -(-RAISE_SAMPLES // hop) == np.argmax(in_force) + 1
 
 
 def test_a_problem_needs_evidence() -> None:
@@ -209,8 +218,8 @@ def test_a_problem_needs_evidence() -> None:
     # in force   .   .   .   .   .         .   .   .   .  yes
     bad = windows_of(scaled(stand(), acc=STANDARD_GRAVITY))[: LEAST - 1]
     plausibility = Plausibility(1, hop=HOP)
-    assert not any(plausibility.push(ONE_PHONE, window[np.newaxis]).any() for window in bad)
-    assert not plausibility.push(ONE_PHONE, windows_of(stand())[:1]).any()
+    assert not any(weighed(plausibility, ONE_PHONE, window[np.newaxis]).any() for window in bad)
+    assert not weighed(plausibility, ONE_PHONE, windows_of(stand())[:1]).any()
 
 
 def test_a_problem_ends_with_evidence_of_the_contrary() -> None:
@@ -220,9 +229,9 @@ def test_a_problem_ends_with_evidence_of_the_contrary() -> None:
     bad = windows_of(scaled(stand(60), acc=STANDARD_GRAVITY))[: 2 * UTMOST]
     plausibility = Plausibility(1, hop=HOP)
     for window in bad:
-        plausibility.push(ONE_PHONE, window[np.newaxis])
+        weighed(plausibility, ONE_PHONE, window[np.newaxis])
     good = windows_of(stand(60))[:UTMOST]
-    in_force = [plausibility.push(ONE_PHONE, window[np.newaxis])[0, 0] for window in good]
+    in_force = [weighed(plausibility, ONE_PHONE, window[np.newaxis])[0, 0] for window in good]
     assert in_force == [True] * (UTMOST - 1) + [False]
 
 
@@ -247,17 +256,20 @@ def test_reset() -> None:
     bad = windows_of(scaled(stand(), acc=STANDARD_GRAVITY))[:LEAST]
     plausibility = Plausibility(2, hop=HOP)
     for window in bad:
-        in_force = plausibility.push(np.array([0, 1]), np.stack([window, window]))
+        in_force = weighed(plausibility, np.array([0, 1]), np.stack([window, window]))
     assert in_force[:, 0].tolist() == [True, True]
     plausibility.reset([0])
-    in_force = plausibility.push(np.array([0, 1]), bad[[0, 0]])
+    in_force = weighed(plausibility, np.array([0, 1]), bad[[0, 0]])
     assert in_force[:, 0].tolist() == [False, True]
 
 
 def test_no_windows() -> None:
     """Without windows nothing is said."""
     none = np.empty((0, WINDOW_LENGTH, len(CHANNELS)), np.float32)
-    assert Plausibility(1, hop=HOP).push(np.empty(0, np.intp), none).shape == (0, len(PROBLEMS))
+    assert weighed(Plausibility(1, hop=HOP), np.empty(0, np.intp), none).shape == (
+        0,
+        len(PROBLEMS),
+    )
 
 
 PHONES = [
@@ -284,10 +296,10 @@ def test_phones_do_not_mind_each_other(order: list[int], data: st.DataObject) ->
         batch = order[: data.draw(st.integers(1, distinct))]
         order = order[len(batch) :]
         windows = np.stack([PHONES[phone][taken[phone]] for phone in batch])
-        in_force = together.push(np.array(batch), windows)
+        in_force = weighed(together, np.array(batch), windows)
         for phone, window, row in zip(batch, windows, in_force, strict=True):
             taken[phone] += 1
-            expected = alone[phone].push(ONE_PHONE, window[np.newaxis])[0]
+            expected = weighed(alone[phone], ONE_PHONE, window[np.newaxis])[0]
             assert expected.tolist() == row.tolist()
 
 
@@ -299,10 +311,10 @@ def test_many_windows_of_a_phone_at_once(order: list[int]) -> None:
     nth = [order[:i].count(phone) for i, phone in enumerate(order)]
     windows = np.stack([PHONES[phone][n] for phone, n in zip(order, nth, strict=True)])
     expected = [
-        one_by_one.push(np.array([phone]), window[np.newaxis])[0]
+        weighed(one_by_one, np.array([phone]), window[np.newaxis])[0]
         for phone, window in zip(order, windows, strict=True)
     ]
-    assert np.array(expected).tolist() == at_once.push(np.array(order), windows).tolist()
+    assert np.array(expected).tolist() == weighed(at_once, np.array(order), windows).tolist()
     assert one_by_one.rotations.tobytes() == at_once.rotations.tobytes()
 
 
@@ -331,7 +343,7 @@ def test_training_subjects_have_no_problem(
     for rows, labels in recordings:
         plausibility = Plausibility(1, hop=HOP)
         for k, window in enumerate(windows_of(rows)[first:], first):
-            in_force = plausibility.push(ONE_PHONE, window[np.newaxis])[0]
+            in_force = weighed(plausibility, ONE_PHONE, window[np.newaxis])[0]
             if (labels[k * HOP :][:WINDOW_LENGTH] >= 0).all():
                 assert not in_force.any()
 
