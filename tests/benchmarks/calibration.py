@@ -19,7 +19,7 @@ from pipeline.recognition.preparation.filters import SETTLING_ROWS
 from pipeline.recordings.recording import Stretch
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ
 from trainer.data.raw_windows import TRAINING_SUBJECTS, cut, prepare
-from trainer.decisions.learning import random_rotation
+from trainer.decisions.strange import random_rotation
 
 SEED: Final = 1
 HOP: Final = 64

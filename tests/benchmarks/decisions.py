@@ -31,7 +31,9 @@ from pipeline.vocabulary import (
     Orientation,
 )
 from trainer.data.raw_windows import TRAINING_SUBJECTS, cut
-from trainer.decisions.learning import LabelledStretch, labelled_stretches, learn, random_rotation
+from trainer.decisions.labelled import LabelledStretch, labelled_stretches
+from trainer.decisions.learning import learn
+from trainer.decisions.strange import random_rotation
 from trainer.selection.cross_validation import N_GROUPS, group_of, groups
 from trainer.selection.group_models import SEED, GroupModel, of_all_groups, train_all
 from trainer.training.processes import quiet_tensorflow

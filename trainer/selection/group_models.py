@@ -22,7 +22,7 @@ from pipeline.recordings.recording import Recording
 from pipeline.vocabulary import ACTIVITIES
 from trainer.data.raw_windows import TRAINING_SUBJECTS
 from trainer.data.spoilt import SPOILING, spoilt
-from trainer.decisions.learning import labelled_stretches
+from trainer.decisions.labelled import labelled_stretches
 from trainer.selection.cross_validation import N_GROUPS, Judged, held_out, without
 from trainer.training.processes import each
 from trainer.training.recipe import RawRecipe

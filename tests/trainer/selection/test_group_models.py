@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.recordings import hapt
 from pipeline.vocabulary import ACTIVITIES
-from tests.trainer.decisions.test_learning import made_up
+from tests.trainer.decisions.protocol import made_up
 from trainer.data.spoilt import SPOILING
 from trainer.selection import group_models
 from trainer.selection.cross_validation import groups

@@ -1,0 +1,40 @@
+"""Raw recordings of HAPT with all their labels, the changes of posture included."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.recordings.recording import Recording
+from trainer.data.raw_windows import prepare
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledStretch:
+    """Raw rows with the labels of the HAPT data set, transitions included."""
+
+    subject: int
+    rows: NDArray[np.float64]
+    """``(n_samples, 6)`` in m/s² and rad/s"""
+    samples: NDArray[np.float32]
+    """``(n_samples - 1, 9)`` in g and rad/s: what the filters make of it"""
+    labels: NDArray[np.int8]
+    """``(n_samples - 1,)``: index into `ACTIVITIES` and then `hapt.TRANSITIONS`, or -1"""
+
+
+def labelled_stretches(
+    recordings: Sequence[Recording], segments: NDArray[np.int64]
+) -> list[LabelledStretch]:
+    """Return the stretches of raw recordings with the labels of `hapt.label_segments`."""
+    stretches = []
+    for recording in recordings:
+        subject = int(recording.device[-2:])
+        own = segments[segments[:, 1] == subject]
+        for experiment, stretch in zip(np.unique(own[:, 0]), recording.stretches, strict=True):
+            labels = np.full(len(stretch.samples) - 1, -1, np.int8)
+            for _, _, label, first, last in own[own[:, 0] == experiment].tolist():
+                labels[first - 1 : last] = label - 1
+            rows = np.asarray(stretch.samples, np.float64)
+            stretches.append(LabelledStretch(subject, rows, prepare(stretch), labels))
+    return stretches
