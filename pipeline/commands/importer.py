@@ -22,7 +22,8 @@ from pipeline.recognition.preparation.filters import settled_after_s
 from pipeline.recognition.preparation.pace import LOW_RATE_HZ, LOWEST_RATE_HZ
 from pipeline.recordings import journals, parquet
 from pipeline.recordings.exports import phyphox, sensor_logger
-from pipeline.recordings.exports.exports import Export, Files, Samples, Source, checked, sources
+from pipeline.recordings.exports.exports import Export, Samples, checked
+from pipeline.recordings.exports.files import ExportFiles, Source, sources
 from pipeline.recordings.labelled import (
     EXPORT,
     Evidence,
@@ -120,7 +121,7 @@ class Recording:
         return True
 
 
-def exports_in(files: Files, *, notes: dict[str, str], failures: list[str]) -> list[Export]:
+def exports_in(files: ExportFiles, *, notes: dict[str, str], failures: list[str]) -> list[Export]:
     """Return the recordings in a folder's files; there are none if no app is known to write such.
 
     Why files are passed over, and which rows of the others, is entered in ``notes`` by their names;
@@ -147,7 +148,7 @@ def exports_in(files: Files, *, notes: dict[str, str], failures: list[str]) -> l
     return exports
 
 
-def _why_unknown(files: Files, name: str) -> str:
+def _why_unknown(files: ExportFiles, name: str) -> str:
     try:
         with files.table(name) as table:
             columns = table.columns

@@ -4,13 +4,16 @@ import io
 from collections.abc import Mapping
 from functools import partial
 
-from pipeline.recordings.exports.exports import AppExports, Export, Files
+from pipeline.recordings.exports.exports import AppExports, Export
+from pipeline.recordings.exports.files import ExportFiles
 from pipeline.recordings.recording import DataError
 
 
-def files(contents: Mapping[str, bytes], source: str = "export.zip") -> Files:
+def files(contents: Mapping[str, bytes], source: str = "export.zip") -> ExportFiles:
     """Return files of one folder, by their names in it."""
-    return Files(source, {name: partial(io.BytesIO, one) for name, one in contents.items()}, {})
+    return ExportFiles(
+        source, {name: partial(io.BytesIO, one) for name, one in contents.items()}, {}
+    )
 
 
 def only(found: AppExports) -> Export:

@@ -20,14 +20,14 @@ from pipeline.recordings.exports.exports import (
     FIRST_EPOCH_S,
     AppExports,
     Export,
-    Files,
     Samples,
     Track,
     by_sensor,
     left_out,
-    number,
     whole,
 )
+from pipeline.recordings.exports.files import ExportFiles
+from pipeline.recordings.exports.tables import number
 from pipeline.recordings.recording import DataError
 from pipeline.vocabulary import STANDARD_GRAVITY
 
@@ -79,7 +79,7 @@ class _Column:
     factor: float
 
 
-def read(files: Files) -> AppExports:
+def read(files: ExportFiles) -> AppExports:
     """Return the recordings in the files that are phyphox'.
 
     Tables that hold different sensors are one recording. Those that all hold the same, as when
@@ -131,7 +131,7 @@ def _are_alternatives(tracks: Mapping[str, Sequence[Track]]) -> bool:
 
 
 def _export(
-    files: Files,
+    files: ExportFiles,
     tracks: Mapping[str, Sequence[Track]],
     device: str | None,
     starts: Sequence[tuple[float, float]],
@@ -157,7 +157,7 @@ def _export(
     )
 
 
-def _tracks(files: Files, name: str, passed_over: dict[str, str]) -> list[Track] | None:
+def _tracks(files: ExportFiles, name: str, passed_over: dict[str, str]) -> list[Track] | None:
     """Return the sensors in a file; None if it is not phyphox'.
 
     Why it is passed over, or rows of it are, is entered in ``passed_over``.
@@ -283,7 +283,7 @@ def _unit(text: str) -> str:
     return re.sub("degrees?", "deg", re.sub(r"sec(ond)?s?\b", "s", unit))
 
 
-def _starts(files: Files) -> list[tuple[float, float]]:
+def _starts(files: ExportFiles) -> list[tuple[float, float]]:
     """Return when the experiment was started, and started again: its own time, and the epoch's."""
     name = files.named("meta/time.csv")
     if name is None:
@@ -328,7 +328,7 @@ def _dated(
     return dated
 
 
-def _device(files: Files) -> str | None:
+def _device(files: ExportFiles) -> str | None:
     """Return the phone's model, which is all that phyphox tells."""
     name = files.named("meta/device.csv")
     if name is None:

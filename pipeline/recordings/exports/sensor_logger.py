@@ -8,7 +8,6 @@ accelerations have the opposite sign, and uncalibrated ones are in g.
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -17,20 +16,27 @@ import numpy as np
 
 from pipeline.formats.sensor_logger import SENSORS, is_in_g
 from pipeline.readings import Convention, Sensor, largest_value, plain
+from pipeline.recordings.exports.annotations import (
+    MOST_ANNOTATIONS,
+    Annotation,
+    Labels,
+    annotations_in,
+    epoch_seconds,
+    labels_of,
+    too_many,
+)
 from pipeline.recordings.exports.exports import (
     FIRST_EPOCH_S,
     AppExports,
     Export,
-    Files,
-    NoTableError,
     Samples,
     Track,
-    both_hold,
     by_sensor,
     left_out,
-    number,
     whole,
 )
+from pipeline.recordings.exports.files import ExportFiles, both_hold
+from pipeline.recordings.exports.tables import NoTableError, number
 from pipeline.recordings.recording import DataError
 from pipeline.vocabulary import STANDARD_GRAVITY
 
@@ -38,13 +44,6 @@ APP: Final = "sensor-logger"
 
 MOST_JSON_BYTES: Final = 256 << 20
 
-MOST_ANNOTATIONS: Final = 10_000
-"""Of a recording"""
-
-MOST_BESIDE_S: Final = 60.0
-"""How long before the first sample or after the last one there may be an annotation"""
-MOST_NAMED: Final = 3
-"""Annotations of impossible times that are named"""
 
 _TIME: Final = "time"
 _AXES: Final = ("x", "y", "z")
@@ -59,9 +58,6 @@ _OTHERS: Final = {
 }
 """Tables of the app that hold no motion of the phone"""
 
-_NS_PER_S: Final = 1_000_000_000  # an integer: int / int is rounded once
-_DIGITS_OF_A_MS: Final = 13
-"""Digits that a time in nanoseconds must have been left to be right to a millisecond"""
 _JSON_START: Final = re.compile(rb'\s*\[\s*\{\s*"')
 
 
@@ -83,23 +79,8 @@ class _Record(msgspec.Struct):
 
 _records: Final = msgspec.json.Decoder(list[_Record])
 
-Labels = list[tuple[float, str]]
 
-
-@dataclass(frozen=True)
-class _Annotation:
-    """What the carrier wrote down."""
-
-    time: float
-    """Epoch seconds"""
-    text: str
-    place: str
-    """Where in its file it is, for people"""
-    given: str
-    """The time as it is spelt there"""
-
-
-def read(files: Files) -> AppExports:
+def read(files: ExportFiles) -> AppExports:
     """Return the recordings in the files that are Sensor Logger's.
 
     The tables are one recording, each JSON file is one, and a damaged one spoils no other.
@@ -130,12 +111,12 @@ def read(files: Files) -> AppExports:
 class _Tables:
     """The tables of a folder, which are one recording."""
 
-    def __init__(self, files: Files, passed_over: dict[str, str]) -> None:
+    def __init__(self, files: ExportFiles, passed_over: dict[str, str]) -> None:
         """Begin with none; why one is passed over will be entered in ``passed_over``."""
         self._files = files
         self._passed_over = passed_over
         self._tracks: list[Track] = []
-        self._annotations: list[_Annotation] = []
+        self.annotations_in: list[Annotation] = []
         self._metadata: dict[str, str] = {}
         self._used: list[str] = []
         self._only: dict[str, str] = {}  # by kinds of table of which there is one at most
@@ -162,7 +143,7 @@ class _Tables:
             self._tracks.append(track)
         elif table == _ANNOTATION and "text" in headings:
             self._claim(name, "annotations")
-            self._annotations = _annotations(self._files, name)
+            self.annotations_in = annotations_in(self._files, name)
         else:
             if table in _OTHERS:
                 self._passed_over[name] = "holds neither accelerometer nor gyroscope"
@@ -191,7 +172,7 @@ class _Tables:
         if self.are_damaged:
             return None
         name = self._only.get("annotations", "")
-        labels = _labels(name, self._annotations, sensors, self._passed_over)
+        labels = labels_of(name, self.annotations_in, sensors, self._passed_over)
         return _export(sensors, labels, self._metadata, self._used)
 
 
@@ -231,30 +212,9 @@ def _convention(metadata: Mapping[str, str]) -> Convention | None:
     return signs.get(standardised) if platform == "ios" else None
 
 
-def _seconds(text: str) -> float:
-    """Return the float64 that is nearest to a time in nanoseconds, NaN if there is nothing.
-
-    Raises:
-        ValueError: it is none, or a spreadsheet has left too few of its digits.
-    """
-    text = text.strip()
-    if not text:
-        return np.nan
-    try:
-        return int(text) / _NS_PER_S
-    except OverflowError:
-        raise ValueError(f"time is too large ({text[:40]})") from None
-    except ValueError:
-        digits = re.sub(r"[eE].*|[^\d]", "", text)
-        if len(digits) < _DIGITS_OF_A_MS:
-            raise ValueError(f"time is not whole nanoseconds ({text[:40]})") from None
-        return number(text) / _NS_PER_S
-
-
-# The tables
-
-
-def _track(files: Files, name: str, sensor: Sensor, passed_over: dict[str, str]) -> Track | None:
+def _track(
+    files: ExportFiles, name: str, sensor: Sensor, passed_over: dict[str, str]
+) -> Track | None:
     """Return the samples in a sensor's file, None if there are none.
 
     Why it is passed over, or rows of it are, is entered in ``passed_over``.
@@ -264,7 +224,7 @@ def _track(files: Files, name: str, sensor: Sensor, passed_over: dict[str, str])
         known = [column for column in columns if column is not None]
         if len(known) < len(columns):
             raise DataError(f"{files.where(name)}: has not the columns time, x, y, z")
-        numbers = table.numbers({known[0]: _seconds} | dict.fromkeys(known[1:], number))
+        numbers = table.numbers({known[0]: epoch_seconds} | dict.fromkeys(known[1:], number))
     samples, n_partial = whole(numbers, largest=largest_value(sensor))
     rest = left_out(n_unfit=table.n_unfit, n_partial=n_partial)
     if rest is not None:
@@ -279,81 +239,16 @@ def _track(files: Files, name: str, sensor: Sensor, passed_over: dict[str, str])
     return Track(name, sensor, samples)
 
 
-def _metadata(files: Files, name: str) -> dict[str, str]:
+def _metadata(files: ExportFiles, name: str) -> dict[str, str]:
     with files.table(name) as table:
         names = [column.lower() for column in table.columns]
         return dict(zip(names, next(table.rows(), []), strict=False))
 
 
-def _annotations(files: Files, name: str) -> list[_Annotation]:
-    """Return the annotations in a table.
-
-    One with unquoted separators has too many cells: all from its text on are its text, but for what
-    can only be how long the button was pressed.
-    """
-    with files.table(name) as table:
-        time, text = table.column(_TIME), table.column("text")
-        duration = table.column("millisecond_press_duration")
-        if time is None or text is None:
-            raise DataError(f"{files.where(name)}: has not the columns time and text")
-        annotations = []
-        for row in table.all_rows():
-            n_columns = len(table.columns)
-            unquoted = len(row) > n_columns or (
-                duration is not None
-                and text < duration < len(row)
-                and not row[duration].strip().isdecimal()
-            )
-            end = len(row) if unquoted else text + 1
-            if unquoted and duration == n_columns - 1 and row[-1].strip().isdecimal():
-                end -= 1
-            given = row[time] if time < len(row) else ""
-            try:
-                at = _seconds(given)
-            except ValueError as error:
-                raise DataError(f"{files.where(name)}: {error}: export it anew") from error
-            if np.isnan(at):
-                raise DataError(f"{files.where(name)}: an annotation has no time: export it anew")
-            words = table.separator.join(row[text:end])
-            annotations.append(_Annotation(at, words, f"line {table.line}", given.strip()))
-            if len(annotations) > MOST_ANNOTATIONS:
-                raise DataError(_too_many_annotations(files.where(name)))
-    return annotations
-
-
-def _labels(
-    name: str,
-    annotations: Sequence[_Annotation],
-    sensors: Mapping[Sensor, Samples],
-    passed_over: dict[str, str],
-) -> Labels:
-    """Return what annotations say and when, without those whose time is none of the recording.
-
-    The latter are entered in ``passed_over``, by the name of their file.
-    """
-    first = min(float(times[0]) for times, _ in sensors.values()) - MOST_BESIDE_S
-    last = max(float(times[-1]) for times, _ in sensors.values()) + MOST_BESIDE_S
-    beside = [one for one in annotations if not first <= one.time <= last]
-    if beside:
-        lines = [
-            f"{one.place}: {one.text[:40]!r} is passed over: its time {one.given[:40]} is none of "
-            "this recording, in nanoseconds since 1970"
-            for one in beside[:MOST_NAMED]
-        ]
-        if len(beside) > MOST_NAMED:
-            lines.append(f"and {len(beside) - MOST_NAMED} more")
-        passed_over[name] = "; ".join(filter(None, [passed_over.get(name), *lines]))
-    return [(one.time, one.text) for one in annotations if first <= one.time <= last]
-
-
-def _too_many_annotations(where: str) -> str:
-    return f"{where}: holds over {MOST_ANNOTATIONS} annotations: take most of them out"
-
-
 # The JSON file
 
 
-def _json_exports(files: Files, name: str, passed_over: dict[str, str]) -> list[Export]:
+def _json_exports(files: ExportFiles, name: str, passed_over: dict[str, str]) -> list[Export]:
     """Return the recording in a JSON file, none if it is another app's."""
     where = files.where(name)
     try:
@@ -371,7 +266,7 @@ def _json_exports(files: Files, name: str, passed_over: dict[str, str]) -> list[
     for record in records:
         tables[plain(record.sensor)].append(record)
     if len(tables[_ANNOTATION]) > MOST_ANNOTATIONS:
-        raise DataError(_too_many_annotations(where))
+        raise DataError(too_many(where))
     try:
         tracks = [
             _json_track(name, sensor, tables[table], passed_over)
@@ -379,7 +274,9 @@ def _json_exports(files: Files, name: str, passed_over: dict[str, str]) -> list[
             if table in tables
         ]
         annotations = [
-            _Annotation(_seconds(str(one.time)), one.text or "", f"annotation {n}", str(one.time))
+            Annotation(
+                epoch_seconds(str(one.time)), one.text or "", f"annotation {n}", str(one.time)
+            )
             for n, one in enumerate(tables[_ANNOTATION], 1)
         ]
     except ValueError as error:
@@ -388,7 +285,7 @@ def _json_exports(files: Files, name: str, passed_over: dict[str, str]) -> list[
     if not sensors:
         passed_over[name] = "holds no samples of accelerometer or gyroscope"
         return []
-    labels = _labels(name, annotations, sensors, passed_over)
+    labels = labels_of(name, annotations, sensors, passed_over)
     metadata = {}
     for record in tables[_METADATA]:
         metadata = {
@@ -404,7 +301,7 @@ def _json_track(
 ) -> Track | None:
     rows = [
         (
-            _seconds("" if one.time is None else str(one.time)),
+            epoch_seconds("" if one.time is None else str(one.time)),
             *(number("" if value is None else str(value)) for value in (one.x, one.y, one.z)),
         )
         for one in records
