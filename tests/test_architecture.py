@@ -168,3 +168,16 @@ def test_nothing_knows_the_commands(file: Path) -> None:
     """Only a command imports what is of the commands."""
     if "commands" not in file.parts:
         assert not {name for name in imports(file) if name.startswith("pipeline.commands")}
+
+
+@pytest.mark.parametrize("file", files_of("recordings"), ids=module_name)
+def test_recordings_know_no_broker(file: Path) -> None:
+    """Recordings are read and written without broker, state, command or settings."""
+    forbidden = ("pipeline.mqtt", "pipeline.state", "pipeline.commands", "pipeline.settings")
+    assert not {name for name in imports(file) if name.startswith(forbidden)}
+
+
+@pytest.mark.parametrize("file", files_of("commands", "recordings"), ids=module_name)
+def test_files_hold_one_idea(file: Path) -> None:
+    """No file of these rooms is longer than a reader takes in at once."""
+    assert len(file.read_text().splitlines()) <= 400

@@ -393,6 +393,25 @@ def test_home_assistant(
     phone.publish(topic, b"", retain=True)
 
 
+def test_a_phone_that_home_assistant_need_not_show_any_more(
+    phone: Phone, broker: "Broker", start_command: "Start", tiny_model: Path
+) -> None:
+    """When a phone is forgotten, its announcement is taken back with all that was retained."""
+    start_command(
+        "har-stream", *broker.flags, "--model", str(tiny_model), "--home-assistant",
+        "--offline-after", "1", "--forget-after", "2",
+    )  # fmt: skip
+    broker.await_har_stream()
+    topic = f"homeassistant/device/har_{phone.device}/config"
+    phone.send(prepared_rows(128))
+
+    assert phone.await_message(topic)[0]
+    phone.await_message(f"har/{phone.device}/availability", b"offline")
+    phone.await_message(f"har/{phone.device}/availability", b"")
+    phone.await_message(f"har/{phone.device}/activity", b"")
+    phone.await_message(topic, b"")
+
+
 def test_what_cannot_be_right_is_told(phone: Phone, stream: "Running") -> None:
     """A phone that sends m/s² as g, or lacks a gyroscope, is told so in its info, and the log."""
     rng = np.random.default_rng(0)
