@@ -1,4 +1,8 @@
-"""Settings of the commands: flags before ``HAR_*`` variables before ``.env`` before defaults."""
+"""How settings are read: flags before ``HAR_*`` variables before ``.env`` before defaults.
+
+Here are also the settings of the broker, which most commands have. Each command has its others
+beside it.
+"""
 
 import io
 import json
@@ -16,9 +20,6 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
     SecretStr,
     ValidationError,
     model_validator,
@@ -27,7 +28,6 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     CliApp,
-    CliPositionalArg,
     CliSettingsSource,
     NoDecode,
     SettingsConfigDict,
@@ -35,8 +35,6 @@ from pydantic_settings import (
 )
 
 from pipeline.readings import MAX_PAYLOAD_BYTES
-from pipeline.recognition.preparation.filters import FilterStart
-from pipeline.vocabulary import WINDOW_LENGTH
 
 ENV_FILE: Final = ".env"
 
@@ -59,9 +57,6 @@ class CommandSettings(BaseSettings):
 HELP_INDENT: Final = 44
 HELP_WIDTH: Final = 140
 """Columns of ``--help``, so that a setting takes one line"""
-
-DATA_SETS: Final = ("uci-har", "hapt", "simulated")
-"""What can be played without a file of one's own."""
 
 SECRETS: Final = ("password", "key_password")
 """Settings whose values are shown to nobody."""
@@ -161,15 +156,6 @@ def _split(value: object) -> object:
 
 CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 """Several words; as a flag also one by one."""
-
-
-def _playable(recording: str) -> str:
-    """Return the name of recordings, or the path of own ones."""
-    if recording not in DATA_SETS and not (
-        recording.endswith(".parquet") or Path(recording).is_dir()
-    ):
-        raise ValueError(f"is none of {', '.join(DATA_SETS)}, no .parquet file, no folder")
-    return recording
 
 
 def _host(broker: str) -> str:
@@ -316,199 +302,3 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-class StreamSettings(BrokerSettings):
-    """Classify phones live: samples in, predictions out, over MQTT."""
-
-    model: str = Field(
-        "cnn-lstm", description="lstm, cnn-lstm, conv-lstm, NAME-any or the path of an .onnx file"
-    )
-    hop: int = Field(
-        64, ge=1, le=WINDOW_LENGTH, description="samples (20 ms) from one window to the next"
-    )
-    filter_start: FilterStart = Field(
-        "steady",
-        description="filters at a phone's first sample: steady as if it had always been, or zero",
-    )
-    subscribe: CommaSeparated = Field(
-        [], description="TOPIC=FORMAT to read besides har/+/samples=native; may be repeated"
-    )
-    list_formats: bool = Field(False, description="list the formats of messages and exit")
-    convention: CommaSeparated = Field(
-        ["auto"],
-        description="sign of accelerations: auto, android or ios; DEVICE=ios for one phone",
-    )
-    frame: CommaSeparated = Field(
-        ["landscape"],
-        description="placement: landscape or portrait, or either with -upside-down; DEVICE=...",
-    )
-    baseline: bool = Field(
-        False,
-        description="learn how upright each phone is as its wearer walks; turn its windows by that",
-    )
-    lateness: NonNegativeFloat = Field(
-        0.2, description="seconds by which messages of a phone may overtake one another"
-    )
-    home_assistant: bool = Field(False, description="announce phones to Home Assistant")
-    retry: bool = Field(True, description="keep trying while the broker cannot be reached")
-    state: Path | None = Field(
-        None, description="folder for the state: nothing is lost by a crash (QoS 1, MQTT 5)"
-    )
-    checkpoint: PositiveFloat = Field(1.0, description="seconds from one saved state to the next")
-    reset_state: bool = Field(False, description="begin anew in place of the saved state")
-    session_expiry: int = Field(
-        604_800,
-        ge=1,
-        le=0xFFFF_FFFF,
-        description="seconds for which the broker keeps messages for a --state that is not running",
-    )
-    tick: PositiveFloat = Field(
-        0.02, description="seconds between two passes over what has arrived"
-    )
-    max_waiting: int = Field(
-        20_000,
-        ge=1,
-        le=0xFFFF,
-        description="messages that may wait here; more wait at the broker (QoS 0: are dropped)",
-    )
-    batch_size: PositiveInt = Field(64, description="most windows in one call of the model")
-    threads: PositiveInt = Field(1, description="threads within one call of the model")
-    max_devices: PositiveInt = Field(10_000, description="most phones at once")
-    max_ahead: PositiveFloat = Field(
-        86_400.0, description="seconds that a sample may be ahead of this machine's clock"
-    )
-    max_behind: PositiveFloat = Field(
-        60.0, description="seconds that a message's newest sample may be old and its phone be there"
-    )
-    offline_after: PositiveFloat = Field(
-        10.0, description="seconds of silence after which a phone is offline"
-    )
-    forget_after: PositiveFloat = Field(
-        3600.0, description="seconds of silence after which a phone's state is dropped"
-    )
-    heartbeat: PositiveFloat = Field(
-        10.0, description="seconds after which an unchanged activity is published again"
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe messages to log"
-    )
-
-    @model_validator(mode="after")
-    def _durable(self) -> Self:
-        """Speak the version of MQTT that a kept state needs.
-
-        Raises:
-            ValueError: settings do not go together.
-        """
-        if self.state is None:
-            if self.reset_state:
-                raise ValueError("reset-state: which? Name the folder with --state")
-        elif "protocol" not in self.model_fields_set:
-            self.protocol = "5"
-        elif self.protocol != "5":
-            raise ValueError(
-                f"protocol = {self.protocol!r}: --state needs 5, by which the broker is told how "
-                "much it may send before it is acknowledged"
-            )
-        return self
-
-
-class CalibrateSettings(BrokerSettings):
-    """Measure how a phone is worn: stand still for three seconds, then walk ten steps."""
-
-    device: str = Field(min_length=1, description="the phone's name, as in har/<device>/activity")
-    remove: bool = Field(False, description="take the phone's calibration back instead")
-    timeout: PositiveFloat = Field(
-        60.0, description="seconds to wait for the stand, and again for the walk"
-    )
-
-
-class ReplaySettings(BrokerSettings):
-    """Play recordings as phones that send their samples over MQTT."""
-
-    recording: Annotated[str, AfterValidator(_playable)] = Field(
-        "uci-har",
-        description="uci-har, hapt, simulated, or a .parquet file or folder of har-record",
-    )
-    data: Path | None = Field(
-        None, description="data set's zip or folder; else HAR_DATA_DIR, cache, download"
-    )
-    subjects: list[int] = Field([], description="subjects to play, such as 2,4; all if not given")
-    split: Literal["test", "train"] = Field("test", description="split of uci-har to play")
-    activity: str | None = Field(
-        None, description="what simulated phones do; one after the other if not given"
-    )
-    seed: int = Field(0, ge=0, description="seed of simulated phones")
-    original_times: bool = Field(
-        False, description="play files with the times they were recorded at, not as of now"
-    )
-    speed: PositiveFloat | Literal["max"] = Field(
-        1.0, description="times real time, or max: as fast as predictions come back"
-    )
-    duration: PositiveFloat | None = Field(
-        None, description="seconds of each recording to play; all if not given"
-    )
-    rows: int = Field(25, ge=1, le=1000, description="samples (20 ms) a message")
-    wait: bool = Field(False, description="await the predictions and print a closing table")
-    hop: int | None = Field(
-        None,
-        ge=1,
-        le=WINDOW_LENGTH,
-        description="hop to expect; har-stream's if not given",
-    )
-    timeout: PositiveFloat = Field(
-        10.0, description="seconds without a prediction after which waiting ends"
-    )
-    report: Path | None = Field(None, description="file for the closing table as JSON")
-
-
-class DemoSettings(CommandSettings):
-    """Show all of it on this machine: a broker, har-stream and simulated phones."""
-
-    model: str = Field(
-        "cnn-lstm", description="lstm, cnn-lstm, conv-lstm, NAME-any or the path of an .onnx file"
-    )
-    recording: Literal["uci-har", "hapt", "simulated"] | None = Field(
-        None, description="what to play; uci-har where it is at hand, else simulated"
-    )
-    data: Path | None = Field(
-        None, description="data set's zip or folder; else HAR_DATA_DIR, cache, download"
-    )
-    duration: PositiveFloat = Field(60.0, description="seconds that the demo takes")
-    speed: PositiveFloat = Field(4.0, description="times real time")
-
-
-class RecordSettings(BrokerSettings):
-    """Keep what a phone sends, with what its carrier does, as Parquet files."""
-
-    device: str = Field(min_length=1, description="name of the phone to record")
-    label: str | None = Field(
-        None, description="what its carrier does, such as CYCLING, until a label says otherwise"
-    )
-    output: Path = Field(Path("recordings"), description="folder for the files, one a recording")
-    subscribe: CommaSeparated = Field(
-        [], description="TOPIC=FORMAT to read besides har/+/samples=native; may be repeated"
-    )
-    convention: Literal["auto", "android", "ios"] = Field(
-        "auto", description="sign of accelerations; kept is Android's"
-    )
-    duration: PositiveFloat | None = Field(
-        None, description="seconds to record; until it is stopped if not given"
-    )
-
-
-class ImportSettings(CommandSettings):
-    """Turn recordings that a phone's app exported into Parquet files."""
-
-    files: CliPositionalArg[list[Path]] = Field(
-        description="zips, folders, CSV or JSON files of Sensor Logger or phyphox"
-    )
-    output: Path = Field(Path("recordings"), description="folder for the files, one a recording")
-    device: str | None = Field(None, description="name for the phone; else the export's own")
-    label: str | None = Field(
-        None, description="what its carrier did, unless annotations say otherwise"
-    )
-    convention: Literal["auto", "android", "ios"] = Field(
-        "auto", description="sign of accelerations; auto: as the export says"
-    )

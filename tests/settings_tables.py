@@ -10,16 +10,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings.sources.types import _CliPositionalArg
 
-from pipeline.settings import (
-    BrokerSettings,
-    CalibrateSettings,
-    CommandSettings,
-    DemoSettings,
-    ImportSettings,
-    RecordSettings,
-    ReplaySettings,
-    StreamSettings,
-)
+from pipeline.commands.calibrate.settings import CalibrateSettings
+from pipeline.commands.demo_settings import DemoSettings
+from pipeline.commands.import_settings import ImportSettings
+from pipeline.commands.record.settings import RecordSettings
+from pipeline.commands.replay.settings import ReplaySettings
+from pipeline.commands.stream.settings import StreamSettings
+from pipeline.settings import BrokerSettings, CommandSettings
 from trainer.settings import EvaluateSettings, TrainSettings
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "reference" / "settings.md"

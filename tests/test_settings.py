@@ -11,16 +11,12 @@ import pytest
 from pydantic import ValidationError
 
 import pipeline.settings
-from pipeline.settings import (
-    BrokerSettings,
-    CalibrateSettings,
-    CommandSettings,
-    ImportSettings,
-    RecordSettings,
-    ReplaySettings,
-    StreamSettings,
-    from_command_line,
-)
+from pipeline.commands.calibrate.settings import CalibrateSettings
+from pipeline.commands.import_settings import ImportSettings
+from pipeline.commands.record.settings import RecordSettings
+from pipeline.commands.replay.settings import ReplaySettings
+from pipeline.commands.stream.settings import StreamSettings
+from pipeline.settings import BrokerSettings, CommandSettings, from_command_line
 from trainer.settings import EvaluateSettings, TrainSettings
 
 BROKER_COMMANDS = [StreamSettings, CalibrateSettings, ReplaySettings, RecordSettings]

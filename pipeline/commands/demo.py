@@ -22,10 +22,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.commands import log
+from pipeline.commands.demo_settings import DemoSettings
 from pipeline.commands.program_info import DEFAULT_HOP
 from pipeline.commands.replay.batches import Batch
 from pipeline.commands.replay.replay import Replay
 from pipeline.commands.replay.report import print_report, report
+from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.replay.sources import read_recordings
 from pipeline.commands.replay.windows import ExpectedWindow
 from pipeline.mqtt.broker import (
@@ -39,7 +41,7 @@ from pipeline.mqtt.broker import (
 from pipeline.mqtt.connection import STATUS_TOPIC, Connection
 from pipeline.recordings import datasets, simulated
 from pipeline.recordings.recording import DataError, Recording
-from pipeline.settings import DemoSettings, ReplaySettings, from_command_line
+from pipeline.settings import from_command_line
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 REFRESHES_PER_S: Final = 4

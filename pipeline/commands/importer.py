@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.commands.import_settings import ImportSettings
 from pipeline.readings import Convention, MessageError, Readings, Sensor, check_device
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import settled_after_s
@@ -35,7 +36,7 @@ from pipeline.recordings.labelled import (
 )
 from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import OVERLAP
-from pipeline.settings import ImportSettings, from_command_line
+from pipeline.settings import from_command_line
 
 APPS: Final = (sensor_logger, phyphox)
 

@@ -14,11 +14,11 @@ import numpy as np
 from figures import Figure, NotMeasuredError, Options, present_models, run_alone
 from load import recorded_motion
 
+from pipeline.commands.stream.settings import StreamSettings
 from pipeline.messages import Message
 from pipeline.models.classifier import Classifier, ModelError
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.recognizer import Recognizer
-from pipeline.settings import StreamSettings
 from pipeline.state.acknowledgements import Keeper
 from pipeline.state.checkpoint import StateFolder
 from pipeline.vocabulary import SAMPLING_RATE_HZ

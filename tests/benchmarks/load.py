@@ -39,9 +39,9 @@ from load_generator import RATE_HZ, ROWS, Load, device
 from numpy.typing import NDArray
 from stage_times import NETWORK, REST, STAGES, StageError, between
 
+from pipeline.commands.stream.settings import StreamSettings
 from pipeline.recordings import hapt, simulated
 from pipeline.recordings.recording import DataError, Recording
-from pipeline.settings import StreamSettings
 from pipeline.vocabulary import WINDOW_LENGTH
 
 HOP: Final = 64

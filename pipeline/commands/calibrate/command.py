@@ -9,11 +9,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from pipeline.calibration_message import encode_calibration
 from pipeline.commands.calibrate.measurement import ASKED_STEPS, Measurement, Phase
+from pipeline.commands.calibrate.settings import CalibrateSettings
 from pipeline.commands.calibrate.wire import Info, connected, messages_of, publish, read_info
 from pipeline.readings import MessageError, check_device
 from pipeline.recognition.placement.calibration import Calibration, CalibrationError
 from pipeline.recognition.placement.frames import FRAMES, angle_deg, nearest_frame
-from pipeline.settings import CalibrateSettings, from_command_line
+from pipeline.settings import from_command_line
 
 WHAT_TO_DO: Final[dict[Phase, str]] = {
     "stand": "Stand still for three seconds",

@@ -11,13 +11,14 @@ from typing import Final
 
 import msgspec
 
+from pipeline.commands.calibrate.settings import CalibrateSettings
+from pipeline.commands.stream.settings import StreamSettings
 from pipeline.formats import FORMATS
 from pipeline.mqtt.connection import Connection
 from pipeline.readings import MAX_PAYLOAD_BYTES, Convention, MessageError, Readings
 from pipeline.recognition.placement.calibration import (
     CalibrationError,
 )
-from pipeline.settings import CalibrateSettings, StreamSettings
 from pipeline.subscriptions import Route
 
 INFO_TIMEOUT_S: Final = 5.0

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from pipeline.commands import log
 from pipeline.commands.record.recorder import NATIVE, Recorder
+from pipeline.commands.record.settings import RecordSettings
 from pipeline.commands.stream.workload import LOG_INTERVAL_S
 from pipeline.formats import native
 from pipeline.mqtt.connection import Connection
@@ -27,7 +28,7 @@ from pipeline.readings import MessageError, check_device
 from pipeline.recordings import journals, parquet
 from pipeline.recordings.labelled import activity_name
 from pipeline.recordings.recording import DataError
-from pipeline.settings import RecordSettings, from_command_line
+from pipeline.settings import from_command_line
 from pipeline.subscriptions import SubscriptionError, parse
 
 logger = logging.getLogger(__name__)

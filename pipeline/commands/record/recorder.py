@@ -23,13 +23,13 @@ from pipeline.commands.record.labels import (
     decode_label,
     explanation,
 )
+from pipeline.commands.record.settings import RecordSettings
 from pipeline.messages import Message
 from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings, Sensor, check_device
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.recording_sequence import Decision, RecordingSequence
 from pipeline.recordings import journals
 from pipeline.recordings.labelled import Header, activity_name, software
-from pipeline.settings import RecordSettings
 from pipeline.subscriptions import Subscription, route
 
 logger = logging.getLogger(__name__)

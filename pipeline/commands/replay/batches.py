@@ -15,12 +15,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.readings import Readings, Sensor
 from pipeline.recognition.offline import RecordedPhone
 from pipeline.recordings import simulated
 from pipeline.recordings.labelled import LabelledRecording
 from pipeline.recordings.recording import Recording, Stretch
-from pipeline.settings import ReplaySettings
 from pipeline.vocabulary import CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 ROUNDING_S: Final = 1e-6

@@ -13,10 +13,11 @@ from pipeline.commands.program_info import DEFAULT_HOP, INFO_TOPIC
 from pipeline.commands.replay.har_stream import HarStream, await_har_stream
 from pipeline.commands.replay.replay import Replay
 from pipeline.commands.replay.report import print_report, report
+from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.replay.sources import read
 from pipeline.mqtt.connection import STATUS_TOPIC, Connection
 from pipeline.recordings.recording import DataError
-from pipeline.settings import ReplaySettings, from_command_line
+from pipeline.settings import from_command_line
 
 STATUS_TIMEOUT_S: Final = 1.0
 """A replay that need not wait for predictions waits so long for har-stream."""

@@ -8,11 +8,11 @@ from uuid import uuid4
 
 from pipeline.commands.replay.batches import Batch, payload, prepared
 from pipeline.commands.replay.har_stream import HarStream
+from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.replay.windows import ExpectedWindows
 from pipeline.mqtt.connection import Connection
 from pipeline.recordings.labelled import LabelledRecording
 from pipeline.recordings.recording import Recording
-from pipeline.settings import ReplaySettings
 
 MAX_OUTSTANDING_WINDOWS: Final = 256
 """Windows sent and not answered at ``--speed max``. At hop 64 they are about 650 messages of 25

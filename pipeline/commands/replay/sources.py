@@ -7,10 +7,10 @@ phones sent, message by message. How either becomes messages is decided in `batc
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.commands.replay.settings import DATA_SETS, ReplaySettings
 from pipeline.recordings import hapt, simulated, uci_har
 from pipeline.recordings.labelled import LabelledRecording
 from pipeline.recordings.recording import DataError, Recording, Stretch
-from pipeline.settings import DATA_SETS, ReplaySettings
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 

@@ -10,6 +10,7 @@ from pipeline.commands import log
 from pipeline.commands.stream import homeassistant
 from pipeline.commands.stream.durability import DELIVERY_TIMEOUT_S
 from pipeline.commands.stream.intake import CALIBRATION_TOPIC
+from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.stream.stream import Stream
 from pipeline.formats import FORMATS, native
 from pipeline.models.classifier import Classifier, ModelError, find_model
@@ -18,7 +19,7 @@ from pipeline.mqtt.events import Session
 from pipeline.recognition.placement.by_device import PlacementError
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import StateError
-from pipeline.settings import StreamSettings, from_command_line
+from pipeline.settings import from_command_line
 from pipeline.state.acknowledgements import Keeper
 from pipeline.state.checkpoint import RESET, CheckpointError, StateFolder
 from pipeline.subscriptions import SubscriptionError, parse

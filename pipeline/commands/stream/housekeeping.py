@@ -19,13 +19,13 @@ from pipeline.commands.stream.own_clock import OwnClock
 from pipeline.commands.stream.phones import Phone, Phones
 from pipeline.commands.stream.presence import UNKNOWN_AFTER_S, Presence
 from pipeline.commands.stream.refusals import Refusals
+from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.stream.silence import Silence
 from pipeline.commands.stream.workload import Load, Losses
 from pipeline.messages import Publication
 from pipeline.mqtt.connection import Connection
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
-from pipeline.settings import StreamSettings
 
 HOUSEKEEPING_S: Final = 1.0
 """How often it is called"""

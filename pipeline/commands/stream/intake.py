@@ -19,12 +19,12 @@ from pipeline.commands.stream.own_clock import OwnClock
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
 from pipeline.commands.stream.refusals import Refusals
+from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.stream.workload import Rejections
 from pipeline.messages import Message
 from pipeline.readings import MAX_PAYLOAD_BYTES, Delivery, MessageError, Readings, is_device
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
-from pipeline.settings import StreamSettings
 from pipeline.subscriptions import Route, Subscription, route
 
 logger = logging.getLogger(__name__)

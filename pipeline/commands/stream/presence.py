@@ -16,10 +16,10 @@ import numpy as np
 
 from pipeline.commands.stream import homeassistant, results
 from pipeline.commands.stream.phones import Phone, Phones
+from pipeline.commands.stream.settings import StreamSettings
 from pipeline.messages import Publication
 from pipeline.readings import Delivery
 from pipeline.recognition.judgement.decisions import Change
-from pipeline.settings import StreamSettings
 
 logger = logging.getLogger(__name__)
 

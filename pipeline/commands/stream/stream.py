@@ -21,13 +21,13 @@ from pipeline.commands.stream.own_clock import OwnClock
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
 from pipeline.commands.stream.refusals import Refusals
+from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.stream.workload import Load
 from pipeline.messages import Message, Publication
 from pipeline.models.classifier import Classifier
 from pipeline.mqtt.connection import Connection
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
-from pipeline.settings import StreamSettings
 from pipeline.state.acknowledgements import Keeper
 from pipeline.subscriptions import Subscription
 

@@ -17,10 +17,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.calibration_message import decode_calibration
 from pipeline.commands.calibrate.command import describe
+from pipeline.commands.calibrate.settings import CalibrateSettings
 from pipeline.readings import MAX_PAYLOAD_BYTES
 from pipeline.recognition.placement.calibration import Calibration
 from pipeline.recognition.placement.frames import FRAMES, UP, angle_deg
-from pipeline.settings import CalibrateSettings
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 from tests.commands.calibrate.wearers import ASKEW, EPOCH, Rows, stand, stroll
 

@@ -7,10 +7,10 @@ import msgspec
 import numpy as np
 
 from pipeline.commands.record.recorder import Recorder
+from pipeline.commands.record.settings import RecordSettings
 from pipeline.messages import Message
 from pipeline.recordings import parquet
 from pipeline.recordings.labelled import LabelledRecording
-from pipeline.settings import RecordSettings
 from pipeline.subscriptions import parse
 
 EPOCH = 1.7e9

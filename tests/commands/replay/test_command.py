@@ -13,9 +13,9 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.recordings import journals, simulated, uci_har
-from pipeline.settings import ReplaySettings
 from pipeline.vocabulary import ACTIVITIES, SHIPPED_MODELS, STANDARD_GRAVITY
 from tests.commands.replay.file_recordings import apart_recording, file_recording
 

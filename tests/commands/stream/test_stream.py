@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from pipeline.commands.stream.settings import StreamSettings
 from pipeline.formats import FORMATS
 from pipeline.recordings import simulated
-from pipeline.settings import StreamSettings
 from pipeline.vocabulary import ACTIVITIES, CHANNELS
 
 if TYPE_CHECKING:

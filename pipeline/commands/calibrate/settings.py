@@ -1,0 +1,15 @@
+"""Settings of har-calibrate."""
+
+from pydantic import Field, PositiveFloat
+
+from pipeline.settings import BrokerSettings
+
+
+class CalibrateSettings(BrokerSettings):
+    """Measure how a phone is worn: stand still for three seconds, then walk ten steps."""
+
+    device: str = Field(min_length=1, description="the phone's name, as in har/<device>/activity")
+    remove: bool = Field(False, description="take the phone's calibration back instead")
+    timeout: PositiveFloat = Field(
+        60.0, description="seconds to wait for the stand, and again for the walk"
+    )
