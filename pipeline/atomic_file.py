@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, whatever crashes."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,25 @@ def replacing(target: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
         os.replace(unfinished, target)
     finally:
         unfinished.unlink(missing_ok=True)
+    sync_folder(target.parent)
+
+
+@contextmanager
+def replacing_path(target: Path) -> Iterator[Path]:
+    """Give the path of a file to write in place of ``target``: for libraries that open it anew.
+
+    It has the same name, in a folder of its own beside ``target``, and is on the disk when the
+    context has ended without an error.
+
+    Raises:
+        OSError: it cannot be written; what was there before stays.
+    """
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder:
+        unfinished = Path(folder) / target.name
+        yield unfinished
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(unfinished, target)
     sync_folder(target.parent)
 
 

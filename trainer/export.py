@@ -4,8 +4,6 @@ The file is there only if it keeps the contract: the pipeline's own classifier g
 probabilities that Keras gave, and the graph is one that onnxruntime runs fast.
 """
 
-import os
-import tempfile
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +17,7 @@ import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
 
+from pipeline.atomic_file import replacing_path
 from pipeline.models.classifier import (
     CARD_KEY,
     INPUT_NAME,
@@ -96,11 +95,10 @@ def version(model: keras.Model) -> str:
 
 def save_with_card(model: keras.Model, path: Path, *, card: ModelCard) -> None:
     """Write the model with its card as a Keras file, whole or not at all."""
-    unfinished = path.with_name(f".unfinished-{path.name}")
-    model.save(unfinished)
-    with zipfile.ZipFile(unfinished, "a") as archive:
-        archive.writestr(_CARD_FILE, msgspec.json.encode(card))
-    os.replace(unfinished, path)
+    with replacing_path(path) as unfinished:
+        model.save(unfinished)
+        with zipfile.ZipFile(unfinished, "a") as archive:
+            archive.writestr(_CARD_FILE, msgspec.json.encode(card))
 
 
 def load_with_card(path: Path) -> tuple[keras.Model, ModelCard]:
@@ -145,15 +143,13 @@ def export(
     _check_nodes(onnx_model, card.name)
     _check_size(onnx_model, model.count_params())
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
-        unfinished = Path(folder) / path.name
+    with replacing_path(path) as unfinished:
         onnx.save_model(onnx_model, unfinished)
         try:
             classifier = Classifier(unfinished)
         except ModelError as error:
             raise ExportError(f"the pipeline refuses the exported model: {error}") from error
         _check_same(classifier.classify(windows), reference)
-        unfinished.replace(path)
 
 
 def _convert(model: keras.Model, card: ModelCard) -> onnx.ModelProto:

@@ -4,7 +4,6 @@ The records let a run that was stopped go on where it was; the report is for peo
 that ask how a model came about.
 """
 
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.atomic_file import replacing
 from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.vocabulary import ANY
 from trainer.data.own import OwnWindows
@@ -93,9 +93,8 @@ def read_record(path: Path, *, recipe: Recipe) -> SeedRecord | None:
 
 def write_json(path: Path, content: object) -> None:
     """Write a JSON file for people, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(content)) + b"\n")
-    os.replace(unfinished, path)
+    with replacing(path) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(content)) + b"\n")
 
 
 def report(

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
+from pipeline.atomic_file import replacing
 from pipeline.recordings import bounded
 from pipeline.recordings.dataset_files import DataSetFiles, FolderFiles, Published, open_zip
-from pipeline.recordings.download import built_aside, fetch_zip
+from pipeline.recordings.download import fetch_zip
 from pipeline.recordings.recording import DataError
 
 FOLDER_VARIABLE: Final = "HAR_DATA_DIR"
@@ -151,7 +152,8 @@ def cached_arrays(
         _log.warning("%s: damaged, is made anew: %s", path, error)
     arrays = make()
     try:
-        with built_aside(path) as unfinished, unfinished.open("wb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # the stub mistakes them for a flag
     except OSError as error:
         _log.warning("%s: cannot be written, so the data set is parsed each time: %s", path, error)

@@ -1,13 +1,11 @@
 """Fetching a data set's zip: every byte of it is checked before it is kept."""
 
 import http.client
-import tempfile
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from pipeline.atomic_file import replacing_path
 from pipeline.recordings import bounded
 from pipeline.recordings.dataset_files import Published, find_in_zip
 from pipeline.recordings.recording import DataError
@@ -25,7 +23,8 @@ def fetch_zip(published: Published, url: str, target: Path, *, remedy: str) -> N
         DataError: it could not be fetched or kept, or what came is damaged or not the data set.
     """
     try:
-        with built_aside(target) as unfinished:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing_path(target) as unfinished:
             _fetch(published.name, url, unfinished)
             _check_and_unwrap(published, unfinished)
     except (*bounded.ZIP_ERRORS, http.client.HTTPException, DataError) as error:
@@ -68,13 +67,3 @@ def _check_and_unwrap(published: Published, path: Path) -> None:
             raise DataError(f"{damaged} came damaged")
         if nested is not None:  # a zip in a zip takes time to open each time
             path.write_bytes(nested)
-
-
-@contextmanager
-def built_aside(path: Path) -> Iterator[Path]:
-    """Give the path of a file to write, which becomes ``path`` only if all goes well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
-        unfinished = Path(folder) / path.name
-        yield unfinished
-        unfinished.replace(path)

@@ -16,6 +16,7 @@ from typing import Any, Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.atomic_file import replacing
 from pipeline.models.decisions import decisions_file
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.motion import (
@@ -212,7 +213,8 @@ def main() -> None:
     stretches = labelled_stretches(recordings, hapt.label_segments(options.data))
     for orientation in get_args(Orientation):
         learnt = learn(stretches, seed=1, orientation=orientation)
-        (options.out / decisions_file(orientation)).write_bytes(learnt.encode() + b"\n")
+        with replacing(options.out / decisions_file(orientation)) as file:
+            file.write(learnt.encode() + b"\n")
 
 
 if __name__ == "__main__":

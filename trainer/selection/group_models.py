@@ -6,7 +6,6 @@ the code of `trainer.networks` and `trainer.training` does is not in the names.
 """
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.atomic_file import replacing, replacing_path
 from pipeline.recordings import datasets, hapt, uci_har
 from pipeline.recordings.recording import Recording
 from pipeline.vocabulary import ACTIVITIES
@@ -127,12 +127,10 @@ def _train(data: Path | None, job: GroupModel) -> str:
     unseen = held_out(_published(data), job.group)
     said = probabilities(fitted.model, unseen.windows)[:, : len(ACTIVITIES)]
     said /= said.sum(axis=1, keepdims=True)
-    unfinished = job.said_file.with_name(f".{job.said_file.name}")
-    np.savez(unfinished, said=said, labels=unseen.labels, seconds=fitted.seconds)
-    os.replace(unfinished, job.said_file)
-    unfinished = job.file.with_name(f".{job.file.name}")
-    fitted.model.save(unfinished)
-    os.replace(unfinished, job.file)
+    with replacing(job.said_file) as file:
+        np.savez(file, said=said, labels=unseen.labels, seconds=fitted.seconds)
+    with replacing_path(job.file) as unfinished:
+        fitted.model.save(unfinished)
     accuracy = float((said.argmax(axis=1) == unseen.labels).mean())
     return f"{job.model}, group {job.group + 1}: {accuracy:.4f}, {fitted.seconds:.0f} s"
 
