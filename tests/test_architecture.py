@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PIPELINE = sorted((ROOT / "pipeline").rglob("*.py"))
 TRAINER = sorted((ROOT / "trainer").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 TRAINING_ONLY = ("tensorflow", "keras", "tf2onnx", "onnx", "matplotlib", "scipy.signal")
 EXCLUSIVE = {
@@ -181,3 +182,10 @@ def test_recordings_know_no_broker(file: Path) -> None:
 def test_files_hold_one_idea(file: Path) -> None:
     """No file of these rooms is longer than a reader takes in at once."""
     assert len(file.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("file", TESTS, ids=module_name)
+def test_nothing_imports_a_test_file(file: Path) -> None:
+    """What tests share is in modules that are no tests."""
+    ours = {name for name in imports(file) if name.startswith("tests.")}
+    assert not {name for name in ours if ".test_" in name}

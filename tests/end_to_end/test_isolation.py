@@ -29,7 +29,7 @@ from pipeline.recordings import journals, parquet
 from pipeline.recordings.labelled import Header
 from pipeline.subscriptions import parse, route
 from pipeline.vocabulary import ACTIVITIES, CHANNELS
-from tests.commands.stream.test_stream import Phone
+from tests.phone import Phone
 
 if TYPE_CHECKING:
     from tests.conftest import Mosquitto, Running

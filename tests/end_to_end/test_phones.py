@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recordings import simulated
 from pipeline.vocabulary import STANDARD_GRAVITY
-from tests.commands.stream.test_stream import Phone
+from tests.phone import Phone
 
 if TYPE_CHECKING:
     from tests.conftest import Broker, Running
