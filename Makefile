@@ -37,7 +37,8 @@ bench: setup mosquitto ## print the figures of docs/results (BENCH=--full: hold 
 soak: setup mosquitto ## let phones come, go and flood for half an hour (SOAK="--minutes 6")
 	$(BIN)/python tests/benchmarks/soak.py $(SOAK)
 
-fuzz: setup mosquitto ## decode a million messages that are wrong, send a million with wild times (FUZZ="--seed 7": the same again)
+fuzz: setup mosquitto ## test properties on new inputs, decode a million messages that are wrong, send a million with wild times (FUZZ="--seed 7": the same messages again)
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile explore
 	$(BIN)/python -m tests.fuzz.run $(FUZZ)
 
 lock: $(BIN)/python ## renew the locked dependencies
