@@ -130,6 +130,7 @@ def exports_in(files: ExportFiles, *, notes: dict[str, str], failures: list[str]
     """
     exports: list[Export] = []
     why: dict[str, str] = {}
+    damaged: list[str] = []
     for app in APPS:
         try:
             of_app = app.read(files)
@@ -139,9 +140,10 @@ def exports_in(files: ExportFiles, *, notes: dict[str, str], failures: list[str]
             exports += of_app.exports
             why |= of_app.passed_over
             damages = [*of_app.failures]
-        failures += [one for one in damages if one not in failures]  # it is damaged to every app
+        damaged += [one for one in damages if one not in damaged]  # it is damaged to every app
+    failures += damaged
     read = {name for export in exports for name in export.files}
-    for name in files.contents if exports or not failures else ():
+    for name in files.contents if exports or not damaged else ():
         if name not in read:
             why.setdefault(name, _why_unknown(files, name))
     for name, reason in {**why, **files.passed_over}.items():

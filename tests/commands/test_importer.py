@@ -606,6 +606,21 @@ def test_a_zip_that_does_not_say_how_large_it_is(tmp_path: Path, content: bytes)
     assert 1 == done.stderr.count("\n")
 
 
+def test_one_folder_hides_nothing_of_another(
+    har_import: Callable[..., Imported], tmp_path: Path
+) -> None:
+    """Files are named with the reason also after an import before them has failed."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "foo.csv").write_text("a,b\n1,2\n")
+    damaged = sensor_logger(tmp_path / "c")
+    (damaged / "Gyroscope.csv").write_text("time,seconds_elapsed,z,y,x\nwrong\n")
+    done = har_import("c", "a", "b")
+    assert done.failed
+    told = [line for line in done.told if "foo.csv" in line and "such columns" in line]
+    assert ["a", "b"] == [line.removeprefix("har-import: ")[0] for line in told]
+
+
 def test_a_zip_that_lists_a_million_files(tmp_path: Path) -> None:
     """One clear line, before the list is read."""
     with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
