@@ -259,13 +259,13 @@ def test_what_is_published_is_of_the_phone(
         expected.push((topic, payload))
         expected.forget(name)
     for name in NAMES:
-        while (f"har/{name}/availability", b"offline", False) not in phone.seen:
+        while (f"har/{name}/availability", b"offline", False) not in phone.taken:
             phone.await_message(f"har/{name}/availability", b"offline")
     assert running.end() == 0
-    while ("har/status", b"offline", False) not in phone.seen:
+    while ("har/status", b"offline", False) not in phone.taken:
         phone.await_message("har/status", b"offline")
 
-    heard = [(topic, payload) for topic, payload, _ in phone.seen]
+    heard = [(topic, payload) for topic, payload, _ in phone.taken]
     inputs = {"har/a/calibration", *(f"har/{name}/samples" for name in NAMES)}
     results: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
     for topic, payload in heard:
@@ -296,7 +296,7 @@ def test_what_is_published_is_of_the_phone(
     topics = {f"har/{name}/{kind}" for name in NAMES for kind in RETAINED}
     announced = {discovery(name, [], version="", heartbeat_s=1)[0] for name in NAMES}
     assert len(announced) == len(NAMES)
-    retained = {topic: payload for topic, payload, was_retained in late.seen if was_retained}
+    retained = {topic: payload for topic, payload, was_retained in late.taken if was_retained}
     assert retained.pop("har/a/calibration") == latest["har/a/calibration"]
     assert {topic: retained[topic] for topic in set(retained) - OF_HAR_STREAM} == {
         topic: latest[topic] for topic in topics | announced

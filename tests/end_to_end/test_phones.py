@@ -168,7 +168,7 @@ def test_a_walk_is_recognised(
         if json.loads(activity)["activity"] == "WALKING":
             break
     info_topic = f"har/{device}/info"
-    infos = [payload for topic, payload, _ in listener.seen if topic == info_topic]
+    infos = [payload for topic, payload, _ in listener.taken if topic == info_topic]
     told = json.loads(infos[-1] if infos else listener.await_message(info_topic)[0])
     proof = "assumed" if name == "native" else "proven"
     assert (told["convention"], told["convention_by"]) == (convention, proof)

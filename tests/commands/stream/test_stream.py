@@ -103,7 +103,7 @@ def test_activity_and_availability(
     """A phone's activity and availability are retained: who comes later is told at once."""
     phone.send(prepared_rows(128))
     activity = json.loads(phone.await_message(f"har/{phone.device}/activity")[0])
-    [online] = [m for m in phone.seen if m[0] == f"har/{phone.device}/availability"]
+    [online] = [m for m in phone.taken if m[0] == f"har/{phone.device}/availability"]
 
     later = join(broker)
     retained_activity, is_retained = later.await_message(f"har/{phone.device}/activity")
@@ -162,7 +162,7 @@ def test_episodes(phone: Phone, broker: "Broker", start_command: "Start") -> Non
     assert first["end"] == second["start"]
     assert running.end() == 0
     phone.await_message("har/status", b"offline")
-    episodes = [json.loads(m[1]) for m in phone.seen if m[0] == f"har/{phone.device}/episode"]
+    episodes = [json.loads(m[1]) for m in phone.taken if m[0] == f"har/{phone.device}/episode"]
     assert episodes[-1]["end"] == pytest.approx(EPOCH + 59.5, abs=1.5)  # closed at the end
 
 
@@ -275,7 +275,7 @@ def test_formats_side_by_side(
 
     first, second = phone.predictions(2)
     topic = f"har/{phone.device}/info"
-    infos = [m[1:] for m in phone.seen if m[0] == topic]  # it may have come before
+    infos = [m[1:] for m in phone.taken if m[0] == topic]  # it may have come before
     while not infos or "gravity" not in json.loads(infos[-1][0])["rates_hz"]:
         infos.append(phone.await_message(topic))
     info, retained = infos[-1]
@@ -636,7 +636,7 @@ def test_a_window_without_an_answer(
     running.await_log(f"{phone.device}: unknown")
     assert 0 == running.end()
     phone.await_message("har/status", b"offline")
-    assert 3 == sum(topic.endswith("/prediction") for topic, _, _ in phone.seen)
+    assert 3 == sum(topic.endswith("/prediction") for topic, _, _ in phone.taken)
 
 
 def test_a_baseline_for_any_phone_is_refused(run_command: "Run") -> None:
