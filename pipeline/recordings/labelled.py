@@ -150,24 +150,6 @@ def _may_be_in_a_name(character: str) -> bool:
     return unicodedata.category(character)[0] in "LMN" or character in f"_{_JOINERS}"
 
 
-def in_android_convention(readings: Readings) -> Readings:
-    """Return readings of the iOS convention with the sign that Android gives accelerations."""
-    n_columns = ACCELERATIONS.get(readings.sensor, 0)
-    if not n_columns:
-        return readings
-    values = readings.values.copy()
-    values[:, :n_columns] *= -1.0  # exact
-    return Readings(
-        readings.device,
-        readings.times,
-        values,
-        readings.sensor,
-        readings.recording,
-        readings.clock,
-        "android",
-    )
-
-
 def software() -> str:
     """Return what writes recordings, ``har-stream 0.1.0``."""
     return f"har-stream {version('har-stream')}"
