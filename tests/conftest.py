@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator
@@ -19,13 +18,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.models.classifier import CARD_KEY, ModelCard
 from pipeline.recordings import uci_har
 from pipeline.settings import CommandSettings, from_command_line
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
+from tests.client import MqttClient
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -280,21 +278,8 @@ class Broker:
 
     def await_har_stream(self) -> None:
         """Return when a har-stream has subscribed here and says that it is online."""
-        online = threading.Event()
-
-        def note(client: Client, userdata: object, message: MQTTMessage) -> None:
-            if message.payload == b"online":
-                online.set()
-
-        client = Client(CallbackAPIVersion.VERSION2)
-        client.on_connect = lambda client, *_: client.subscribe("har/status", 1)
-        client.on_message = note
-        client.connect(self.host, self.port)
-        client.loop_start()
-        came = online.wait(START_TIMEOUT_S)
-        client.disconnect()
-        client.loop_stop()
-        assert came, "no har-stream came online"
+        with MqttClient(self, "har/status") as client:
+            client.await_message("har/status", b"online")
 
 
 class Mosquitto(Broker):

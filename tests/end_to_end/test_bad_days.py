@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.vocabulary import CHANNELS
+from tests.client import MqttClient, results_of
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -22,26 +21,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.broker
 
-TIMEOUT_S = 20.0
 
-
-class Listener:
-    """A client that keeps all that is published, and sends samples."""
+class Listener(MqttClient):
+    """A client that keeps all that har-stream publishes, and sends samples."""
 
     def __init__(self, broker: "Broker") -> None:
         """Connect and subscribe."""
-        self.heard: list[tuple[str, str]] = []
-        self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda client, *_: client.subscribe("har/#", 1)
-        self._client.on_message = self._note
-        self._client.connect(broker.host, broker.port)
-        self._client.loop_start()
+        super().__init__(broker, *results_of(), "har/status", "har/load")
 
-    def _note(self, client: Client, userdata: object, message: MQTTMessage) -> None:
-        if not message.topic.endswith("/samples"):
-            self.heard.append((message.topic, message.payload.decode()))
-
-    def send(
+    def send_noise(
         self, device: str, start: float, n_messages: int, *, first: int = 0, raw: bool = False
     ) -> None:
         """Send so many messages of noise, prepared or raw, of 25 rows each."""
@@ -55,39 +43,30 @@ class Listener:
                 content |= {"samples": noise.tolist(), "channels": CHANNELS}
             self.publish(f"har/{device}/samples", json.dumps(content))
 
-    def publish(self, topic: str, payload: str) -> None:
-        """Send a message and return when the broker has it."""
-        self._client.publish(topic, payload, 1).wait_for_publish(TIMEOUT_S)
-
     def starts(self, device: str) -> set[float]:
         """Return when the windows began that were predicted so far."""
+        return {prediction["start"] for prediction in self.predictions(device)}
+
+    def predictions(self, device: str) -> list[dict[str, Any]]:
+        """Return the predictions of a phone so far."""
         topic = f"har/{device}/prediction"
-        return {json.loads(payload)["start"] for name, payload in self.heard if name == topic}
+        return [json.loads(one.payload) for one in self.received if one.topic == topic]
 
-    def last(self, topic: str) -> str:
-        """Return what was published last on a topic."""
-        return [payload for name, payload in self.heard if name == topic][-1]
+    def mentions(self, topic: str, words: str) -> bool:
+        """Return whether something with these words has been published on a topic."""
+        return any(one.topic == topic and words in one.payload.decode() for one in self.received)
 
-    def await_that(self, what: Callable[[], Any]) -> None:
-        """Return when something is true."""
-        deadline = time.monotonic() + TIMEOUT_S
-        while not what():
-            assert time.monotonic() < deadline, self.heard[-8:]
-            time.sleep(0.02)
-
-    def close(self) -> None:
-        """Disconnect."""
-        self._client.disconnect()
-        self._client.loop_stop()
+    def status(self) -> bytes:
+        """Return what har-stream last said that it is."""
+        return [one.payload for one in self.received if one.topic == "har/status"][-1]
 
 
 @pytest.fixture
 def listener(lasting_mosquitto: "Mosquitto") -> Iterator[Listener]:
     """A client of a broker that keeps what waits."""
     lasting_mosquitto.start()
-    listener = Listener(lasting_mosquitto)
-    yield listener
-    listener.close()
+    with Listener(lasting_mosquitto) as listener:
+        yield listener
 
 
 def test_a_full_disk(
@@ -102,28 +81,22 @@ def test_a_full_disk(
     )
     lasting_mosquitto.await_har_stream()
     start = time.time() - 50
-    listener.send("phone", start, 10)
+    listener.send_noise("phone", start, 10)
     listener.await_that(lambda: len(listener.starts("phone")) == 2)
     pid = running.process.pid
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (6_000, resource.RLIM_INFINITY))
-    listener.send("phone", start, 60, first=10)
+    listener.send_noise("phone", start, 60, first=10)
 
-    listener.await_that(lambda: ("har/status", "degraded") in listener.heard)
-    listener.await_that(
-        lambda: any(
-            "the state cannot be saved" in payload
-            for topic, payload in listener.heard
-            if topic == "har/load"
-        )
-    )
+    listener.await_that(lambda: listener.mentions("har/status", "degraded"))
+    listener.await_that(lambda: listener.mentions("har/load", "the state cannot be saved"))
     n_held = len(listener.starts("phone"))
     assert 2 < n_held < 26
     time.sleep(2.5)  # longer than a phone may be silent
-    assert ("har/phone/availability", "offline") not in listener.heard
+    assert not listener.mentions("har/phone/availability", "offline")
 
     resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
     listener.await_that(lambda: len(listener.starts("phone")) == (70 * 25 - 128) // 64 + 1)
-    listener.await_that(lambda: listener.last("har/status") == "online")
+    listener.await_that(lambda: listener.status() == b"online")
     assert 0 == running.end()
 
 
@@ -135,10 +108,10 @@ def test_a_clock_that_went_back(
     start = time.time() - 30
     first = start_command("har-stream", *flags)
     lasting_mosquitto.await_har_stream()
-    listener.send("phone", start, 20)
+    listener.send_noise("phone", start, 20)
     listener.await_that(lambda: len(listener.starts("phone")) == 6)
     assert 0 == first.end()
-    listener.send("phone", start, 40, first=20)
+    listener.send_noise("phone", start, 40, first=20)
 
     (tmp_path / "sitecustomize.py").write_text(
         "import time\n_now = time.time\ntime.time = lambda: _now() - 2 * 86_400\n"
@@ -147,7 +120,7 @@ def test_a_clock_that_went_back(
 
     listener.await_that(lambda: len(listener.starts("phone")) == (60 * 25 - 128) // 64 + 1)
     second.await_log("this machine's clock is wrong")
-    listener.await_that(lambda: ("har/status", "degraded") in listener.heard)
+    listener.await_that(lambda: listener.mentions("har/status", "degraded"))
     assert "rejected a message" not in second.log
 
 
@@ -175,12 +148,9 @@ def test_a_clock_that_stood_still(
     running = start_command("har-stream", *flags, **patched)
     lasting_mosquitto.await_har_stream()
     start = time.time() - 30
-    listener.send("phone", start, 60)
+    listener.send_noise("phone", start, 60)
     listener.await_that(
-        lambda: any(
-            topic == "har/phone/info" and "ahead of this machine's clock" in payload
-            for topic, payload in listener.heard
-        )
+        lambda: listener.mentions("har/phone/info", "ahead of this machine's clock")
     )
     running.await_log("ahead of this machine's clock")
     assert set() == listener.starts("phone")
@@ -188,7 +158,7 @@ def test_a_clock_that_stood_still(
     if how == "set between":
         assert 0 == running.end()
         start_command("har-stream", *flags, **patched)
-    listener.send("phone", start, 10, first=60)
+    listener.send_noise("phone", start, 10, first=60)
 
     listener.await_that(lambda: len(listener.starts("phone")) == (70 * 25 - 128) // 64 + 1)
 
@@ -200,9 +170,9 @@ def test_samples_ahead_of_a_clock_that_is_right(
     flags = (*lasting_mosquitto.flags, "--state", str(tmp_path / "state"), "--checkpoint", "0.1")
     start_command("har-stream", *flags, "--max-waiting", "40", HAR_MAX_BEHIND="60")
     lasting_mosquitto.await_har_stream()
-    listener.send("ahead", time.time() + 200_000, 100)  # more than may wait
+    listener.send_noise("ahead", time.time() + 200_000, 100)  # more than may wait
     start = time.time() - 30
-    listener.send("good", start, 60)
+    listener.send_noise("good", start, 60)
     listener.await_that(lambda: len(listener.starts("good")) == (60 * 25 - 128) // 64 + 1)
     assert set() == listener.starts("ahead")
 
@@ -223,21 +193,17 @@ def test_a_mistake_of_ours(
     lasting_mosquitto.await_har_stream()
     start = time.time() - 30
     for number in range(20):
-        listener.send("good", start, 1, first=number)
-        listener.send("bad", start, 1, first=number)
+        listener.send_noise("good", start, 1, first=number)
+        listener.send_noise("bad", start, 1, first=number)
 
     listener.await_that(lambda: len(listener.starts("good")) == 6)
-    listener.await_that(
-        lambda: any(
-            topic == "har/bad/info" and "fault" in payload for topic, payload in listener.heard
-        )
-    )
+    listener.await_that(lambda: listener.mentions("har/bad/info", "fault"))
     assert 1 == first.log.count("Traceback")
     assert 1 == first.log.count("ZeroDivisionError: a mistake")
     first.process.kill()
     first.process.wait()
     second = start_command("har-stream", *flags, **patched)
-    listener.send("good", start, 20, first=20)
+    listener.send_noise("good", start, 20, first=20)
     listener.await_that(lambda: len(listener.starts("good")) == (40 * 25 - 128) // 64 + 1)
     assert 0 == second.end()
 
@@ -251,11 +217,11 @@ def test_a_calibration_in_a_backlog(
     matrix = {"v": 1, "rotation": [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]}
 
     def send(device: str, pause: Callable[[int], None]) -> None:
-        listener.send(device, start, 30, raw=True)
+        listener.send_noise(device, start, 30, raw=True)
         pause(1)
         listener.publish(f"har/{device}/calibration", json.dumps(matrix))
         pause(2)
-        listener.send(device, start, 30, first=30, raw=True)
+        listener.send_noise(device, start, 30, first=30, raw=True)
 
     running = start_command("har-stream", *flags)
     lasting_mosquitto.await_har_stream()
@@ -270,7 +236,7 @@ def test_a_calibration_in_a_backlog(
 
     for key in ("start", "probabilities"):
         paced, backlog = (
-            [json.loads(p)[key] for t, p in listener.heard if t == f"har/{device}/prediction"]
+            [prediction[key] for prediction in listener.predictions(device)]
             for device in ("paced", "backlog")
         )
         assert paced == backlog
