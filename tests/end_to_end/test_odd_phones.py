@@ -1,7 +1,6 @@
 """Phones whose clocks, rates and names are not as they should be, by the front door."""
 
 import json
-import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,10 +10,9 @@ from uuid import uuid4
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.recordings import simulated
+from tests.client import TIMEOUT_S, MqttClient, results_of
 
 if TYPE_CHECKING:
     from tests.conftest import Broker, Mosquitto, Running
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.broker
 
-TIMEOUT_S = 20.0
 Rows = NDArray[np.float64]
 
 
@@ -33,39 +30,25 @@ def walk(seconds: float) -> Rows:
     return recording.stretches[0].samples[: round(seconds * 50)]
 
 
-class Sender:
+class Sender(MqttClient):
     """A phone's owner: sends messages and hears all that is published of one name."""
 
     def __init__(self, broker: "Broker", device: str = "") -> None:
         """Connect, under a name of its own by default."""
         self.device = device or f"odd-{uuid4().hex[:8]}"
         self.heard: list[tuple[str, Any]] = []
-        self._arrived: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
-        subscribed: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._client = Client(CallbackAPIVersion.VERSION2)
-        topics = [(f"har/{self.device}/#", 1), ("homeassistant/#", 1)]
-        self._client.on_connect = lambda client, *_: client.subscribe(topics)
-        self._client.on_subscribe = lambda *_: subscribed.put(None)
-        self._client.on_message = self._note
-        self._client.connect(broker.host, broker.port)
-        self._client.loop_start()
-        subscribed.get(timeout=TIMEOUT_S)
+        """Last part of the topic, and content, of all that has been read so far"""
+        super().__init__(broker, *results_of(self.device), "homeassistant/#")
 
-    def _note(self, client: Client, userdata: object, message: MQTTMessage) -> None:
-        leaf = message.topic.rpartition("/")[2]
-        if leaf != "samples":
-            self._arrived.put((leaf, bytes(message.payload)))
-
-    def publish(self, topic: str, content: object, *, retain: bool = False) -> None:
+    def publish_json(self, topic: str, content: object, *, retain: bool = False) -> None:
         """Send a message and return when the broker has it."""
-        payload = json.dumps(content)
-        self._client.publish(topic, payload, 1, retain).wait_for_publish(TIMEOUT_S)
+        self.publish(topic, json.dumps(content), retain=retain)
 
-    def send(self, times: Rows, rows: Rows, size: int = 25, **changes: object) -> None:
+    def send_rows(self, times: Rows, rows: Rows, size: int = 25, **changes: object) -> None:
         """Send raw rows ``(n, 6)`` in native messages of so many."""
         for k in range(0, len(times), size):
             part = slice(k, k + size)
-            self.publish(
+            self.publish_json(
                 f"har/{self.device}/samples",
                 {"time": times[part].tolist(), "acc_unit": "m/s2", "gyro_unit": "rad/s"}
                 | {"acc": rows[part, :3].tolist(), "gyro": rows[part, 3:].tolist()}
@@ -90,7 +73,7 @@ class Sender:
                     "unit": "rad/s",
                 },
             }
-            self.publish(f"har/{self.device}/samples", {"sensors": sensors})
+            self.publish_json(f"har/{self.device}/samples", {"sensors": sensors})
 
     def await_leaf(self, leaf: str, wanted: Callable[[Any], bool]) -> Any:  # noqa: ANN401
         """Return the first message on ``har/<device>/<leaf>`` that is wanted, of all that came."""
@@ -98,36 +81,35 @@ class Sender:
             if name == leaf and wanted(content):
                 return content
         deadline = time.monotonic() + TIMEOUT_S
-        while True:
-            try:
-                name, payload = self._arrived.get(timeout=max(deadline - time.monotonic(), 0.0))
-            except queue.Empty:
-                pytest.fail(f"no such {leaf} of {self.device}; heard: {self.heard[-6:]}")
-            try:
-                content = json.loads(payload)
-            except ValueError:
-                content = payload.decode()
-            self.heard.append((name, content))
+        while (heard := self._hear(deadline - time.monotonic())) is not None:
+            name, content = heard
             if name == leaf and wanted(content):
                 return content
+        pytest.fail(f"no such {leaf} of {self.device}; heard: {self.heard[-6:]}")
 
     def keep_sending(self, rows: Rows, *, until: Callable[[str, Any], bool]) -> None:
         """Send rows at 50 Hz again and again, with gaps between, until something is heard."""
         deadline, start = time.monotonic() + TIMEOUT_S, now() - 55
         while True:
             start += len(rows) / 50 + 0.7
-            self.send(start + np.arange(len(rows)) / 50, rows)
+            self.send_rows(start + np.arange(len(rows)) / 50, rows)
             pause = time.monotonic() + 0.6
-            while (left_s := pause - time.monotonic()) > 0:
-                try:
-                    name, payload = self._arrived.get(timeout=left_s)
-                except queue.Empty:
-                    break
-                content = json.loads(payload) if payload[:1] in b"{" else payload.decode()
-                self.heard.append((name, content))
-                if until(name, content):
+            while (heard := self._hear(pause - time.monotonic())) is not None:
+                if until(*heard):
                     return
             assert time.monotonic() < deadline, self.heard[-6:]
+
+    def _hear(self, timeout_s: float) -> tuple[str, Any] | None:
+        """Return the leaf and the content of the next message, or None if none comes in time."""
+        message = self.take(max(timeout_s, 0.0))
+        if message is None:
+            return None
+        try:
+            content = json.loads(message.payload)
+        except ValueError:
+            content = message.payload.decode()
+        self.heard.append((message.topic.rpartition("/")[2], content))
+        return self.heard[-1]
 
     def predictions(self) -> list[dict[str, Any]]:
         """Return the predictions so far."""
@@ -137,11 +119,6 @@ class Sender:
         """Return the activities that were shown so far, but for heartbeats."""
         shown = [content["activity"] for name, content in self.heard if name == "activity"]
         return [name for i, name in enumerate(shown) if i == 0 or name != shown[i - 1]]
-
-    def close(self) -> None:
-        """Disconnect."""
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 @pytest.fixture
@@ -208,7 +185,7 @@ def test_a_slow_phone(phone: Sender, stream: "Running", rate_hz: float) -> None:
     """A phone of a few samples a second is told so, has no windows, and no activity but unknown."""
     n = round(40 * rate_hz)
     times = now() - 40 + np.arange(n) / rate_hz
-    phone.send(times, walk(40)[:: round(50 / rate_hz)][:n], size=1 + round(rate_hz))
+    phone.send_rows(times, walk(40)[:: round(50 / rate_hz)][:n], size=1 + round(rate_hz))
 
     info = phone.await_leaf("info", lambda info: "low-rate" in info["warnings"])
     assert "50 or more" in info["advice"][info["warnings"].index("low-rate")]
@@ -222,8 +199,8 @@ def test_an_early_event(phone: Sender, stream: "Running", early_s: float, n_rows
     """A phone whose first event comes early has all its windows, and its walker is recognised."""
     times = now() - 20 + np.arange(1000) / 50
     rows = walk(20)
-    phone.send(np.array([times[0] - early_s]), rows[:1])
-    phone.send(times, rows, size=n_rows)
+    phone.send_rows(np.array([times[0] - early_s]), rows[:1])
+    phone.send_rows(times, rows, size=n_rows)
 
     phone.await_leaf("prediction", lambda one: one["start"] > times[1000 - 128 - 64])
     phone.await_leaf("activity", lambda one: one["activity"] == "WALKING")
@@ -234,8 +211,8 @@ def test_an_early_event(phone: Sender, stream: "Running", early_s: float, n_rows
 def test_an_early_event_of_a_steady_phone(phone: Sender, stream: "Running") -> None:
     """Whatever is known of a phone in its first second can be told."""
     times = now() - 2 + np.arange(50) / 50
-    phone.send(times[:1] - 0.5, walk(1)[:1])
-    phone.send(times, walk(1))
+    phone.send_rows(times[:1] - 0.5, walk(1)[:1])
+    phone.send_rows(times, walk(1))
     phone.await_leaf("info", lambda info: info["warnings"] == [])
 
 
@@ -244,9 +221,9 @@ def test_two_samples_do_not_end_it(
 ) -> None:
     """Two messages of one row, 0.45 s apart, are survived: others are told what they lack."""
     start, other = now(), join()
-    phone.send(np.array([start, start + 0.45]), walk(1)[:2], size=1)
+    phone.send_rows(np.array([start, start + 0.45]), walk(1)[:2], size=1)
     for at_s, row in enumerate(walk(1)):
-        other.publish(f"spot/{other.device}", spot("accelerometer", 100 + at_s / 50, row[:3]))
+        other.publish_json(f"spot/{other.device}", spot("accelerometer", 100 + at_s / 50, row[:3]))
     other.await_leaf("info", lambda info: "no-gyroscope" in info["warnings"])
 
 
@@ -255,8 +232,8 @@ def test_a_slow_beginning(phone: Sender, stream: "Running") -> None:
     rows = walk(24)
     times = np.concatenate([[0.0, 0.25], 0.5 + np.arange(1100) / 50])
     for at_s, row in zip(times, rows[:1102], strict=True):
-        phone.publish(f"spot/{phone.device}", spot("accelerometer", 500 + at_s, row[:3]))
-        phone.publish(f"spot/{phone.device}", spot("gyroscope", 500 + at_s, row[3:]))
+        phone.publish_json(f"spot/{phone.device}", spot("accelerometer", 500 + at_s, row[:3]))
+        phone.publish_json(f"spot/{phone.device}", spot("gyroscope", 500 + at_s, row[3:]))
 
     phone.await_leaf("activity", lambda one: one["activity"] == "WALKING")
     info = phone.await_leaf("info", lambda info: info.get("rates_hz", {}).get("gyroscope") == 50)
@@ -289,7 +266,7 @@ def test_a_clock_set_back(
                 )
             ]
             content = {"deviceId": phone.device, "sessionId": "s", "payload": readings}
-            phone.publish("logger", content)
+            phone.publish_json("logger", content)
     running = start_command("har-stream", *flags)
 
     phone.await_leaf("prediction", lambda one: -3600 + 16 < one["start"] - start < -1800)
@@ -327,13 +304,13 @@ def test_old_samples(phone: Sender, stream: "Running", join: Callable[..., Sende
     """
     rows = walk(40)
     old = now() - 3 * 86_400
-    phone.send(old + np.arange(1000) / 50, rows[:1000])
+    phone.send_rows(old + np.arange(1000) / 50, rows[:1000])
     phone.await_leaf("prediction", lambda one: one["start"] > old + 16)
     info = phone.await_leaf("info", lambda info: "old-samples" in info["warnings"])
     assert "--max-behind" in info["advice"][0]
     assert {"prediction", "info"} >= {name for name, _ in phone.heard} - {"episode"}
 
-    phone.send(now() - 20 + np.arange(1000) / 50, rows[:1000])
+    phone.send_rows(now() - 20 + np.arange(1000) / 50, rows[:1000])
     activity = phone.await_leaf("activity", lambda one: True)
     assert activity["since"] > now() - 60
     assert "online" in [content for name, content in phone.heard if name == "availability"]
@@ -347,7 +324,7 @@ def test_retained_samples(own_mosquitto: "Mosquitto", start_command: "Start") ->
     rows = walk(20)
     message = {"start": old, "rate": 50, "acc_unit": "m/s2", "gyro_unit": "rad/s"}
     message |= {"acc": rows[:, :3].tolist(), "gyro": rows[:, 3:].tolist()}
-    phone.publish(f"har/{phone.device}/samples", message, retain=True)
+    phone.publish_json(f"har/{phone.device}/samples", message, retain=True)
     flags = (*own_mosquitto.flags, "--home-assistant")
     running = start_command("har-stream", *flags, HAR_MAX_BEHIND="60")
 
@@ -362,7 +339,7 @@ def test_a_retained_sample_of_no_date(own_mosquitto: "Mosquitto", start_command:
     """A sample that a broker has kept makes no phone present, if its clock does not tell either."""
     own_mosquitto.start()
     phone = Sender(own_mosquitto)
-    phone.publish(f"spot/{phone.device}", spot("accelerometer", 100, [0, 9, 1]), retain=True)
+    phone.publish_json(f"spot/{phone.device}", spot("accelerometer", 100, [0, 9, 1]), retain=True)
     running = start_command(
         "har-stream", *own_mosquitto.flags, "--subscribe", "spot/+=sensorspot", HAR_MAX_BEHIND="60"
     )
@@ -375,12 +352,12 @@ def test_a_retained_sample_of_no_date(own_mosquitto: "Mosquitto", start_command:
 def test_who_comes_back(phone: Sender, stream: "Running") -> None:
     """What a phone did before it fell silent is not what it does when it returns."""
     rows = walk(20)
-    phone.send(now() - 20 + np.arange(1000) / 50, rows)
+    phone.send_rows(now() - 20 + np.arange(1000) / 50, rows)
     phone.await_leaf("activity", lambda one: one["activity"] == "WALKING")
     phone.await_leaf("availability", lambda text: text == "offline")
     assert not any("gaps" in one["warnings"] for name, one in phone.heard if name == "info")
     phone.heard.clear()
-    phone.send(now() + np.arange(50) / 50, rows[:50])
+    phone.send_rows(now() + np.arange(50) / 50, rows[:50])
     activity = phone.await_leaf("activity", lambda one: True)
     assert "unknown" == activity["activity"]
     assert activity["since"] == pytest.approx(now(), abs=5)
@@ -391,8 +368,8 @@ def test_two_phones_under_one_name(phone: Sender, stream: "Running") -> None:
     rows = walk(60)
     times = now() - 30 + np.arange(1500) / 50
     for k in range(0, 1500, 25):
-        phone.send(times[k : k + 25], rows[k : k + 25])
-        phone.send(times[k : k + 25] - 0.2531, rows[1500 + k : 1525 + k])
+        phone.send_rows(times[k : k + 25], rows[k : k + 25])
+        phone.send_rows(times[k : k + 25] - 0.2531, rows[1500 + k : 1525 + k])
 
     phone.await_leaf("info", lambda info: {"two-phones", "late-samples"} & {*info["warnings"]})
 
@@ -404,7 +381,7 @@ def test_two_recordings_in_turns(phone: Sender, stream: "Running", size: int) ->
     times = now() - 30 + np.arange(1500) / 50
     for k in range(0, 1500, size):
         for name in ("first", "second"):
-            phone.send(times[k : k + size], rows[k : k + size], size=size, recording=name)
+            phone.send_rows(times[k : k + size], rows[k : k + size], size=size, recording=name)
 
     phone.await_leaf("info", lambda info: "two-phones" in info["warnings"])
     phone.await_leaf("prediction", lambda one: one["start"] > times[1500 - 200])
@@ -415,7 +392,7 @@ def test_a_recording_a_message(phone: Sender, stream: "Running") -> None:
     """Who names each message's recording anew is told that this is why there are no windows."""
     for number in range(10):
         times = now() - 10 + number + np.arange(50) / 50
-        phone.send(times, walk(1), size=50, recording=f"session {number}")
+        phone.send_rows(times, walk(1), size=50, recording=f"session {number}")
 
     phone.await_leaf("info", lambda info: ["short-recordings"] == info["warnings"])
 
@@ -430,7 +407,7 @@ def test_a_recording_of_the_same_name_again(phone: Sender, stream: "Running") ->
     for number, name in enumerate(("walk", "stand", "walk")):
         times = start + 27 * number + np.arange(1250) / 50
         still = np.tile(rows[:1].mean(axis=0) * [1, 1, 1, 0, 0, 0], (1250, 1))
-        phone.send(times, still if name == "stand" else rows, recording=name)
+        phone.send_rows(times, still if name == "stand" else rows, recording=name)
 
     phone.await_leaf("prediction", lambda one: one["start"] > start + 54 + 21)
     starts = np.array([one["start"] for one in phone.predictions()])
@@ -447,10 +424,10 @@ def test_a_backlog_among_live_samples(phone: Sender, stream: "Running", n_old: i
     live = now() - 40 + np.arange(2000) / 50
     for second in range(40):
         chosen = slice(50 * second, 50 * second + 50)
-        phone.send(live[chosen], rows[chosen], size=50)
+        phone.send_rows(live[chosen], rows[chosen], size=50)
         for k in range(n_old):
             old = backlog + second * n_old + k + np.arange(50) / 50
-            phone.send(old, rows[50 * k : 50 * k + 50], size=50)
+            phone.send_rows(old, rows[50 * k : 50 * k + 50], size=50)
 
     phone.await_leaf("prediction", lambda one: one["start"] > live[2000 - 250])
     starts = np.array([one["start"] for one in phone.predictions()])
@@ -476,12 +453,12 @@ def test_the_longest_silent_make_room(
     )
     broker.await_har_stream()
     rows = walk(20)
-    gone.send(now() - 20 + np.arange(1000) / 50, rows)
+    gone.send_rows(now() - 20 + np.arange(1000) / 50, rows)
     gone.await_leaf("activity", lambda one: one["activity"] == "WALKING")
     gone.await_leaf("info", lambda info: info["rates_hz"] == {"motion": 50})
     gone.await_leaf("availability", lambda text: text == "offline")
 
-    phone.send(now() - 20 + np.arange(1000) / 50, rows)
+    phone.send_rows(now() - 20 + np.arange(1000) / 50, rows)
 
     phone.await_leaf("activity", lambda one: one["activity"] == "WALKING")
     for leaf in ("availability", "activity", "info"):
@@ -496,9 +473,9 @@ def test_a_phone_for_which_there_is_no_room(
     start_command("har-stream", *broker.flags, "--max-devices", "1", HAR_MAX_BEHIND="60")
     broker.await_har_stream()
     rows = walk(2)
-    other.send(now() - 2 + np.arange(100) / 50, rows)
+    other.send_rows(now() - 2 + np.arange(100) / 50, rows)
     other.await_leaf("availability", lambda text: text == "online")
-    phone.send(now() - 2 + np.arange(100) / 50, rows)
+    phone.send_rows(now() - 2 + np.arange(100) / 50, rows)
 
     info = phone.await_leaf("info", lambda info: "rejected" in info["warnings"])
     assert {"devices": 4} == info["rejected"]
@@ -510,7 +487,7 @@ def test_a_phone_for_which_there_is_no_room(
 
 def test_refused_messages_are_told(phone: Sender, stream: "Running") -> None:
     """A phone whose messages are all refused is told why, each one for itself."""
-    phone.send(now() + 100_000 + np.arange(50) / 50, walk(1))
+    phone.send_rows(now() + 100_000 + np.arange(50) / 50, walk(1))
     info = phone.await_leaf("info", lambda info: "rejected" in info["warnings"])
     assert {"time": 2} == info["rejected"]
     assert "ahead of this machine's clock" in info["advice"][0]
@@ -526,7 +503,7 @@ def test_pauses_are_told(phone: Sender, stream: "Running") -> None:
 def test_an_activity_ends_with_its_windows(phone: Sender, stream: "Running") -> None:
     """When a walking phone goes on without windows, what it does is unknown."""
     rows = walk(20)
-    phone.send(now() - 76 + np.arange(1000) / 50, rows)
+    phone.send_rows(now() - 76 + np.arange(1000) / 50, rows)
     phone.await_leaf("activity", lambda one: one["activity"] == "WALKING")
     phone.keep_sending(
         rows[:50], until=lambda name, one: name == "activity" and one["activity"] == "unknown"

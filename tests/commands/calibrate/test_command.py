@@ -1,19 +1,16 @@
 import json
 import os
-import threading
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.calibration_message import decode_calibration
 from pipeline.commands.calibrate.command import describe
@@ -22,15 +19,14 @@ from pipeline.readings import MAX_PAYLOAD_BYTES
 from pipeline.recognition.placement.calibration import Calibration
 from pipeline.recognition.placement.frames import FRAMES, UP, angle_deg
 from pipeline.vocabulary import SAMPLING_RATE_HZ
+from tests.client import TIMEOUT_S, MqttClient
 from tests.commands.calibrate.wearers import ASKEW, EPOCH, Rows, stand, stroll
 
 if TYPE_CHECKING:
     from tests.conftest import Broker, Mosquitto, Running
 
     Start = Callable[..., Running]
-    Run = Callable[..., CompletedProcess[str]]
-
-TIMEOUT_S = 20.0
+    Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_description() -> None:
@@ -53,31 +49,29 @@ def test_settings_that_are_refused(refused_settings: Callable[..., str]) -> None
     assert "--device or HAR_DEVICE is needed" in written
 
 
-class Phone:
+class Phone(MqttClient):
     """A client of the broker that plays a phone, and har-stream as far as that is needed."""
 
     def __init__(self, broker: "Broker") -> None:
         """Connect under a name that no other test uses."""
         self.device = f"phone-{uuid.uuid4().hex[:8]}"
         self._recording = uuid.uuid4().hex[:8]
-        self._n_sent = 0
-        self.calibrations: list[tuple[bytes, bool]] = []
-        self.calibrated = threading.Condition()
-        """Payloads, and whether they were retained"""
-        self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.on_message = self._note
-        self._client.connect(broker.host, broker.port)
-        self._client.loop_start()
-        self.listen()
+        self._n_rows_sent = 0
+        super().__init__(broker, f"har/{self.device}/calibration")
 
-    def listen(self) -> None:
+    def listen_again(self) -> None:
         """Subscribe to this phone's calibration, so that the broker sends what it has."""
-        self._client.subscribe(f"har/{self.device}/calibration", 1)
+        self.subscribe(f"har/{self.device}/calibration")
 
-    def _note(self, client: Client, userdata: object, message: MQTTMessage) -> None:
-        with self.calibrated:
-            self.calibrations.append((bytes(message.payload), message.retain))
-            self.calibrated.notify_all()
+    def await_calibrations(self, n: int) -> list[tuple[bytes, bool]]:
+        """Return the calibrations when there are ``n``, and whether they were retained."""
+        self.await_that(lambda: len(self.calibrations) >= n)
+        return self.calibrations
+
+    @property
+    def calibrations(self) -> list[tuple[bytes, bool]]:
+        """All calibrations so far, and whether they were retained."""
+        return [(one.payload, one.is_retained) for one in self.received]
 
     def tell(self, **changes: Any) -> None:  # noqa: ANN401 (any JSON)
         """Publish what har-stream would tell of this phone, with some entries changed."""
@@ -88,13 +82,13 @@ class Phone:
             "convention": "android",
             "warnings": [],
         }
-        self.publish("info", msgspec.json.encode(info | changes), retain=True)
+        self.publish_on("info", msgspec.json.encode(info | changes), retain=True)
 
-    def send(self, rows: Rows) -> None:
+    def send_rows(self, rows: Rows) -> None:
         """Send rows as native messages, each following on the one before."""
         for part in np.array_split(rows, -(-len(rows) // 25)):
             message = {
-                "start": EPOCH + self._n_sent / SAMPLING_RATE_HZ,
+                "start": EPOCH + self._n_rows_sent / SAMPLING_RATE_HZ,
                 "rate": SAMPLING_RATE_HZ,
                 "acc": part[:, :3].tolist(),
                 "acc_unit": "m/s2",
@@ -102,28 +96,25 @@ class Phone:
                 "gyro_unit": "rad/s",
                 "recording": self._recording,
             }
-            self.publish("samples", msgspec.json.encode(message))
-            self._n_sent += len(part)
+            self.publish_on("samples", msgspec.json.encode(message))
+            self._n_rows_sent += len(part)
 
-    def publish(self, leaf: str, payload: bytes, *, retain: bool = False) -> None:
+    def publish_on(self, leaf: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish on one of the phone's topics, and return when the broker has it."""
-        topic = f"har/{self.device}/{leaf}"
-        self._client.publish(topic, payload, 1, retain).wait_for_publish(TIMEOUT_S)
+        self.publish(f"har/{self.device}/{leaf}", payload, retain=retain)
 
     def close(self) -> None:
         """Take the retained messages back and disconnect."""
         for leaf in ("info", "calibration"):
-            self.publish(leaf, b"", retain=True)
-        self._client.disconnect()
-        self._client.loop_stop()
+            self.publish_on(leaf, b"", retain=True)
+        super().close()
 
 
 @pytest.fixture
 def phone(broker: "Broker") -> Iterator[Phone]:
     """A phone at the shared broker."""
-    phone = Phone(broker)
-    yield phone
-    phone.close()
+    with Phone(broker) as phone:
+        yield phone
 
 
 @pytest.fixture
@@ -139,9 +130,9 @@ def calibrate(phone: Phone, broker: "Broker", start_command: "Start") -> "Callab
 def obey(phone: Phone, running: "Running", *, worn: NDArray[np.float64] = ASKEW) -> None:
     """Do what the command asks its wearer to do."""
     running.await_log("Stand still for three seconds")
-    phone.send(stand(worn=worn))
+    phone.send_rows(stand(worn=worn))
     running.await_log("Now walk ten steps")
-    phone.send(stroll(worn=worn))
+    phone.send_rows(stroll(worn=worn))
 
 
 @pytest.mark.broker
@@ -157,7 +148,7 @@ def test_calibrating(
 
     assert "gravity in the phone's axes" in running.log
     assert f"{phone.device} is calibrated" in running.log
-    payload, _ = await_calibrations(phone, 1)[0]
+    payload, _ = phone.await_calibrations(1)[0]
     rotation = decode_calibration(payload)
     assert rotation is not None
     for rows in (stand(worn=worn), stroll(worn=worn)):
@@ -165,20 +156,20 @@ def test_calibrating(
     assert np.trace(rotation @ worn.T) > 1 + 2 * np.cos(np.radians(25))
     if worn is not ASKEW:
         assert "nearest placement: portrait" in running.log
-    phone.listen()
-    assert await_calibrations(phone, 2)[1] == (payload, True)
+    phone.listen_again()
+    assert phone.await_calibrations(2)[1] == (payload, True)
     assert set(json.loads(payload)) == {"v", "rotation", "created", "gravity", "forward", "steps"}
 
 
 @pytest.mark.broker
 def test_taking_a_calibration_back(phone: Phone, calibrate: "Callable[..., Running]") -> None:
     """--remove empties what the broker retains, whether or not har-stream knows the phone."""
-    phone.publish("calibration", b"whatever", retain=True)
-    assert await_calibrations(phone, 1) == [(b"whatever", False)]
+    phone.publish_on("calibration", b"whatever", retain=True)
+    assert phone.await_calibrations(1) == [(b"whatever", False)]
     running = calibrate("--remove")
     assert running.process.wait(TIMEOUT_S) == 0, running.log
     assert "taken back" in running.log
-    assert await_calibrations(phone, 2)[1] == (b"", False)
+    assert phone.await_calibrations(2)[1] == (b"", False)
 
 
 @pytest.fixture
@@ -248,14 +239,14 @@ def test_a_removal_that_the_broker_drops(
 ) -> None:
     """So does it with --remove, and what the broker retains is still there."""
     phone = limited_phone("topic read har/+/calibration")
-    phone.publish("calibration", b"{}", retain=True)
+    phone.publish_on("calibration", b"{}", retain=True)
     phone.tell(frame="calibrated")
     running = limited_calibrate(phone, "--remove")
     assert running.process.wait(TIMEOUT_S) == 1, running.log
     assert "the broker did not pass the removal on: may har-calibrate write" in running.log
     assert "taken back" not in running.log
-    phone.listen()
-    assert await_calibrations(phone, 2)[1] == (b"{}", True)
+    phone.listen_again()
+    assert phone.await_calibrations(2)[1] == (b"{}", True)
 
 
 @pytest.mark.broker
@@ -267,14 +258,14 @@ def test_what_har_stream_tells_is_enough(
     phone.tell(frame="portrait")
     running = limited_calibrate(phone)
     obey(phone, running)
-    await_calibrations(phone, 1)
-    phone.publish("info", b"nonsense")
+    phone.await_calibrations(1)
+    phone.publish_on("info", b"nonsense")
     phone.tell(frame="calibrated")
     assert running.process.wait(TIMEOUT_S) == 0, running.log
     assert f"{phone.device} is calibrated" in running.log
 
     running = limited_calibrate(phone, "--remove")
-    assert await_calibrations(phone, 2)[1] == (b"", False)
+    assert phone.await_calibrations(2)[1] == (b"", False)
     phone.tell(frame="portrait")
     assert running.process.wait(TIMEOUT_S) == 0, running.log
     assert f"The calibration of {phone.device} is taken back." in running.log
@@ -331,7 +322,7 @@ def test_a_phone_of_which_har_stream_refuses_all(
     """Nobody stands and walks for nothing: the command ends with har-stream's reason."""
     start_command("har-stream", *broker.flags, "--model", str(tiny_model))
     broker.await_har_stream()
-    phone.publish("samples", ahead(200_000))
+    phone.publish_on("samples", ahead(200_000))
     running = calibrate()
     assert running.process.wait(TIMEOUT_S) == 1
     assert (
@@ -349,11 +340,10 @@ def test_a_phone_that_was_mended_just_now(
     """What har-stream tells meanwhile counts, not what the broker kept from before."""
     refused = {"device": phone.device, "topic": f"har/{phone.device}/samples", "format": "native"}
     refused |= {"warnings": ["rejected"], "advice": ["messages are refused"]}
-    phone.publish("info", msgspec.json.encode(refused), retain=True)
+    phone.publish_on("info", msgspec.json.encode(refused), retain=True)
     running = calibrate("--timeout", "1")
-    with phone.calibrated:  # a while in which the command could have ended
-        phone.calibrated.wait(1.5)
-    assert running.process.poll() is None, running.log
+    with pytest.raises(subprocess.TimeoutExpired):
+        running.process.wait(1.5)  # it could have ended by then
     phone.tell(convention_by="assumed")
     running.await_log("Stand still for three seconds")
 
@@ -368,10 +358,10 @@ def test_messages_that_har_stream_would_refuse(
     running = calibrate()
     running.await_log("Stand still for three seconds")
     if trouble == "size":
-        phone.publish("samples", b" " * 1_200_906)  # is passed over, but for its beginning
+        phone.publish_on("samples", b" " * 1_200_906)  # is passed over, but for its beginning
         reason = f" bytes; at most {MAX_PAYLOAD_BYTES}"
     else:
-        phone.publish("samples", ahead(200_000))
+        phone.publish_on("samples", ahead(200_000))
         reason = "s ahead of this machine's clock"
     assert running.process.wait(TIMEOUT_S) == 1
     assert f"har-calibrate: no samples of {phone.device} on har/" in running.log
@@ -389,7 +379,7 @@ def test_a_wearer_who_does_not_stand(phone: Phone, calibrate: "Callable[..., Run
     )
     running = calibrate("--timeout", "1")
     running.await_log("Stand still for three seconds")
-    phone.send(stroll())
+    phone.send_rows(stroll())
     assert running.process.wait(TIMEOUT_S) == 1
     assert "har-calibrate: you never stood still" in running.log
     assert "First see to low-rate: let the app send 50 or more." in running.log
@@ -429,11 +419,3 @@ def test_a_name_that_no_phone_can_have(run_command: "Run", broker: "Broker") -> 
     """A device's name with a topic's characters is refused."""
     ended = run_command("har-calibrate", *broker.flags, "--device", "har/+")
     assert (ended.returncode, "har-calibrate: a device name has" in ended.stderr) == (1, True)
-
-
-def await_calibrations(phone: Phone, n: int) -> list[tuple[bytes, bool]]:
-    """Return the calibrations published when there are ``n``."""
-    with phone.calibrated:
-        came = phone.calibrated.wait_for(lambda: len(phone.calibrations) >= n, TIMEOUT_S)
-    assert came, f"only {phone.calibrations}"
-    return phone.calibrations

@@ -10,11 +10,10 @@ from subprocess import CompletedProcess
 from typing import TYPE_CHECKING
 
 import pytest
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.commands.record import command
 from pipeline.recordings import journals, parquet
+from tests.client import TIMEOUT_S, MqttClient
 from tests.commands.record.sent import EPOCH, labels, samples
 
 if TYPE_CHECKING:
@@ -23,23 +22,12 @@ if TYPE_CHECKING:
     Start = Callable[..., Running]
     Run = Callable[..., CompletedProcess[str]]
 
-TIMEOUT_S = 20.0
-
 
 @pytest.fixture
-def publisher(broker: "Broker") -> Iterator[Client]:
+def publisher(broker: "Broker") -> Iterator[MqttClient]:
     """A phone's connection."""
-    client = Client(CallbackAPIVersion.VERSION2)
-    client.connect(broker.host, broker.port)
-    client.loop_start()
-    yield client
-    client.disconnect()
-    client.loop_stop()
-
-
-def publish(client: Client, topic: str, payload: bytes) -> None:
-    """Return when the broker has a message."""
-    client.publish(topic, payload, 1).wait_for_publish(TIMEOUT_S)
+    with MqttClient(broker) as client:
+        yield client
 
 
 def start_record(start_command: "Start", broker: "Broker", *flags: str) -> "Running":
@@ -70,7 +58,7 @@ def recoverable(journal: Path, folder: Path) -> int:
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_a_recording_that_is_stopped(
     broker: "Broker",
-    publisher: Client,
+    publisher: MqttClient,
     start_command: "Start",
     tmp_path: Path,
     signal_number: int,
@@ -78,9 +66,9 @@ def test_a_recording_that_is_stopped(
     """Stopped in either way the command writes its file, says so, and ends with 0."""
     running = start_record(start_command, broker, "--device", "rec-1", "--label", "walking")
     for number in range(4):
-        publish(publisher, "har/rec-1/samples", samples(number / 2))
-    publish(publisher, "har/rec-1/label", b"jumping")
-    publish(publisher, "har/rec-1/samples", samples(2.0))
+        publisher.publish("har/rec-1/samples", samples(number / 2))
+    publisher.publish("har/rec-1/label", b"jumping")
+    publisher.publish("har/rec-1/samples", samples(2.0))
     assert 0 == running.end(signal_number), running.log
     (path,) = (tmp_path / "own").iterdir()
     assert f"Wrote {Path('own') / path.name}" in running.log
@@ -91,12 +79,16 @@ def test_a_recording_that_is_stopped(
 
 @pytest.mark.broker
 def test_a_killed_recording_is_recovered(
-    broker: "Broker", publisher: Client, start_command: "Start", run_command: "Run", tmp_path: Path
+    broker: "Broker",
+    publisher: MqttClient,
+    start_command: "Start",
+    run_command: "Run",
+    tmp_path: Path,
 ) -> None:
     """What came more than a second before kill -9 is a file after the next start."""
     running = start_record(start_command, broker, "--device", "rec-2", "--label", "WALKING")
     for number in range(6):
-        publish(publisher, "har/rec-2/samples", samples(number / 2))
+        publisher.publish("har/rec-2/samples", samples(number / 2))
     came = time.monotonic()
     (journal,) = await_files(tmp_path / "own", "*.arrows")
     while (n_samples := recoverable(journal, tmp_path / "copy")) < 150:
@@ -113,15 +105,15 @@ def test_a_killed_recording_is_recovered(
 
 @pytest.mark.broker
 def test_labels_that_nobody_could_make(
-    broker: "Broker", publisher: Client, start_command: "Start", tmp_path: Path
+    broker: "Broker", publisher: MqttClient, start_command: "Start", tmp_path: Path
 ) -> None:
     """Of hundreds a second some are logged, and one that names no activity is no label."""
     running = start_record(start_command, broker, "--device", "rec-5")
     for number in range(300):
-        publisher.publish("har/rec-5/label", f"label {number % 2}".encode(), 1)
-    publish(publisher, "har/rec-5/samples", samples(0.0))
-    publish(publisher, "har/rec-5/label", b"label 1, and more")
-    publish(publisher, "har/rec-5/samples", samples(0.5))
+        publisher.send("har/rec-5/label", f"label {number % 2}")
+    publisher.publish("har/rec-5/samples", samples(0.0))
+    publisher.publish("har/rec-5/label", b"label 1, and more")
+    publisher.publish("har/rec-5/samples", samples(0.5))
     running.await_log("a message on 'har/rec-5/label' cannot be kept (label;")
     assert 0 == running.end()
     assert running.log.count("har-record: label") <= 5
@@ -132,16 +124,16 @@ def test_labels_that_nobody_could_make(
 
 @pytest.mark.broker
 def test_a_label_in_milliseconds(
-    broker: "Broker", publisher: Client, start_command: "Start", tmp_path: Path
+    broker: "Broker", publisher: MqttClient, start_command: "Start", tmp_path: Path
 ) -> None:
     """JavaScript's Date.now() as a label's time is refused in words, and ends the one before."""
     running = start_record(start_command, broker, "--device", "rec-6", "--label", "walking")
     begun = time.time() - 10.0
-    publish(publisher, "har/rec-6/samples", samples(begun - EPOCH))
+    publisher.publish("har/rec-6/samples", samples(begun - EPOCH))
     dated = json.dumps({"label": "sitting", "time": round(time.time() * 1e3)}).encode()
-    publish(publisher, "har/rec-6/label", dated)
+    publisher.publish("har/rec-6/label", dated)
     running.await_log("a message on 'har/rec-6/label' cannot be kept (time; 1 so far): the time ")
-    publish(publisher, "har/rec-6/samples", samples(begun - EPOCH + 0.5))
+    publisher.publish("har/rec-6/samples", samples(begun - EPOCH + 0.5))
     assert 0 == running.end()
     assert "is in milliseconds" in running.log
     (path,) = (tmp_path / "own").iterdir()
@@ -150,11 +142,11 @@ def test_a_label_in_milliseconds(
 
 @pytest.mark.broker
 def test_a_recording_of_a_set_time(
-    broker: "Broker", publisher: Client, start_command: "Start", tmp_path: Path
+    broker: "Broker", publisher: MqttClient, start_command: "Start", tmp_path: Path
 ) -> None:
     """It ends by itself so long after the first samples."""
     running = start_record(start_command, broker, "--device", "rec-3", "--duration", "0.5")
-    publish(publisher, "har/rec-3/samples", samples(0.0))
+    publisher.publish("har/rec-3/samples", samples(0.0))
     assert 0 == running.process.wait(TIMEOUT_S)
     assert 25 == parquet.read(next((tmp_path / "own").iterdir())).n_samples
 
@@ -190,7 +182,7 @@ def test_a_recording_of_a_set_time_to_which_nothing_comes(
 )  # fmt: skip
 def test_why_nothing_could_be_kept(
     broker: "Broker",
-    publisher: Client,
+    publisher: MqttClient,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     leaf: str,
@@ -201,25 +193,25 @@ def test_why_nothing_could_be_kept(
     monkeypatch.setattr(command, "FIRST_SAMPLES_S", 0.2)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     payload = samples(0.0) if leaf.startswith("rec-8") else b"nonsense"
-    publisher.publish(f"har/{leaf}", payload, 1, retain=True).wait_for_publish(TIMEOUT_S)
+    publisher.publish(f"har/{leaf}", payload, retain=True)
     try:
         flags = ["--device", "rec-7", "--duration", "0.3"]
         monkeypatch.setattr(sys, "argv", ["har-record", *broker.flags, *flags])
         with pytest.raises(SystemExit) as end:
             command.main()
     finally:
-        publisher.publish(f"har/{leaf}", b"", 1, retain=True).wait_for_publish(TIMEOUT_S)
+        publisher.publish(f"har/{leaf}", b"", retain=True)
     assert words in str(end.value.code)
 
 
 @pytest.mark.broker
 def test_silence_and_bad_messages_are_told(
-    broker: "Broker", publisher: Client, start_command: "Start"
+    broker: "Broker", publisher: MqttClient, start_command: "Start"
 ) -> None:
     """After five seconds of nothing there is a warning that names who does send."""
     running = start_record(start_command, broker, "--device", "rec-4")
-    publish(publisher, "har/rec-4/samples", b"nonsense")
-    publish(publisher, "har/somebody/samples", samples(0.0))
+    publisher.publish("har/rec-4/samples", b"nonsense")
+    publisher.publish("har/somebody/samples", samples(0.0))
     running.await_log("a message on 'har/rec-4/samples' cannot be kept (json;")
     running.await_log("nothing has come from rec-4 for 5 s; there are messages of somebody")
     assert 0 == running.end()

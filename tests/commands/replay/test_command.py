@@ -1,6 +1,5 @@
 import json
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pytest
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.recordings import journals, simulated, uci_har
 from pipeline.vocabulary import ACTIVITIES, SHIPPED_MODELS, STANDARD_GRAVITY
+from tests.client import TIMEOUT_S, MqttClient, Received
 from tests.commands.replay.file_recordings import apart_recording, file_recording
 
 if TYPE_CHECKING:
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
 
     Start = Callable[..., Running]
     Run = Callable[..., CompletedProcess[str]]
-
-TIMEOUT_S = 20.0
 
 
 @pytest.fixture
@@ -45,32 +41,28 @@ def start_stream(broker: "Broker", start_command: "Start") -> "Iterator[Start]":
             running.end()
 
 
+class Listener(MqttClient):
+    """A client that reads all predictions."""
+
+    def __init__(self, broker: "Broker") -> None:
+        """Connect and subscribe."""
+        self.predictions: list[dict[str, Any]] = []
+        super().__init__(broker, "har/+/prediction")
+
+    def keep(self, message: Received) -> None:
+        """Keep a prediction."""
+        self.predictions.append(json.loads(message.payload))
+
+    def await_predictions(self, n: int) -> None:
+        """Return when so many have come."""
+        self.await_that(lambda: len(self.predictions) >= n)
+
+
 @pytest.fixture
-def predictions(broker: "Broker") -> Iterator[list[dict[str, Any]]]:
-    """All predictions that are published during a test."""
-    arrived: list[dict[str, Any]] = []
-    subscribed = threading.Event()
-
-    def note(client: Client, userdata: object, message: MQTTMessage) -> None:
-        arrived.append(json.loads(message.payload))
-
-    client = Client(CallbackAPIVersion.VERSION2)
-    client.on_connect = lambda client, *_: client.subscribe("har/+/prediction", 1)
-    client.on_subscribe = lambda *_: subscribed.set()
-    client.on_message = note
-    client.connect(broker.host, broker.port)
-    client.loop_start()
-    assert subscribed.wait(TIMEOUT_S)
-    yield arrived
-    client.disconnect()
-    client.loop_stop()
-
-
-def await_predictions(predictions: list[dict[str, Any]], n: int) -> None:
-    """Return when so many have come, or nothing more can be expected."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while len(predictions) < n and time.monotonic() < deadline:
-        time.sleep(0.02)
+def listener(broker: "Broker") -> Iterator[Listener]:
+    """A client that reads all predictions that are published during a test."""
+    with Listener(broker) as listener:
+        yield listener
 
 
 def models() -> list[str]:
@@ -86,7 +78,7 @@ def test_the_test_split_live_is_the_test_split_offline(
     broker: "Broker",
     start_stream: "Start",
     run_command: "Run",
-    predictions: list[dict[str, Any]],
+    listener: Listener,
     uci_har_data: uci_har.DataSet,
     data_dir: Path,
     tmp_path: Path,
@@ -104,7 +96,8 @@ def test_the_test_split_live_is_the_test_split_offline(
     assert running.end() == 0
 
     assert result.returncode == 0, result.stderr
-    await_predictions(predictions, 2947)
+    listener.await_predictions(2947)
+    predictions = listener.predictions
     assert len(offline) == len(predictions) == 2947
     for subject in np.unique(split.subjects):
         device = f"subject-{subject:02d}"
@@ -127,7 +120,7 @@ def test_the_report(
     broker: "Broker",
     start_stream: "Start",
     run_command: "Run",
-    predictions: list[dict[str, Any]],
+    listener: Listener,
     tiny_model: Path,
     tmp_path: Path,
 ) -> None:
@@ -149,7 +142,7 @@ def test_the_report(
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"] < 5000
     assert set(ACTIVITIES) == set(report["recall"])
     assert 0 <= report["accuracy"] <= 1
-    assert len(predictions) == 5
+    assert len(listener.predictions) == 5
     assert "5 received of 5 expected" in result.stdout
     assert "WALKING_UPSTAIRS" in result.stdout
 
@@ -159,7 +152,7 @@ def test_a_replay_may_be_played_twice(
     broker: "Broker",
     start_stream: "Start",
     run_command: "Run",
-    predictions: list[dict[str, Any]],
+    listener: Listener,
     tiny_model: Path,
 ) -> None:
     """The same phones played again, faster than real time, begin anew with the same activities."""
@@ -171,6 +164,7 @@ def test_a_replay_may_be_played_twice(
         )  # fmt: skip
         assert result.returncode == 0, result.stderr
 
+    predictions = listener.predictions
     half = len(predictions) // 2
     assert half > 0
     first, second = predictions[:half], predictions[half:]
@@ -211,7 +205,7 @@ def test_a_recorded_phone_is_recognised_as_it_was_live(
     start_stream: "Start",
     start_command: "Start",
     run_command: "Run",
-    predictions: list[dict[str, Any]],
+    listener: Listener,
     tiny_model: Path,
     tmp_path: Path,
 ) -> None:
@@ -219,27 +213,19 @@ def test_a_recorded_phone_is_recognised_as_it_was_live(
     start_stream(tiny_model)
     recording = start_command("har-record", *broker.flags, "--device", "mine", "--label", "walking")
     recording.await_log("Recording mine")
-    client = Client(CallbackAPIVersion.VERSION2)
-    client.connect(broker.host, broker.port)
-    client.loop_start()
     for message in phone_messages(seconds=20.0):
-        client.publish("har/mine/samples", message, 1).wait_for_publish(TIMEOUT_S)
-    client.disconnect()
-    client.loop_stop()
-    n_expected = (20 * 50 - 128 - 4) // 64 + 1
-    deadline = time.monotonic() + TIMEOUT_S
-    while len(predictions) < n_expected:
-        assert time.monotonic() < deadline, len(predictions)
+        listener.publish("har/mine/samples", message)
+    listener.await_predictions((20 * 50 - 128 - 4) // 64 + 1)
     assert recording.end() == 0
 
-    live = list(predictions)
+    live = list(listener.predictions)
     result = run_command(
         "har-replay", *broker.flags, "--recording", "recordings", "--speed", "max", "--wait",
         "--report", "report.json",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
 
-    again = predictions[len(live) :]
+    again = listener.predictions[len(live) :]
     assert len(live) == len(again)
     (shift,) = {round(b["start"] - a["start"], 6) for a, b in zip(live, again, strict=True)}
     assert float(shift).is_integer()
