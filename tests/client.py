@@ -34,13 +34,13 @@ class Address(Protocol):
 
 
 class Login(NamedTuple):
-    """How a client of MQTT 5 logs in over TLS."""
+    """How a client of MQTT 5 logs in."""
 
-    cafile: Path
-    """Certificate of the authority that signed the broker's"""
     user: str | None
     password: str | None
-    client_id: str
+    cafile: Path | None = None
+    """Certificate of the authority that signed the broker's; without it there is no TLS"""
+    client_id: str = ""
 
 
 class Received(NamedTuple):
@@ -147,17 +147,21 @@ class MqttClient:
         """Keep a message that has arrived; who needs less, or something else, does it otherwise."""
         self.received.append(message)
 
-    def await_that(
-        self, is_so: Callable[[], object], complaint: str = "", timeout_s: float = TIMEOUT_S
-    ) -> None:
-        """Return when something is true; it is looked at whenever something arrives.
+    def comes_true(self, is_so: Callable[[], object], timeout_s: float) -> bool:
+        """Wait until something is true, and return whether it was in time.
 
-        Raises:
-            AssertionError: it does not become true in time.
+        It is looked at whenever something arrives or is confirmed.
         """
         with self._changed:
-            came = self._changed.wait_for(is_so, timeout_s)
-        assert came, f"{complaint or 'awaited in vain'}; last: {self.received[-8:]}"
+            return bool(self._changed.wait_for(is_so, timeout_s))
+
+    def await_that(self, is_so: Callable[[], object], complaint: str = "awaited in vain") -> None:
+        """Return when something is true.
+
+        Raises:
+            AssertionError: it does not come true in time.
+        """
+        assert self.comes_true(is_so, TIMEOUT_S), f"{complaint}; last: {self.received[-8:]}"
 
     @property
     def taken(self) -> list[Received]:
@@ -166,9 +170,8 @@ class MqttClient:
 
     def take(self, timeout_s: float = TIMEOUT_S) -> Received | None:
         """Return the first message that was not taken before, or None if none comes in time."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: len(self.received) > self._n_taken, timeout_s):
-                return None
+        if not self.comes_true(lambda: len(self.received) > self._n_taken, timeout_s):
+            return None
         self._n_taken += 1
         return self.received[self._n_taken - 1]
 
@@ -231,7 +234,8 @@ def _paho_client(session: str, login: Login | None) -> Client:
     client.max_inflight_messages_set(0)  # no limit
     client.reconnect_delay_set(RECONNECT_S, RECONNECT_S)  # type: ignore[arg-type]
     if login is not None:
-        client.tls_set_context(ssl.create_default_context(cafile=login.cafile))
+        if login.cafile is not None:
+            client.tls_set_context(ssl.create_default_context(cafile=login.cafile))
         if login.user is not None:
             client.username_pw_set(login.user, login.password)
     return client

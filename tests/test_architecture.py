@@ -189,3 +189,26 @@ def test_nothing_imports_a_test_file(file: Path) -> None:
     """What tests share is in modules that are no tests."""
     ours = {name for name in imports(file) if name.startswith("tests.")}
     assert not {name for name in ours if ".test_" in name}
+
+
+PAHO_IN_TESTS = {
+    "tests/client.py": "all others use this",
+    "tests/benchmarks/end_to_end.py": "costs less beside what it measures",
+    "tests/benchmarks/least_consumer.py": "paho is what it measures",
+    "tests/benchmarks/plain_consumer.py": "paho is what it measures",
+    "tests/end_to_end/test_odd_brokers.py": "names of MQTT's reason codes",
+    "tests/mqtt/test_broker.py": "a client that breaks off",
+    "tests/mqtt/test_packets.py": "packets of a real client",
+    "tests/mqtt/test_paho_client.py": "what we rely on in paho",
+}
+"""Files that know paho, and why"""
+
+
+def test_the_tests_have_one_client() -> None:
+    """Who needs a client in a test or a tool takes that of the tests, but for a reason."""
+    users = [
+        str(file.relative_to(ROOT))
+        for file in TESTS
+        if "paho" in {name.split(".")[0] for name in imports(file)}
+    ]
+    assert sorted(PAHO_IN_TESTS) == users

@@ -5,10 +5,8 @@ Only paths, the port and the address are put in place; everything else is as it 
 
 import json
 import os
-import queue
 import shutil
 import socket
-import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -18,12 +16,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.reasoncodes import ReasonCode
 
 from pipeline.readings import MAX_PAYLOAD_BYTES
 from pipeline.recordings import simulated
+from tests.client import TIMEOUT_S, Login, MqttClient
 
 if TYPE_CHECKING:
     from tests.conftest import Running
@@ -33,7 +29,6 @@ if TYPE_CHECKING:
 
 DEPLOY: Final = Path(__file__).parent.parent / "deploy"
 HOST: Final = "127.0.0.1"
-TIMEOUT_S: Final = 20.0
 EPOCH: Final = 1698501144.4
 USERS: Final = (
     *("phone-a", "phone-b", "har-stream", "har-calibrate", "har-record"),
@@ -62,6 +57,7 @@ class SecureBroker:
 
     def __init__(self, folder: Path, certificates: Path) -> None:
         """Put the files into ``folder``, with a password for each user."""
+        self.host = HOST
         with socket.socket() as probe:
             probe.bind((HOST, 0))
             self.port: int = probe.getsockname()[1]
@@ -115,7 +111,7 @@ def broker(certificates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     process.wait(TIMEOUT_S)
 
 
-class Guest:
+class Guest(MqttClient):
     """A client, which speaks MQTT 5: there the broker says what it refuses."""
 
     def __init__(
@@ -126,50 +122,23 @@ class Guest:
         password: str | None = None,
         client_id: str = "",
     ) -> None:
-        """Try to log in; `answer` is what the broker says."""
-        self._answers: queue.SimpleQueue[ReasonCode] = queue.SimpleQueue()
-        self._messages: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
-        self.losses: list[str] = []
-        self._client = Client(
-            CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5
-        )
+        """Try to log in; `login_answer` is what the broker says."""
         if user is not None:
-            self._client.username_pw_set(user, password or password_of(user))
-        self._client.tls_set_context(ssl.create_default_context(cafile=broker.cafile))
-        self._client.on_connect = lambda _c, _u, _f, reason, _p: self._answers.put(reason)
-        self._client.on_subscribe = lambda _c, _u, _m, reasons, _p: self._answers.put(reasons[0])
-        self._client.on_publish = lambda _c, _u, _m, reason, _p: self._answers.put(reason)
-        self._client.on_disconnect = lambda _c, _u, _f, reason, _p: self.losses.append(str(reason))
-        self._client.on_message = self._on_message
-        self._client.connect(HOST, broker.port)
-        self._client.loop_start()
-        self.answer = str(self._answers.get(timeout=TIMEOUT_S))
+            password = password or password_of(user)
+        super().__init__(broker, login=Login(user, password, broker.cafile, client_id))
+        self.await_that(lambda: self.logins)
+        self.login_answer = self.logins[0]
 
-    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
-        self._messages.put((message.topic, bytes(message.payload)))
-
-    def publish(self, topic: str, payload: bytes | str = b"x", qos: int = 1) -> str:
+    def answer_to(self, topic: str, payload: bytes | str = b"x") -> str:
         """Publish, and return what the broker says, without a word on whether somebody listens."""
-        self._client.publish(topic, payload, qos)
-        answer = str(self._answers.get(timeout=TIMEOUT_S))
-        return "Success" if answer == "No matching subscribers" else answer
-
-    def subscribe(self, topic: str) -> None:
-        """Ask for topics."""
-        self._client.subscribe(topic, 1)
-        assert not self._answers.get(timeout=TIMEOUT_S).is_failure
+        self.publish(topic, payload)
+        return "Success" if self.answer == "No matching subscribers" else self.answer
 
     def heard_until(self, end: str) -> list[tuple[str, bytes]]:
-        """Return all messages up to the first on the topic ``end``."""
-        heard: list[tuple[str, bytes]] = []
-        while not heard or heard[-1][0] != end:
-            heard.append(self._messages.get(timeout=TIMEOUT_S))
-        return heard
-
-    def leave(self) -> None:
-        """Disconnect."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        """Return all messages not yet read, up to the first on the topic ``end``."""
+        n_before = len(self.taken)
+        self.await_message(end)
+        return [(message.topic, message.payload) for message in self.taken[n_before:]]
 
 
 @pytest.fixture
@@ -183,7 +152,7 @@ def visit(broker: SecureBroker) -> Iterator[Callable[..., Guest]]:
 
     yield visit
     for guest in guests:
-        guest.leave()
+        guest.close()
 
 
 # Who comes in
@@ -191,23 +160,18 @@ def visit(broker: SecureBroker) -> Iterator[Callable[..., Guest]]:
 
 def test_logins(visit: Callable[..., Guest]) -> None:
     """Nobody comes in without name and password, or with wrong ones; each user does with his."""
-    assert visit(None).answer == "Not authorized"
-    assert visit("phone-a", password="guess").answer == "Not authorized"
-    assert visit("phone-a", password=password_of("phone-b")).answer == "Not authorized"
-    assert visit("phone-c").answer == "Not authorized"
-    assert [visit(user).answer for user in USERS] == ["Success"] * len(USERS)
+    assert visit(None).login_answer == "Not authorized"
+    assert visit("phone-a", password="guess").login_answer == "Not authorized"
+    assert visit("phone-a", password=password_of("phone-b")).login_answer == "Not authorized"
+    assert visit("phone-c").login_answer == "Not authorized"
+    assert [visit(user).login_answer for user in USERS] == ["Success"] * len(USERS)
 
 
 def test_nothing_without_tls(broker: SecureBroker) -> None:
     """A login that is not encrypted is not answered."""
-    answered = []
-    client = Client(CallbackAPIVersion.VERSION2)
-    client.on_connect = lambda *_: answered.append(True)
-    client.username_pw_set("phone-a", password_of("phone-a"))
-    client.connect(HOST, broker.port)
-    while client.loop(0.1) == 0:
-        pass
-    assert not answered
+    with MqttClient(broker, login=Login("phone-a", password_of("phone-a"))) as client:
+        client.await_that(lambda: client.losses)
+        assert client.logins == []
 
 
 @pytest.mark.parametrize(
@@ -233,7 +197,7 @@ def test_nobody_takes_anothers_place(visit: Callable[..., Guest]) -> None:
     stream = visit("har-stream")
     stream.subscribe("har/+/samples")
     phone = visit("phone-a", client_id="har-stream")
-    assert phone.publish("har/phone-a/samples", b"still there?") == "Success"
+    assert phone.answer_to("har/phone-a/samples", b"still there?") == "Success"
     assert stream.heard_until("har/phone-a/samples")[-1][1] == b"still there?"
     assert stream.losses == []
 
@@ -267,7 +231,7 @@ MAY_WRITE: Final = {
 def test_who_may_write_what(visit: Callable[..., Guest], user: str) -> None:
     """A phone writes its own samples and labels, har-stream results; all else is refused."""
     guest = visit(user)
-    answers = {topic: guest.publish(topic) for topic in TOPICS}
+    answers = {topic: guest.answer_to(topic) for topic in TOPICS}
     assert {topic for topic, answer in answers.items() if answer == "Success"} == MAY_WRITE[user]
     assert set(answers.values()) <= {"Success", "Not authorized"}
 
@@ -276,7 +240,7 @@ def test_large_messages(visit: Callable[..., Guest]) -> None:
     """A payload as large as har-stream takes comes through; a larger one is dropped."""
     stream, phone = visit("har-stream"), visit("phone-a")
     stream.subscribe("har/+/samples")
-    assert phone.publish("har/phone-a/samples", bytes(MAX_PAYLOAD_BYTES)) == "Success"
+    assert phone.answer_to("har/phone-a/samples", bytes(MAX_PAYLOAD_BYTES)) == "Success"
     assert len(stream.heard_until("har/phone-a/samples")[-1][1]) == MAX_PAYLOAD_BYTES
     for payload in (bytes(MAX_PAYLOAD_BYTES + 1), b"small"):
         phone.publish("har/phone-a/samples", payload, qos=0)
@@ -327,7 +291,7 @@ def test_who_may_read_what(visit: Callable[..., Guest]) -> None:
     order = [topic for topics in PUBLISHED.values() for topic in topics]
     for user, topics in PUBLISHED.items():
         for topic in topics:
-            assert guests[user].publish(topic) == "Success"
+            assert guests[user].answer_to(topic) == "Success"
     for user, may in MAY_READ.items():
         last = max(may, key=order.index)
         assert {topic for topic, _ in guests[user].heard_until(last)} == may, user
@@ -382,7 +346,7 @@ def test_har_stream_over_tls(
     assert reader.heard_until("har/status")[-1][1] == b"online"
     for first in range(0, 192, 32):
         body = samples(first, device="phone-b", deviceId="phone-b", topic="har/phone-b/samples")
-        assert phone.publish("har/phone-a/samples", body) == "Success"
+        assert phone.answer_to("har/phone-a/samples", body) == "Success"
     heard = reader.heard_until("har/phone-a/prediction")
     assert json.loads(heard[-1][1])["device"] == "phone-a"
     assert [topic for topic, _ in heard if "phone-b" in topic] == []
@@ -395,7 +359,7 @@ def test_har_stream_over_tls(
     calibrate.await_log("Stand still")
     for number, part in enumerate(np.split(stand_and_walk(), 24)):
         body = samples(192 + 25 * number, acc=part[:, :3].tolist(), gyro=part[:, 3:].tolist())
-        assert phone.publish("har/phone-a/samples", body) == "Success"
+        assert phone.answer_to("har/phone-a/samples", body) == "Success"
     assert calibrate.process.wait(TIMEOUT_S) == 0, calibrate.log
     assert "phone-a is calibrated" in calibrate.log
     stream.await_log("phone-a: calibrated")

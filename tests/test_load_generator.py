@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -18,14 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
 
 from pipeline.formats import native
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.recordings import simulated
+from tests.client import TIMEOUT_S, MqttClient, Received
 
 if TYPE_CHECKING:
     from tests.benchmarks.load import Arrivals, Trial
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parent.parent
 BENCHMARKS: Final = ROOT / "tests" / "benchmarks"
-TIMEOUT_S: Final = 20.0
 
 
 @pytest.fixture(autouse=True)
@@ -94,48 +91,28 @@ def start_generator(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[b
         process.communicate()
 
 
-class Ears:
+class Ears(MqttClient):
     """A subscriber that keeps the samples of the generator's phones."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, broker: "Broker") -> None:
         """Connect and subscribe."""
         self.payloads: defaultdict[str, list[bytes]] = defaultdict(list)
-        self._arrival = threading.Condition()
-        subscribed = threading.Event()
-        self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.on_message = self._keep
-        self._client.on_subscribe = lambda *_: subscribed.set()
-        self._client.connect("127.0.0.1", port)
-        self._client.subscribe("har/+/samples", 1)
-        self._client.loop_start()
-        assert subscribed.wait(TIMEOUT_S)
+        super().__init__(broker, "har/+/samples")
+
+    def keep(self, message: Received) -> None:
+        """Keep a phone's samples."""
+        self.payloads[message.topic.split("/")[1]].append(message.payload)
 
     def await_messages(self, n: int) -> None:
         """Return when so many have come."""
-
-        def enough() -> bool:
-            return sum(map(len, self.payloads.values())) >= n
-
-        with self._arrival:
-            assert self._arrival.wait_for(enough, TIMEOUT_S)
-
-    def close(self) -> None:
-        """Disconnect."""
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def _keep(self, client: Client, userdata: object, message: MQTTMessage) -> None:
-        with self._arrival:
-            self.payloads[message.topic.split("/")[1]].append(message.payload)
-            self._arrival.notify_all()
+        self.await_that(lambda: sum(map(len, self.payloads.values())) >= n)
 
 
 @pytest.fixture
 def ears(broker: "Broker") -> Iterator[Ears]:
     """A subscriber at the shared broker."""
-    ears = Ears(broker.port)
-    yield ears
-    ears.close()
+    with Ears(broker) as ears:
+        yield ears
 
 
 @pytest.mark.broker

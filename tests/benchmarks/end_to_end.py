@@ -1,7 +1,9 @@
 """What har-stream reaches with a real Mosquitto: rate, latency, memory, start-up, processor time.
 
 har-stream and har-replay run as people run them; every run has a broker of its own. A client that
-listens to the results notes when har-stream came online and when its first and last result came.
+listens to the results notes when har-stream came online and when its first and last result came. It
+is not the tests' client, which keeps and confirms all that comes: that would cost more beside what
+is measured.
 """
 
 import json

@@ -15,16 +15,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 
 from pipeline.commands.replay.batches import Batch, payload
 from pipeline.formats import native
@@ -35,6 +30,7 @@ from pipeline.recordings import hapt, simulated, uci_har
 from pipeline.recordings.recording import Recording, Stretch
 from pipeline.state.checkpoint import decode
 from pipeline.vocabulary import SAMPLING_RATE_HZ
+from tests.client import TIMEOUT_S, MqttClient, Received
 from tests.tcp_proxy import HOST, Cut, TcpProxy
 
 if TYPE_CHECKING:
@@ -47,8 +43,6 @@ logger = logging.getLogger(__name__)
 
 N_REMEMBERED: Final = 256
 """Messages of a phone whose repetition `resampling` knows by their times alone"""
-TIMEOUT_S: Final = 30.0
-"""Without anything new"""
 EPOCH: Final = 1698501144.4
 HOP: Final = 64
 RECORDING: Final = "of-the-proof"
@@ -202,65 +196,29 @@ def shipped() -> Classifier:
 # Who sends, and who looks
 
 
-class Peer:
-    """A client with a session that outlasts every connection, and that always connects again."""
-
-    def __init__(self, broker: "Mosquitto", name: str) -> None:
-        """Prepare it; `connect` begins."""
-        self._port = broker.port
-        self._changed = threading.Condition()
-        self._client = Client(
-            CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5
-        )
-        self._client.reconnect_delay_set(0.1, 0.1)  # type: ignore[arg-type]
-
-    def connect(self) -> None:
-        """Connect, and stay connected."""
-        properties = Properties(PacketTypes.CONNECT)
-        properties.SessionExpiryInterval = 3600
-        self._client.connect_async(HOST, self._port, clean_start=False, properties=properties)
-        self._client.loop_start()
-
-    def close(self) -> None:
-        """Disconnect."""
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def _await(self, what: Callable[[], bool], said: str, timeout_s: float = TIMEOUT_S) -> None:
-        with self._changed:
-            assert self._changed.wait_for(what, timeout_s), said
-
-
-class Sender(Peer):
+class Sender(MqttClient):
     """Publishes messages in their order, each when the broker has confirmed the one before."""
 
     def __init__(
         self, broker: "Mosquitto", messages: Sequence[Sent], *, pace_s: float = 0.0
     ) -> None:
-        """Prepare to send messages, with a pause after each."""
-        super().__init__(broker, "phones")
+        """Connect; there is a pause after each message."""
+        super().__init__(broker, session="phones")
         self._messages = messages
         self._pace_s = pace_s
         self._n_allowed = 0
-        self._n_confirmed = 0
-        self._n_sent = 0
+        self._n_published = 0
         self._stopping = threading.Event()
-        self._client.on_publish = self._on_publish
         self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        """Connect and begin."""
-        self.connect()
         self._thread.start()
-        return self
 
-    def __exit__(self, *exception: object) -> None:
+    def close(self) -> None:
         """End it."""
         self._stopping.set()
         with self._changed:
             self._changed.notify_all()
         self._thread.join(TIMEOUT_S)
-        self.close()
+        super().close()
 
     def allow(self, n_messages: int) -> None:
         """Let it go on until so many messages have been sent in all."""
@@ -270,26 +228,13 @@ class Sender(Peer):
 
     def await_sent(self, n_messages: int) -> None:
         """Return when so many messages have been confirmed in all."""
-        while (before := self._n_sent) < n_messages:
-            self._await(lambda n=before: self._n_sent > n, "no message is confirmed")
+        while (before := self._n_published) < n_messages:
+            self.await_that(lambda n=before: self._n_published > n, "no message is confirmed")
 
-    def send(self, n_messages: int) -> None:
+    def send_until(self, n_messages: int) -> None:
         """Send messages until there have been so many, and return when they are confirmed."""
         self.allow(n_messages)
         self.await_sent(n_messages)
-
-    def _on_publish(
-        self,
-        client: Client,
-        userdata: object,
-        message_id: int,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        assert not reason.is_failure, reason
-        with self._changed:
-            self._n_confirmed += 1
-            self._changed.notify_all()
 
     def _run(self) -> None:
         for number, message in enumerate(self._messages, 1):
@@ -299,63 +244,52 @@ class Sender(Peer):
                 )
             if self._stopping.is_set():
                 return
-            # What is not confirmed paho publishes again when the connection is made again.
-            self._client.publish(f"har/{message.device}/samples", message.payload, 1)
+            self.publish(f"har/{message.device}/samples", message.payload)
+            assert self.answer in ("Success", "No matching subscribers")
             with self._changed:
-                self._changed.wait_for(
-                    lambda number=number: self._n_confirmed >= number or self._stopping.is_set()
-                )
-                self._n_sent = number
+                self._n_published = number
                 self._changed.notify_all()
             self._stopping.wait(self._pace_s)
 
 
-class Probe(Peer):
+class Probe(MqttClient):
     """Keeps every prediction, whatever happens to the broker."""
 
     def __init__(self, broker: "Mosquitto", name: str = "probe") -> None:
-        """Prepare to look."""
-        super().__init__(broker, name)
+        """Connect and subscribe."""
         self.payloads: defaultdict[Key, set[bytes]] = defaultdict(set)
         """All that was published of each window"""
         self.n_received = 0
         self._statuses: Counter[str] = Counter()
-        self._n_subscribed = 0
-        self._client.on_connect = self._on_connect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_message = self._on_message
+        super().__init__(broker, "har/+/prediction", "har/status", session=name)
 
-    def __enter__(self) -> Self:
-        """Connect and subscribe."""
-        self.connect()
-        self.await_subscriptions(1)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """End it."""
-        self.close()
-
-    def await_subscriptions(self, n: int) -> None:
-        """Return when the broker has confirmed the subscription so many times."""
-        self._await(lambda: self._n_subscribed >= n, "the broker confirms no subscription")
+    def keep(self, message: Received) -> None:
+        """Keep a prediction, or count what har-stream says that it is."""
+        if message.topic == "har/status":
+            self._statuses[message.payload.decode()] += not message.is_retained
+        else:
+            told = json.loads(message.payload)
+            assert message.topic == f"har/{told['device']}/prediction"
+            self.payloads[told["device"], told["start"]].add(message.payload)
+            self.n_received += 1
 
     def await_status(self, status: str, n: int = 1) -> None:
         """Return when har-stream's status has been this so many times."""
-        self._await(lambda: self._statuses[status] >= n, f"never {n} times {status}")
+        self.await_that(lambda: self._statuses[status] >= n, f"never {n} times {status}")
 
     def await_windows(self, keys: Collection[Key]) -> None:
         """Return when there are predictions of all these windows; they may take their time."""
         wanted = set(keys)
         while missing := wanted - self.payloads.keys():
             before = len(self.payloads)
-            self._await(
+            self.await_that(
                 lambda n=before: len(self.payloads) > n or wanted <= self.payloads.keys(),
                 f"{len(missing)} of {len(wanted)} predictions are missing: {sorted(missing)[:5]}",
             )
 
     def await_windows_from(self, starts: Mapping[str, float]) -> None:
         """Return when there is a prediction of each device that starts then or later."""
-        self._await(
+        self.await_that(
             lambda: all(
                 any(device == of and start >= first for of, start in self.payloads)
                 for device, first in starts.items()
@@ -366,33 +300,6 @@ class Probe(Peer):
     def n_statuses(self, status: str) -> int:
         """How many times har-stream's status has been this."""
         return self._statuses[status]
-
-    def _on_connect(
-        self,
-        client: Client,
-        userdata: object,
-        flags: ConnectFlags,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        client.subscribe([("har/+/prediction", 1), ("har/status", 1)])
-
-    def _on_subscribe(self, *_: object) -> None:
-        with self._changed:
-            self._n_subscribed += 1
-            self._changed.notify_all()
-
-    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
-        data = bytes(message.payload)
-        with self._changed:
-            if message.topic == "har/status":
-                self._statuses[data.decode()] += not message.retain
-            else:
-                told = json.loads(data)
-                assert message.topic == f"har/{told['device']}/prediction"
-                self.payloads[told["device"], told["start"]].add(data)
-                self.n_received += 1
-            self._changed.notify_all()
 
 
 def assert_right(seen: Probe, expected: Mapping[Key, Mapping[str, Any]]) -> None:
@@ -429,7 +336,7 @@ def run_undisturbed(
     with Probe(broker, "calm probe") as probe, Sender(broker, messages) as sender:
         running = start_stream(broker.port, state="calm")
         probe.await_status("online")
-        sender.send(len(messages))
+        sender.send_until(len(messages))
         probe.await_windows(keys)
         await_acknowledgements(broker)
         assert running.end() == 0
@@ -564,7 +471,7 @@ def test_nothing_is_lost_and_nothing_changes(
             sender.await_sent(begin + int(rng.uniform(0.0, 0.7) * (end - begin)))
             victim.suffer(*troubles[number])
             begin = end
-        sender.send(len(messages))
+        sender.send_until(len(messages))
         probe.await_windows(calm.keys())
         await_acknowledgements(lasting_mosquitto)
         n_offline = probe.n_statuses("offline")
@@ -603,23 +510,23 @@ def test_what_a_killed_broker_has_lost_is_a_gap(
     with Probe(lasting_mosquitto) as probe, Sender(lasting_mosquitto, messages) as sender:
         running = start_stream(lasting_mosquitto.port)
         probe.await_status("online")
-        sender.send(seen)
+        sender.send_until(seen)
         probe.await_windows(before.predictions.keys())
         await_acknowledgements(lasting_mosquitto)
         assert running.end() == 0
         probe.await_status("offline")
 
-        sender.send(kept)
+        sender.send_until(kept)
         lasting_mosquitto.save()
-        sender.send(lost)
+        sender.send_until(lost)
         lasting_mosquitto.stop(signal.SIGKILL)
         if not saved:
             lasting_mosquitto.database.unlink()
         lasting_mosquitto.start()
-        probe.await_subscriptions(2)
+        probe.await_subscription()
         running = start_stream(lasting_mosquitto.port)
         probe.await_status("online", 2)
-        sender.send(len(messages))
+        sender.send_until(len(messages))
         probe.await_windows(expected.predictions.keys())
         await_acknowledgements(lasting_mosquitto)
         assert running.end() == 0
@@ -692,7 +599,7 @@ def test_every_prediction_is_right_when_brokers_are_killed(
                 away=bool(number % 2), when=lambda kill=kill: sender.await_sent(kill)
             )
             begin = end
-        sender.send(len(messages))
+        sender.send_until(len(messages))
         last = {device: start - HOP / SAMPLING_RATE_HZ for device, start in expected.predictions}
         probe.await_windows_from(last)
         n_offline = probe.n_statuses("offline")
@@ -726,12 +633,12 @@ def test_what_is_sent_while_har_stream_is_not_there(
         for number in range(1, 4):
             running = start_stream(lasting_mosquitto.port)
             probe.await_status("online", number)
-            sender.send((2 * number - 1) * part)
+            sender.send_until((2 * number - 1) * part)
             assert running.end() == 0
             probe.await_status("offline", number)
-            sender.send(2 * number * part)
+            sender.send_until(2 * number * part)
         running = start_stream(lasting_mosquitto.port)
-        sender.send(len(messages))
+        sender.send_until(len(messages))
         probe.await_windows(expected.predictions.keys())
         await_acknowledgements(lasting_mosquitto)
         assert running.end() == 0
@@ -764,7 +671,7 @@ def test_many_messages_of_one_phone_that_come_again(
         running = start_stream(proxy.port)
         probe.await_status("online")
         proxy.lose_what_clients_send()
-        sender.send(half)
+        sender.send_until(half)
         deadline = time.monotonic() + TIMEOUT_S
         while not saved_predictions(tmp_path / "state" / "checkpoint") >= len(unheard):
             assert time.monotonic() < deadline, running.log
@@ -773,7 +680,7 @@ def test_many_messages_of_one_phone_that_come_again(
         assert not probe.payloads
 
         running = start_stream(lasting_mosquitto.port)
-        sender.send(len(messages))
+        sender.send_until(len(messages))
         probe.await_windows(expected.predictions.keys())
         await_acknowledgements(lasting_mosquitto)
         n_offline = probe.n_statuses("offline")
@@ -801,9 +708,9 @@ def test_a_broker_that_has_forgotten_what_was_acknowledged(
     with Probe(lasting_mosquitto) as probe, Sender(lasting_mosquitto, messages) as sender:
         running = start_stream(lasting_mosquitto.port)
         probe.await_status("online")
-        sender.send(third)
+        sender.send_until(third)
         assert running.end() == 0
-        sender.send(2 * third)
+        sender.send_until(2 * third)
         lasting_mosquitto.save()
         database = lasting_mosquitto.database.read_bytes()
         running = start_stream(lasting_mosquitto.port)
@@ -813,7 +720,7 @@ def test_a_broker_that_has_forgotten_what_was_acknowledged(
         lasting_mosquitto.database.write_bytes(database)
         lasting_mosquitto.start()
         running.await_log(READY, times=2)
-        sender.send(len(messages))
+        sender.send_until(len(messages))
         await_acknowledgements(lasting_mosquitto)
         n_offline = probe.n_statuses("offline")
         assert running.end() == 0
@@ -844,7 +751,7 @@ def checkpoint(
     with Probe(lasting_mosquitto) as probe, Sender(lasting_mosquitto, messages) as sender:
         running = start_stream(lasting_mosquitto.port, "--model", str(tiny_model))
         probe.await_status("online")
-        sender.send(len(messages))
+        sender.send_until(len(messages))
         probe.await_windows(expected_of(messages, Classifier(tiny_model)).predictions.keys())
         assert running.end() == 0
     return tmp_path / "state" / "checkpoint"
@@ -959,10 +866,10 @@ def test_a_state_in_use(
     with Probe(lasting_mosquitto) as probe, Sender(lasting_mosquitto, messages) as sender:
         running = start_stream(lasting_mosquitto.port)
         probe.await_status("online")
-        sender.send(len(messages) // 2)
+        sender.send_until(len(messages) // 2)
         refused(tmp_path / "state")
         refused(tmp_path / "state", "--reset-state")
-        sender.send(len(messages))
+        sender.send_until(len(messages))
         probe.await_windows(expected_of(messages, shipped).predictions.keys())
         assert running.log.count(READY) == 1
         assert running.end() == 0
@@ -1005,13 +912,13 @@ def test_a_disk_that_fills_up(
     with Probe(lasting_mosquitto) as probe, Sender(lasting_mosquitto, messages) as sender:
         running = start_stream(lasting_mosquitto.port)
         probe.await_status("online")
-        sender.send(third)
+        sender.send_until(third)
         probe.await_windows(expected_of(messages[:third], shipped).predictions.keys())
         await_acknowledgements(lasting_mosquitto)
         assert (tmp_path / "state" / "checkpoint").stat().st_size > SMALL_FILE > len(running.log)
 
         let_write(SMALL_FILE, running.process.pid)
-        sender.send(2 * third)
+        sender.send_until(2 * third)
         running.await_log(" ERROR ", timeout_s=TIMEOUT_S)
         assert str(tmp_path / "state") in running.log
         assert "Traceback" not in running.log
@@ -1019,7 +926,7 @@ def test_a_disk_that_fills_up(
         if killed:
             running.end(signal.SIGKILL)
             running = start_stream(lasting_mosquitto.port)
-        sender.send(len(messages))
+        sender.send_until(len(messages))
         probe.await_windows(expected.predictions.keys())
         await_acknowledgements(lasting_mosquitto)
         n_offline = probe.n_statuses("offline")

@@ -7,21 +7,17 @@ same windows, whatever the times; the program must neither end nor stall.
 import json
 import random
 import subprocess
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
-
 from pipeline.formats import FORMATS
 from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.recognizer import Recognised, Recognizer
+from tests.client import Address, MqttClient, Received
 from tests.fuzz import times
 
 HOP: Final = 32
@@ -31,6 +27,10 @@ N_AT_ONCE: Final = 40
 """Phones that send at the same time"""
 STALL_S: Final = 60.0
 """So long the program may give no result that is yet to come"""
+QUIET_S: Final = 3.0
+"""After so long without a result it is done with what has come"""
+LAST_S: Final = 5.0
+"""In this time the broker passes on the last results"""
 SUBSCRIPTIONS: Final = {
     "sensor-logger": "logger/+",
     "sensorspot": "spot/+",
@@ -92,24 +92,18 @@ def _count(
         windows[(activity,) if sent.format == "sensorspot" else whole] += 1
 
 
-class Listener:
+class Listener(MqttClient):
     """A client that sends as phones and counts the windows that come back."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, broker: Address) -> None:
         """Connect and subscribe."""
         self.windows: dict[str, Windows] = {}
         self.n_windows = 0
-        subscribed = threading.Event()
-        self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.max_inflight_messages_set(500)
-        self._client.on_connect = lambda client, *_: client.subscribe("har/+/prediction", 1)
-        self._client.on_subscribe = lambda *_: subscribed.set()
-        self._client.on_message = self._note
-        self._client.connect(host, port)
-        self._client.loop_start()
-        subscribed.wait(STALL_S)
+        self._n_messages = 0
+        super().__init__(broker, "har/+/prediction")
 
-    def _note(self, client: Client, userdata: object, message: MQTTMessage) -> None:
+    def keep(self, message: Received) -> None:
+        """Count a window; there are too many to keep them."""
         content = json.loads(message.payload)
         device: str = content["device"]
         whole = (content["start"], content["end"], content["activity"])
@@ -117,26 +111,22 @@ class Listener:
         of_phone[(content["activity"],) if device.startswith("sensorspot") else whole] += 1
         self.n_windows += 1
 
-    def send(self, device: str, one: times.Sent) -> None:
+    def send_as(self, device: str, one: times.Sent) -> None:
         """Publish a message of a phone, waiting while very many are on their way."""
         if one.format == "native":
             topic = f"har/{device}/samples"
         else:
             topic = SUBSCRIPTIONS[one.format].replace("+", device)
-        sent = self._client.publish(topic, one.payload, 1)
-        if sent.mid % 2_000 == 0:
-            sent.wait_for_publish(STALL_S)
-
-    def close(self) -> None:
-        """Disconnect."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._n_messages += 1
+        if self._n_messages % 2_000 == 0:
+            self.publish(topic, one.payload)
+        else:
+            self.send(topic, one.payload)
 
 
 def run(
     *,
-    host: str,
-    port: int,
+    broker: Address,
     start: Callable[..., subprocess.Popen[bytes]],
     model: Path,
     n_messages: int,
@@ -146,8 +136,7 @@ def run(
     """Send at least so many messages of phones with wild times, and compare what comes of them.
 
     Args:
-        host: of the broker.
-        port: of the broker.
+        broker: at which both meet.
         start: starts har-stream with flags and returns when it is online.
         model: what it is to use.
         n_messages: of all phones together.
@@ -157,7 +146,7 @@ def run(
     outcome, rng, differing = Outcome(), random.Random(seed), list[str]()
     classifier = Classifier(model)
     process = start("har-stream", *FLAGS, "--model", str(model))
-    listener = Listener(host, port)
+    listener = Listener(broker)
     due: dict[str, Windows] = {}
     try:
         while outcome.n_messages < n_messages and not outcome.fault:
@@ -171,7 +160,7 @@ def run(
             rng.shuffle(order)
             queues = {device: iter(sent) for device, sent in phones.items()}
             for device in order:
-                listener.send(device, next(queues[device]))
+                listener.send_as(device, next(queues[device]))
             due |= dict(expected(classifier, phones))
             outcome.n_phones += len(phones)
             outcome.n_messages += len(order)
@@ -196,17 +185,14 @@ def run(
 def _end(process: subprocess.Popen[bytes], listener: Listener, due: dict[str, Windows]) -> str:
     """End the program when it has found all that it must; return what went wrong, if anything."""
     n_due = sum(windows.total() for windows in due.values())
-    known, quiet_since = -1, time.monotonic()
-    while time.monotonic() - quiet_since < 3.0:  # it is done with what has come
-        if listener.n_windows != known:
-            known, quiet_since = listener.n_windows, time.monotonic()
-        time.sleep(0.1)
+    is_busy = True
+    while is_busy:  # with what has come
+        known = listener.n_windows
+        is_busy = listener.comes_true(lambda n=known: listener.n_windows > n, QUIET_S)
     process.terminate()
     try:
         code = process.wait(STALL_S)
     except subprocess.TimeoutExpired:
         return "har-stream does not end"
-    deadline = time.monotonic() + 5.0
-    while listener.n_windows < n_due and time.monotonic() < deadline:
-        time.sleep(0.1)
+    listener.comes_true(lambda: listener.n_windows >= n_due, LAST_S)
     return f"har-stream has ended with {code}" if code else ""

@@ -72,8 +72,7 @@ def run_live(*, n_messages: int, seed: int) -> int:
             return process
 
         outcome = live.run(
-            host=broker.host,
-            port=broker.port,
+            broker=broker,
             start=start,
             model=find_model("cnn-lstm"),
             n_messages=n_messages,

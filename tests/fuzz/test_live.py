@@ -26,8 +26,7 @@ def test_wild_times_through_the_running_program(
         return started[0].process
 
     outcome = live.run(
-        host=lasting_mosquitto.host,
-        port=lasting_mosquitto.port,
+        broker=lasting_mosquitto,
         start=start,
         model=tiny_model,
         n_messages=N_MESSAGES,
