@@ -32,10 +32,10 @@ format: setup ## bring the code into its style
 	$(BIN)/ruff format
 
 bench: setup mosquitto ## print the figures of docs/results (BENCH=--full: hold loads long)
-	$(BIN)/python tests/benchmarks/run.py $(BENCH)
+	$(BIN)/python -m tests.benchmarks.run $(BENCH)
 
 soak: setup mosquitto ## let phones come, go and flood for half an hour (SOAK="--minutes 6")
-	$(BIN)/python tests/benchmarks/soak.py $(SOAK)
+	$(BIN)/python -m tests.benchmarks.soak $(SOAK)
 
 fuzz: setup mosquitto ## test properties on new inputs, decode a million messages that are wrong, send a million with wild times (FUZZ="--seed 7": the same messages again)
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile explore

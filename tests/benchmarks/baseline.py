@@ -12,7 +12,6 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-from figures import Figure, NotMeasuredError, Options, run_alone
 from numpy.typing import NDArray
 
 from pipeline.recognition.judgement.plausibility import Plausibility
@@ -20,6 +19,7 @@ from pipeline.recognition.preparation.filters import SETTLING_ROWS
 from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import DataError, Stretch
+from tests.benchmarks.figures import Figure, NotMeasuredError, Options, run_alone
 from trainer.data.raw_windows import TRAINING_SUBJECTS, cut, prepare
 from trainer.evaluation import STILL_UPRIGHT
 from trainer.selection.cross_validation import group_of

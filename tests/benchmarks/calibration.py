@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from figures import Figure, Options, raw_stretches, run_alone
 from numpy.typing import NDArray
 
 from pipeline.models.classifier import Classifier, find_model
@@ -18,6 +17,7 @@ from pipeline.recognition.placement.frames import FORWARD_DEG, UP, angle_deg, ro
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
 from pipeline.recordings.recording import Stretch
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ
+from tests.benchmarks.figures import Figure, Options, raw_stretches, run_alone
 from trainer.data.raw_windows import TRAINING_SUBJECTS, cut, prepare
 from trainer.decisions.strange import random_rotation
 

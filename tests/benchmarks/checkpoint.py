@@ -11,8 +11,6 @@ from statistics import median
 from typing import Final
 
 import numpy as np
-from figures import Figure, NotMeasuredError, Options, present_models, run_alone
-from load import recorded_motion
 
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.messages import Message
@@ -22,6 +20,8 @@ from pipeline.recognition.recognizer import Recognizer
 from pipeline.state.acknowledgements import Keeper
 from pipeline.state.checkpoint import StateFolder
 from pipeline.vocabulary import SAMPLING_RATE_HZ
+from tests.benchmarks.figures import Figure, NotMeasuredError, Options, present_models, run_alone
+from tests.benchmarks.load import recorded_motion
 
 PHONES: Final = 1000
 ROWS: Final = 25

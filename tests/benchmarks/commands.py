@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from figures import FOLDER_VARIABLE, NotMeasuredError
+from tests.benchmarks.figures import FOLDER_VARIABLE, NotMeasuredError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S: Final = 30.0

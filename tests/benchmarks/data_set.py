@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from figures import Figure, NotMeasuredError, Options, run_alone
 
 from pipeline.recordings import datasets, uci_har
 from pipeline.recordings.recording import DataError
+from tests.benchmarks.figures import Figure, NotMeasuredError, Options, run_alone
 
 COLD_LIMIT_S: Final = 8.0
 CACHED_LIMIT_S: Final = 0.3

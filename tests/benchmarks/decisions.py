@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Final, get_args
 
 import numpy as np
-from figures import Figure, NotMeasuredError, Options, run_alone
 from numpy.typing import NDArray
 
 from pipeline.recognition.judgement.decisions import Decider
@@ -30,6 +29,7 @@ from pipeline.vocabulary import (
     WINDOW_LENGTH,
     Orientation,
 )
+from tests.benchmarks.figures import Figure, NotMeasuredError, Options, run_alone
 from trainer.data.raw_windows import TRAINING_SUBJECTS, cut
 from trainer.decisions.labelled import LabelledStretch, labelled_stretches
 from trainer.decisions.learning import learn

@@ -16,8 +16,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from commands import command, cpu_s, last_lines, memory_mib, mosquitto, start, stop
-from figures import Figure, NotMeasuredError, Options, present_models, run_alone
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -25,6 +23,8 @@ from pipeline.commands.replay.batches import batches
 from pipeline.recordings import uci_har
 from pipeline.recordings.recording import DataError
 from pipeline.vocabulary import WINDOW_LENGTH
+from tests.benchmarks.commands import command, cpu_s, last_lines, memory_mib, mosquitto, start, stop
+from tests.benchmarks.figures import Figure, NotMeasuredError, Options, present_models, run_alone
 
 LATENCY_LIMIT_MS: Final = 150.0
 MEMORY_LIMIT_MIB: Final = 150.0

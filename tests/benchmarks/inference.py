@@ -10,13 +10,13 @@ from statistics import median
 from typing import Final
 
 import numpy as np
-from figures import Figure, NotMeasuredError, Options, present_models, run_alone
-from flops import flops_per_window
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pipeline.models.classifier import Classifier, ModelError
 from pipeline.vocabulary import CHANNELS, WINDOW_LENGTH
+from tests.benchmarks.figures import Figure, NotMeasuredError, Options, present_models, run_alone
+from tests.benchmarks.flops import flops_per_window
 
 BATCH_SIZES: Final = (1, 8, 64, 256)
 ROUNDS: Final = 9

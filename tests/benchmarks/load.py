@@ -24,7 +24,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from commands import (
+from numpy.typing import NDArray
+
+from pipeline.commands.stream.settings import StreamSettings
+from pipeline.recordings import hapt, simulated
+from pipeline.recordings.recording import DataError, Recording
+from pipeline.vocabulary import WINDOW_LENGTH
+from tests.benchmarks.commands import (
     await_text,
     command,
     cpu_s,
@@ -34,15 +40,9 @@ from commands import (
     start,
     stop,
 )
-from figures import Figure, NotMeasuredError, Options, present_models, run_alone
-from load_generator import RATE_HZ, ROWS, Load, device
-from numpy.typing import NDArray
-from stage_times import NETWORK, REST, STAGES, StageError, between
-
-from pipeline.commands.stream.settings import StreamSettings
-from pipeline.recordings import hapt, simulated
-from pipeline.recordings.recording import DataError, Recording
-from pipeline.vocabulary import WINDOW_LENGTH
+from tests.benchmarks.figures import Figure, NotMeasuredError, Options, present_models, run_alone
+from tests.benchmarks.load_generator import RATE_HZ, ROWS, Load, device
+from tests.benchmarks.stage_times import NETWORK, REST, STAGES, StageError, between
 
 HOP: Final = 64
 LATENCY_LIMIT_MS: Final = 250.0
@@ -118,8 +118,8 @@ def _har_stream(port: int, model: Path) -> list[str]:
     return [*broker, "--model", str(model), "--hop", str(HOP), "--log-level", "warning"]
 
 
-def _script(name: str) -> list[str]:
-    return [sys.executable, str(Path(__file__).with_name(name))]
+def _tool(name: str) -> list[str]:
+    return [sys.executable, "-m", f"tests.benchmarks.{name}"]
 
 
 HAR_STREAM: Final = Consumer(
@@ -127,13 +127,13 @@ HAR_STREAM: Final = Consumer(
 )
 TIMED: Final = Consumer(
     "har-stream with timers",
-    lambda port, model, notes: [*_script("stage_times.py"), str(notes), *_har_stream(port, model)],
+    lambda port, model, notes: [*_tool("stage_times"), str(notes), *_har_stream(port, model)],
     marked=True,
 )
 PLAIN: Final = Consumer(
     "plain consumer",
     lambda port, model, notes: [
-        *_script("plain_consumer.py"),
+        *_tool("plain_consumer"),
         *("--port", str(port), "--model", str(model)),
     ],
 )
@@ -144,7 +144,7 @@ def _least(load: Load, *, batch: int) -> Consumer:
     return Consumer(
         "bare paho and onnxruntime",
         lambda port, model, notes: [
-            *_script("least_consumer.py"),
+            *_tool("least_consumer"),
             *("--port", str(port), "--model", str(model), "--report", str(notes), *flags),
         ],
         predicts=False,
@@ -370,7 +370,7 @@ def _probe_arguments(port: int, load: Load, consumer: Consumer, folder: Path) ->
     expected = int(n_windows(load.n_messages).sum()) if consumer.predicts else 1
     seconds = START_TIMEOUT_S + load.duration_s + DRAIN_S
     return [
-        *_script("load_probe.py"),
+        *_tool("load_probe"),
         *("--port", str(port), "--expected", str(expected), "--seconds", f"{seconds:g}"),
         *("--report", str(folder / "came.npz")),
     ]
@@ -378,7 +378,7 @@ def _probe_arguments(port: int, load: Load, consumer: Consumer, folder: Path) ->
 
 def _generator_arguments(port: int, load: Load, motion: Path, folder: Path) -> list[str]:
     return [
-        *_script("load_generator.py"),
+        *_tool("load_generator"),
         *("--port", str(port), "--phones", str(load.phones), "--qos", str(load.qos)),
         *("--hold", f"{load.hold_s:g}", "--ramp", f"{load.ramp_s:g}"),
         *("--motion", str(motion), "--report", str(folder / "sent.npz")),

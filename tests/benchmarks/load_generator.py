@@ -21,8 +21,9 @@ from types import FrameType
 from typing import Final
 
 import numpy as np
-from mqtt_packets import PUBACK, PUBLISH, connected, remaining_length, text
 from numpy.typing import NDArray
+
+from tests.benchmarks.mqtt_packets import PUBACK, PUBLISH, connected, remaining_length, text
 
 RATE_HZ: Final = 50
 ROWS: Final = 25

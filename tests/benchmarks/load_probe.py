@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from mqtt_packets import PUBLISH, connected, packets, publication, subscribe
+
+from tests.benchmarks.mqtt_packets import PUBLISH, connected, packets, publication, subscribe
 
 TOPIC: Final = "har/+/prediction"
 POLL_S: Final = 0.2

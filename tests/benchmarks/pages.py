@@ -1,6 +1,6 @@
 """Writes the newest figures into the pages of docs/results.
 
-``python tests/benchmarks/run.py --json figures.json`` measures; ``python tests/benchmarks/pages.py
+``python -m tests.benchmarks.run --json figures.json`` measures; ``python -m tests.benchmarks.pages
 figures.json`` then replaces the blocks of what was measured. Other blocks stay, with their dates. A
 block stands between two comments:
 
@@ -19,7 +19,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-from figures import FOLDER_VARIABLE, Figure, heading
+from tests.benchmarks.figures import FOLDER_VARIABLE, Figure, heading
 
 RESULTS: Final = Path(__file__).parents[2] / "docs" / "results"
 

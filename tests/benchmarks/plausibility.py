@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from figures import Figure, Options, raw_stretches, run_alone
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
@@ -21,6 +20,7 @@ from pipeline.recognition.preparation.windows import Windower
 from pipeline.recognition.rounds import rounds_of
 from pipeline.recordings.recording import Stretch
 from pipeline.vocabulary import SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGTH
+from tests.benchmarks.figures import Figure, Options, raw_stretches, run_alone
 from trainer.data.raw_windows import TRAINING_SUBJECTS
 
 HOP: Final = 64

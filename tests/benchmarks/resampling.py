@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from figures import Figure, NotMeasuredError, Options, raw_stretches, run_alone
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
@@ -29,6 +28,7 @@ from pipeline.recognition.preparation.resampler import Resampler
 from pipeline.recognition.preparation.windows import Windower
 from pipeline.recordings.recording import Stretch
 from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
+from tests.benchmarks.figures import Figure, NotMeasuredError, Options, raw_stretches, run_alone
 
 SUBJECTS: Final = (1, 3, 5, 6)
 MODEL: Final = "cnn-lstm"

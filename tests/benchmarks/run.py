@@ -8,18 +8,20 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-import baseline
-import calibration
-import checkpoint
-import data_set
-import decisions
-import end_to_end
-import inference
-import load
-import plausibility
-import resampling
-import training
-from figures import (
+from tests.benchmarks import (
+    baseline,
+    calibration,
+    checkpoint,
+    data_set,
+    decisions,
+    end_to_end,
+    inference,
+    load,
+    plausibility,
+    resampling,
+    training,
+)
+from tests.benchmarks.figures import (
     Figure,
     NotMeasuredError,
     Options,

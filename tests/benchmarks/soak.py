@@ -30,7 +30,9 @@ from types import FrameType
 from typing import Any, Final
 
 import numpy as np
-from commands import (
+from numpy.typing import NDArray
+
+from tests.benchmarks.commands import (
     START_TIMEOUT_S,
     await_end,
     await_text,
@@ -43,8 +45,15 @@ from commands import (
     start,
     stop,
 )
-from figures import FOLDER_VARIABLE, Figure, NotMeasuredError, conditions, print_conditions, show
-from load import (
+from tests.benchmarks.figures import (
+    FOLDER_VARIABLE,
+    Figure,
+    NotMeasuredError,
+    conditions,
+    print_conditions,
+    show,
+)
+from tests.benchmarks.load import (
     BROKER,
     HOP,
     Arrivals,
@@ -53,9 +62,17 @@ from load import (
     n_windows,
     recorded_motion,
 )
-from load_generator import LONGEST_S, MOST_PHONES, RATE_HZ, ROWS, Bursts, Load, Relay, device
-from mqtt_packets import PUBLISH, connected, packets, publication, subscribe
-from numpy.typing import NDArray
+from tests.benchmarks.load_generator import (
+    LONGEST_S,
+    MOST_PHONES,
+    RATE_HZ,
+    ROWS,
+    Bursts,
+    Load,
+    Relay,
+    device,
+)
+from tests.benchmarks.mqtt_packets import PUBLISH, connected, packets, publication, subscribe
 
 MODEL: Final = "cnn-lstm"
 MINUTES: Final = 30.0
@@ -377,14 +394,14 @@ def _har_stream(port: int, soak: Soak) -> list[str]:
     ]
 
 
-def _script(name: str) -> list[str]:
-    return [sys.executable, str(Path(__file__).with_name(name))]
+def _tool(name: str) -> list[str]:
+    return [sys.executable, "-m", f"tests.benchmarks.{name}"]
 
 
 def _probe(port: int, soak: Soak) -> list[str]:
     seconds = soak.seconds + LEAD_S + 4 * START_TIMEOUT_S
     return [
-        *_script("load_probe.py"),
+        *_tool("load_probe"),
         *("--port", str(port), "--expected", str(sys.maxsize), "--seconds", f"{seconds:g}"),
         *("--report", "came.npz"),
     ]
@@ -401,7 +418,7 @@ def _generator(port: int, load: Load, motion: Path, begin: float, name: str) -> 
         flags += ["--at-once", str(load.at_once)]
     if isinstance(load, Bursts):
         flags += ["--burst", repr(load.burst_s)]
-    return [*_script("load_generator.py"), *flags]
+    return [*_tool("load_generator"), *flags]
 
 
 def _watch(

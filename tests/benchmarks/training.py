@@ -7,11 +7,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from commands import command, last_lines, memory_mib, start, stop
-from figures import FOLDER_VARIABLE, Figure, NotMeasuredError, Options, run_alone
-
 from pipeline.recordings import hapt, uci_har
 from pipeline.recordings.recording import DataError
+from tests.benchmarks.commands import command, last_lines, memory_mib, start, stop
+from tests.benchmarks.figures import FOLDER_VARIABLE, Figure, NotMeasuredError, Options, run_alone
 
 LIMITS: Final = {"cnn-lstm": (5.0, 2.0), "all": (25.0, None)}
 """Minutes and GiB by ``--model``; what two processes share is counted twice"""

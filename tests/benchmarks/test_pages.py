@@ -1,14 +1,14 @@
-import importlib
 import json
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Final
 
 import pytest
 
-ROOT: Final = Path(__file__).parent.parent
-BENCHMARKS: Final = ROOT / "tests" / "benchmarks"
+from tests.benchmarks import pages
+from tests.benchmarks.figures import Figure
+from tests.conftest import ROOT
+
 PAGES: Final = sorted((ROOT / "docs" / "results").glob("*.md"))
 BLOCK: Final = "<!-- figures: {} -->\n\n```\n{}\n```\n\n<!-- end of figures -->\n"
 HEADING: Final = (
@@ -18,20 +18,13 @@ HEADING: Final = (
 
 
 @pytest.fixture
-def pages(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The command that writes figures into pages."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("pages")
-
-
-@pytest.fixture
-def measured(pages: ModuleType, tmp_path: Path) -> tuple[object, object]:
+def measured(tmp_path: Path) -> tuple[object, object]:
     """Conditions and figures as they come back from the file of a run."""
     figures = [
-        pages.Figure("load", "lstm, QoS 1: har-stream", 3100, "phones"),
-        pages.Figure("load", "cnn-lstm, QoS 1: har-stream", 5250, "phones", 3000, at_least=True),
-        pages.Figure("load", "lstm-any, QoS 1: har-stream", 3000, "phones"),
-        pages.Figure("inference", "lstm, batch 1", 8070, "windows/s"),
+        Figure("load", "lstm, QoS 1: har-stream", 3100, "phones"),
+        Figure("load", "cnn-lstm, QoS 1: har-stream", 5250, "phones", 3000, at_least=True),
+        Figure("load", "lstm-any, QoS 1: har-stream", 3000, "phones"),
+        Figure("inference", "lstm, batch 1", 8070, "windows/s"),
     ]
     conditions = {
         "date": "2026-11-26",
@@ -50,9 +43,7 @@ def measured(pages: ModuleType, tmp_path: Path) -> tuple[object, object]:
     return measured
 
 
-def test_a_block_takes_the_figures_of_its_benchmark(
-    pages: ModuleType, measured: tuple[object, object]
-) -> None:
+def test_a_block_takes_the_figures_of_its_benchmark(measured: tuple[object, object]) -> None:
     """A block gets the heading and the lines that the run printed, without the folder's name."""
     lines = f"{HEADING}\n  {'lstm, batch 1':<42}    8,070 windows/s"
     page = "before\n{}after\n"
@@ -61,7 +52,7 @@ def test_a_block_takes_the_figures_of_its_benchmark(
 
 
 def test_a_block_takes_figures_by_the_first_part_of_their_names(
-    pages: ModuleType, measured: tuple[object, object]
+    measured: tuple[object, object],
 ) -> None:
     """Blocks of one benchmark share its figures; none takes those of a longer name."""
     page = BLOCK.format("load, cnn-lstm", "old") + BLOCK.format("load, lstm", "old")
@@ -71,7 +62,7 @@ def test_a_block_takes_figures_by_the_first_part_of_their_names(
     ]
 
 
-def test_what_was_not_measured_stays(pages: ModuleType, measured: tuple[object, object]) -> None:
+def test_what_was_not_measured_stays(measured: tuple[object, object]) -> None:
     """A block without a new figure keeps its old ones and their date."""
     page = BLOCK.format("training", "old") + BLOCK.format("load, conv-lstm", "old")
     assert page == pages.updated(page, *measured)

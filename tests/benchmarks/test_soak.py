@@ -1,57 +1,23 @@
-import importlib
 import math
 import os
 import time
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.recordings import simulated
-
-if TYPE_CHECKING:
-    from tests.benchmarks.load_generator import Load
-    from tests.benchmarks.soak import Sample
-
-ROOT: Final = Path(__file__).parent.parent
-BENCHMARKS: Final = ROOT / "tests" / "benchmarks"
+from tests.benchmarks import load_generator, soak
+from tests.benchmarks.figures import NotMeasuredError
+from tests.benchmarks.load_generator import Load
+from tests.benchmarks.soak import Sample
 
 
-@pytest.fixture(autouse=True)
-def _benchmarks_importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-
-
-@pytest.fixture
-def generator() -> ModuleType:
-    """The load generator's module."""
-    return importlib.import_module("load_generator")
-
-
-@pytest.fixture
-def soak() -> ModuleType:
-    """The soak's module."""
-    return importlib.import_module("soak")
-
-
-@pytest.fixture
-def motion_file(tmp_path: Path) -> Path:
-    """Two simulated recordings of 15 s."""
-    found = simulated.recordings(2, seconds=15.0)
-    file = tmp_path / "motion.npy"
-    np.save(file, np.stack([one.stretches[0].samples for one in found]))
-    return file
-
-
-def test_there_are_always_equally_many_phones_and_each_stays_equally_long(
-    generator: ModuleType,
-) -> None:
+def test_there_are_always_equally_many_phones_and_each_stays_equally_long() -> None:
     """One comes whenever one goes, under a name of its own, until the end."""
-    relay = generator.Relay(25, 1, 59.0, 1.0, speed=20.0, at_once=10)
-    plan = generator.schedule(relay)
+    relay = load_generator.Relay(25, 1, 59.0, 1.0, speed=20.0, at_once=10)
+    plan = load_generator.schedule(relay)
     assert relay.turn_s == 60.0 / 16
     for since_s in np.arange(1.1012, 60.0, 0.5):  # never when they change
         now = (plan.due_s >= since_s - 0.025) & (plan.due_s < since_s)
@@ -63,10 +29,10 @@ def test_there_are_always_equally_many_phones_and_each_stays_equally_long(
     assert len(np.unique(plan.phone)) == 25
 
 
-def test_flood_is_silent_and_on_by_turns_and_its_samples_run_on(generator: ModuleType) -> None:
+def test_flood_is_silent_and_on_by_turns_and_its_samples_run_on() -> None:
     """A hundred messages to one of another phone's, and none missing over a silence."""
-    load = generator.Bursts(1, 0, 9.5, 0.5, speed=2000.0, first=19_999, burst_s=2.0)
-    plan = generator.schedule(load)
+    load = load_generator.Bursts(1, 0, 9.5, 0.5, speed=2000.0, first=19_999, burst_s=2.0)
+    plan = load_generator.schedule(load)
     assert plan.number.tolist() == list(range(len(plan.number)))
     assert (np.floor(plan.due_s / 2.0) % 2 == 1).all()
     per_second = np.bincount(plan.due_s.astype(np.int64), minlength=10)
@@ -74,20 +40,18 @@ def test_flood_is_silent_and_on_by_turns_and_its_samples_run_on(generator: Modul
 
 
 @pytest.mark.parametrize("speed", [1.0, 20.0, 2000.0])
-def test_no_sample_is_ahead_of_the_clock_when_time_is_sped_up(
-    generator: ModuleType, speed: float
-) -> None:
+def test_no_sample_is_ahead_of_the_clock_when_time_is_sped_up(speed: float) -> None:
     """At the latest it is of the moment at which its message is due; so is the last one's."""
-    load = generator.Relay(7, 1, 19.0, 1.0, speed=speed, at_once=3)
-    plan = generator.schedule(load)
-    last_ms = generator.first_samples_ms(load, 1.7e9)[plan.phone] + plan.number * 500 + 480
+    load = load_generator.Relay(7, 1, 19.0, 1.0, speed=speed, at_once=3)
+    plan = load_generator.schedule(load)
+    last_ms = load_generator.first_samples_ms(load, 1.7e9)[plan.phone] + plan.number * 500 + 480
     ahead_s = last_ms / 1000 - (1.7e9 + plan.due_s)
     assert ahead_s.max() == pytest.approx(-load.interval_s * (speed - 1), abs=0.6)
     assert ahead_s.max() < 0.01
 
 
 @pytest.mark.parametrize("minutes", [0.2, 2.0, 6.0, 7.3, 30.0, 60.0])
-def test_each_part_of_a_soak_has_as_much_of_the_flood(soak: ModuleType, minutes: float) -> None:
+def test_each_part_of_a_soak_has_as_much_of_the_flood(minutes: float) -> None:
     """So that the memory of one can be held against another's; nothing is with and without."""
     plan = soak.Soak(minutes * 60, 30)
     assert plan.burst_s <= soak.LONGEST_BURST_S
@@ -104,7 +68,7 @@ def test_each_part_of_a_soak_has_as_much_of_the_flood(soak: ModuleType, minutes:
     assert plan.max_devices < plan.relay.phones or minutes < 7
 
 
-def _samples(soak: ModuleType, mib: NDArray[np.float64]) -> "list[Sample]":
+def _samples(mib: NDArray[np.float64]) -> list[Sample]:
     others = dict.fromkeys(
         ("broker_mib", "checkpoint_kib", "cpu_s", "all_cpu_s", "machine_cpu_s"), 0.0
     )
@@ -114,27 +78,26 @@ def _samples(soak: ModuleType, mib: NDArray[np.float64]) -> "list[Sample]":
     ]
 
 
-def test_growth_is_that_of_the_last_part_over_the_second(soak: ModuleType) -> None:
+def test_growth_is_that_of_the_last_part_over_the_second() -> None:
     """What is taken while warming up is no growth; a leak shows in percent and by the hour."""
     plan = soak.Soak(600.0, 30)
     since_s = np.arange(600)
     flat = np.where(since_s < 90, since_s + 10.0, 100.0)
-    assert soak.growth(plan, _samples(soak, flat), "resident_mib") == pytest.approx((100, 100, 0))
+    assert soak.growth(plan, _samples(flat), "resident_mib") == pytest.approx((100, 100, 0))
     leak = flat + since_s / 60
-    before, after, slope = soak.growth(plan, _samples(soak, leak), "resident_mib")
+    before, after, slope = soak.growth(plan, _samples(leak), "resident_mib")
     assert after - before == pytest.approx(400 / 60)
     assert slope == pytest.approx(60.0)
 
 
-def test_memory_that_was_not_looked_at_is_not_called_flat(soak: ModuleType) -> None:
+def test_memory_that_was_not_looked_at_is_not_called_flat() -> None:
     """Without a sample in a part there is no figure."""
-    figures = importlib.import_module("figures")
     plan = soak.Soak(600.0, 30)
-    with pytest.raises(figures.NotMeasuredError, match="too short"):
-        soak.growth(plan, _samples(soak, np.full(450, 100.0)), "resident_mib")
+    with pytest.raises(NotMeasuredError, match="too short"):
+        soak.growth(plan, _samples(np.full(450, 100.0)), "resident_mib")
 
 
-def test_topics_are_found_in_the_log(soak: ModuleType) -> None:
+def test_topics_are_found_in_the_log() -> None:
     """Only in lines that tell of dropped messages, however they are put."""
     log = (
         "2026-01-01 WARNING rejected a message on 'har/a/samples' (json, 1 so far): no JSON\n"
@@ -147,11 +110,11 @@ def test_topics_are_found_in_the_log(soak: ModuleType) -> None:
 
 
 def _served(
-    soak: ModuleType, generator: ModuleType, relay: "Load", latency_s: NDArray[np.float64]
+    relay: Load, latency_s: NDArray[np.float64]
 ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
     """Return what generator and probe would report; latencies are by window, phone by phone."""
-    plan = generator.schedule(relay)
-    first_ms = generator.first_samples_ms(relay, 1.7e9)
+    plan = load_generator.schedule(relay)
+    first_ms = load_generator.first_samples_ms(relay, 1.7e9)
     sent = {
         "phone": plan.phone,
         "number": plan.number,
@@ -164,21 +127,19 @@ def _served(
     window = np.concatenate([np.arange(count) for count in counts])
     completing_s = relay.due_s(phone, soak.completing_message(window))
     came = {
-        "device": np.array([generator.device(number) for number in phone]),
+        "device": np.array([load_generator.device(number) for number in phone]),
         "start": np.round(first_ms[phone] / 1000 + window * soak.HOP / 50, 6),
         "received": completing_s + 1000.01 + latency_s[: len(phone)],
     }
     return sent, came
 
 
-def test_latency_is_told_apart_by_when_the_window_was_completed(
-    soak: ModuleType, generator: ModuleType
-) -> None:
+def test_latency_is_told_apart_by_when_the_window_was_completed() -> None:
     """What is slow only during the flood is seen there, and nowhere else."""
     plan = soak.Soak(60.0, 5)
     relay = plan.relay
     n = int(soak.n_windows(relay.n_messages).sum())
-    sent, came = _served(soak, generator, relay, np.zeros(n))
+    sent, came = _served(relay, np.zeros(n))
     flooded = plan.flooded(came["received"] - 1000.0)
     came["received"] += np.where(flooded, 0.05, 0.02)
     arrived = soak.arrivals(relay, sent, came)
@@ -205,7 +166,6 @@ def test_latency_is_told_apart_by_when_the_window_was_completed(
 
 @pytest.mark.broker
 def test_short_soak_loses_nothing_but_of_the_flooder(
-    soak: ModuleType,
     motion_file: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -216,7 +176,7 @@ def test_short_soak_loses_nothing_but_of_the_flooder(
     begin = time.monotonic()
     try:
         outcome = soak.run(plan, motion_file)
-    except soak.NotMeasuredError as error:
+    except NotMeasuredError as error:
         if "Mosquitto is not installed" in str(error):
             pytest.skip(str(error))
         raise

@@ -1,7 +1,5 @@
-import importlib
 import json
 from pathlib import Path
-from types import ModuleType
 from typing import Final
 
 import numpy as np
@@ -13,6 +11,7 @@ from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.recordings import hapt, simulated
+from tests.benchmarks import plain_consumer
 
 ROWS: Final = 25
 START: Final = 1_700_000_000.0
@@ -20,28 +19,19 @@ LONGEST: Final = 9_000
 """Samples, three minutes"""
 
 
-@pytest.fixture
-def plain_consumer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The program that har-stream is measured against."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent / "benchmarks"))
-    return importlib.import_module("plain_consumer")
-
-
-def test_its_predictions_are_those_of_har_stream(plain_consumer: ModuleType) -> None:
+def test_its_predictions_are_those_of_har_stream() -> None:
     """Simulated motion: the same windows, the same activities and probabilities."""
     (recording,) = simulated.recordings(1, seconds=60.0)
-    _compare(plain_consumer, recording.stretches[0].samples)
+    _compare(recording.stretches[0].samples)
 
 
-def test_its_predictions_on_a_real_recording_are_those_of_har_stream(
-    plain_consumer: ModuleType, data_dir: Path
-) -> None:
+def test_its_predictions_on_a_real_recording_are_those_of_har_stream(data_dir: Path) -> None:
     """A raw recording: the same windows, the same activities and probabilities."""
     (recording,) = hapt.recordings(data_dir, [1], download=False)
-    _compare(plain_consumer, recording.stretches[0].samples[:LONGEST])
+    _compare(recording.stretches[0].samples[:LONGEST])
 
 
-def _compare(plain_consumer: ModuleType, samples: NDArray[np.floating]) -> None:
+def _compare(samples: NDArray[np.floating]) -> None:
     model = find_model("cnn-lstm")
     plain = plain_consumer.Consumer(model)
     classifier = Classifier(model)

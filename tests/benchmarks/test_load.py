@@ -1,0 +1,173 @@
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.models.classifier import Classifier, find_model
+from pipeline.readings import Delivery, Readings
+from pipeline.recognition.recognizer import Recognizer
+from tests.benchmarks import load, load_generator, stage_times
+from tests.benchmarks.load import Arrivals, Trial
+from tests.benchmarks.load_generator import Load
+
+
+def test_expected_windows_are_those_that_the_core_completes(
+    tiny_model: Path, motion_file: Path
+) -> None:
+    """How many windows a phone's messages complete, and which message does, is no guess."""
+    recognizer = Recognizer(Classifier(tiny_model), hop=load.HOP, max_devices=1)
+    recognizer.admit("phone")
+    samples = np.load(motion_file)[0]
+    completed_by = []
+    for number in range(len(samples) // 25):
+        rows = np.arange(number * 25, number * 25 + 25)
+        tick = recognizer.push([Delivery([Readings("phone", 1.7e9 + rows / 50, samples[rows])])])
+        completed_by += [number] * len(tick.predictions)
+        assert load.n_windows(np.array([number + 1])).tolist() == [len(completed_by)]
+    windows = np.arange(len(completed_by))
+    assert load.completing_message(windows).tolist() == completed_by
+
+
+@pytest.mark.parametrize("known", [0, 100])
+@pytest.mark.parametrize("capacity", [0, 7, 130, 480, 1999, 2000, 2700, 5000, 8000, 20_000])
+def test_largest_load_is_found_closely_and_quickly(capacity: int, known: int) -> None:
+    """It is held, and one that is not much larger was tried and not held; few are tried."""
+    tried = []
+
+    def held(phones: int) -> bool:
+        tried.append(phones)
+        return phones <= capacity
+
+    known = min(known, capacity)
+    found = load.largest_held(held, first=2000, growth=1.25, precision=1.1, known=known)
+    assert found <= capacity
+    assert found in {*tried, known}
+    missed = [phones for phones in tried if phones > capacity]
+    assert found == load.MOST or min(missed) <= max(found * 1.1, found + 20)
+    assert len(tried) <= 14
+
+
+class Received:
+    """What a generator and a probe would report of a load that a perfect consumer served."""
+
+    def __init__(self, *, latency_s: float) -> None:
+        """Answer every window of 40 phones so long after its last message."""
+        self.load = load_generator.Load(phones=40, qos=1, hold_s=8.0, ramp_s=1.0)
+        plan = load_generator.schedule(self.load)
+        first_ms = load_generator.first_samples_ms(self.load, 1.7e9)
+        self.sent: dict[str, NDArray[Any]] = {
+            "phone": plan.phone,
+            "number": plan.number,
+            "due": plan.due_s + 1000.0,
+            "sent": plan.due_s + 1000.01,
+            "first_samples_ms": first_ms,
+        }
+        counts = load.n_windows(self.load.n_messages)
+        phone = np.repeat(np.arange(40), counts)
+        window = np.concatenate([np.arange(count) for count in counts])
+        completed = self.load.joins_s[phone] + load.completing_message(window) * 0.5
+        self.came: dict[str, NDArray[Any]] = {
+            "device": np.array([load_generator.device(number) for number in phone]),
+            "start": np.round(first_ms[phone] / 1000 + window * load.HOP / 50, 6),
+            "received": completed + 1000.01 + latency_s,
+        }
+
+    def arrivals(self, keep: NDArray[np.intp] | None = None) -> "Arrivals":
+        """Return what the load test makes of it, of some predictions alone."""
+        kept = {n: v if keep is None else v[keep] for n, v in self.came.items()}
+        return load.arrivals(self.load, self.sent, kept)
+
+
+def test_latency_counts_from_the_message_that_completed_the_window() -> None:
+    """Every prediction is matched with its message, and with nothing else."""
+    arrived = Received(latency_s=0.03).arrivals()
+    assert (arrived.n_lost, arrived.n_repeated, arrived.n_strange) == (0, 0, 0)
+    assert arrived.n_expected > 0
+    assert arrived.latencies_ms == pytest.approx(30.0)
+    assert len(arrived.latencies_ms) <= arrived.n_expected
+
+
+def test_lost_repeated_and_strange_predictions_are_told() -> None:
+    """A load of which one prediction is missing has no finite worst latency and was not held."""
+    received = Received(latency_s=0.03)
+    n = len(received.came["start"])
+    lost = received.arrivals(np.arange(1, n))
+    assert (lost.n_lost, lost.n_repeated, lost.n_strange) == (1, 0, 0)
+    assert _trial(received.load, lost).shortfall == f"1 of {n} lost"
+    assert lost.percentile_ms(100) == math.inf
+    repeated = received.arrivals(np.append(np.arange(n), [3, 3]))
+    assert (repeated.n_lost, repeated.n_repeated, repeated.n_strange) == (0, 2, 0)
+    assert _trial(received.load, repeated).shortfall == ""
+    received.came["start"][5] += 0.02
+    strange = received.arrivals()
+    assert (strange.n_lost, strange.n_repeated, strange.n_strange) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("latency_s", "late_ms", "shortfall", "again"),
+    [
+        (0.249, 0.0, "", True),
+        (0.251, 0.0, "p99 251 ms", True),
+        (0.501, 0.0, "p99 501 ms", False),
+        (0.900, 150.0, "the generator itself was 150", True),
+    ],
+)
+def test_load_is_held_only_within_the_latency_and_with_a_generator_in_time(
+    latency_s: float,
+    late_ms: float,
+    shortfall: str,
+    again: bool,
+) -> None:
+    """What is missed is named; what may be chance, or the generator's fault, is tried again."""
+    received = Received(latency_s=latency_s)
+    trial = _trial(received.load, received.arrivals(), late_ms=late_ms)
+    assert trial.shortfall.startswith(shortfall)
+    assert bool(trial.shortfall) == bool(shortfall)
+    assert trial.near == again
+
+
+def _trial(what: "Load", arrived: "Arrivals", *, late_ms: float = 0.0) -> "Trial":
+    return load.Trial(
+        what,
+        arrived,
+        late_ms=late_ms,
+        seconds=1.0,
+        consumer_cpu_s=1.0,
+        broker_cpu_s=1.0,
+        beside_cpu_s=1.0,
+        resident_mib=1.0,
+        n_messages=1,
+        notes=None,
+    )
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("name", ["TIMED", "PLAIN"])
+def test_every_prediction_of_a_small_load_comes(
+    motion_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    """The whole tool with a real broker, har-stream with timers, and the plain consumer."""
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    small = load_generator.Load(phones=20, qos=1, hold_s=3.0, ramp_s=0.5)
+    try:
+        trial = load.run(getattr(load, name), find_model("cnn-lstm"), small, motion_file)
+    except load.NotMeasuredError as error:
+        if "Mosquitto is not installed" in str(error):
+            pytest.skip(str(error))
+        raise
+    assert trial.arrived.n_expected == load.n_windows(small.n_messages).sum() > 0
+    assert (trial.arrived.n_lost, trial.arrived.n_strange) == (0, 0)
+    assert 0 < trial.arrived.percentile_ms(50) < math.inf
+    assert trial.consumer_cpu_s > 0
+    assert trial.resident_mib > 1
+    if name == "TIMED":
+        seconds = stage_times.between(*trial.notes)
+        assert min(seconds[stage] for stage in stage_times.STAGES) > 0
+        spent = trial.notes[1]["process"] - trial.notes[0]["process"]
+        assert sum(seconds.values()) == pytest.approx(spent)

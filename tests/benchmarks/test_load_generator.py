@@ -1,0 +1,130 @@
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from pipeline.formats import native
+from pipeline.readings import Readings
+from tests.benchmarks import load_generator
+from tests.client import TIMEOUT_S, MqttClient, Received
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from tests.conftest import Broker
+
+
+@pytest.fixture
+def start_generator(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """A function that starts the generator, whose report is ``sent.npz``."""
+    processes = []
+
+    def start(port: int, motion: Path, **flags: float) -> subprocess.Popen[bytes]:
+        named = [part for name, value in flags.items() for part in (f"--{name}", str(value))]
+        arguments = ["--port", str(port), "--motion", str(motion), *named]
+        processes.append(
+            subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "tests.benchmarks.load_generator", *arguments),
+                    *("--report", str(tmp_path / "sent.npz")),
+                ],
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+            )
+        )
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+class Ears(MqttClient):
+    """A subscriber that keeps the samples of the generator's phones."""
+
+    def __init__(self, broker: "Broker") -> None:
+        """Connect and subscribe."""
+        self.payloads: defaultdict[str, list[bytes]] = defaultdict(list)
+        super().__init__(broker, "har/+/samples")
+
+    def keep(self, message: Received) -> None:
+        """Keep a phone's samples."""
+        self.payloads[message.topic.split("/")[1]].append(message.payload)
+
+    def await_messages(self, n: int) -> None:
+        """Return when so many have come."""
+        self.await_that(lambda: sum(map(len, self.payloads.values())) >= n)
+
+
+@pytest.fixture
+def ears(broker: "Broker") -> Iterator[Ears]:
+    """A subscriber at the shared broker."""
+    with Ears(broker) as ears:
+        yield ears
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("qos", [0, 1])
+def test_phones_send_the_recordings_as_of_now_without_a_gap(
+    broker: "Broker",
+    ears: Ears,
+    start_generator: Callable[..., subprocess.Popen[bytes]],
+    motion_file: Path,
+    tmp_path: Path,
+    qos: int,
+) -> None:
+    """Every message of the load arrives, on one grid a phone, its last sample just measured."""
+    load = load_generator.Load(3, qos, 1.0, 0.5)
+    process = start_generator(broker.port, motion_file, phones=3, qos=qos, hold=1.0, ramp=0.5)
+    assert process.wait(TIMEOUT_S) == 0
+    ears.await_messages(int(load.n_messages.sum()))
+
+    sent = np.load(tmp_path / "sent.npz")
+    recordings = np.round(np.load(motion_file), load_generator.DECIMALS)
+    assert [load_generator.device(phone) for phone in range(3)] == sorted(ears.payloads)
+    for phone, (name, payloads) in enumerate(sorted(ears.payloads.items())):
+        assert len(payloads) == load.n_messages[phone]
+        readings = [one for payload in payloads for one in native.decode(payload, name)]
+        assert all(isinstance(one, Readings) and len(one.times) == 25 for one in readings)
+        times = np.concatenate([one.times for one in readings])
+        values = np.concatenate([one.values for one in readings])
+        grid = sent["first_samples_ms"][phone] / 1000 + np.arange(len(times)) / 50
+        assert times == pytest.approx(grid, abs=1e-6)
+        first = phone // 2 * load_generator.OFFSET * 25 % 750
+        np.testing.assert_array_equal(values, recordings[phone % 2, first : first + len(times)])
+        last_of_first = sent["due"][sent["phone"] == phone][0] + time.time() - time.monotonic()
+        assert times[24] == pytest.approx(last_of_first, abs=0.05)
+    assert (sent["sent"] >= sent["due"]).all()
+    assert sent["acknowledged"] == (load.n_messages.sum() if qos else 0)
+
+
+@pytest.mark.broker
+def test_generator_ends_at_once_on_sigterm(
+    broker: "Broker",
+    ears: Ears,
+    start_generator: Callable[..., subprocess.Popen[bytes]],
+    motion_file: Path,
+) -> None:
+    """A load of a minute that is under way stops when it is told to."""
+    process = start_generator(broker.port, motion_file, phones=20, qos=1, hold=60.0)
+    ears.await_messages(10)
+    process.terminate()
+    assert process.wait(5.0) == 128 + signal.SIGTERM
+
+
+def test_messages_are_spread_evenly_and_their_number_fits_the_time() -> None:
+    """Every message is within the duration, and the next would not be; no two at one moment."""
+    load = load_generator.Load(phones=70, qos=0, hold_s=3.0, ramp_s=2.5)
+    plan = load_generator.schedule(load)
+    assert len(plan.due_s) == load.n_messages.sum()
+    assert plan.due_s.max() < load.duration_s
+    assert (load.joins_s + load.n_messages * 0.5 >= load.duration_s - 1e-9).all()
+    in_hold = plan.due_s[plan.due_s >= load.ramp_s]
+    assert np.diff(in_hold) == pytest.approx(0.5 / 70)
