@@ -17,7 +17,8 @@ from pipeline.commands.record.settings import RecordSettings
 from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.settings import BrokerSettings, CommandSettings
-from trainer.settings import EvaluateSettings, TrainSettings
+from trainer.commands.evaluate_settings import EvaluateSettings
+from trainer.commands.train_settings import TrainSettings
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "reference" / "settings.md"
 BEGIN: Final = "<!-- begin: python -m tests.settings_tables -->\n"

@@ -171,6 +171,14 @@ def test_nothing_knows_the_commands(file: Path) -> None:
         assert not {name for name in imports(file) if name.startswith("pipeline.commands")}
 
 
+@pytest.mark.parametrize("file", TRAINER, ids=module_name)
+def test_the_trainer_takes_plain_values(file: Path) -> None:
+    """Settings are read by the trainer's commands alone; all below gets plain values."""
+    above = ("trainer.commands", "pipeline.settings", "pydantic")
+    if "commands" not in file.parts:
+        assert not {name for name in imports(file) if name.startswith(above)}
+
+
 @pytest.mark.parametrize("file", files_of("recordings"), ids=module_name)
 def test_recordings_know_no_broker(file: Path) -> None:
     """Recordings are read and written without broker, state, command or settings."""

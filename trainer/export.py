@@ -27,7 +27,7 @@ from pipeline.models.classifier import (
     ModelError,
 )
 from pipeline.vocabulary import ANY, CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
-from trainer.settings import SettingError
+from trainer.errors import SettingError
 
 OPSET: Final = 18
 """The newest that tf2onnx 1.17 writes."""

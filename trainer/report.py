@@ -1,12 +1,7 @@
-"""What a training leaves on disk beside the models: one record a seed, and one report a model.
-
-The records let a run that was stopped go on where it was; the report is for people and programs
-that ask how a model came about.
-"""
+"""The report on a model, for people and programs that ask how it came about."""
 
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -19,76 +14,11 @@ from pipeline.atomic_file import replacing
 from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.vocabulary import ANY
 from trainer.data.own import OwnWindows
-from trainer.evaluation import Scores, figures_by_class, mean_and_sd
+from trainer.evaluation import figures_by_class, mean_and_sd
+from trainer.records import SeedRecord
 from trainer.selection import choices
-from trainer.settings import Fitting, Sizes, TrainSettings
-from trainer.training.recipe import recipe_for
 
 _EXPORT_PACKAGES: Final = ("onnx", "onnxruntime", "tf2onnx")
-
-Recipe = dict[str, Any]
-"""All that decides the weights, besides model and seed."""
-
-
-class SeedRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One finished training: a model, a seed."""
-
-    recipe: Recipe
-    seed: int
-    epochs: int
-    """Number of epochs that was chosen"""
-    held_out_subjects: tuple[int, ...]
-    """Training subjects whose accuracy chose it"""
-    selection: dict[str, list[float]]
-    """`Fitted.selection`"""
-    refit: dict[str, list[float]] | None
-    """`Fitted.refit`"""
-    parameters: int
-    """Number of weights that are trained"""
-    confusion_matrix: list[list[int]]
-    """`Scores.confusion` on the test split"""
-    seconds: float
-    """Wall time of the training"""
-
-    @property
-    def scores(self) -> Scores:
-        """The scores on the test split."""
-        return Scores(np.array(self.confusion_matrix, np.int64))
-
-
-def recipe_of(
-    settings: TrainSettings,
-    model: str,
-    data: DataSet,
-    own: OwnWindows | None,
-    *,
-    raw: bool,
-    versions: dict[str, str],
-) -> Recipe:
-    """Return all that decides a model's weights, besides its family and the seed.
-
-    ``raw`` is whether there are raw recordings; ``versions`` are of the packages that train.
-    """
-    fields = [*Fitting.model_fields, *Sizes.model_fields]
-    recipe: Recipe = {
-        "settings": {name: getattr(settings, name) for name in fields},
-        "data_hash": data.data_hash,
-        "versions": versions,
-    }
-    if settings.recipe == "raw":
-        recipe |= {"raw": asdict(recipe_for(model)), "raw_recordings": raw}
-    if own is not None:
-        recipe |= {"own_hash": own.data_hash, "frame": settings.frame}
-    return recipe
-
-
-def read_record(path: Path, *, recipe: Recipe) -> SeedRecord | None:
-    """Return a finished training's record, None if there is none made by the same recipe."""
-    try:
-        record = msgspec.json.decode(path.read_bytes(), type=SeedRecord)
-    except (FileNotFoundError, msgspec.MsgspecError):
-        return None
-    return record if record.recipe == recipe else None
 
 
 def write_json(path: Path, content: object) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.recordings import uci_har
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
-from trainer.settings import Sizes
+from trainer.networks.options import Sizes
 
 TRAINING_SUBJECTS: Final = (1, 3, 5, 6, 7, 8)
 TEST_SUBJECTS: Final = (2, 4)

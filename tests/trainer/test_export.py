@@ -12,7 +12,7 @@ from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES, ANY, SHIPPED_MODELS
 from trainer.export import LICENCE, ExportError, export, make_card, version
 from trainer.networks.models import BUILDERS, PLAIN_BUILDERS
-from trainer.settings import Sizes
+from trainer.networks.options import Sizes
 from trainer.training.recipe import recipe_for
 from trainer.training.training import probabilities
 

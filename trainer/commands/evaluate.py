@@ -23,7 +23,9 @@ from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.settings import from_command_line
 from pipeline.vocabulary import ACTIVITIES, ANY, SHIPPED_MODELS, Orientation
+from trainer.commands.evaluate_settings import EvaluateSettings
 from trainer.commit import source_commit
+from trainer.errors import SettingError
 from trainer.evaluation import (
     STILL_UPRIGHT,
     Reliability,
@@ -36,7 +38,6 @@ from trainer.evaluation import (
     table,
 )
 from trainer.report import write_json
-from trainer.settings import EvaluateSettings, SettingError
 
 TOGETHER: Final[dict[Orientation, str]] = {"training": "together", "any": f"together{ANY}"}
 """What the mean of the probabilities of several models for phones worn alike is called."""

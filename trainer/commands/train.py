@@ -16,9 +16,10 @@ from pipeline.recognition.placement.placements import Placements
 from pipeline.recordings import hapt, uci_har
 from pipeline.recordings.recording import DataError, Recording
 from pipeline.settings import from_command_line
+from trainer.commands.train_settings import TrainSettings
 from trainer.data import own
 from trainer.data.raw_windows import TRAINING_SUBJECTS
-from trainer.settings import SettingError, TrainSettings
+from trainer.errors import SettingError
 from trainer.training.processes import KilledError, quiet_tensorflow
 
 _EXTRA: Final = ("matplotlib", "onnx", "tensorflow", "keras", "tf2onnx")
@@ -43,16 +44,16 @@ def main() -> None:
     # Else who is told to end would leave its processes behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with quiet_tensorflow():
+        from trainer import experiment, fine_tuning
         from trainer.export import ExportError
-        from trainer.training import experiment, tuning
     try:
         say = partial(print, flush=True)
         if settings.parent is not None:
-            tuning.run(settings, settings.parent, data, placements, say=say)
+            fine_tuning.run(settings.fine_tuning(settings.parent), data, placements, say=say)
         else:
             assert data is not None
             raw = _raw_recordings(settings, say=say) if settings.recipe == "raw" else ()
-            experiment.run(settings, data, extra, raw=raw, say=say)
+            experiment.run(settings.plan, data, extra, raw=raw, say=say)
     except (DataError, SettingError, ExportError, KilledError, OSError) as error:
         sys.exit(f"har-train: {error}")
     except KeyboardInterrupt:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline.models.classifier import INPUT_NAME
 from pipeline.vocabulary import CHANNELS, WINDOW_LENGTH
-from trainer.settings import SettingError, Sizes
-from trainer.training.recipe import View
+from trainer.errors import SettingError
+from trainer.networks.options import Sizes, View
 
 Builder = Callable[[NDArray[np.float32], int, View], keras.Model]
 """Makes an untrained model from training windows, the number of activities, and how it sees a

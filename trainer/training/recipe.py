@@ -6,17 +6,14 @@ beforehand; what each is worth is told by ``python -m trainer.selection.ablation
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final
 
 from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import Split
 from pipeline.vocabulary import ANY
 from trainer.data.raw_windows import Turns, raw_windows
+from trainer.networks.options import View
 from trainer.selection.choices import LEVELLED, RECIPE, shipped
-
-View = Literal["one", "two", "level"]
-"""How a model sees a window (`models`): as it is; also through a glass; or what of it is the same
-however the phone is turned, in both ways."""
 
 
 @dataclass(frozen=True)

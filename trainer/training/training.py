@@ -21,8 +21,9 @@ from pipeline.recordings.uci_har import Split
 from pipeline.vocabulary import ANY
 from trainer.data.own import joined
 from trainer.data.raw_windows import Turns, random_turns
+from trainer.errors import SettingError
 from trainer.networks.models import BUILDERS
-from trainer.settings import Fitting, SettingError
+from trainer.training.fitting import FineTuning, Fitting
 from trainer.training.recipe import RawRecipe
 
 History = dict[str, list[float]]
@@ -94,7 +95,7 @@ def fit(
         model,
         kept,
         epochs=fitting.epochs,
-        fitting=fitting,
+        batch_size=fitting.batch_size,
         validation_data=(validation.windows, validation.labels),
         callbacks=[*_telling(tell), stopping],
     )
@@ -103,7 +104,13 @@ def fit(
     refit = None
     if fitting.refit:
         model = _new_model(build, train, fitting=fitting, seed=seed)
-        refit = _fit(model, train, epochs=epochs, fitting=fitting, callbacks=_telling(tell))
+        refit = _fit(
+            model,
+            train,
+            epochs=epochs,
+            batch_size=fitting.batch_size,
+            callbacks=_telling(tell),
+        )
     seconds = time.perf_counter() - started
     return Fitted(model, epochs, held_out, selection, refit, seconds)
 
@@ -269,21 +276,25 @@ def tune(
     model: keras.Model,
     windows: Split,
     *,
-    epochs: int,
-    learning_rate: float,
-    fitting: Fitting,
+    fitting: FineTuning,
     seed: int,
     tell: Tell | None = None,
 ) -> History:
-    """Fit a trained model to windows, for some epochs; return what Keras recorded.
+    """Fit a trained model to more windows; return what Keras recorded.
 
     Raises:
         SettingError: the loss became infinite or not a number.
     """
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
-    _compile(model, learning_rate)
-    return _fit(model, windows, epochs=epochs, fitting=fitting, callbacks=_telling(tell))
+    _compile(model, fitting.learning_rate)
+    return _fit(
+        model,
+        windows,
+        epochs=fitting.epochs,
+        batch_size=fitting.batch_size,
+        callbacks=_telling(tell),
+    )
 
 
 def _new_model(
@@ -311,13 +322,13 @@ def _compile(model: keras.Model, learning_rate: float) -> None:
 
 
 def _fit(
-    model: keras.Model, split: Split, *, epochs: int, fitting: Fitting, **options: object
+    model: keras.Model, split: Split, *, epochs: int, batch_size: int, **options: object
 ) -> History:
     history: History = model.fit(
         split.windows,
         split.labels,
         epochs=epochs,
-        batch_size=fitting.batch_size,
+        batch_size=batch_size,
         verbose=0,
         **options,
     ).history

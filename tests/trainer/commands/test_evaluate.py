@@ -10,7 +10,7 @@ from pipeline.models.classifier import Classifier
 from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES
 from trainer.commands import evaluate
-from trainer.settings import SettingError
+from trainer.errors import SettingError
 
 MakeModel = Callable[..., Path]
 MakeCard = Callable[..., dict[str, object]]

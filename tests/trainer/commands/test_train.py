@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
@@ -20,11 +21,14 @@ from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import DataSet, load
 from pipeline.vocabulary import ACTIVITIES, FAMILIES, SHIPPED_MODELS
 from tests.trainer.recorded import record
+from trainer import experiment
 from trainer.commands import train
+from trainer.commands.train_settings import TrainSettings
 from trainer.data import own
-from trainer.report import read_record
-from trainer.settings import Fitting, Sizes, TrainSettings
-from trainer.training import experiment, processes
+from trainer.networks.options import Sizes
+from trainer.records import read_record
+from trainer.training import processes
+from trainer.training.fitting import Fitting
 from trainer.training.recipe import Schedule
 from trainer.training.training import probabilities
 
@@ -72,7 +76,7 @@ class Trained(NamedTuple):
 def run(settings: TrainSettings, data: DataSet) -> str:
     """Return what is told while training."""
     lines: list[str] = []
-    experiment.run(settings, data, say=lines.append)
+    experiment.run(settings.plan, data, say=lines.append)
     return "\n".join(lines)
 
 
@@ -166,7 +170,9 @@ def test_report_tells_how_the_model_came_about(trained: Trained, mini_data: Data
     for one in report["runs"]:
         assert 2 == len(one["held_out_subjects"]) == len(one["history"]["selection"]["val_loss"])
         assert one["epochs"] == len(one["history"]["refit"]["accuracy"])
-    assert set(Fitting.model_fields) | set(Sizes.model_fields) == set(report["settings"])
+    assert {field.name for kind in (Fitting, Sizes) for field in fields(kind)} == set(
+        report["settings"]
+    )
     assert (6, 2) == (report["settings"]["units"], report["settings"]["epochs"])
     assert {"python", "tensorflow", "keras", "numpy", "tf2onnx"} <= set(report["versions"])
     assert mini_data.data_hash == report["data"]["hash"]
@@ -189,7 +195,7 @@ def test_the_raw_recipe(mini_data: DataSet, tmp_path: Path) -> None:
     told: list[str] = []
 
     for _ in range(2):
-        experiment.run(settings, mini_data, raw=raw, say=told.append)
+        experiment.run(settings.plan, mini_data, raw=raw, say=told.append)
 
     card = Classifier(tmp_path / "cnn-lstm.onnx").card
     assert card.selection.startswith("windows of the raw recordings")
@@ -218,8 +224,8 @@ def test_the_recipe_that_is_taken(tmp_path: Path) -> None:
 def test_the_models_that_are_trained(tmp_path: Path) -> None:
     """All that ship, by the raw recipe; the plain one has no form for phones worn otherwise."""
     every = TrainSettings(_env_file=None, _cli_parse_args=False, out=tmp_path)
-    assert SHIPPED_MODELS == every.models
-    assert FAMILIES == settings_for(tmp_path, model="all").models
+    assert SHIPPED_MODELS == every.plan.models
+    assert FAMILIES == settings_for(tmp_path, model="all").plan.models
     assert {"all", *SHIPPED_MODELS} == set(get_args(TrainSettings.model_fields["model"].annotation))
     with pytest.raises(ValidationError, match="lstm-any: only with --recipe raw"):
         settings_for(tmp_path, model="lstm-any")
@@ -380,7 +386,7 @@ def test_own_recordings_are_trained_on(
     extra = own.load([tmp_path / "own"], Placements())
     settings = settings_for(tmp_path / "out", epochs=12, learning_rate=0.01, refit=True)
     lines: list[str] = []
-    experiment.run(settings, mini_data, extra, say=lines.append)
+    experiment.run(settings.plan, mini_data, extra, say=lines.append)
     classifier = Classifier(tmp_path / "out" / "lstm.onnx")
     assert (*ACTIVITIES, "JUMPING") == classifier.activities
     windows = own.load([record(tmp_path / "new", "JUMPING", seed=9)], Placements()).split.windows
@@ -397,7 +403,7 @@ def test_own_recordings_are_trained_on(
     # The same seed holds out the same subjects, with and without.
     plain = json.loads((trained.out / "lstm" / "report.json").read_text())
     seed_5 = settings_for(tmp_path / "out5", seed=5, epochs=1)
-    experiment.run(seed_5, mini_data, extra, say=lines.append)
+    experiment.run(seed_5.plan, mini_data, extra, say=lines.append)
     with_own = json.loads((tmp_path / "out5" / "lstm" / "report.json").read_text())
     assert plain["runs"][0]["held_out_subjects"] == with_own["runs"][0]["held_out_subjects"]
 
@@ -414,6 +420,6 @@ def test_finished_seeds_are_those_of_the_same_recordings(
             path = record(tmp_path / f"own-{len(told)}", "JUMPING", seed=seed)
             extra = own.load([path], Placements())
         lines: list[str] = []
-        experiment.run(settings, mini_data, extra, say=lines.append)
+        experiment.run(settings.plan, mini_data, extra, say=lines.append)
         told.append(any("finished before" in line for line in lines))
     assert [False, False, True, False] == told

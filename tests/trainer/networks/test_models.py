@@ -1,13 +1,14 @@
+from dataclasses import replace
 from typing import get_args
 
 import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from pipeline.recognition.preparation.windows import turned
 from trainer.data.raw_windows import Turns, random_turns
+from trainer.errors import SettingError
 from trainer.networks.models import (
     BUILDERS,
     PLAIN_BUILDERS,
@@ -18,8 +19,7 @@ from trainer.networks.models import (
     plain_conv_lstm,
     plain_lstm,
 )
-from trainer.settings import SettingError, Sizes
-from trainer.training.recipe import View
+from trainer.networks.options import Sizes, View
 
 pytestmark = pytest.mark.train
 
@@ -162,7 +162,7 @@ def test_channel_that_never_changes() -> None:
 @pytest.mark.parametrize("build", [plain_cnn_lstm, plain_conv_lstm])
 def test_other_parts_of_a_window(build: type, small: Sizes) -> None:
     """A window may be cut into any parts that make it up."""
-    sizes = small.model_copy(update={"n_steps": 8, "n_length": 16})
+    sizes = replace(small, n_steps=8, n_length=16)
     model = build(some_windows(), N_ACTIVITIES, sizes)
     assert (20, N_ACTIVITIES) == model.predict(some_windows(), verbose=0).shape
 
@@ -172,7 +172,7 @@ def test_other_parts_of_a_window(build: type, small: Sizes) -> None:
 )
 def test_parts_that_make_no_window(parts: dict[str, int]) -> None:
     """Parts of a window that do not make 128 samples are refused."""
-    with pytest.raises(ValidationError, match="n_steps x n_length must be the window length, 128"):
+    with pytest.raises(ValueError, match="n_steps x n_length must be the window length, 128"):
         Sizes(**parts)
 
 
@@ -186,5 +186,5 @@ def test_kernel_longer_than_a_part(build: type, kernel_size: int) -> None:
 @pytest.mark.parametrize(("build", "kernel_size"), [(plain_cnn_lstm, 16), (plain_conv_lstm, 32)])
 def test_longest_kernel(build: type, kernel_size: int, small: Sizes) -> None:
     """The longest filter that is allowed works."""
-    sizes = small.model_copy(update={"kernel_size": kernel_size})
+    sizes = replace(small, kernel_size=kernel_size)
     build(some_windows(), N_ACTIVITIES, sizes)

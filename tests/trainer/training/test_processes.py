@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from trainer.settings import SettingError
+from trainer.errors import SettingError
 from trainer.training.processes import KilledError, each
 
 pytestmark = pytest.mark.train

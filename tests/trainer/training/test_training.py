@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -7,8 +9,10 @@ from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import DataSet
 from trainer.data.raw_windows import Turns
+from trainer.errors import SettingError
 from trainer.networks.models import plain_lstm
-from trainer.settings import Fitting, SettingError, Sizes
+from trainer.networks.options import Sizes
+from trainer.training.fitting import Fitting
 from trainer.training.recipe import RawRecipe, Schedule
 from trainer.training.training import (
     Fitted,
@@ -97,7 +101,7 @@ def test_same_seed_same_weights(mini_data: DataSet, small: Sizes) -> None:
         fit(
             lambda windows: plain_lstm(windows, 6, small),
             mini_data.train,
-            fitting=FITTING.model_copy(update={"refit": False}),
+            fitting=replace(FITTING, refit=False),
             seed=seed,
         )
         for seed in (1, 1)
@@ -109,7 +113,7 @@ def test_same_seed_same_weights(mini_data: DataSet, small: Sizes) -> None:
 
 def test_other_seed_other_weights(mini_data: DataSet) -> None:
     """Seeds begin with different weights and end with them."""
-    fitting = FITTING.model_copy(update={"refit": False})
+    fitting = replace(FITTING, refit=False)
     first, other = (fit_plain(mini_data, fitting=fitting, seed=seed) for seed in (1, 2))
     assert not np.array_equal(first.model.get_weights()[0], other.model.get_weights()[0])
 
@@ -147,7 +151,7 @@ def test_patience_ends_the_choice(mini_data: DataSet) -> None:
 
 def test_training_that_diverges(mini_data: DataSet) -> None:
     """A loss that is no number is told as what it comes from."""
-    fitting = FITTING.model_copy(update={"learning_rate": 1e30})
+    fitting = replace(FITTING, learning_rate=1e30)
     with pytest.raises(SettingError, match=r"try a learning rate below 1e\+30"):
         fit_plain(mini_data, fitting=fitting)
 

@@ -1,4 +1,4 @@
-"""What har-train does: for each model, one training a seed, then export and report.
+"""Trains models from the beginning: for each, one training a seed, then export and report.
 
 Each training is evaluated on the test split once, at its end. The weights that are exported are
 those of the first seed, which is fixed beforehand. A finished training is kept, so that the same
@@ -7,7 +7,7 @@ run goes on where it was stopped.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,16 +23,9 @@ from trainer import evaluation, pictures
 from trainer.data.own import OwnWindows, joined
 from trainer.export import export, make_card, save_with_card
 from trainer.networks.models import PLAIN_BUILDERS
-from trainer.report import (
-    Recipe,
-    SeedRecord,
-    different,
-    read_record,
-    recipe_of,
-    report,
-    write_json,
-)
-from trainer.settings import TrainSettings
+from trainer.plan import TrainingPlan
+from trainer.records import Recipe, SeedRecord, read_record
+from trainer.report import different, report, write_json
 from trainer.training.processes import each
 from trainer.training.recipe import recipe_for
 from trainer.training.training import (
@@ -56,7 +49,7 @@ _CURVES: Final = {
 class Material:
     """What all trainings of a run share."""
 
-    settings: TrainSettings
+    plan: TrainingPlan
     data: DataSet
     own: OwnWindows | None
     raw: Sequence[Recording]
@@ -70,15 +63,17 @@ class Material:
         return ACTIVITIES if self.own is None else self.own.activities
 
     def recipe(self, model: str) -> Recipe:
-        """Return all that decides the weights, besides model and seed."""
-        return recipe_of(
-            self.settings,
-            model,
-            self.data,
-            self.own,
-            raw=bool(self.raw),
-            versions=versions(),
-        )
+        """Return all that decides a model's weights, besides its family and the seed."""
+        recipe: Recipe = {
+            "settings": asdict(self.plan.fitting) | asdict(self.plan.sizes),
+            "data_hash": self.data.data_hash,
+            "versions": versions(),
+        }
+        if self.plan.recipe == "raw":
+            recipe |= {"raw": asdict(recipe_for(model)), "raw_recordings": bool(self.raw)}
+        if self.own is not None:
+            recipe |= {"own_hash": self.own.data_hash, "frame": self.plan.frame}
+        return recipe
 
 
 @dataclass(frozen=True)
@@ -91,14 +86,14 @@ class Training:
 
 
 def run(
-    settings: TrainSettings,
+    plan: TrainingPlan,
     data: DataSet,
     own: OwnWindows | None = None,
     *,
     raw: Sequence[Recording] = (),
     say: Tell,
 ) -> None:
-    """Train, export and report what ``settings`` name, on the data set and one's own windows.
+    """Train, export and report what ``plan`` names, on the data set and one's own windows.
 
     With the recipe ``raw``, the raw recordings of the training subjects take the place of the
     published training windows, if there are any.
@@ -120,12 +115,11 @@ def run(
         )
     if own is not None:
         say(f"own recordings: {own.told()}")
-    material = Material(settings, data, own, raw, say)
-    names = settings.models
-    seeds = range(settings.seed, settings.seed + settings.seeds)
-    records = _records(material, [Training(name, seed) for name in names for seed in seeds])
-    for name in names:
-        of_model = [next(records) for _ in seeds]
+    material = Material(plan, data, own, raw, say)
+    trainings = [Training(name, seed) for name in plan.models for seed in plan.seeds]
+    records = _records(material, trainings)
+    for name in plan.models:
+        of_model = [next(records) for _ in plan.seeds]
         _finish(name, material, of_model, seconds=time.perf_counter() - started)
 
 
@@ -151,7 +145,7 @@ def _records(material: Material, trainings: Sequence[Training]) -> Iterator[Seed
 
 def _finished(material: Material, training: Training) -> SeedRecord | None:
     """Return the record of a training that was finished before, if it was."""
-    folder = material.settings.out / training.model
+    folder = material.plan.out / training.model
     if not _keras_file(folder, training.seed).is_file():
         return None
     return read_record(_record_file(folder, training.seed), recipe=material.recipe(training.model))
@@ -159,9 +153,9 @@ def _finished(material: Material, training: Training) -> SeedRecord | None:
 
 def _train(material: Material, training: Training) -> SeedRecord:
     """Train a model, evaluate it on the test split, and keep it with its record."""
-    settings, data, own = material.settings, material.data, material.own
+    plan, data, own = material.plan, material.data, material.own
     name, seed = training.model, training.seed
-    folder = settings.out / name
+    folder = plan.out / name
     folder.mkdir(parents=True, exist_ok=True)
     _record_file(folder, seed).unlink(missing_ok=True)  # an older one would not fit the new weights
     n_activities = len(material.activities)
@@ -170,10 +164,10 @@ def _train(material: Material, training: Training) -> SeedRecord:
         material.say(f"{_title(training)}: {line}")
 
     def build_plain(windows: NDArray[np.float32]) -> keras.Model:
-        return PLAIN_BUILDERS[name](windows, n_activities, settings)
+        return PLAIN_BUILDERS[name](windows, n_activities, plan.sizes)
 
     extra = None if own is None else own.split
-    if settings.recipe == "raw":
+    if plan.recipe == "raw":
         recipe = recipe_for(name)
         train = recipe.windows(material.raw) if material.raw else data.train
         train = train if extra is None else joined(train, extra)
@@ -183,7 +177,9 @@ def _train(material: Material, training: Training) -> SeedRecord:
         )
     else:
         tell("training")
-        fitted = fit(build_plain, data.train, fitting=settings, seed=seed, extra=extra, tell=tell)
+        fitted = fit(
+            build_plain, data.train, fitting=plan.fitting, seed=seed, extra=extra, tell=tell
+        )
     predictions = probabilities(fitted.model, data.test.windows).argmax(axis=1)
     scores = evaluation.score(data.test.labels, predictions, n_activities=n_activities)
     record = SeedRecord(
@@ -211,8 +207,8 @@ def _finish(
     ``seconds`` is the wall time of the run so far.
     """
     say = material.say
-    settings, data, own = material.settings, material.data, material.own
-    folder = settings.out / name
+    plan, data, own = material.plan, material.data, material.own
+    folder = plan.out / name
     activities = material.activities
     exported = records[0]
     scores = exported.scores
@@ -230,7 +226,7 @@ def _finish(
         test_accuracy=scores.accuracy,
         selection=selection,
     )
-    onnx_file = settings.out / f"{name}.onnx"
+    onnx_file = plan.out / f"{name}.onnx"
     export(
         model,
         onnx_file,

@@ -14,11 +14,12 @@ from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES
 from tests.trainer.recorded import record
+from trainer import experiment, fine_tuning
+from trainer.commands.train_settings import TrainSettings
 from trainer.data import own
+from trainer.errors import SettingError
 from trainer.export import load_with_card, save_with_card
 from trainer.networks.models import BUILDERS, widened
-from trainer.settings import SettingError, TrainSettings
-from trainer.training import experiment, tuning
 from trainer.training.training import probabilities
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
@@ -47,14 +48,14 @@ def settings_for(out: Path, **changes: object) -> TrainSettings:
 def trained(mini_data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model.keras of har-train."""
     out = tmp_path_factory.mktemp("out")
-    experiment.run(settings_for(out), mini_data, say=lambda line: None)
+    experiment.run(settings_for(out).plan, mini_data, say=lambda line: None)
     return out / "lstm" / "model.keras"
 
 
 def run(settings: TrainSettings, parent: Path, data: DataSet | None) -> str:
     """Return what is told while a model is taught."""
     lines: list[str] = []
-    tuning.run(settings, parent, data, Placements(), say=lines.append)
+    fine_tuning.run(settings.fine_tuning(parent), data, Placements(), say=lines.append)
     return "\n".join(lines)
 
 
@@ -204,7 +205,7 @@ def test_few_windows_are_repeated(mini_data: DataSet, n_new: int) -> None:
     new = own.Split(
         train.windows[:1].repeat(n_new, 0), np.full(n_new, 6, np.int8), np.zeros(n_new, np.int8)
     )
-    mixed = tuning._mixed(new, train)
+    mixed = fine_tuning._mixed(new, train)
     n_own = np.count_nonzero(mixed.labels == 6)
     assert 0.2 * len(mixed.labels) <= n_own
     assert n_own == n_new or 0.2 * (len(mixed.labels) - n_new) > n_own - n_new

@@ -1,4 +1,4 @@
-"""What har-train does with ``--from``: teach a trained model one's own recordings, then export it.
+"""Teaches a trained model one's own recordings, then exports and reports it.
 
 A few epochs at a low rate. Against forgetting, the windows of UCI HAR's training split are mixed in
 where the data set is at hand. Nothing is chosen by its test split, which is looked at before and
@@ -7,7 +7,6 @@ after.
 
 import math
 import time
-from pathlib import Path
 from typing import Any, Final
 
 import keras
@@ -21,16 +20,17 @@ from pipeline.vocabulary import ACTIVITIES
 from trainer import evaluation
 from trainer.data import own
 from trainer.data.own import OwnWindows, joined
+from trainer.errors import SettingError
 from trainer.evaluation import Scores, figures_by_class
 from trainer.export import export, load_with_card, make_card, save_with_card
 from trainer.networks.models import widened
+from trainer.plan import FineTuningPlan
 from trainer.report import (
     all_versions,
     described,
     own_described,
     write_json,
 )
-from trainer.settings import SettingError, TrainSettings
 from trainer.training.training import History, Tell, count_parameters, probabilities, tune, versions
 
 REPEATS_UP_TO: Final = 0.2
@@ -38,14 +38,13 @@ REPEATS_UP_TO: Final = 0.2
 
 
 def run(
-    settings: TrainSettings,
-    parent: Path,
+    plan: FineTuningPlan,
     data: DataSet | None,
     placements: Placements,
     *,
     say: Tell,
 ) -> None:
-    """Teach the model in ``parent`` the recordings that ``settings`` name, export and report it.
+    """Teach a model the recordings that ``plan`` names, export and report it.
 
     Raises:
         DataError: there is a recording that cannot be used, or no window in any.
@@ -54,12 +53,13 @@ def run(
         SettingError: there is no such parent, or a setting does not fit.
     """
     started = time.perf_counter()
-    if not settings.extra:
+    parent = plan.parent
+    if not plan.recordings:
         raise SettingError("--from needs recordings to learn from: --extra FILE")
     model, card = load_with_card(parent)
-    if settings.model not in ("all", card.name):
-        raise SettingError(f"{parent} is a {card.name}, not a {settings.model}")
-    windows = own.load(settings.extra, placements, known=card.activities)
+    if plan.model not in (None, card.name):
+        raise SettingError(f"{parent} is a {card.name}, not a {plan.model}")
+    windows = own.load(plan.recordings, placements, known=card.activities)
     say(f"{card.identity} of {parent}, taught {windows.told()}")
     rehearsed = None if data is None else _relabelled(data.train, windows.activities)
     if rehearsed is None:
@@ -73,19 +73,17 @@ def run(
         say(f"mixed with the {len(rehearsed.labels)} training windows of UCI HAR")
 
     before = _scores(model, data, card.activities)
-    model = widened(model, len(windows.activities), seed=settings.seed)
+    model = widened(model, len(windows.activities), seed=plan.seed)
     history = tune(
         model,
         _mixed(windows.split, rehearsed),
-        epochs=settings.tuning_epochs,
-        learning_rate=settings.tuning_rate,
-        fitting=settings,
-        seed=settings.seed,
+        fitting=plan.fitting,
+        seed=plan.seed,
         tell=say,
     )
     after = _scores(model, data, windows.activities)
     _finish(
-        settings,
+        plan,
         model,
         parent_card=card,
         windows=windows,
@@ -99,7 +97,7 @@ def run(
 
 
 def _finish(
-    settings: TrainSettings,
+    plan: FineTuningPlan,
     model: keras.Model,
     *,
     parent_card: ModelCard,
@@ -113,21 +111,21 @@ def _finish(
 ) -> None:
     """Export the taught model, and report."""
     stem = f"{parent_card.name}-tuned"
-    folder = settings.out / stem
+    folder = plan.out / stem
     folder.mkdir(parents=True, exist_ok=True)
-    selection = _selection(settings, parent_card, windows, with_uci_har=data is not None)
+    selection = _selection(plan, parent_card, windows, with_uci_har=data is not None)
     card = make_card(
         model,
         name=parent_card.name,
         activities=windows.activities,
         data_hash=f"{parent_card.training_data_hash}+{windows.data_hash}",
-        seed=settings.seed,
+        seed=plan.seed,
         test_accuracy=0.0 if after is None else after.accuracy,
         selection=selection,
         parent=parent_card.identity,
     )
     tried = windows.split.windows if data is None else data.test.windows
-    onnx_file = settings.out / f"{stem}.onnx"
+    onnx_file = plan.out / f"{stem}.onnx"
     export(model, onnx_file, card=card, windows=tried, reference=probabilities(model, tried))
     save_with_card(model, folder / "model.keras", card=card)
     report: dict[str, Any] = {
@@ -144,7 +142,9 @@ def _finish(
         "selection": selection,
         "history": history,
         "settings": {
-            name: getattr(settings, name) for name in ("tuning_epochs", "tuning_rate", "batch_size")
+            "tuning_epochs": plan.fitting.epochs,
+            "tuning_rate": plan.fitting.learning_rate,
+            "batch_size": plan.fitting.batch_size,
         },
         "versions": all_versions(versions()),
         "data": None if data is None else described(data),
@@ -162,12 +162,12 @@ def _finish(
 
 
 def _selection(
-    settings: TrainSettings, parent: ModelCard, windows: OwnWindows, *, with_uci_har: bool
+    plan: FineTuningPlan, parent: ModelCard, windows: OwnWindows, *, with_uci_har: bool
 ) -> str:
     """Return in a sentence how the weights came about."""
     return (
-        f"{parent.identity}, taught {windows.told()} for {settings.tuning_epochs} epochs at "
-        f"learning rate {settings.tuning_rate:g}, "
+        f"{parent.identity}, taught {windows.told()} for {plan.fitting.epochs} epochs at "
+        f"learning rate {plan.fitting.learning_rate:g}, "
         + (
             "mixed with the training windows of UCI HAR; test split not used for any choice"
             if with_uci_har
