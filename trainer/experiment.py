@@ -20,22 +20,17 @@ from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES, ANY
 from trainer import evaluation, pictures
-from trainer.data.own import OwnWindows, joined
+from trainer.data.own import OwnWindows
 from trainer.export import export, make_card, save_with_card
 from trainer.networks.models import PLAIN_BUILDERS
 from trainer.plan import TrainingPlan
 from trainer.records import Recipe, SeedRecord, read_record
 from trainer.report import different, report, write_json
+from trainer.selection.shipped import recipe_for
+from trainer.training.fitted import Progress, count_parameters, probabilities, versions
+from trainer.training.plain import fit
 from trainer.training.processes import each
-from trainer.training.recipe import recipe_for
-from trainer.training.training import (
-    Tell,
-    count_parameters,
-    fit,
-    fit_raw,
-    probabilities,
-    versions,
-)
+from trainer.training.raw import apply_recipe
 
 _CURVES: Final = {
     "": "training subjects without the held-out ones",
@@ -54,8 +49,8 @@ class Material:
     own: OwnWindows | None
     raw: Sequence[Recording]
     """Of the training subjects; none if the published windows take their place"""
-    say: Tell
-    """Tells the user a line, in whatever process"""
+    progress: Progress
+    """Works in whatever process"""
 
     @property
     def activities(self) -> tuple[str, ...]:
@@ -91,7 +86,7 @@ def run(
     own: OwnWindows | None = None,
     *,
     raw: Sequence[Recording] = (),
-    say: Tell,
+    progress: Progress,
 ) -> None:
     """Train, export and report what ``plan`` names, on the data set and one's own windows.
 
@@ -106,16 +101,16 @@ def run(
     """
     started = time.perf_counter()
     for name, split in (("train", data.train), ("test", data.test)):
-        say(f"X {name} shape {split.windows.shape} y {name} shape {split.labels.shape}")
-        say(f"  subjects {' '.join(map(str, different(split.subjects)))}")
+        progress(f"X {name} shape {split.windows.shape} y {name} shape {split.labels.shape}")
+        progress(f"  subjects {' '.join(map(str, different(split.subjects)))}")
     if not data.published:
-        say(
+        progress(
             f"WARNING: {data.source} is not the published UCI HAR data set: "
             "the results cannot be compared with those on it"
         )
     if own is not None:
-        say(f"own recordings: {own.told()}")
-    material = Material(plan, data, own, raw, say)
+        progress(f"own recordings: {own.told()}")
+    material = Material(plan, data, own, raw, progress)
     trainings = [Training(name, seed) for name in plan.models for seed in plan.seeds]
     records = _records(material, trainings)
     for name in plan.models:
@@ -130,7 +125,7 @@ def _records(material: Material, trainings: Sequence[Training]) -> Iterator[Seed
         record = _finished(material, training)
         if record is not None:
             before[training] = record
-            material.say(f"{_title(training)}: finished before; {_told(record)}")
+            material.progress(f"{_title(training)}: finished before; {_described(record)}")
     new = each(
         _train,
         material,
@@ -160,25 +155,28 @@ def _train(material: Material, training: Training) -> SeedRecord:
     _record_file(folder, seed).unlink(missing_ok=True)  # an older one would not fit the new weights
     n_activities = len(material.activities)
 
-    def tell(line: str) -> None:
-        material.say(f"{_title(training)}: {line}")
+    def progress(line: str) -> None:
+        material.progress(f"{_title(training)}: {line}")
 
     def build_plain(windows: NDArray[np.float32]) -> keras.Model:
         return PLAIN_BUILDERS[name](windows, n_activities, plan.sizes)
 
-    extra = None if own is None else own.split
+    extra = () if own is None else (own.split,)
     if plan.recipe == "raw":
-        recipe = recipe_for(name)
-        train = recipe.windows(material.raw) if material.raw else data.train
-        train = train if extra is None else joined(train, extra)
-        tell(f"training on {len(train.labels):,} windows")
-        fitted = fit_raw(
-            name, train, recipe=recipe, n_activities=n_activities, seed=seed, tell=tell
+        published = () if material.raw else (data.train,)
+        fitted = apply_recipe(
+            recipe_for(name),
+            name,
+            material.raw,
+            windows=(*published, *extra),
+            n_activities=n_activities,
+            seed=seed,
+            progress=progress,
         )
     else:
-        tell("training")
+        progress("training")
         fitted = fit(
-            build_plain, data.train, fitting=plan.fitting, seed=seed, extra=extra, tell=tell
+            build_plain, data.train, fitting=plan.fitting, seed=seed, extra=extra, progress=progress
         )
     predictions = probabilities(fitted.model, data.test.windows).argmax(axis=1)
     scores = evaluation.score(data.test.labels, predictions, n_activities=n_activities)
@@ -195,7 +193,7 @@ def _train(material: Material, training: Training) -> SeedRecord:
     )
     fitted.model.save(_keras_file(folder, seed))
     write_json(_record_file(folder, seed), record)
-    tell(_told(record))
+    progress(_described(record))
     return record
 
 
@@ -206,7 +204,7 @@ def _finish(
 
     ``seconds`` is the wall time of the run so far.
     """
-    say = material.say
+    progress = material.progress
     plan, data, own = material.plan, material.data, material.own
     folder = plan.out / name
     activities = material.activities
@@ -262,12 +260,12 @@ def _finish(
         chosen_epochs=exported.epochs,
         labels=_CURVES,
     )
-    say(f"\n{evaluation.table(scores, activities)}")
-    say(f"\n{card.identity}: test accuracy {scores.accuracy:.4f} (seed {exported.seed})")
+    progress(f"\n{evaluation.table(scores, activities)}")
+    progress(f"\n{card.identity}: test accuracy {scores.accuracy:.4f} (seed {exported.seed})")
     if len(records) > 1:
         accuracies = evaluation.with_sd([record.scores.accuracy for record in records])
-        say(f"{name}: test accuracy {accuracies} (mean ± sd over {len(records)} seeds)")
-    say(f"Wrote {onnx_file}, and report.json, model.keras and two pictures into {folder}")
+        progress(f"{name}: test accuracy {accuracies} (mean ± sd over {len(records)} seeds)")
+    progress(f"Wrote {onnx_file}, and report.json, model.keras and two pictures into {folder}")
 
 
 def _title(training: Training) -> str:
@@ -282,7 +280,7 @@ def _record_file(folder: Path, seed: int) -> Path:
     return folder / f"seed-{seed}.json"
 
 
-def _told(record: SeedRecord) -> str:
+def _described(record: SeedRecord) -> str:
     held_out = " ".join(map(str, record.held_out_subjects)) or "none"
     return (
         f"{record.parameters:,} parameters, {record.epochs} epochs, "

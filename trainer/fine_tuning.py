@@ -31,7 +31,8 @@ from trainer.report import (
     own_described,
     write_json,
 )
-from trainer.training.training import History, Tell, count_parameters, probabilities, tune, versions
+from trainer.training.fitted import History, Progress, count_parameters, probabilities, versions
+from trainer.training.plain import tune
 
 REPEATS_UP_TO: Final = 0.2
 """One's own windows are repeated to be this share of what is fitted to, where they are fewer."""
@@ -42,7 +43,7 @@ def run(
     data: DataSet | None,
     placements: Placements,
     *,
-    say: Tell,
+    progress: Progress,
 ) -> None:
     """Teach a model the recordings that ``plan`` names, export and report it.
 
@@ -60,17 +61,17 @@ def run(
     if plan.model not in (None, card.name):
         raise SettingError(f"{parent} is a {card.name}, not a {plan.model}")
     windows = own.load(plan.recordings, placements, known=card.activities)
-    say(f"{card.identity} of {parent}, taught {windows.told()}")
+    progress(f"{card.identity} of {parent}, taught {windows.told()}")
     rehearsed = None if data is None else _relabelled(data.train, windows.activities)
     if rehearsed is None:
         forgotten = [name for name in card.activities if name not in windows.counts()]
-        say(
+        progress(
             "WARNING: the UCI HAR data set is not at hand: the model will forget what the "
             f"recordings do not hold ({', '.join(forgotten) or 'nothing'}), and how far cannot be "
             "measured"
         )
     else:
-        say(f"mixed with the {len(rehearsed.labels)} training windows of UCI HAR")
+        progress(f"mixed with the {len(rehearsed.labels)} training windows of UCI HAR")
 
     before = _scores(model, data, card.activities)
     model = widened(model, len(windows.activities), seed=plan.seed)
@@ -79,7 +80,7 @@ def run(
         _mixed(windows.split, rehearsed),
         fitting=plan.fitting,
         seed=plan.seed,
-        tell=say,
+        progress=progress,
     )
     after = _scores(model, data, windows.activities)
     _finish(
@@ -92,7 +93,7 @@ def run(
         before=before,
         after=after,
         started=started,
-        say=say,
+        progress=progress,
     )
 
 
@@ -107,7 +108,7 @@ def _finish(
     before: Scores | None,
     after: Scores | None,
     started: float,
-    say: Tell,
+    progress: Progress,
 ) -> None:
     """Export the taught model, and report."""
     stem = f"{parent_card.name}-tuned"
@@ -153,12 +154,12 @@ def _finish(
     }
     write_json(folder / "report.json", report)
     if before is not None and after is not None:
-        say(f"\n{evaluation.table(after, card.activities)}")
-        say(
+        progress(f"\n{evaluation.table(after, card.activities)}")
+        progress(
             f"\n{card.identity}: test accuracy {after.accuracy:.4f} over the activities of UCI HAR "
             f"(its parent {card.parent}: {before.accuracy:.4f})"
         )
-    say(f"Wrote {onnx_file}, and report.json and model.keras into {folder}")
+    progress(f"Wrote {onnx_file}, and report.json and model.keras into {folder}")
 
 
 def _selection(

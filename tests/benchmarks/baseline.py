@@ -57,14 +57,16 @@ def measure(options: Options) -> list[Figure]:
     try:
         recordings = hapt.recordings(options.data, TRAINING_SUBJECTS)
         train_all(
-            [model for models in families.values() for model in models], options.data, say=print
+            [model for models in families.values() for model in models],
+            options.data,
+            progress=print,
         )
     except DataError as error:
         raise NotMeasuredError(str(error)) from error
     with quiet_tensorflow():
         import keras
 
-        from trainer.training.training import probabilities
+        from trainer.training.fitted import probabilities
     figures = []
     for family, models in families.items():
         by_group = [partial(probabilities, keras.saving.load_model(one.file)) for one in models]

@@ -104,7 +104,7 @@ def measure(options: Options) -> list[Figure]:
     try:
         recordings = hapt.recordings(options.data, TRAINING_SUBJECTS)
         stretches = labelled_stretches(recordings, hapt.label_segments(options.data))
-        train_all([*models, *any_models], options.data, say=print)
+        train_all([*models, *any_models], options.data, progress=print)
     except DataError as error:
         raise NotMeasuredError(str(error)) from error
     learnt, learnt_any = (
@@ -151,7 +151,7 @@ def _heard(
         with quiet_tensorflow():
             import keras
 
-            from trainer.training.training import probabilities
+            from trainer.training.fitted import probabilities
 
         by_group = [keras.saving.load_model(model.file) for model in models]
         said = [

@@ -13,8 +13,8 @@ from pipeline.vocabulary import ACTIVITIES, ANY, SHIPPED_MODELS
 from trainer.export import LICENCE, ExportError, export, make_card, version
 from trainer.networks.models import BUILDERS, PLAIN_BUILDERS
 from trainer.networks.options import Sizes
-from trainer.training.recipe import recipe_for
-from trainer.training.training import probabilities
+from trainer.selection.shipped import recipe_for
+from trainer.training.fitted import probabilities
 
 pytestmark = pytest.mark.train
 

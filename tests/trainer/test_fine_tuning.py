@@ -20,7 +20,7 @@ from trainer.data import own
 from trainer.errors import SettingError
 from trainer.export import load_with_card, save_with_card
 from trainer.networks.models import BUILDERS, widened
-from trainer.training.training import probabilities
+from trainer.training.fitted import probabilities
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -48,14 +48,14 @@ def settings_for(out: Path, **changes: object) -> TrainSettings:
 def trained(mini_data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model.keras of har-train."""
     out = tmp_path_factory.mktemp("out")
-    experiment.run(settings_for(out).plan, mini_data, say=lambda line: None)
+    experiment.run(settings_for(out).plan, mini_data, progress=lambda line: None)
     return out / "lstm" / "model.keras"
 
 
 def run(settings: TrainSettings, parent: Path, data: DataSet | None) -> str:
     """Return what is told while a model is taught."""
     lines: list[str] = []
-    fine_tuning.run(settings.fine_tuning(parent), data, Placements(), say=lines.append)
+    fine_tuning.run(settings.fine_tuning(parent), data, Placements(), progress=lines.append)
     return "\n".join(lines)
 
 

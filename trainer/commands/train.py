@@ -47,13 +47,15 @@ def main() -> None:
         from trainer import experiment, fine_tuning
         from trainer.export import ExportError
     try:
-        say = partial(print, flush=True)
+        progress = partial(print, flush=True)
         if settings.parent is not None:
-            fine_tuning.run(settings.fine_tuning(settings.parent), data, placements, say=say)
+            fine_tuning.run(
+                settings.fine_tuning(settings.parent), data, placements, progress=progress
+            )
         else:
             assert data is not None
-            raw = _raw_recordings(settings, say=say) if settings.recipe == "raw" else ()
-            experiment.run(settings.plan, data, extra, raw=raw, say=say)
+            raw = _raw_recordings(settings, progress=progress) if settings.recipe == "raw" else ()
+            experiment.run(settings.plan, data, extra, raw=raw, progress=progress)
     except (DataError, SettingError, ExportError, KilledError, OSError) as error:
         sys.exit(f"har-train: {error}")
     except KeyboardInterrupt:
@@ -74,7 +76,9 @@ def _data(settings: TrainSettings) -> uci_har.DataSet | None:
         return None
 
 
-def _raw_recordings(settings: TrainSettings, *, say: Callable[[str], None]) -> Sequence[Recording]:
+def _raw_recordings(
+    settings: TrainSettings, *, progress: Callable[[str], None]
+) -> Sequence[Recording]:
     """Return the raw recordings of the training subjects; none if they cannot be had.
 
     Raises:
@@ -85,7 +89,7 @@ def _raw_recordings(settings: TrainSettings, *, say: Callable[[str], None]) -> S
     except DataError as error:
         if "recipe" in settings.model_fields_set:
             raise
-        say(f"WARNING: the published windows take the place of the raw recordings: {error}")
+        progress(f"WARNING: the published windows take the place of the raw recordings: {error}")
         return ()
 
 

@@ -144,7 +144,7 @@ def main() -> None:
         train_all(
             [model for several in models.values() for model in several],
             options.data,
-            say=partial(print, flush=True),
+            progress=partial(print, flush=True),
         )
     choices = found(models)
     print(f"{choices.date}, commit {choices.commit}")

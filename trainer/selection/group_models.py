@@ -71,7 +71,7 @@ def of_all_groups(model: str, recipe: RawRecipe, *, added: str = "") -> list[Gro
 
 
 def train_all(
-    models: Sequence[GroupModel], data: Path | None, *, say: Callable[[str], None]
+    models: Sequence[GroupModel], data: Path | None, *, progress: Callable[[str], None]
 ) -> None:
     """Do the trainings that have not been done.
 
@@ -81,13 +81,13 @@ def train_all(
     missing = [model for model in models if not model.done]
     if not missing:
         return
-    for load in (_published, _recordings):  # what is missing is told here, not by a process
+    for load in (_published, _recordings):  # what is missing is an error here, not in a process
         load(data)
     missing[0].file.parent.mkdir(parents=True, exist_ok=True)
     begun = time.perf_counter()
-    for done, told in enumerate(each(_train, data, missing), start=1):
+    for done, result in enumerate(each(_train, data, missing), start=1):
         minutes = (time.perf_counter() - begun) / 60
-        say(f"    {done} of {len(missing)} after {minutes:.0f} min: {told}")
+        progress(f"    {done} of {len(missing)} after {minutes:.0f} min: {result}")
 
 
 def judged(models: Sequence[GroupModel]) -> Judged:
@@ -111,16 +111,15 @@ def seconds(models: Sequence[GroupModel]) -> list[float]:
 
 def _train(data: Path | None, job: GroupModel) -> str:
     """Do one training, keep what comes of it, and sum it up."""
-    from trainer.training.training import (  # with TensorFlow, so in a process alone
-        fit_raw,
-        probabilities,
-    )
+    # With TensorFlow, so in a process alone
+    from trainer.training.fitted import probabilities
+    from trainer.training.raw import apply_recipe
 
     n_activities = len(ACTIVITIES) + (job.added == TRANSITIONS)
-    fitted = fit_raw(
+    fitted = apply_recipe(
+        job.recipe,
         job.model,
-        job.recipe.windows(_trained_on(data, job)),
-        recipe=job.recipe,
+        _trained_on(data, job),
         n_activities=n_activities,
         seed=job.seed,
     )

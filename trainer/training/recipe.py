@@ -1,19 +1,15 @@
 """What decides the weights of the models that ship, besides data, family and seed.
 
 Every number here was chosen by cross-validation over the training subjects (`cross_validation`), or
-beforehand; what each is worth is told by ``python -m trainer.selection.ablation``.
+beforehand; what each is worth is measured by ``python -m trainer.selection.ablation``. How a recipe
+is applied is decided in `raw`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
-from pipeline.recordings.recording import Recording
-from pipeline.recordings.uci_har import Split
-from pipeline.vocabulary import ANY
-from trainer.data.raw_windows import Turns, raw_windows
+from trainer.data.raw_windows import Turns
 from trainer.networks.options import View
-from trainer.selection.choices import LEVELLED, RECIPE, shipped
 
 
 @dataclass(frozen=True)
@@ -51,22 +47,8 @@ class RawRecipe:
     """How the models see the windows"""
     schedule: Schedule = field(default_factory=Schedule)
     temperature: float = 1.0
-    """What the logits are divided by at the end (`training.cool`)"""
-
-    def windows(self, recordings: Sequence[Recording]) -> Split:
-        """Return the windows of raw recordings to train on."""
-        return raw_windows(recordings, hop=self.hop, whole=self.whole)
+    """What the logits are divided by at the end (`raw.cool`)"""
 
 
 LEVEL: Final = RawRecipe(view="level", turns=Turns(around_deg=0.0, tilt_deg=0.0))
 """For phones worn any way round: to what these models see, no turn makes a difference"""
-
-
-def recipe_for(model: str) -> RawRecipe:
-    """Return how a model that ships is made, by its name.
-
-    Its temperature is that with which people held out were told how sure one may be.
-    """
-    recipe, variation = (LEVEL, LEVELLED) if model.endswith(ANY) else (RawRecipe(), RECIPE)
-    row = shipped().row(model.removesuffix(ANY), variation)
-    return recipe if row is None else replace(recipe, temperature=row.temperature)

@@ -28,9 +28,9 @@ from trainer.data import own
 from trainer.networks.options import Sizes
 from trainer.records import read_record
 from trainer.training import processes
+from trainer.training.fitted import probabilities
 from trainer.training.fitting import Fitting
 from trainer.training.recipe import Schedule
-from trainer.training.training import probabilities
 
 if TYPE_CHECKING:
     from tests.conftest import Running
@@ -76,7 +76,7 @@ class Trained(NamedTuple):
 def run(settings: TrainSettings, data: DataSet) -> str:
     """Return what is told while training."""
     lines: list[str] = []
-    experiment.run(settings.plan, data, say=lines.append)
+    experiment.run(settings.plan, data, progress=lines.append)
     return "\n".join(lines)
 
 
@@ -195,7 +195,7 @@ def test_the_raw_recipe(mini_data: DataSet, tmp_path: Path) -> None:
     told: list[str] = []
 
     for _ in range(2):
-        experiment.run(settings.plan, mini_data, raw=raw, say=told.append)
+        experiment.run(settings.plan, mini_data, raw=raw, progress=told.append)
 
     card = Classifier(tmp_path / "cnn-lstm.onnx").card
     assert card.selection.startswith("windows of the raw recordings")
@@ -386,7 +386,7 @@ def test_own_recordings_are_trained_on(
     extra = own.load([tmp_path / "own"], Placements())
     settings = settings_for(tmp_path / "out", epochs=12, learning_rate=0.01, refit=True)
     lines: list[str] = []
-    experiment.run(settings.plan, mini_data, extra, say=lines.append)
+    experiment.run(settings.plan, mini_data, extra, progress=lines.append)
     classifier = Classifier(tmp_path / "out" / "lstm.onnx")
     assert (*ACTIVITIES, "JUMPING") == classifier.activities
     windows = own.load([record(tmp_path / "new", "JUMPING", seed=9)], Placements()).split.windows
@@ -403,7 +403,7 @@ def test_own_recordings_are_trained_on(
     # The same seed holds out the same subjects, with and without.
     plain = json.loads((trained.out / "lstm" / "report.json").read_text())
     seed_5 = settings_for(tmp_path / "out5", seed=5, epochs=1)
-    experiment.run(seed_5.plan, mini_data, extra, say=lines.append)
+    experiment.run(seed_5.plan, mini_data, extra, progress=lines.append)
     with_own = json.loads((tmp_path / "out5" / "lstm" / "report.json").read_text())
     assert plain["runs"][0]["held_out_subjects"] == with_own["runs"][0]["held_out_subjects"]
 
@@ -420,6 +420,6 @@ def test_finished_seeds_are_those_of_the_same_recordings(
             path = record(tmp_path / f"own-{len(told)}", "JUMPING", seed=seed)
             extra = own.load([path], Placements())
         lines: list[str] = []
-        experiment.run(settings.plan, mini_data, extra, say=lines.append)
+        experiment.run(settings.plan, mini_data, extra, progress=lines.append)
         told.append(any("finished before" in line for line in lines))
     assert [False, False, True, False] == told

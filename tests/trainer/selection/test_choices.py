@@ -11,7 +11,7 @@ from trainer.selection import ablation, choices
 from trainer.selection.choices import LEVELLED, RECIPE, TOGETHER
 from trainer.selection.cross_validation import N_GROUPS, groups
 from trainer.selection.group_models import GroupModel, of_all_groups
-from trainer.training.recipe import recipe_for
+from trainer.selection.shipped import recipe_for
 
 
 def test_what_ships_was_chosen_among_others_on_training_subjects() -> None:

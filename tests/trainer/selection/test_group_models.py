@@ -64,4 +64,4 @@ def test_a_training_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert not job.done
     job.said_file.touch()
     assert job.done
-    group_models.train_all([job], tmp_path / "no data", say=pytest.fail)
+    group_models.train_all([job], tmp_path / "no data", progress=pytest.fail)

@@ -8,39 +8,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import DataSet
-from trainer.data.raw_windows import Turns
+from tests.trainer.training.quick import build_plain
 from trainer.errors import SettingError
 from trainer.networks.models import plain_lstm
 from trainer.networks.options import Sizes
+from trainer.training.fitted import Fitted, probabilities
 from trainer.training.fitting import Fitting
-from trainer.training.recipe import RawRecipe, Schedule
-from trainer.training.training import (
-    Fitted,
-    TurnedBatches,
-    cool,
-    count_parameters,
-    draw_subjects,
-    fit,
-    fit_raw,
-    probabilities,
-)
+from trainer.training.plain import draw_subjects, fit
 
 pytestmark = pytest.mark.train
 
 FITTING = Fitting(epochs=2, batch_size=32, validation_subjects=2)
-
-
-def build_plain(windows: NDArray[np.float32]) -> keras.Model:
-    """Return an untrained network that trains faster than any recurrent one."""
-    return keras.Sequential(
-        [
-            keras.Input((128, 9)),
-            keras.layers.GlobalAveragePooling1D(),
-            keras.layers.Dense(8, activation="relu"),
-            keras.layers.Dropout(0.2),
-            keras.layers.Dense(6, activation="softmax"),
-        ]
-    )
 
 
 def fit_plain(data: DataSet, *, fitting: Fitting = FITTING, seed: int = 1) -> Fitted:
@@ -154,71 +132,3 @@ def test_training_that_diverges(mini_data: DataSet) -> None:
     fitting = replace(FITTING, learning_rate=1e30)
     with pytest.raises(SettingError, match=r"try a learning rate below 1e\+30"):
         fit_plain(mini_data, fitting=fitting)
-
-
-def test_parameters_are_counted(mini_data: DataSet, small: Sizes) -> None:
-    """The count is that of the trained weights: the LSTM's gates and two dense layers."""
-    units, dense_units = small.units, small.dense_units
-    gates = 4 * (9 + units + 1) * units
-    expected = gates + (units + 1) * dense_units + (dense_units + 1) * 6
-    assert expected == count_parameters(plain_lstm(mini_data.train.windows, 6, small))
-
-
-NO_TURNS = Turns(around_deg=0.0, tilt_deg=0.0)
-
-
-def test_an_epoch_has_every_window_once_but_for_what_fills_no_batch(mini_data: DataSet) -> None:
-    """Without turns the batches are the windows themselves, with their labels, shuffled."""
-    train = mini_data.train
-    batches = TurnedBatches(train, batch_size=20, turns=NO_TURNS, seed=1)
-    windows, labels = (
-        np.concatenate(parts)
-        for parts in zip(*(batches[i] for i in range(len(batches))), strict=True)
-    )
-    assert len(train.windows) // 20 * 20 == len(windows) == len(labels)
-    place = {window.tobytes(): i for i, window in enumerate(train.windows)}
-    found = [place[window.tobytes()] for window in windows]
-    assert len(found) == len(set(found))
-    assert sorted(found) != found
-    np.testing.assert_array_equal(train.labels[found], labels)
-
-
-def test_epochs_turn_and_shuffle_anew_as_the_seed_says(mini_data: DataSet) -> None:
-    """Another epoch or seed gives other batches, the same ones the same in any order."""
-    one, same, other = (
-        TurnedBatches(mini_data.train, batch_size=20, turns=Turns(), seed=seed)
-        for seed in (1, 1, 2)
-    )
-    second = same[1][0]
-    np.testing.assert_array_equal([one[0][0], one[1][0]], [same[0][0], second])
-    assert not np.array_equal(one[0][0], other[0][0])
-    before = one[0][0]
-    one.on_epoch_end()
-    assert not np.array_equal(before, one[0][0])
-
-
-def test_the_raw_recipe_is_reproducible(mini_data: DataSet) -> None:
-    """The same seed gives the same weights, after as many epochs as the schedule has."""
-    recipe = RawRecipe(schedule=Schedule(epochs=2, batch_size=32))
-    told: list[str] = []
-    first, again, other = (
-        fit_raw("lstm", mini_data.train, recipe=recipe, n_activities=6, seed=seed, tell=told.append)
-        for seed in (1, 1, 2)
-    )
-    assert first.refit is not None
-    assert 2 == first.epochs == len(first.refit["loss"])
-    for weights, same in zip(first.model.get_weights(), again.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(weights, same)
-    assert not np.array_equal(first.model.get_weights()[0], other.model.get_weights()[0])
-    assert 6 == len(told)
-    assert f"epoch 2 of 2: accuracy {first.refit['accuracy'][1]:.4f}, loss " in told[1]
-
-
-def test_a_temperature_divides_the_logits(mini_data: DataSet) -> None:
-    """Logarithms of probabilities are divided by it, but for a constant; the best stays best."""
-    model = build_plain(mini_data.train.windows)
-    before = np.log(probabilities(model, mini_data.test.windows))
-    cool(model, 2.5)
-    after = np.log(probabilities(model, mini_data.test.windows))
-    difference = after - before / 2.5
-    np.testing.assert_allclose(difference, difference[:, :1].repeat(6, axis=1), atol=1e-5)
