@@ -22,13 +22,14 @@ from pipeline.recordings.recording import DataError, Stretch
 from tests.benchmarks.figures import Figure, NotMeasuredError, Options, run_alone
 from trainer.data.raw_windows import TRAINING_SUBJECTS, cut, prepare
 from trainer.evaluation import STILL_UPRIGHT
-from trainer.selection.cross_validation import group_of
+from trainer.selection.cross_validation import groups
 from trainer.selection.group_models import of_all_groups, train_all
 from trainer.training.processes import quiet_tensorflow
 from trainer.training.recipe import RawRecipe
 
 HOP: Final = 64
 TIMES: Final = 2
+GROUP_OF: Final = {subject: i for i, group in enumerate(groups()) for subject in group}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ def measure(options: Options) -> list[Figure]:
     for family, models in families.items():
         by_group = [partial(probabilities, keras.saving.load_model(one.file)) for one in models]
         judged = [
-            _judged(stretch, by_group[group_of(int(recording.device[-2:]))])
+            _judged(stretch, by_group[GROUP_OF[int(recording.device[-2:])]])
             for recording in recordings
             for stretch in recording.stretches
         ]

@@ -34,7 +34,7 @@ from trainer.data.raw_windows import TRAINING_SUBJECTS, cut
 from trainer.decisions.labelled import LabelledStretch, labelled_stretches
 from trainer.decisions.learning import learn
 from trainer.decisions.strange import random_rotation
-from trainer.selection.cross_validation import N_GROUPS, group_of, groups
+from trainer.selection.cross_validation import N_GROUPS, groups
 from trainer.selection.group_models import SEED, GroupModel, of_all_groups, train_all
 from trainer.training.processes import quiet_tensorflow
 from trainer.training.recipe import LEVEL, RawRecipe
@@ -47,6 +47,7 @@ FILTER_ROWS: Final = 2
 NAMES: Final = (*ACTIVITIES, TRANSITION, UNKNOWN)
 NOTHING: Final = -1
 
+GROUP_OF: Final = {subject: i for i, group in enumerate(groups()) for subject in group}
 STRANGE_ROWS: Final = 1500  # 30 s
 REPEATS: Final = 10
 FRAMES: Final = {
@@ -174,7 +175,7 @@ def _worn(
     """Yield the recordings as they are."""
     for stretch in stretches:
         labels = np.minimum(stretch.labels, NAMES.index(TRANSITION)).astype(np.int8)
-        yield group_of(stretch.subject), stretch.rows, labels
+        yield GROUP_OF[stretch.subject], stretch.rows, labels
 
 
 def _turned(

@@ -28,11 +28,6 @@ def groups() -> list[tuple[int, ...]]:
     return [tuple(sorted(order[group::N_GROUPS].tolist())) for group in range(N_GROUPS)]
 
 
-def group_of(subject: int) -> int:
-    """Return the number of a training subject's group."""
-    return next(number for number, group in enumerate(groups()) if subject in group)
-
-
 def without(recordings: Sequence[Recording], group: int) -> list[Recording]:
     """Return the raw recordings of the other groups' subjects."""
     return [one for one in recordings if int(one.device[-2:]) not in groups()[group]]
