@@ -22,7 +22,7 @@ from pipeline.vocabulary import ACTIVITIES, ANY
 from trainer import evaluation, pictures
 from trainer.data.own import OwnWindows
 from trainer.export import export, make_card, save_with_card
-from trainer.networks.models import PLAIN_BUILDERS
+from trainer.networks.plain import PLAIN_BUILDERS
 from trainer.plan import TrainingPlan
 from trainer.records import Recipe, SeedRecord, read_record
 from trainer.report import different, report, write_json

@@ -23,7 +23,7 @@ from trainer.data.own import OwnWindows, joined
 from trainer.errors import SettingError
 from trainer.evaluation import Scores, figures_by_class
 from trainer.export import export, load_with_card, make_card, save_with_card
-from trainer.networks.models import widened
+from trainer.networks.widening import widened
 from trainer.plan import FineTuningPlan
 from trainer.report import (
     all_versions,

@@ -11,8 +11,9 @@ from pipeline.models.classifier import CARD_KEY, Classifier, ModelCard
 from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES, ANY, SHIPPED_MODELS
 from trainer.export import LICENCE, ExportError, export, make_card, version
-from trainer.networks.models import BUILDERS, PLAIN_BUILDERS
+from trainer.networks.models import BUILDERS
 from trainer.networks.options import Sizes
+from trainer.networks.plain import PLAIN_BUILDERS
 from trainer.selection.shipped import recipe_for
 from trainer.training.fitted import probabilities
 

@@ -19,8 +19,7 @@ from trainer.commands.train_settings import TrainSettings
 from trainer.data import own
 from trainer.errors import SettingError
 from trainer.export import load_with_card, save_with_card
-from trainer.networks.models import BUILDERS, widened
-from trainer.training.fitted import probabilities
+from trainer.networks.widening import widened
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -59,33 +58,11 @@ def run(settings: TrainSettings, parent: Path, data: DataSet | None) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("name", BUILDERS)
-def test_wider_outputs_keep_what_was_learnt(name: str, mini_data: DataSet) -> None:
-    """The old activities' odds are as before, whatever the new one's are."""
-    keras.utils.set_random_seed(3)
-    model = BUILDERS[name](mini_data.train.windows, 6)
-    before = probabilities(model, mini_data.test.windows)
-    wide = widened(model, 8, seed=1)
-    after = probabilities(wide, mini_data.test.windows)
-    assert (len(before), 8) == after.shape
-    kept = after[:, :6] / after[:, :6].sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(before, kept, atol=1e-5)
-    assert model is widened(model, 6, seed=1)
-
-
 def test_a_model_from_a_file_is_widened(trained: Path) -> None:
     """Where no layer was made before, none gets a name that the model has already."""
     keras.utils.clear_session()
     model, _ = load_with_card(trained)
     assert (None, 7) == widened(model, 7, seed=1).output_shape
-
-
-def test_the_same_seed_widens_alike(mini_data: DataSet) -> None:
-    """The new weights are drawn by the seed."""
-    model = BUILDERS["lstm"](mini_data.train.windows, 6)
-    first, same, other = (widened(model, 7, seed=seed).get_weights()[-2] for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, same)
-    assert not np.array_equal(first[:, 6], other[:, 6])
 
 
 def test_a_keras_file_tells_its_card(trained: Path) -> None:

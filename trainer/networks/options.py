@@ -5,9 +5,9 @@ from typing import Literal
 
 from pipeline.vocabulary import WINDOW_LENGTH
 
-View = Literal["one", "two", "level"]
-"""How a model sees a window (`models`): as it is; also through a glass; or what of it is the same
-however the phone is turned, in both ways."""
+View = Literal["coarse", "two-scale", "levelled"]
+"""How a window is shown to a network (`views`): normalised; that and the fine-scale view; or, at
+both scales, signals that are the same however the phone is rotated."""
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ FOR_ALL: Final[dict[str, Variation]] = {
 """What is tried with every family"""
 
 VARIATIONS: Final[dict[str, Variation]] = FOR_ALL | {
-    "one view": Variation(RawRecipe(view="one")),
+    "one view": Variation(RawRecipe(view="coarse")),
     "any way round, not levelled": Variation(RawRecipe(turns=Turns(any_way_round=True))),
     "not turned": Variation(RawRecipe(turns=Turns(around_deg=0.0, tilt_deg=0.0))),
     "turned by 8 degrees": Variation(RawRecipe(turns=Turns(tilt_deg=8.0))),

@@ -43,12 +43,12 @@ class RawRecipe:
     sample"""
     turns: Turns = field(default_factory=Turns)
     """How far windows are turned at random, in every epoch otherwise"""
-    view: View = "two"
-    """How the models see the windows"""
+    view: View = "two-scale"
+    """How windows are shown to the network"""
     schedule: Schedule = field(default_factory=Schedule)
     temperature: float = 1.0
     """What the logits are divided by at the end (`raw.cool`)"""
 
 
-LEVEL: Final = RawRecipe(view="level", turns=Turns(around_deg=0.0, tilt_deg=0.0))
+LEVEL: Final = RawRecipe(view="levelled", turns=Turns(around_deg=0.0, tilt_deg=0.0))
 """For phones worn any way round: to what these models see, no turn makes a difference"""

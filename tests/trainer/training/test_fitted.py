@@ -1,8 +1,8 @@
 import pytest
 
 from pipeline.recordings.uci_har import DataSet
-from trainer.networks.models import plain_lstm
 from trainer.networks.options import Sizes
+from trainer.networks.plain import plain_lstm
 from trainer.training.fitted import count_parameters
 
 pytestmark = pytest.mark.train

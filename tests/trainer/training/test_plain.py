@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pipeline.recordings.uci_har import DataSet
 from tests.trainer.training.quick import build_plain
 from trainer.errors import SettingError
-from trainer.networks.models import plain_lstm
 from trainer.networks.options import Sizes
+from trainer.networks.plain import plain_lstm
 from trainer.training.fitted import Fitted, probabilities
 from trainer.training.fitting import Fitting
 from trainer.training.plain import draw_subjects, fit
