@@ -302,14 +302,14 @@ def _selection(
             if raw
             else f"published windows of {n_subjects} training subjects"
         )
-        turned = (
-            "seen so that no turn of the phone makes a difference"
+        rotated = (
+            "levelled, so that no rotation of the phone makes a difference"
             if name.endswith(ANY)
-            else "turned at random"
+            else "rotated at random"
         )
         return (
-            f"{source}, {turned}; form, turns, schedule and temperature chosen by cross-validation "
-            "over the training subjects, held out whole; seed fixed beforehand; "
+            f"{source}, {rotated}; form, random rotations, schedule and temperature chosen by "
+            "cross-validation over the training subjects, held out whole; seed fixed beforehand; "
             "test split evaluated once, at the end"
         ) + added
     then = (

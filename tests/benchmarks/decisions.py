@@ -37,7 +37,7 @@ from trainer.decisions.strange import random_rotation
 from trainer.selection.cross_validation import N_GROUPS, groups
 from trainer.selection.group_models import SEED, GroupModel, of_all_groups, train_all
 from trainer.training.processes import quiet_tensorflow
-from trainer.training.recipe import LEVEL, RawRecipe
+from trainer.training.recipe import ANY_RECIPE, RawRecipe
 
 HOPS: Final = (16, 64)
 STRANGE_HOP: Final = 64
@@ -97,7 +97,7 @@ def measure(options: Options) -> list[Figure]:
         NotMeasuredError: the data set is missing.
     """
     models = of_all_groups("cnn-lstm", RawRecipe())
-    any_models = of_all_groups("cnn-lstm", LEVEL)
+    any_models = of_all_groups("cnn-lstm", ANY_RECIPE)
     trained = all(model.done for model in (*models, *any_models))
     if not trained and not options.training:
         print("  skipped: takes ten minutes the first time; measure it with --training")

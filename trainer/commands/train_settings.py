@@ -147,6 +147,6 @@ class TrainSettings(CommandSettings):
             )
         if self.recipe == "plain" and self.model.endswith(ANY):
             raise ValueError(
-                f"{self.model}: only with --recipe raw; the plain one turns no windows"
+                f"{self.model}: only with --recipe raw; the plain one rotates no windows"
             )
         return self

@@ -1,18 +1,15 @@
 """Training windows cut from raw recordings, as a live phone's are.
 
 The published windows each show one activity. Those cut here also run across changes, and are
-labelled by their newest samples, so that a model learns to see a change when it comes; and they
-can be turned, for phones worn elsewhere around the waist, or less upright.
+labelled by their newest samples, so that a model learns to recognise a change when it comes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recordings.recording import Recording, Stretch
@@ -26,20 +23,6 @@ TRAINING_SUBJECTS: Final = (
 """The subjects of UCI HAR's training split; the other nine are for the test alone"""
 
 _ONE_PHONE: Final = np.array([0])
-_TURN_TAIL: Final = 2
-"""Degrees of freedom of Student's t: most phones sit where they usually do, few far from it."""
-
-
-@dataclass(frozen=True)
-class Turns:
-    """How far windows are turned at random, as no two people wear a phone alike."""
-
-    around_deg: float = 12.0
-    """Scale of the turn about the vertical, x: around the waist"""
-    tilt_deg: float = 22.0
-    """Standard deviation of the turn about any axis that comes before it"""
-    any_way_round: bool = False
-    """Whether all rotations are alike probable instead"""
 
 
 def raw_windows(recordings: Sequence[Recording], *, hop: int, whole: bool = False) -> Split:
@@ -65,20 +48,6 @@ def raw_windows(recordings: Sequence[Recording], *, hop: int, whole: bool = Fals
             labels.append(newest[chosen])
             subjects.append(np.full(np.count_nonzero(chosen), recording.device[-2:], np.int8))
     return Split(np.concatenate(windows), np.concatenate(labels), np.concatenate(subjects))
-
-
-def random_turns(rng: np.random.Generator, n: int, turns: Turns) -> NDArray[np.float64]:
-    """Return ``n`` rotations ``(n, 3, 3)``; the vertical is x."""
-    if turns.any_way_round:
-        uniform: NDArray[np.float64] = Rotation.random(n, rng=rng).as_matrix()
-        return uniform
-    angles = np.deg2rad(turns.around_deg) * rng.standard_t(_TURN_TAIL, n)
-    around = Rotation.from_rotvec(angles[:, np.newaxis] * np.array([1.0, 0.0, 0.0]))
-    axes = rng.normal(size=(n, 3))
-    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-    tilts = np.deg2rad(turns.tilt_deg) * rng.normal(size=(n, 1))
-    matrices: NDArray[np.float64] = (around * Rotation.from_rotvec(tilts * axes)).as_matrix()
-    return matrices
 
 
 def prepare(stretch: Stretch) -> NDArray[np.float32]:

@@ -38,7 +38,8 @@ from pipeline.vocabulary import (
     WINDOW_LENGTH,
     Orientation,
 )
-from trainer.data.raw_windows import TRAINING_SUBJECTS, Turns, cut, random_turns
+from trainer.data.random_rotations import RandomRotation, random_rotations
+from trainer.data.raw_windows import TRAINING_SUBJECTS, cut
 from trainer.decisions.labelled import LabelledStretch, labelled_stretches
 from trainer.decisions.networks import fit_network
 from trainer.decisions.strange import strange_features
@@ -46,10 +47,8 @@ from trainer.decisions.strange import strange_features
 HOP: Final = 16
 """Samples between the windows that are learnt from"""
 
-TURNS: Final = Turns(around_deg=12.0, tilt_deg=0.0)
-"""With which phones are worn elsewhere around the waist"""
-
-ANY_TURN: Final = Turns(any_way_round=True)
+AROUND_THE_WAIST: Final = RandomRotation(around_deg=12.0, tilt_deg=0.0)
+ANY_WAY_ROUND: Final = RandomRotation(any_way_round=True)
 
 _LABELS: Final = (*ACTIVITIES, *hapt.TRANSITIONS)
 _ARRIVALS: Final = {"SIT": "SITTING", "STAND": "STANDING", "LIE": "LAYING"}
@@ -73,12 +72,12 @@ def learn(
         stretches: of the training subjects.
         seed: draws initial weights, and what is made up.
         orientation: how the phones are worn that the numbers are for. If it is any way round, all
-            windows are turned at random, so that sitting and standing differ in the sway alone.
+            windows are rotated at random, so that sitting and standing differ in the sway alone.
     """
     rng = np.random.default_rng(seed)
     windows = [_settled(stretch.samples) for stretch in stretches]
     if orientation == "any":
-        windows = [turned(own, random_turns(rng, len(own), ANY_TURN)) for own in windows]
+        windows = [turned(own, random_rotations(rng, len(own), ANY_WAY_ROUND)) for own in windows]
     labels = [_settled(stretch.labels[:, None])[:, :, 0] for stretch in stretches]
     summaries = [summarize(own) for own in windows]
 
@@ -96,8 +95,8 @@ def learn(
     middle = np.concatenate([own[:, WINDOW_LENGTH // 2] for own in labels])
     known = middle >= 0
     worn = np.concatenate(windows)[known]
-    turns = TURNS if orientation == "training" else ANY_TURN
-    rotations = random_turns(np.random.default_rng(seed), len(worn), turns)
+    how = AROUND_THE_WAIST if orientation == "training" else ANY_WAY_ROUND
+    rotations = random_rotations(np.random.default_rng(seed), len(worn), how)
     usual = np.concatenate(
         [novelty_features(summarize(own)) for own in (worn, turned(worn, rotations))]
     )

@@ -21,7 +21,7 @@ import numpy as np
 
 from pipeline.vocabulary import FAMILIES
 from trainer.commit import source_commit
-from trainer.data.raw_windows import Turns
+from trainer.data.random_rotations import NO_ROTATION, RandomRotation
 from trainer.data.spoilt import SPOILING
 from trainer.evaluation import best_temperature, log_loss, mean_and_sd, reliability
 from trainer.report import write_json
@@ -35,7 +35,7 @@ from trainer.selection.group_models import (
     seconds,
     train_all,
 )
-from trainer.training.recipe import LEVEL, RawRecipe
+from trainer.training.recipe import ANY_RECIPE, RawRecipe
 
 _EPOCHS: Final = RawRecipe().schedule.epochs
 
@@ -56,15 +56,17 @@ def _for(epochs: int) -> RawRecipe:
 
 FOR_ALL: Final[dict[str, Variation]] = {
     RECIPE: Variation(RawRecipe()),
-    LEVELLED: Variation(LEVEL),
+    LEVELLED: Variation(ANY_RECIPE),
 }
 """What is tried with every family"""
 
 VARIATIONS: Final[dict[str, Variation]] = FOR_ALL | {
-    "one view": Variation(RawRecipe(view="coarse")),
-    "any way round, not levelled": Variation(RawRecipe(turns=Turns(any_way_round=True))),
-    "not turned": Variation(RawRecipe(turns=Turns(around_deg=0.0, tilt_deg=0.0))),
-    "turned by 8 degrees": Variation(RawRecipe(turns=Turns(tilt_deg=8.0))),
+    "without the fine-scale view": Variation(RawRecipe(view="coarse")),
+    "any way round, not levelled": Variation(
+        RawRecipe(rotation=RandomRotation(any_way_round=True))
+    ),
+    "no random rotation": Variation(RawRecipe(rotation=NO_ROTATION)),
+    "random tilt of 8 degrees": Variation(RawRecipe(rotation=RandomRotation(tilt_deg=8.0))),
     "windows of one label": Variation(RawRecipe(whole=True)),
     "hop 64, as published": Variation(replace(_for(4 * _EPOCHS), hop=64)),
     "twice the epochs": Variation(_for(2 * _EPOCHS)),

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from pipeline.vocabulary import ANY
 from trainer.selection.choices import LEVELLED, RECIPE, shipped
-from trainer.training.recipe import LEVEL, RawRecipe
+from trainer.training.recipe import ANY_RECIPE, RawRecipe
 
 
 def recipe_for(model: str) -> RawRecipe:
     """Return how a model that ships is trained, by its name."""
-    recipe, variation = (LEVEL, LEVELLED) if model.endswith(ANY) else (RawRecipe(), RECIPE)
+    recipe, variation = (ANY_RECIPE, LEVELLED) if model.endswith(ANY) else (RawRecipe(), RECIPE)
     row = shipped().row(model.removesuffix(ANY), variation)
     return recipe if row is None else replace(recipe, temperature=row.temperature)

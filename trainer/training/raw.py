@@ -26,7 +26,8 @@ from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import Split
 from pipeline.vocabulary import ANY
 from trainer.data.own import joined
-from trainer.data.raw_windows import Turns, random_turns, raw_windows
+from trainer.data.random_rotations import RandomRotation, random_rotations
+from trainer.data.raw_windows import raw_windows
 from trainer.networks.models import BUILDERS
 from trainer.training.fitted import Fitted, History, Progress, check_finite, epoch_lines
 from trainer.training.recipe import RawRecipe, Schedule
@@ -67,7 +68,7 @@ def apply_recipe(
     keras.utils.set_random_seed(seed)
     network = BUILDERS[model.removesuffix(ANY)](train.windows, n_activities, recipe.view)
     batches = RotatedBatches(
-        train, batch_size=recipe.schedule.batch_size, turns=recipe.turns, seed=seed
+        train, batch_size=recipe.schedule.batch_size, rotation=recipe.rotation, seed=seed
     )
     history = _fit(network, batches, recipe.schedule, progress)
     cool(network, recipe.temperature)
@@ -78,12 +79,14 @@ def apply_recipe(
 class RotatedBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches of windows and labels, shuffled and rotated anew every epoch."""
 
-    def __init__(self, split: Split, *, batch_size: int, turns: Turns, seed: int) -> None:
+    def __init__(
+        self, split: Split, *, batch_size: int, rotation: RandomRotation, seed: int
+    ) -> None:
         """Draw all from the seed; what fills no batch at an epoch's end is left out of it."""
         super().__init__()
         self._split = split
         self._batch_size = min(batch_size, len(split.windows))
-        self._turns = turns
+        self._rotation = rotation
         self._seed = seed
         self._epoch = 0
         self._shuffle()
@@ -97,7 +100,7 @@ class RotatedBatches(keras.utils.PyDataset):  # type: ignore[misc]
         chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
         # Of the batch alone, in whatever order Keras asks for them.
         rng = np.random.default_rng([self._seed, self._epoch, index])
-        rotations = random_turns(rng, len(chosen), self._turns)
+        rotations = random_rotations(rng, len(chosen), self._rotation)
         return turned(self._split.windows[chosen], rotations), self._split.labels[chosen]
 
     def on_epoch_end(self) -> None:

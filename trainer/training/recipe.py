@@ -8,7 +8,7 @@ is applied is decided in `raw`.
 from dataclasses import dataclass, field
 from typing import Final
 
-from trainer.data.raw_windows import Turns
+from trainer.data.random_rotations import NO_ROTATION, RandomRotation
 from trainer.networks.options import View
 
 
@@ -41,8 +41,8 @@ class RawRecipe:
     whole: bool = False
     """Windows that have not one label throughout are left out, not labelled by their newest
     sample"""
-    turns: Turns = field(default_factory=Turns)
-    """How far windows are turned at random, in every epoch otherwise"""
+    rotation: RandomRotation = field(default_factory=RandomRotation)
+    """How far windows are rotated at random, differently in every epoch"""
     view: View = "two-scale"
     """How windows are shown to the network"""
     schedule: Schedule = field(default_factory=Schedule)
@@ -50,5 +50,5 @@ class RawRecipe:
     """What the logits are divided by at the end (`raw.cool`)"""
 
 
-LEVEL: Final = RawRecipe(view="levelled", turns=Turns(around_deg=0.0, tilt_deg=0.0))
-"""For phones worn any way round: to what these models see, no turn makes a difference"""
+ANY_RECIPE: Final = RawRecipe(view="levelled", rotation=NO_ROTATION)
+"""For phones worn any way round: in this view no rotation makes a difference"""

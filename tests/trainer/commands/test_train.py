@@ -203,7 +203,7 @@ def test_the_raw_recipe(mini_data: DataSet, tmp_path: Path) -> None:
     report = json.loads((tmp_path / "cnn-lstm" / "report.json").read_text())
     assert len(report["runs"][0]["history"]["refit"]["loss"]) == Schedule().epochs
     tried = {row["variation"] for row in report["cross_validation"]["tried"]}
-    assert {"the recipe", "one view", "not turned"} <= tried
+    assert {"the recipe", "without the fine-scale view", "no random rotation"} <= tried
     assert [line for line in told if "held out subjects none" in line]
     assert "finished before" in "\n".join(told)
 
@@ -243,7 +243,7 @@ def test_without_the_raw_recordings(
         "WARNING: the published windows take the place of the raw recordings: " in finished.stdout
     )
     card = Classifier(tmp_path / "out" / "lstm.onnx").card
-    assert card.selection.startswith("published windows of 6 training subjects, turned at random")
+    assert card.selection.startswith("published windows of 6 training subjects, rotated at random")
     refused = run_command("har-train", *arguments, "--recipe", "raw", XDG_CACHE_HOME=cache)
     assert 1 == refused.returncode
     assert refused.stderr.startswith("har-train: ")

@@ -3,7 +3,7 @@ import pytest
 
 from pipeline.recognition.preparation.windows import turned
 from tests.trainer.networks.contract import N_ACTIVITIES, some_windows
-from trainer.data.raw_windows import Turns, random_turns
+from trainer.data.random_rotations import RandomRotation, random_rotations
 from trainer.networks.models import BUILDERS, lstm
 
 pytestmark = pytest.mark.train
@@ -18,7 +18,7 @@ def test_a_levelled_view_is_the_same_however_the_phone_is_rotated(name: str) -> 
     windows[:29, :, 6:] += [0.9, -0.2, 0.1]
     windows[29] = 0.0
     upright = windows.astype(np.float32)
-    rotations = random_turns(rng, len(upright), Turns(any_way_round=True))
+    rotations = random_rotations(rng, len(upright), RandomRotation(any_way_round=True))
     level, two = (BUILDERS[name](upright, N_ACTIVITIES, view) for view in ("levelled", "two-scale"))
     for model, alike in ((level, True), (two, False)):
         before, after = (

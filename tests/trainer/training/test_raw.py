@@ -4,20 +4,18 @@ import pytest
 from pipeline.recordings import simulated
 from pipeline.recordings.uci_har import DataSet
 from tests.trainer.training.quick import build_plain
-from trainer.data.raw_windows import Turns
+from trainer.data.random_rotations import NO_ROTATION, RandomRotation
 from trainer.training.fitted import probabilities
 from trainer.training.raw import RotatedBatches, apply_recipe, cool
 from trainer.training.recipe import RawRecipe, Schedule
 
 pytestmark = pytest.mark.train
 
-NO_TURNS = Turns(around_deg=0.0, tilt_deg=0.0)
-
 
 def test_an_epoch_has_every_window_once_but_for_what_fills_no_batch(mini_data: DataSet) -> None:
-    """Without turns the batches are the windows themselves, with their labels, shuffled."""
+    """Without rotations the batches are the windows themselves, with their labels, shuffled."""
     train = mini_data.train
-    batches = RotatedBatches(train, batch_size=20, turns=NO_TURNS, seed=1)
+    batches = RotatedBatches(train, batch_size=20, rotation=NO_ROTATION, seed=1)
     windows, labels = (
         np.concatenate(parts)
         for parts in zip(*(batches[i] for i in range(len(batches))), strict=True)
@@ -30,10 +28,10 @@ def test_an_epoch_has_every_window_once_but_for_what_fills_no_batch(mini_data: D
     np.testing.assert_array_equal(train.labels[found], labels)
 
 
-def test_epochs_turn_and_shuffle_anew_as_the_seed_says(mini_data: DataSet) -> None:
+def test_epochs_rotate_and_shuffle_anew_as_the_seed_says(mini_data: DataSet) -> None:
     """Another epoch or seed gives other batches, the same ones the same in any order."""
     one, same, other = (
-        RotatedBatches(mini_data.train, batch_size=20, turns=Turns(), seed=seed)
+        RotatedBatches(mini_data.train, batch_size=20, rotation=RandomRotation(), seed=seed)
         for seed in (1, 1, 2)
     )
     second = same[1][0]
