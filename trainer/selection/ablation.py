@@ -21,8 +21,8 @@ import numpy as np
 
 from pipeline.vocabulary import FAMILIES
 from trainer.commit import source_commit
+from trainer.data.corrupted import CORRUPTIONS
 from trainer.data.random_rotations import NO_ROTATION, RandomRotation
-from trainer.data.spoilt import SPOILING
 from trainer.evaluation import best_temperature, log_loss, mean_and_sd, reliability
 from trainer.report import write_json
 from trainer.selection.choices import FILE, LEVELLED, RECIPE, TOGETHER, Choices, Row, table
@@ -72,7 +72,7 @@ VARIATIONS: Final[dict[str, Variation]] = FOR_ALL | {
     "twice the epochs": Variation(_for(2 * _EPOCHS)),
     "transitions as an activity": Variation(RawRecipe(), "transitions"),
     # Each with twice the recordings.
-    **{f"and {how}": Variation(_for(_EPOCHS // 2), how) for how in SPOILING},
+    **{f"and {how}": Variation(_for(_EPOCHS // 2), how) for how in CORRUPTIONS},
 }
 """All: each with about as many steps as the recipe, but for twice the epochs"""
 

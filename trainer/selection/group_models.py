@@ -20,8 +20,8 @@ from pipeline.atomic_file import replacing, replacing_path
 from pipeline.recordings import datasets, hapt, uci_har
 from pipeline.recordings.recording import Recording
 from pipeline.vocabulary import ACTIVITIES
+from trainer.data.corrupted import CORRUPTIONS, corrupted
 from trainer.data.raw_windows import TRAINING_SUBJECTS
-from trainer.data.spoilt import SPOILING, spoilt
 from trainer.decisions.labelled import labelled_stretches
 from trainer.selection.cross_validation import N_GROUPS, Judged, held_out, without
 from trainer.training.processes import each
@@ -42,8 +42,8 @@ class GroupModel:
     group: int
     """Whose subjects are held out"""
     added: str = ""
-    """What is trained on beside the recordings: a name of `SPOILING` for the recordings once more,
-    spoilt so; ``transitions`` for windows of them, as one more activity"""
+    """What is trained on beside the recordings: a name in `CORRUPTIONS` for the recordings once
+    more, corrupted so; ``transitions`` for windows of them, as one more activity"""
     seed: int = SEED
 
     @property
@@ -141,7 +141,7 @@ def _trained_on(data: Path | None, job: GroupModel) -> list[Recording]:
         segments = hapt.label_segments(data)
         return [_with_transitions(one, segments) for one in recordings]
     if job.added:
-        return recordings + spoilt(recordings, SPOILING[job.added], seed=job.seed)
+        return recordings + corrupted(recordings, CORRUPTIONS[job.added], seed=job.seed)
     return recordings
 
 

@@ -6,7 +6,7 @@ import pytest
 from pipeline.recordings import hapt
 from pipeline.vocabulary import ACTIVITIES
 from tests.trainer.decisions.protocol import made_up
-from trainer.data.spoilt import SPOILING
+from trainer.data.corrupted import CORRUPTIONS
 from trainer.selection import group_models
 from trainer.selection.cross_validation import groups
 from trainer.selection.group_models import TRANSITIONS, GroupModel
@@ -25,14 +25,14 @@ def four_people(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("four_people")
-@pytest.mark.parametrize("added", ["", TRANSITIONS, *SPOILING])
+@pytest.mark.parametrize("added", ["", TRANSITIONS, *CORRUPTIONS])
 def test_nobody_who_is_held_out_is_trained_on(added: str) -> None:
-    """Whatever is added, it is of the other groups' people; spoilt ones come beside the others."""
+    """Whatever is added, corrupted recordings too, is of the other groups' people."""
     for group, held_out in enumerate(groups()):
         job = GroupModel("lstm", RawRecipe(), group, added)
         trained_on = group_models._trained_on(None, job)
         others = [f"subject-{one:02d}" for one in SUBJECTS if one not in held_out]
-        twice = 2 if added in SPOILING else 1
+        twice = 2 if added in CORRUPTIONS else 1
         assert others * twice == [recording.device for recording in trained_on]
 
 

@@ -1,7 +1,7 @@
-"""Raw recordings as other phones would have made them, before any filter.
+"""Raw recordings corrupted as other phones and people would have made them, before any filter.
 
-None of it improved what models make of people that they have not seen (`ablation`), so no recipe
-uses it: the recordings of 21 people are as varied already.
+None of it improved models on people held out (`ablation`), so no recipe uses it: the recordings of
+21 people are as varied already.
 """
 
 from collections.abc import Callable
@@ -26,11 +26,11 @@ _NOISE: Final = np.repeat([0.005 * STANDARD_GRAVITY, 0.02], 3)
 _LOST: Final = 0.1
 """Share of the samples that are lost, and interpolated"""
 
-Spoil = Callable[[Stretch, np.random.Generator], Stretch]
+Corruption = Callable[[Stretch, np.random.Generator], Stretch]
 
 
-def spoilt(recordings: list[Recording], how: Spoil, *, seed: int) -> list[Recording]:
-    """Return recordings with each stretch spoilt, as the seed draws."""
+def corrupted(recordings: list[Recording], how: Corruption, *, seed: int) -> list[Recording]:
+    """Return recordings with each stretch corrupted, as the seed draws."""
     rng = np.random.default_rng(seed)
     return [
         Recording(one.device, tuple(how(stretch, rng) for stretch in one.stretches))
@@ -61,14 +61,14 @@ def noisy(stretch: Stretch, rng: np.random.Generator) -> Stretch:
 
 
 def thinned(stretch: Stretch, rng: np.random.Generator) -> Stretch:
-    """Return what is made of a stretch of which samples were lost on the way."""
+    """Return a stretch some of whose samples were lost on the way, interpolated."""
     n = len(stretch.samples)
     kept = np.flatnonzero(rng.random(n) >= _LOST)
     at = np.interp(np.arange(n), kept, np.arange(len(kept)))
     return replace(stretch, samples=_interpolated(stretch.samples[kept], at))
 
 
-SPOILING: Final[dict[str, Spoil]] = {
+CORRUPTIONS: Final[dict[str, Corruption]] = {
     "stretched": stretched,
     "miscalibrated": miscalibrated,
     "noisy": noisy,

@@ -3,7 +3,14 @@ import pytest
 
 from pipeline.recordings import simulated
 from pipeline.recordings.recording import Stretch
-from trainer.data.spoilt import SPOILING, miscalibrated, noisy, spoilt, stretched, thinned
+from trainer.data.corrupted import (
+    CORRUPTIONS,
+    corrupted,
+    miscalibrated,
+    noisy,
+    stretched,
+    thinned,
+)
 
 
 @pytest.fixture(scope="module")
@@ -13,11 +20,11 @@ def stretch() -> Stretch:
     return recording.stretches[0]
 
 
-@pytest.mark.parametrize("how", SPOILING)
-def test_spoilt_recordings_are_recordings_still(how: str) -> None:
+@pytest.mark.parametrize("how", CORRUPTIONS)
+def test_corrupted_recordings_are_recordings_still(how: str) -> None:
     """Each has its device and a label a sample; what the seed draws is drawn again."""
     recordings = simulated.recordings(2, seconds=30)
-    one, again, other = (spoilt(recordings, SPOILING[how], seed=seed) for seed in (1, 1, 2))
+    one, again, other = (corrupted(recordings, CORRUPTIONS[how], seed=seed) for seed in (1, 1, 2))
     assert [recording.device for recording in recordings] == [own.device for own in one]
     for before, after, same, different in zip(recordings, one, again, other, strict=True):
         for own in after.stretches:
