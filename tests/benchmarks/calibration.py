@@ -19,7 +19,7 @@ from pipeline.recordings.recording import Stretch
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ
 from tests.benchmarks.figures import Figure, Options, raw_stretches, run_alone
 from trainer.data.raw_windows import TRAINING_SUBJECTS, cut, prepare
-from trainer.decisions.strange import random_rotation
+from trainer.decisions.novel import random_rotation
 
 SEED: Final = 1
 HOP: Final = 64

@@ -33,14 +33,14 @@ from tests.benchmarks.figures import Figure, NotMeasuredError, Options, run_alon
 from trainer.data.raw_windows import TRAINING_SUBJECTS, cut
 from trainer.decisions.labelled import LabelledStretch, labelled_stretches
 from trainer.decisions.learning import learn
-from trainer.decisions.strange import random_rotation
+from trainer.decisions.novel import random_rotation
 from trainer.selection.cross_validation import N_GROUPS, groups
 from trainer.selection.group_models import SEED, GroupModel, of_all_groups, train_all
 from trainer.training.processes import quiet_tensorflow
 from trainer.training.recipe import ANY_RECIPE, RawRecipe
 
 HOPS: Final = (16, 64)
-STRANGE_HOP: Final = 64
+NOVEL_HOP: Final = 64
 FILTER_ROWS: Final = 2
 """Samples by which the filters delay a window"""
 
@@ -48,7 +48,7 @@ NAMES: Final = (*ACTIVITIES, TRANSITION, UNKNOWN)
 NOTHING: Final = -1
 
 GROUP_OF: Final = {subject: i for i, group in enumerate(groups()) for subject in group}
-STRANGE_ROWS: Final = 1500  # 30 s
+NOVEL_ROWS: Final = 1500  # 30 s
 REPEATS: Final = 10
 FRAMES: Final = {
     "portrait": np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]),
@@ -123,12 +123,12 @@ def measure(options: Options) -> list[Figure]:
     figures = [figure for hop in HOPS for figure in _figures_worn(worn, learnt, hop)]
     made_up = {"noise": _noise, "shaken": _shaken, "constant": _constant}
     for name, make in made_up.items():
-        tracks = _heard(models, name, make(np.random.default_rng(SEED)), hop=STRANGE_HOP)
-        figures.append(_figure_strange(name, tracks, learnt))
+        tracks = _heard(models, name, make(np.random.default_rng(SEED)), hop=NOVEL_HOP)
+        figures.append(_figure_novel(name, tracks, learnt))
     for name, frame in FRAMES.items():
-        tracks = _heard(models, name, _turned(stretches, frame), hop=STRANGE_HOP)
+        tracks = _heard(models, name, _turned(stretches, frame), hop=NOVEL_HOP)
         figures += _figures_turned(name, tracks, learnt)
-    tracks = _heard(any_models, "any", _turned(stretches, None), hop=STRANGE_HOP)
+    tracks = _heard(any_models, "any", _turned(stretches, None), hop=NOVEL_HOP)
     return figures + _figures_any(tracks, learnt_any)
 
 
@@ -199,7 +199,7 @@ def _noise(
     for size in (0.02, 0.2, 2.0, 20.0):  # m/s², and in rad/s a tenth to once that
         for repeat in range(REPEATS):
             scales = np.repeat([size, size * rng.uniform(0.1, 1.0)], 3)
-            noise = rng.normal(size=(STRANGE_ROWS, 6)) * scales
+            noise = rng.normal(size=(NOVEL_ROWS, 6)) * scales
             for gravity in (0, 1) if size >= 1 else (0,):
                 yield _made_up(repeat, noise + gravity * upright)
 
@@ -208,7 +208,7 @@ def _shaken(
     rng: np.random.Generator,
 ) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.int8]]]:
     """Yield phones shaken by hand: swings of a steady or of a rising frequency."""
-    seconds = np.arange(STRANGE_ROWS) / SAMPLING_RATE_HZ
+    seconds = np.arange(NOVEL_ROWS) / SAMPLING_RATE_HZ
     for repeat in range(4 * REPEATS):
         first_hz = rng.uniform(1.5, 5.0)
         last_hz = first_hz * (1 if repeat % 2 else rng.uniform(1.2, 2.0))
@@ -216,7 +216,7 @@ def _shaken(
         swing = np.sin(2 * np.pi * turns)[:, None]
         acc = STANDARD_GRAVITY * _direction(rng) + swing * _direction(rng) * rng.uniform(5, 25)
         gyro = np.roll(swing, 5, axis=0) * _direction(rng) * rng.uniform(1, 8)
-        noise = rng.normal(size=(STRANGE_ROWS, 6)) * 0.05
+        noise = rng.normal(size=(NOVEL_ROWS, 6)) * 0.05
         yield _made_up(repeat, np.hstack([acc, gyro]) + noise)
 
 
@@ -228,7 +228,7 @@ def _constant(
     rows += [np.r_[STANDARD_GRAVITY * _direction(rng), 0, 0, 0] for _ in range(REPEATS)]
     rows += [rng.normal(size=6) * 5 for _ in range(REPEATS)]
     for repeat, row in enumerate(rows):
-        yield _made_up(repeat, np.tile(row, (STRANGE_ROWS, 1)))
+        yield _made_up(repeat, np.tile(row, (NOVEL_ROWS, 1)))
 
 
 def _made_up(
@@ -357,7 +357,7 @@ def _figures_worn(tracks: Sequence[Track], learnt: Sequence[Learnt], hop: int) -
 
 def _figures_any(tracks: Sequence[Track], learnt: Sequence[Learnt]) -> list[Figure]:
     """Return the figures of phones worn any way round, with a model for such."""
-    shown = _decide(tracks, learnt, STRANGE_HOP, any_way_round=True)
+    shown = _decide(tracks, learnt, NOVEL_HOP, any_way_round=True)
     labels = np.concatenate([track.labels for track in tracks])
     active = (labels >= 0) & (labels < len(ACTIVITIES))
     figures = []
@@ -366,16 +366,16 @@ def _figures_any(tracks: Sequence[Track], learnt: Sequence[Learnt]) -> list[Figu
         unknown = _percent(states == NAMES.index(UNKNOWN), active)
         wrong = _percent(states != labels, active)
         what = f"any way round (cnn-lstm-any), {which} wrong"
-        figures.append(_figure(what, wrong, detail=f"unknown {unknown:.2f} %, hop {STRANGE_HOP}"))
+        figures.append(_figure(what, wrong, detail=f"unknown {unknown:.2f} %, hop {NOVEL_HOP}"))
     return figures
 
 
-def _figure_strange(name: str, tracks: Sequence[Track], learnt: Sequence[Learnt]) -> Figure:
+def _figure_novel(name: str, tracks: Sequence[Track], learnt: Sequence[Learnt]) -> Figure:
     """Return how much of what no body does is not unknown."""
-    shown = _decide(tracks, learnt, STRANGE_HOP)
+    shown = _decide(tracks, learnt, NOVEL_HOP)
     states = np.concatenate([own.now[own.now != NOTHING] for own in shown])
     missed = _percent(states != NAMES.index(UNKNOWN), np.ones(len(states), np.bool_))
-    detail = f"{len(tracks)} phones, hop {STRANGE_HOP}"
+    detail = f"{len(tracks)} phones, hop {NOVEL_HOP}"
     return _figure(f"{name}, not unknown", missed, MISSED_LIMIT_PERCENT, detail=detail)
 
 
@@ -388,12 +388,12 @@ def _figures_turned(
     walking = (labels >= 0) & (labels < 3)
     for checked in (False, True):
         states = np.concatenate(
-            [own.now for own in _decide(tracks, learnt, STRANGE_HOP, checked=checked)]
+            [own.now for own in _decide(tracks, learnt, NOVEL_HOP, checked=checked)]
         )
         known = states != NAMES.index(UNKNOWN)
         detail = (
             f"{_percent(known, walking):.1f} % while walking, "
-            f"{_percent(known, active & ~walking):.1f} % at rest, hop {STRANGE_HOP}"
+            f"{_percent(known, active & ~walking):.1f} % at rest, hop {NOVEL_HOP}"
         )
         how = "with the sanity checks" if checked else "by novelty alone"
         yield _figure(

@@ -4,7 +4,7 @@
 
 What is learnt is small: two networks of a dozen units (`networks`), a direction, a table of rates.
 Nothing here depends on the classifier, so the numbers serve any model of the same activities. What
-else a phone may send, which no body does, is made up in `strange`.
+else a phone may send, which no body does, is made up in `novel`.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from trainer.data.random_rotations import RandomRotation, random_rotations
 from trainer.data.raw_windows import TRAINING_SUBJECTS, cut
 from trainer.decisions.labelled import LabelledStretch, labelled_stretches
 from trainer.decisions.networks import fit_network
-from trainer.decisions.strange import strange_features
+from trainer.decisions.novel import novel_features
 
 HOP: Final = 16
 """Samples between the windows that are learnt from"""
@@ -100,10 +100,10 @@ def learn(
     usual = np.concatenate(
         [novelty_features(summarize(own)) for own in (worn, turned(worn, rotations))]
     )
-    strange = strange_features(stretches, rng, orientation)
+    novel = novel_features(stretches, rng, orientation)
     novelty = fit_network(
-        np.concatenate([usual, strange]),
-        np.repeat([0, 1], [len(usual), len(strange)]),
+        np.concatenate([usual, novel]),
+        np.repeat([0, 1], [len(usual), len(novel)]),
         n_units=_NOVELTY_UNITS,
         decay=_NOVELTY_DECAY,
         rng=rng,

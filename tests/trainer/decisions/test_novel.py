@@ -4,12 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from trainer.decisions.strange import random_rotation, strange_rows
+from trainer.decisions.novel import novel_rows, random_rotation
 
 
-def test_strange_rows_are_of_all_kinds() -> None:
+def test_novel_rows_are_of_all_kinds() -> None:
     """Some never change, some are violent, and all are finite numbers."""
-    rows = strange_rows(np.random.default_rng(3))
+    rows = novel_rows(np.random.default_rng(3))
     scatter = rows[:, :, :3].std(axis=(1, 2))
     assert np.isfinite(rows).all()
     assert (np.ptp(rows, axis=1) == 0).all(axis=1).sum() >= 50

@@ -1,4 +1,4 @@
-"""Makes up what no body sends, for the novelty score to be learnt from.
+"""Makes up samples that no body sends, for the novelty score to be learnt from.
 
 Noise of all colours, shaking by hand and dead sensors are made from nothing; wrong frames, wrong
 units and a sensor that is off, from real recordings.
@@ -18,8 +18,8 @@ from pipeline.vocabulary import SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGT
 from trainer.data.raw_windows import cut
 from trainer.decisions.labelled import LabelledStretch
 
-_STRANGE_HOP: Final = 48  # samples
-_STRANGE_ROWS: Final = 700  # 14 s, of which the filters take the first 3 to settle
+_HOP: Final = 48  # samples
+_N_ROWS: Final = 700  # 14 s, of which the filters take the first 3 to settle
 _N_NOISES: Final = 500
 _N_SHAKINGS: Final = 500
 _N_DEAD: Final = 150
@@ -32,11 +32,11 @@ _N_NOVELTY_FEATURES: Final = novelty_features(
 ).shape[1]
 
 
-def strange_features(
+def novel_features(
     stretches: Sequence[LabelledStretch], rng: np.random.Generator, orientation: Orientation
 ) -> NDArray[np.float64]:
-    """Return the novelty features of what no phone worn so sends."""
-    features = [_features_of(strange_rows(rng))]
+    """Return the novelty features ``(n, n_features)`` of windows that no phone worn so sends."""
+    features = [_features_of(novel_rows(rng))]
     for stretch in stretches:
         if orientation == "training":
             features.append(_of_other_frames(stretch, rng))
@@ -44,7 +44,7 @@ def strange_features(
     return np.concatenate(features)
 
 
-def strange_rows(rng: np.random.Generator) -> NDArray[np.float64]:
+def novel_rows(rng: np.random.Generator) -> NDArray[np.float64]:
     """Return raw rows that no body makes, ``(n, 700, 6)`` in m/s² and rad/s.
 
     Noise of all colours, shaking by hand, and dead sensors, each with or without gravity.
@@ -74,7 +74,7 @@ def _features_of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 def _windows_of(rows: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the settled windows of raw rows ``(n, n_rows, 6)``, one after the other."""
     samples = Preprocessor(len(rows)).push(np.arange(len(rows)), rows)
-    return np.concatenate([cut(own, hop=_STRANGE_HOP, offset=SETTLING_ROWS) for own in samples])
+    return np.concatenate([cut(one, hop=_HOP, offset=SETTLING_ROWS) for one in samples])
 
 
 def _of_other_frames(stretch: LabelledStretch, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -83,27 +83,27 @@ def _of_other_frames(stretch: LabelledStretch, rng: np.random.Generator) -> NDAr
     Only what cannot be a body at rest: walking with gravity far from x, and upside down.
     """
     walking = np.flatnonzero(np.isin(stretch.labels, range(3)))
-    latest = len(stretch.rows) - _STRANGE_ROWS
+    latest = len(stretch.rows) - _N_ROWS
     if len(walking) == 0 or latest < 0:
         return np.empty((0, _N_NOVELTY_FEATURES))
     rows, walks = [], []
     for _ in range(_FRAMES_A_STRETCH):
-        first = int(np.clip(rng.choice(walking) - _STRANGE_ROWS // 2, 0, latest))
+        first = int(np.clip(rng.choice(walking) - _N_ROWS // 2, 0, latest))
         rotation = random_rotation(rng)
-        piece = stretch.rows[first : first + _STRANGE_ROWS].reshape(-1, 3)  # either sensor's rows
+        piece = stretch.rows[first : first + _N_ROWS].reshape(-1, 3)  # either sensor's rows
         rows.append((piece @ rotation.T).reshape(-1, 6))
-        walks.append(np.isin(stretch.labels[first : first + _STRANGE_ROWS - 1], range(3)))
+        walks.append(np.isin(stretch.labels[first : first + _N_ROWS - 1], range(3)))
     windows = _windows_of(np.stack(rows))
     walked = _windows_of_labels(walks)
     upward = windows[:, :, 6].mean(axis=1)  # g
     far = walked & (upward < _FAR_FROM_UPRIGHT_G)
-    strange = far | (upward < _UPSIDE_DOWN_G)
-    return novelty_features(summarize(windows[strange]))
+    novel = far | (upward < _UPSIDE_DOWN_G)
+    return novelty_features(summarize(windows[novel]))
 
 
 def _windows_of_labels(walks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
-    """Return of which windows all samples are true."""
-    cuts = [cut(own[:, None], hop=_STRANGE_HOP, offset=SETTLING_ROWS) for own in walks]
+    """Return ``(n,)``, whether all samples of each window are true."""
+    cuts = [cut(one[:, None], hop=_HOP, offset=SETTLING_ROWS) for one in walks]
     whole: NDArray[np.bool_] = np.logical_and.reduce(np.concatenate(cuts)[:, :, 0], axis=1)
     return whole
 
@@ -112,8 +112,8 @@ def _faulty(stretch: LabelledStretch, rng: np.random.Generator) -> NDArray[np.fl
     """Return pieces of a recording ``(n, 700, 6)`` with wrong units or a dead sensor."""
     pieces = []
     for fault in range(_FAULTS_A_STRETCH):
-        first = rng.integers(0, len(stretch.rows) - _STRANGE_ROWS + 1)
-        piece = stretch.rows[first : first + _STRANGE_ROWS].copy()
+        first = rng.integers(0, len(stretch.rows) - _N_ROWS + 1)
+        piece = stretch.rows[first : first + _N_ROWS].copy()
         if fault == 0:
             piece[:, :3] *= rng.choice([STANDARD_GRAVITY, 1 / STANDARD_GRAVITY, 0.0])
         else:
@@ -127,7 +127,7 @@ def _noise(rng: np.random.Generator) -> NDArray[np.float64]:
     gravity = _gravity(rng)
     acc = _log_uniform(rng, 0.3 if gravity.any() else 0.005, 50.0)  # m/s²
     scales = np.repeat([acc, acc * _log_uniform(rng, 0.03, 3.0)], 3)  # gyroscope: rad/s
-    rows = rng.normal(size=(_STRANGE_ROWS, 6))
+    rows = rng.normal(size=(_N_ROWS, 6))
     if rng.random() < 0.5:
         nyquist_hz = SAMPLING_RATE_HZ / 2
         rows = lfilter(*butter(1, _log_uniform(rng, 0.5, 20.0) / nyquist_hz), rows, axis=0)
@@ -139,15 +139,15 @@ def _noise(rng: np.random.Generator) -> NDArray[np.float64]:
 
 def _shaking(rng: np.random.Generator) -> NDArray[np.float64]:
     """Return one to three swings of 0.8 to 8 Hz in any direction."""
-    seconds = np.arange(_STRANGE_ROWS) / SAMPLING_RATE_HZ
-    rows = rng.normal(size=(_STRANGE_ROWS, 6)) * _log_uniform(rng, 0.01, 0.3)
+    seconds = np.arange(_N_ROWS) / SAMPLING_RATE_HZ
+    rows = rng.normal(size=(_N_ROWS, 6)) * _log_uniform(rng, 0.01, 0.3)
     rows[:, :3] += STANDARD_GRAVITY * _direction(rng) * (rng.random() < 0.9)
     for _ in range(rng.integers(1, 4)):
         first_hz = _log_uniform(rng, 0.8, 8.0)
         last_hz = first_hz * _log_uniform(rng, 0.7, 1.5)
-        turns = first_hz * seconds + (last_hz - first_hz) * seconds**2 / 2 / seconds[-1]
+        cycles = first_hz * seconds + (last_hz - first_hz) * seconds**2 / 2 / seconds[-1]
         for sensor, size in ((slice(0, 3), (3.0, 30.0)), (slice(3, 6), (0.3, 12.0))):
-            swing = np.sin(2 * np.pi * (turns + rng.random()))
+            swing = np.sin(2 * np.pi * (cycles + rng.random()))
             rows[:, sensor] += _log_uniform(rng, *size) * swing[:, None] * _direction(rng)
     return rows
 
@@ -160,7 +160,7 @@ def _dead(rng: np.random.Generator) -> NDArray[np.float64]:
     if rng.random() < 0.4:
         still[3:] = _direction(rng) * _log_uniform(rng, 0.001, 5.0)
     noise = _log_uniform(rng, 1e-8, 1e-4) if rng.random() < 0.4 else 0.0
-    return still + noise * rng.normal(size=(_STRANGE_ROWS, 6))
+    return still + noise * rng.normal(size=(_N_ROWS, 6))
 
 
 def _gravity(rng: np.random.Generator) -> NDArray[np.float64]:
