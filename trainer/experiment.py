@@ -20,7 +20,7 @@ from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES, ANY
 from trainer import evaluation, pictures
-from trainer.data.own import OwnWindows
+from trainer.data.user_recordings import UserWindows
 from trainer.export import export, make_card, save_with_card
 from trainer.networks.plain import PLAIN_BUILDERS
 from trainer.plan import TrainingPlan
@@ -46,7 +46,7 @@ class Material:
 
     plan: TrainingPlan
     data: DataSet
-    own: OwnWindows | None
+    user: UserWindows | None
     raw: Sequence[Recording]
     """Of the training subjects; none if the published windows take their place"""
     progress: Progress
@@ -55,7 +55,7 @@ class Material:
     @property
     def activities(self) -> tuple[str, ...]:
         """What the models are to tell apart."""
-        return ACTIVITIES if self.own is None else self.own.activities
+        return ACTIVITIES if self.user is None else self.user.activities
 
     def recipe(self, model: str) -> Recipe:
         """Return all that decides a model's weights, besides its family and the seed."""
@@ -66,8 +66,8 @@ class Material:
         }
         if self.plan.recipe == "raw":
             recipe |= {"raw": asdict(recipe_for(model)), "raw_recordings": bool(self.raw)}
-        if self.own is not None:
-            recipe |= {"own_hash": self.own.data_hash, "frame": self.plan.frame}
+        if self.user is not None:
+            recipe |= {"user_recordings_hash": self.user.data_hash, "frame": self.plan.frame}
         return recipe
 
 
@@ -83,12 +83,12 @@ class Training:
 def run(
     plan: TrainingPlan,
     data: DataSet,
-    own: OwnWindows | None = None,
+    user: UserWindows | None = None,
     *,
     raw: Sequence[Recording] = (),
     progress: Progress,
 ) -> None:
-    """Train, export and report what ``plan`` names, on the data set and one's own windows.
+    """Train, export and report what ``plan`` names, on the data set and user recordings.
 
     With the recipe ``raw``, the raw recordings of the training subjects take the place of the
     published training windows, if there are any.
@@ -108,9 +108,9 @@ def run(
             f"WARNING: {data.source} is not the published UCI HAR data set: "
             "the results cannot be compared with those on it"
         )
-    if own is not None:
-        progress(f"own recordings: {own.told()}")
-    material = Material(plan, data, own, raw, progress)
+    if user is not None:
+        progress(f"user recordings: {user.summary()}")
+    material = Material(plan, data, user, raw, progress)
     trainings = [Training(name, seed) for name in plan.models for seed in plan.seeds]
     records = _records(material, trainings)
     for name in plan.models:
@@ -148,7 +148,7 @@ def _finished(material: Material, training: Training) -> SeedRecord | None:
 
 def _train(material: Material, training: Training) -> SeedRecord:
     """Train a model, evaluate it on the test split, and keep it with its record."""
-    plan, data, own = material.plan, material.data, material.own
+    plan, data, user = material.plan, material.data, material.user
     name, seed = training.model, training.seed
     folder = plan.out / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ def _train(material: Material, training: Training) -> SeedRecord:
     def build_plain(windows: NDArray[np.float32]) -> keras.Model:
         return PLAIN_BUILDERS[name](windows, n_activities, plan.sizes)
 
-    extra = () if own is None else (own.split,)
+    extra = () if user is None else (user.split,)
     if plan.recipe == "raw":
         published = () if material.raw else (data.train,)
         fitted = apply_recipe(
@@ -205,13 +205,13 @@ def _finish(
     ``seconds`` is the wall time of the run so far.
     """
     progress = material.progress
-    plan, data, own = material.plan, material.data, material.own
+    plan, data, user = material.plan, material.data, material.user
     folder = plan.out / name
     activities = material.activities
     exported = records[0]
     scores = exported.scores
     selection = _selection(
-        name, exported, own, raw=bool(material.raw), n_subjects=len(different(data.train.subjects))
+        name, exported, user, raw=bool(material.raw), n_subjects=len(different(data.train.subjects))
     )
 
     model = keras.saving.load_model(_keras_file(folder, exported.seed))
@@ -219,7 +219,7 @@ def _finish(
         model,
         name=name,
         activities=activities,
-        data_hash=data.data_hash if own is None else f"{data.data_hash}+{own.data_hash}",
+        data_hash=data.data_hash if user is None else f"{data.data_hash}+{user.data_hash}",
         seed=exported.seed,
         test_accuracy=scores.accuracy,
         selection=selection,
@@ -242,7 +242,7 @@ def _finish(
             activities=activities,
             selection=selection,
             data=data,
-            own=own,
+            user=user,
             wall_seconds=seconds,
         ),
     )
@@ -290,10 +290,10 @@ def _described(record: SeedRecord) -> str:
 
 
 def _selection(
-    name: str, record: SeedRecord, own: OwnWindows | None, *, raw: bool, n_subjects: int
+    name: str, record: SeedRecord, user: UserWindows | None, *, raw: bool, n_subjects: int
 ) -> str:
     """Return in a sentence how the epochs and the weights were chosen."""
-    added = "" if own is None else f"; in every fit also own recordings, {own.told()}"
+    added = "" if user is None else f"; in every fit also user recordings, {user.summary()}"
     n_held_out = len(record.held_out_subjects)
     if n_held_out == 0:
         source = (

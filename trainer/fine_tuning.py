@@ -1,4 +1,4 @@
-"""Teaches a trained model one's own recordings, then exports and reports it.
+"""Fine-tunes a trained model with user recordings, then exports and reports it.
 
 A few epochs at a low rate. Against forgetting, the windows of UCI HAR's training split are mixed in
 where the data set is at hand. Nothing is chosen by its test split, which is looked at before and
@@ -18,8 +18,8 @@ from pipeline.recognition.placement.placements import Placements
 from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.vocabulary import ACTIVITIES
 from trainer import evaluation
-from trainer.data import own
-from trainer.data.own import OwnWindows, joined
+from trainer.data import user_recordings
+from trainer.data.user_recordings import UserWindows, joined
 from trainer.errors import SettingError
 from trainer.evaluation import Scores, figures_by_class
 from trainer.export import export, load_with_card, make_card, save_with_card
@@ -28,14 +28,14 @@ from trainer.plan import FineTuningPlan
 from trainer.report import (
     all_versions,
     described,
-    own_described,
+    user_described,
     write_json,
 )
 from trainer.training.fitted import History, Progress, count_parameters, probabilities, versions
 from trainer.training.plain import tune
 
 REPEATS_UP_TO: Final = 0.2
-"""One's own windows are repeated to be this share of what is fitted to, where they are fewer."""
+"""Where the windows of user recordings are fewer, they are repeated to be this share of all."""
 
 
 def run(
@@ -45,7 +45,7 @@ def run(
     *,
     progress: Progress,
 ) -> None:
-    """Teach a model the recordings that ``plan`` names, export and report it.
+    """Fine-tune a model with the recordings that ``plan`` names, export and report it.
 
     Raises:
         DataError: there is a recording that cannot be used, or no window in any.
@@ -60,8 +60,8 @@ def run(
     model, card = load_with_card(parent)
     if plan.model not in (None, card.name):
         raise SettingError(f"{parent} is a {card.name}, not a {plan.model}")
-    windows = own.load(plan.recordings, placements, known=card.activities)
-    progress(f"{card.identity} of {parent}, taught {windows.told()}")
+    windows = user_recordings.load(plan.recordings, placements, known=card.activities)
+    progress(f"{card.identity} of {parent}, fine-tuned with {windows.summary()}")
     rehearsed = None if data is None else _relabelled(data.train, windows.activities)
     if rehearsed is None:
         forgotten = [name for name in card.activities if name not in windows.counts()]
@@ -102,7 +102,7 @@ def _finish(
     model: keras.Model,
     *,
     parent_card: ModelCard,
-    windows: OwnWindows,
+    windows: UserWindows,
     data: DataSet | None,
     history: History,
     before: Scores | None,
@@ -110,7 +110,7 @@ def _finish(
     started: float,
     progress: Progress,
 ) -> None:
-    """Export the taught model, and report."""
+    """Export the fine-tuned model, and report."""
     stem = f"{parent_card.name}-tuned"
     folder = plan.out / stem
     folder.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ def _finish(
         },
         "versions": all_versions(versions()),
         "data": None if data is None else described(data),
-        "own": own_described(windows),
+        "user_recordings": user_described(windows),
         "wall_seconds": round(time.perf_counter() - started, 1),
     }
     write_json(folder / "report.json", report)
@@ -163,12 +163,12 @@ def _finish(
 
 
 def _selection(
-    plan: FineTuningPlan, parent: ModelCard, windows: OwnWindows, *, with_uci_har: bool
+    plan: FineTuningPlan, parent: ModelCard, windows: UserWindows, *, with_uci_har: bool
 ) -> str:
     """Return in a sentence how the weights came about."""
     return (
-        f"{parent.identity}, taught {windows.told()} for {plan.fitting.epochs} epochs at "
-        f"learning rate {plan.fitting.learning_rate:g}, "
+        f"{parent.identity}, fine-tuned with {windows.summary()} for {plan.fitting.epochs} epochs "
+        f"at learning rate {plan.fitting.learning_rate:g}, "
         + (
             "mixed with the training windows of UCI HAR; test split not used for any choice"
             if with_uci_har

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.atomic_file import replacing
 from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.vocabulary import ANY
-from trainer.data.own import OwnWindows
+from trainer.data.user_recordings import UserWindows
 from trainer.evaluation import figures_by_class, mean_and_sd
 from trainer.records import SeedRecord
 from trainer.selection import choices
@@ -35,7 +35,7 @@ def report(
     activities: Sequence[str],
     selection: str,
     data: DataSet,
-    own: OwnWindows | None,
+    user: UserWindows | None,
     wall_seconds: float,
 ) -> dict[str, Any]:
     """Return the report of one model; the first record is that of the exported weights."""
@@ -76,7 +76,7 @@ def report(
         "settings": exported.recipe["settings"],
         "versions": all_versions(exported.recipe["versions"]),
         "data": described(data),
-        "own": None if own is None else own_described(own),
+        "user_recordings": None if user is None else user_described(user),
         "training_seconds": round(sum(record.seconds for record in records), 1),
         "wall_seconds": round(wall_seconds, 1),
     }
@@ -109,12 +109,12 @@ def described(data: DataSet) -> dict[str, Any]:
     }
 
 
-def own_described(own: OwnWindows) -> dict[str, Any]:
-    """Return what a report says of one's own recordings."""
+def user_described(user: UserWindows) -> dict[str, Any]:
+    """Return what a report says of user recordings."""
     return {
-        "hash": own.data_hash,
-        "devices": list(own.devices),
-        "windows": own.counts(),
+        "hash": user.data_hash,
+        "devices": list(user.devices),
+        "windows": user.counts(),
     }
 
 

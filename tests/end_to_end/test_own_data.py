@@ -77,7 +77,7 @@ def test_a_seventh_activity_is_learnt(
         timeout_s=100, XDG_CACHE_HOME=str(tmp_path / "cache"),
     )  # fmt: skip
     assert 0 == trained.returncode, trained.stderr
-    assert f"own recordings: 42 windows of 1 device ({NEW} 42)" in trained.stdout
+    assert f"user recordings: 42 windows of 1 device ({NEW} 42)" in trained.stdout
 
     stream = start_command("har-stream", *broker.flags, "--model", "out/lstm.onnx")
     broker.await_har_stream()

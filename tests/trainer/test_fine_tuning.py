@@ -16,7 +16,7 @@ from pipeline.vocabulary import ACTIVITIES
 from tests.trainer.recorded import record
 from trainer import experiment, fine_tuning
 from trainer.commands.train_settings import TrainSettings
-from trainer.data import own
+from trainer.data import user_recordings
 from trainer.errors import SettingError
 from trainer.export import load_with_card, save_with_card
 from trainer.networks.widening import widened
@@ -52,7 +52,7 @@ def trained(mini_data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def run(settings: TrainSettings, parent: Path, data: DataSet | None) -> str:
-    """Return what is told while a model is taught."""
+    """Return the lines of a fine-tuning."""
     lines: list[str] = []
     fine_tuning.run(settings.fine_tuning(parent), data, Placements(), progress=lines.append)
     return "\n".join(lines)
@@ -75,7 +75,7 @@ def test_a_keras_file_tells_its_card(trained: Path) -> None:
         np.testing.assert_array_equal(weights, same)
 
 
-def test_keras_files_that_cannot_be_taught(trained: Path, tmp_path: Path) -> None:
+def test_keras_files_that_cannot_be_fine_tuned(trained: Path, tmp_path: Path) -> None:
     """Without a card, or no Keras file at all, the error says what to do."""
     model, _ = load_with_card(trained)
     model.save(tmp_path / "plain.keras")
@@ -87,40 +87,42 @@ def test_keras_files_that_cannot_be_taught(trained: Path, tmp_path: Path) -> Non
             load_with_card(tmp_path / name)
 
 
-def test_a_new_activity_is_taught(trained: Path, mini_data: DataSet, tmp_path: Path) -> None:
+def test_a_new_activity_is_learnt(trained: Path, mini_data: DataSet, tmp_path: Path) -> None:
     """The exported model knows the new name beside the old, and names its parent."""
     record(tmp_path / "own", "JUMPING", seconds=40.0)
     out = tmp_path / "out"
     settings = settings_for(
         out, extra=[tmp_path / "own"], tuning_epochs=15, tuning_rate=0.01, model="all"
     )
-    told = run(settings, trained, mini_data)
+    lines = run(settings, trained, mini_data)
     _, parent = load_with_card(trained)
     report = json.loads((out / "lstm-tuned" / "report.json").read_text())
     classifier = Classifier(out / "lstm-tuned.onnx")
     assert (*ACTIVITIES, "JUMPING") == classifier.activities
     assert parent.identity == report["parent"]
-    assert f"mixed with the {len(mini_data.train.labels)} training windows of UCI HAR" in told
-    assert f"(its parent {parent.identity}: {parent.test_accuracy:.4f})" in told
-    windows = own.load([record(tmp_path / "new", "JUMPING", seed=9)], Placements()).split.windows
-    taught = classifier.classify(windows).argmax(axis=1)
-    assert np.mean(taught == 6) > 0.9
+    assert f"mixed with the {len(mini_data.train.labels)} training windows of UCI HAR" in lines
+    assert f"(its parent {parent.identity}: {parent.test_accuracy:.4f})" in lines
+    windows = user_recordings.load(
+        [record(tmp_path / "new", "JUMPING", seed=9)], Placements()
+    ).split.windows
+    predicted = classifier.classify(windows).argmax(axis=1)
+    assert np.mean(predicted == 6) > 0.9
     on_test = classifier.classify(mini_data.test.windows).argmax(axis=1)
     accuracy = np.mean(on_test == mini_data.test.labels)
     assert accuracy == pytest.approx(classifier.card.test_accuracy)
     assert accuracy == pytest.approx(report["accuracy"])
     assert report["accuracy_before"] == pytest.approx(parent.test_accuracy)
     assert accuracy >= parent.test_accuracy
-    assert "JUMPING" in report["own"]["windows"]
+    assert "JUMPING" in report["user_recordings"]["windows"]
     _, again = load_with_card(out / "lstm-tuned" / "model.keras")
     assert classifier.card == again
     assert parent.training_data_hash in again.training_data_hash
 
 
-def test_the_command_teaches(
+def test_the_command_fine_tunes(
     trained: Path, mini_folder: Path, tmp_path: Path, run_command: RunCommand
 ) -> None:
-    """With --from the command teaches the model, in a process that has never built it."""
+    """With --from the command fine-tunes the model, in a process that has never built it."""
     record(tmp_path / "own", "JUMPING", seconds=10.0)
     finished = run_command(
         "har-train",
@@ -131,12 +133,12 @@ def test_the_command_teaches(
     )
     assert 0 == finished.returncode, finished.stderr
     assert "" == finished.stderr
-    assert "taught 3 windows of 1 device (JUMPING 3)" in finished.stdout
+    assert "fine-tuned with 3 windows of 1 device (JUMPING 3)" in finished.stdout
     assert (*ACTIVITIES, "JUMPING") == Classifier(tmp_path / "out" / "lstm-tuned.onnx").activities
 
 
-def test_teaching_twice(trained: Path, mini_data: DataSet, tmp_path: Path) -> None:
-    """What was taught can be taught more: names come behind those it knows."""
+def test_fine_tuning_twice(trained: Path, mini_data: DataSet, tmp_path: Path) -> None:
+    """A fine-tuned model can be fine-tuned again: names come behind those it knows."""
     record(tmp_path / "a", "JUMPING")
     run(settings_for(tmp_path / "one", extra=[tmp_path / "a"]), trained, mini_data)
     path = record(tmp_path / "b", "JUMPING", seed=2)
@@ -148,8 +150,8 @@ def test_teaching_twice(trained: Path, mini_data: DataSet, tmp_path: Path) -> No
 def test_without_the_data_set(trained: Path, tmp_path: Path) -> None:
     """It goes without, says what that risks, and claims no accuracy."""
     record(tmp_path / "own", "JUMPING")
-    told = run(settings_for(tmp_path / "out", extra=[tmp_path / "own"]), trained, None)
-    assert "not at hand: the model will forget what the recordings do not hold (WALKING," in told
+    lines = run(settings_for(tmp_path / "out", extra=[tmp_path / "own"]), trained, None)
+    assert "not at hand: the model will forget what the recordings do not hold (WALKING," in lines
     card = Classifier(tmp_path / "out" / "lstm-tuned.onnx").card
     assert 0.0 == card.test_accuracy
     assert "test accuracy not measured" in card.selection
@@ -177,13 +179,13 @@ def test_what_does_not_fit(trained: Path, mini_data: DataSet, tmp_path: Path) ->
 
 @pytest.mark.parametrize("n_new", [10, 29, 200])
 def test_few_windows_are_repeated(mini_data: DataSet, n_new: int) -> None:
-    """One's own are repeated as often as it takes for them to be a fifth of what is fitted to."""
+    """New windows are repeated until they are a fifth of all."""
     train = mini_data.train
-    new = own.Split(
+    new = user_recordings.Split(
         train.windows[:1].repeat(n_new, 0), np.full(n_new, 6, np.int8), np.zeros(n_new, np.int8)
     )
     mixed = fine_tuning._mixed(new, train)
-    n_own = np.count_nonzero(mixed.labels == 6)
-    assert 0.2 * len(mixed.labels) <= n_own
-    assert n_own == n_new or 0.2 * (len(mixed.labels) - n_new) > n_own - n_new
-    assert 144 == len(mixed.labels) - n_own
+    n_user = np.count_nonzero(mixed.labels == 6)
+    assert 0.2 * len(mixed.labels) <= n_user
+    assert n_user == n_new or 0.2 * (len(mixed.labels) - n_new) > n_user - n_new
+    assert 144 == len(mixed.labels) - n_user

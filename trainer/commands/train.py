@@ -17,7 +17,7 @@ from pipeline.recordings import hapt, uci_har
 from pipeline.recordings.recording import DataError, Recording
 from pipeline.settings import from_command_line
 from trainer.commands.train_settings import TrainSettings
-from trainer.data import own
+from trainer.data import user_recordings
 from trainer.data.raw_windows import TRAINING_SUBJECTS
 from trainer.errors import SettingError
 from trainer.training.processes import KilledError, quiet_tensorflow
@@ -38,10 +38,10 @@ def main() -> None:
         data = _data(settings)
         extra = None
         if settings.extra and settings.parent is None:
-            extra = own.load(settings.extra, placements)
+            extra = user_recordings.load(settings.extra, placements)
     except (DataError, PlacementError) as error:
         sys.exit(f"har-train: {error}")
-    # Else who is told to end would leave its processes behind.
+    # Without it, a command that is asked to end would leave its processes running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with quiet_tensorflow():
         from trainer import experiment, fine_tuning
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def _data(settings: TrainSettings) -> uci_har.DataSet | None:
-    """Return the data set; None if it is not at hand and a trained model can be taught without.
+    """Return the data set; None if it is missing and a trained model is fine-tuned without it.
 
     Raises:
         DataError: it cannot be had, or is not where the settings say.

@@ -41,22 +41,22 @@ class TrainSettings(CommandSettings):
     seed: int = Field(1, ge=0, lt=2**31, description="first seed; its model is exported")
     seeds: PositiveInt = Field(1, description="how many seeds to train, from the first on")
     extra: list[Path] = Field(
-        [], description="own recordings to learn from too: .parquet files or folders of them"
+        [], description="user recordings to train on too: .parquet files or folders of them"
     )
     frame: CommaSeparated = Field(
         ["landscape"],
         description="how their phones were worn, as har-stream has it; DEVICE=portrait for one",
     )
 
-    # How a trained model is taught by more recordings
+    # How a trained model is fine-tuned
     parent: Path | None = Field(
         None,
         alias="from",
-        description="model.keras of har-train to teach the extra recordings, not to begin anew",
+        description="model.keras of har-train to fine-tune with the extra recordings",
     )
-    tuning_epochs: PositiveInt = Field(FineTuning.epochs, description="epochs of that")
+    tuning_epochs: PositiveInt = Field(FineTuning.epochs, description="epochs of fine-tuning")
     tuning_rate: PositiveFloat = Field(
-        FineTuning.learning_rate, allow_inf_nan=False, description="learning rate of that"
+        FineTuning.learning_rate, allow_inf_nan=False, description="learning rate of fine-tuning"
     )
 
     # How a model of the plain recipe is fitted

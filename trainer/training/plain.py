@@ -15,7 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import Split
-from trainer.data.own import joined
+from trainer.data.user_recordings import joined
 from trainer.errors import SettingError
 from trainer.training.fitted import Fitted, History, Progress, check_finite, epoch_lines
 from trainer.training.fitting import FineTuning, Fitting

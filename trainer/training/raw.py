@@ -25,9 +25,9 @@ from pipeline.recognition.preparation.windows import turned
 from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import Split
 from pipeline.vocabulary import ANY
-from trainer.data.own import joined
 from trainer.data.random_rotations import RandomRotation, random_rotations
 from trainer.data.raw_windows import raw_windows
+from trainer.data.user_recordings import joined
 from trainer.networks.models import BUILDERS
 from trainer.training.fitted import Fitted, History, Progress, check_finite, epoch_lines
 from trainer.training.recipe import RawRecipe, Schedule

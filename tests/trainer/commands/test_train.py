@@ -24,7 +24,7 @@ from tests.trainer.recorded import record
 from trainer import experiment
 from trainer.commands import train
 from trainer.commands.train_settings import TrainSettings
-from trainer.data import own
+from trainer.data import user_recordings
 from trainer.networks.options import Sizes
 from trainer.records import read_record
 from trainer.training import processes
@@ -378,34 +378,36 @@ def test_without_tensorflow() -> None:
     )
 
 
-def test_own_recordings_are_trained_on(
+def test_user_recordings_are_trained_on(
     mini_data: DataSet, tmp_path: Path, trained: Trained
 ) -> None:
     """A new activity gets an output; the test split is judged over the activities it has."""
     record(tmp_path / "own", "JUMPING", seconds=40.0)
-    extra = own.load([tmp_path / "own"], Placements())
+    extra = user_recordings.load([tmp_path / "own"], Placements())
     settings = settings_for(tmp_path / "out", epochs=12, learning_rate=0.01, refit=True)
     lines: list[str] = []
     experiment.run(settings.plan, mini_data, extra, progress=lines.append)
     classifier = Classifier(tmp_path / "out" / "lstm.onnx")
     assert (*ACTIVITIES, "JUMPING") == classifier.activities
-    windows = own.load([record(tmp_path / "new", "JUMPING", seed=9)], Placements()).split.windows
+    windows = user_recordings.load(
+        [record(tmp_path / "new", "JUMPING", seed=9)], Placements()
+    ).split.windows
     assert np.mean(classifier.classify(windows).argmax(axis=1) == 6) > 0.9
     on_test = classifier.classify(mini_data.test.windows).argmax(axis=1)
     assert np.mean(on_test == mini_data.test.labels) == pytest.approx(classifier.card.test_accuracy)
     report = json.loads((tmp_path / "out" / "lstm" / "report.json").read_text())
     assert 0 == report["classes"]["JUMPING"]["windows"]
-    assert ["mine"] == report["own"]["devices"]
-    assert f"own recordings: {extra.told()}" in lines
-    assert f"in every fit also own recordings, {extra.told()}" in classifier.card.selection
+    assert ["mine"] == report["user_recordings"]["devices"]
+    assert f"user recordings: {extra.summary()}" in lines
+    assert f"in every fit also user recordings, {extra.summary()}" in classifier.card.selection
     hashes = f"{mini_data.data_hash}+{extra.data_hash}"
     assert hashes == classifier.card.training_data_hash
     # The same seed holds out the same subjects, with and without.
     plain = json.loads((trained.out / "lstm" / "report.json").read_text())
     seed_5 = settings_for(tmp_path / "out5", seed=5, epochs=1)
     experiment.run(seed_5.plan, mini_data, extra, progress=lines.append)
-    with_own = json.loads((tmp_path / "out5" / "lstm" / "report.json").read_text())
-    assert plain["runs"][0]["held_out_subjects"] == with_own["runs"][0]["held_out_subjects"]
+    with_user = json.loads((tmp_path / "out5" / "lstm" / "report.json").read_text())
+    assert plain["runs"][0]["held_out_subjects"] == with_user["runs"][0]["held_out_subjects"]
 
 
 def test_finished_seeds_are_those_of_the_same_recordings(
@@ -418,7 +420,7 @@ def test_finished_seeds_are_those_of_the_same_recordings(
         extra = None
         if seed is not None:
             path = record(tmp_path / f"own-{len(told)}", "JUMPING", seed=seed)
-            extra = own.load([path], Placements())
+            extra = user_recordings.load([path], Placements())
         lines: list[str] = []
         experiment.run(settings.plan, mini_data, extra, progress=lines.append)
         told.append(any("finished before" in line for line in lines))

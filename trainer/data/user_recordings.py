@@ -1,8 +1,8 @@
-"""Windows of one's own recordings, to train on beside those of UCI HAR.
+"""Windows of user recordings, to train on beside those of UCI HAR.
 
 They pass the very stages that a live phone's samples do, with the phone worn as its calibration
 or the settings say. A window counts if all its samples have one label and the filters had settled;
-its subject is nobody's: it is never held out.
+its subject is `NOBODY`: it is never held out.
 """
 
 import logging
@@ -29,7 +29,7 @@ from pipeline.recordings.uci_har import OVERLAP, Split
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 NOBODY: Final = 0
-"""Subject of all windows of one's own; UCI HAR's begin with 1."""
+"""Subject of all windows of user recordings; UCI HAR's begin with 1."""
 
 MOST_NAMED: Final = 20
 """Files without windows that are named"""
@@ -38,8 +38,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class OwnWindows:
-    """The windows of one's own recordings."""
+class UserWindows:
+    """The windows of user recordings."""
 
     split: Split
     """Labels are indices into `activities`"""
@@ -57,8 +57,8 @@ class OwnWindows:
             for label, count in zip(labels.tolist(), counts.tolist(), strict=True)
         }
 
-    def told(self) -> str:
-        """Return in words what there is, ``60 windows of 2 devices (JUMPING 60)``."""
+    def summary(self) -> str:
+        """Return them in words, ``60 windows of 2 devices (JUMPING 60)``."""
         counts = ", ".join(f"{activity} {n}" for activity, n in self.counts().items())
         n_devices = len(self.devices)
         return (
@@ -69,7 +69,7 @@ class OwnWindows:
 
 def load(
     paths: Sequence[Path], placements: Placements, *, known: tuple[str, ...] = ACTIVITIES
-) -> OwnWindows:
+) -> UserWindows:
     """Return the windows of the recordings in files and folders.
 
     Args:
@@ -108,7 +108,7 @@ def load(
     )
     devices = tuple(sorted({recording.header.device for recording in recordings}))
     digest = sha256(b"".join(sha256(path.read_bytes()).digest() for path in files))
-    return OwnWindows(split, activities, devices, digest.hexdigest()[:16])
+    return UserWindows(split, activities, devices, digest.hexdigest()[:16])
 
 
 def joined(one: Split, other: Split) -> Split:

@@ -14,7 +14,7 @@ from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import OVERLAP
 from pipeline.vocabulary import ACTIVITIES
 from tests.trainer.recorded import EPOCH, record
-from trainer.data import own
+from trainer.data import user_recordings
 
 
 def n_windows(seconds: float) -> int:
@@ -26,7 +26,7 @@ def n_windows(seconds: float) -> int:
 def test_windows_are_those_that_a_live_phone_has(tmp_path: Path) -> None:
     """They are what the filters make of the samples, cut every 64 from where they had settled."""
     path = record(tmp_path, "JUMPING", seconds=20.0, seed=3)
-    found = own.load([path], Placements())
+    found = user_recordings.load([path], Placements())
     (stretch,) = simulated.recordings(1, seconds=20.0, seed=3, activity="JUMPING")[0].stretches
     samples = Preprocessor(1).push(np.array([0]), stretch.samples[np.newaxis])[0]
     firsts = range(192, len(samples) - 127, 64)
@@ -39,15 +39,17 @@ def test_new_activities_come_behind_the_known(tmp_path: Path) -> None:
     """The six keep their labels, others follow in alphabetical order."""
     for activity in ("WALKING", "JUMPING", "SITTING"):
         record(tmp_path, activity)
-    found = own.load([tmp_path], Placements())
+    found = user_recordings.load([tmp_path], Placements())
     n = n_windows(20.0)
     assert (*ACTIVITIES, "JUMPING") == found.activities
     assert {"WALKING": n, "SITTING": n, "JUMPING": n} == found.counts()
-    assert {own.NOBODY} == set(found.split.subjects.tolist())
-    told = f"{3 * n} windows of 1 device (WALKING {n}, SITTING {n}, JUMPING {n})"
-    assert told == found.told()
+    assert {user_recordings.NOBODY} == set(found.split.subjects.tolist())
+    summary = f"{3 * n} windows of 1 device (WALKING {n}, SITTING {n}, JUMPING {n})"
+    assert summary == found.summary()
     known = (*ACTIVITIES, "CYCLING")
-    assert (*known, "JUMPING") == own.load([tmp_path], Placements(), known=known).activities
+    assert (*known, "JUMPING") == user_recordings.load(
+        [tmp_path], Placements(), known=known
+    ).activities
 
 
 def test_windows_of_two_labels_do_not_count(tmp_path: Path) -> None:
@@ -61,7 +63,7 @@ def test_windows_of_two_labels_do_not_count(tmp_path: Path) -> None:
     journal.label(EPOCH + 640 / 50, "JUMPING")  # a window begins there
     journal.label(EPOCH + 1280 / 50, None)
     journal.close()
-    found = own.load([tmp_path / "other"], Placements())
+    found = user_recordings.load([tmp_path / "other"], Placements())
     assert {"JUMPING": 9} == found.counts()
 
 
@@ -69,20 +71,23 @@ def test_windows_of_two_labels_do_not_count(tmp_path: Path) -> None:
 def test_how_the_phone_was_worn(tmp_path: Path, calibrated: bool) -> None:
     """By the recording's own calibration, else by the settings, windows are in the one frame."""
     turned = FRAMES["portrait"].T
-    expected = own.load([record(tmp_path / "plain", "WALKING")], Placements())
+    expected = user_recordings.load([record(tmp_path / "plain", "WALKING")], Placements())
     path = record(tmp_path / "turned", "WALKING", turned=turned, calibrated=calibrated)
     placements = Placements(frames=[] if calibrated else ["mine=portrait"])
-    found = own.load([path], placements)
+    found = user_recordings.load([path], placements)
     np.testing.assert_allclose(expected.split.windows, found.split.windows, atol=1e-6)
     if not calibrated:
-        other = own.load([path], Placements())
+        other = user_recordings.load([path], Placements())
         assert np.abs(expected.split.windows - other.split.windows).max() > 0.5
 
 
 def test_the_hash_is_that_of_the_files(tmp_path: Path) -> None:
     """Other recordings have another hash, the same the same."""
     paths = [record(tmp_path, "JUMPING", seed=seed) for seed in (1, 2)]
-    hashes = [own.load(some, Placements()).data_hash for some in (paths, [tmp_path], paths[:1])]
+    hashes = [
+        user_recordings.load(some, Placements()).data_hash
+        for some in (paths, [tmp_path], paths[:1])
+    ]
     assert hashes[0] == hashes[1] != hashes[2]
     assert 16 == len(hashes[0])
 
@@ -92,7 +97,7 @@ def test_too_short_a_recording(tmp_path: Path, seconds: float) -> None:
     """Without one window there is nothing to learn, and the error says what would help."""
     path = record(tmp_path, "JUMPING", seconds=seconds)
     with pytest.raises(DataError) as refused:
-        own.load([path], Placements())
+        user_recordings.load([path], Placements())
     words = (
         f"{path}: windows count only from 6.4 s of all its sensors at once on, without a gap: it "
         f"holds motion from 0.0 to {seconds - 0.02:.1f} s"
@@ -103,7 +108,7 @@ def test_too_short_a_recording(tmp_path: Path, seconds: float) -> None:
 def test_the_shortest_recording_with_a_window(tmp_path: Path) -> None:
     """It is as long as the error says."""
     path = record(tmp_path, "JUMPING", seconds=settled_after_s(OVERLAP) + 0.02)
-    assert {"JUMPING": 1} == own.load([path], Placements()).counts()
+    assert {"JUMPING": 1} == user_recordings.load([path], Placements()).counts()
 
 
 def test_too_short_a_label(tmp_path: Path) -> None:
@@ -117,7 +122,7 @@ def test_too_short_a_label(tmp_path: Path) -> None:
     path = journal.close()
     assert path is not None
     with pytest.raises(DataError, match=r"no window of 128 samples .* has one label throughout"):
-        own.load([path], Placements())
+        user_recordings.load([path], Placements())
 
 
 @pytest.mark.parametrize("short", ["accelerometer", "gyroscope"])
@@ -133,7 +138,7 @@ def test_a_sensor_that_was_on_for_a_moment(tmp_path: Path, short: str) -> None:
     path = journal.close()
     assert path is not None
     with pytest.raises(DataError, match=rf"only from 6\.4 s .*{short} from 0\.0 to 3\.0 s"):
-        own.load([path], Placements())
+        user_recordings.load([path], Placements())
 
 
 def without(path: Path, *sensors: str) -> Path:
@@ -163,10 +168,10 @@ def test_a_recording_without_a_sensor(
     path = without(record(tmp_path / "lacking", "JUMPING"), sensor)
     words = f"{path}: has no {sensor}: record or import it with all sensors on"
     with pytest.raises(DataError) as refused:
-        own.load([path], Placements())
+        user_recordings.load([path], Placements())
     assert words == str(refused.value)
     whole = without(record(tmp_path / "whole", "JUMPING"))
-    found = own.load([path, whole], Placements())
+    found = user_recordings.load([path, whole], Placements())
     assert {"JUMPING": n_windows(20.0)} == found.counts()
     assert [words] == caplog.messages
 
@@ -182,7 +187,7 @@ def test_sensors_that_were_never_on_at_once(tmp_path: Path) -> None:
     path = journal.close()
     assert path is not None
     with pytest.raises(DataError) as refused:
-        own.load([path], Placements())
+        user_recordings.load([path], Placements())
     extents = "accelerometer from 0.0 to 10.0 s, gyroscope from 30.0 to 40.0 s"
     assert str(refused.value).endswith(f", without a gap: it holds {extents}")
 
@@ -212,4 +217,4 @@ def test_a_recording_that_is_too_slow(tmp_path: Path) -> None:
     journal.append(0, Readings("mine", times, np.tile([0.0, 9.8, 0, 0, 0, 0], (200, 1))))
     journal.close()
     with pytest.raises(DataError, match="has 5 samples a second; 10 are needed"):
-        own.load([tmp_path / "slow"], Placements())
+        user_recordings.load([tmp_path / "slow"], Placements())
