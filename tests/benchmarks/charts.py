@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Final
 
 import matplotlib as mpl
-from figures import Figure
 from matplotlib import figure as drawing
+
+from tests.benchmarks.figures import Figure
 
 mpl.rcParams["svg.hashsalt"] = "har-stream"  # the same figures give the same file
 mpl.rcParams["svg.fonttype"] = "none"  # text stays text
@@ -20,8 +21,10 @@ _COLOURS: Final = ("#0072B2", "#D55E00", "#009E73")
 
 
 def draw_resampling(figures: Sequence[Figure], file: Path) -> None:
-    """Draw the error of the nine channels by the phone's rate: a line for each jitter, solid where
-    no sample is lost, dashed where some are."""
+    """Draw the error of the nine channels by the phone's rate.
+
+    A line is a jitter: solid where no sample is lost, dashed where some are.
+    """
     lines: dict[tuple[float, int], list[tuple[float, float]]] = {}
     for one in figures:
         if (found := _RESAMPLED.fullmatch(one.name)) is not None:

@@ -1,7 +1,7 @@
 """What a message and a phone cost this checkout's har-stream, against those of another checkout.
 
-``git worktree add --detach ../before COMMIT`` makes the other; ``python
-tests/benchmarks/compare.py ../before`` then puts the same load on both in turn, again and again in
+``git worktree add --detach ../before COMMIT`` makes the other; ``python -m
+tests.benchmarks.compare ../before`` then puts the same load on both in turn, again and again in
 one run, so that what else the machine does reaches both alike. Both run under this interpreter.
 """
 
@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from commands import ROOT
-from figures import (
+
+from pipeline.commands.stream.settings import StreamSettings
+from tests.benchmarks.commands import ROOT
+from tests.benchmarks.figures import (
     Figure,
     NotMeasuredError,
     conditions,
@@ -24,10 +26,8 @@ from figures import (
     print_conditions,
     show,
 )
-from load import FEW, HOP, SHORT, Consumer, Trial, recorded_motion, run
-from load_generator import Load
-
-from pipeline.commands.stream.settings import StreamSettings
+from tests.benchmarks.load import FEW, HOP, SHORT, Consumer, Trial, recorded_motion, run
+from tests.benchmarks.load_generator import Load
 
 PHONES: Final = 1500
 ROUNDS: Final = 4

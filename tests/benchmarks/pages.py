@@ -8,18 +8,24 @@ block stands between two comments:
     <!-- end of figures -->
 
 The first names the benchmark and, if not all its figures are meant, the part of their names up to
-the first comma.
+the first comma. The block of har-evaluate's report is named ``evaluation``; ``python -m
+tests.benchmarks.pages out/evaluation.json`` replaces it.
 """
 
 import argparse
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from tests.benchmarks.figures import FOLDER_VARIABLE, Figure, heading
+from trainer.evaluation_report import EvaluationReport, summary
+from trainer.evaluation_report import read as read_evaluation
 
 RESULTS: Final = Path(__file__).parents[2] / "docs" / "results"
 
@@ -28,6 +34,10 @@ _BLOCK: Final = re.compile(
     r".*?"
     r"(?P<end><!-- end of figures -->\n)",
     re.DOTALL,
+)
+
+_EVALUATION: Final = re.compile(
+    r"(?P<begin><!-- evaluation -->\n).*?(?P<end><!-- end of evaluation -->\n)", re.DOTALL
 )
 
 
@@ -56,6 +66,17 @@ def _without_folder(conditions: Mapping[str, str]) -> dict[str, str]:
     return {**conditions, "command": command}
 
 
+def evaluated(page: str, report: EvaluationReport) -> str:
+    """Return a page with a report of har-evaluate in its block."""
+    data = report.data
+    head = (
+        f"{report.date[:10]}, har-stream {report.version}: {data.windows:,} windows of "
+        f"{len(data.subjects)} subjects, data hash {data.hash}, seed {report.seed}"
+    )
+    text = f"\n```\n{head}\n{summary(report.models)}\n```\n\n"
+    return _EVALUATION.sub(lambda found: f"{found['begin']}{text}{found['end']}", page)
+
+
 def read(file: Path) -> tuple[dict[str, str], list[Figure]]:
     """Return the conditions and figures that ``run.py --json`` wrote."""
     everything: dict[str, Any] = json.loads(file.read_text())
@@ -64,14 +85,24 @@ def read(file: Path) -> tuple[dict[str, str], list[Figure]]:
     return everything["conditions"], figures
 
 
+def _update_from(file: Path) -> Callable[[str], str]:
+    """Return the function that writes the figures of a file into a page."""
+    try:
+        report = read_evaluation(file)
+    except msgspec.ValidationError:
+        conditions, figures = read(file)
+        return partial(updated, conditions=conditions, figures=figures)
+    return partial(evaluated, report=report)
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Write figures into docs/results")
-    parser.add_argument("figures", type=Path, help="what run.py --json wrote")
-    conditions, figures = read(parser.parse_args().figures)
+    parser.add_argument("file", type=Path, help="from run.py --json, or evaluation.json")
+    update = _update_from(parser.parse_args().file)
     for page in sorted(RESULTS.glob("*.md")):
         before = page.read_text()
-        after = updated(before, conditions, figures)
+        after = update(before)
         if after != before:
             page.write_text(after)
             print(f"wrote {page.name}")

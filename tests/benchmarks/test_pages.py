@@ -8,6 +8,7 @@ import pytest
 from tests.benchmarks import pages
 from tests.benchmarks.figures import Figure
 from tests.conftest import ROOT
+from trainer import evaluation_report
 
 PAGES: Final = sorted((ROOT / "docs" / "results").glob("*.md"))
 BLOCK: Final = "<!-- figures: {} -->\n\n```\n{}\n```\n\n<!-- end of figures -->\n"
@@ -76,3 +77,38 @@ def test_blocks_of_the_pages_are_whole(page: Path) -> None:
         r"<!-- figures: [^>]+ -->\n\n```\n[^`]+```\n\n<!-- end of figures -->\n", text
     )
     assert [text.count("<!-- figures: "), text.count("<!-- end of figures")] == [len(blocks)] * 2
+
+
+def test_the_report_of_an_evaluation_has_a_block() -> None:
+    """The page on accuracy takes it, with the table that har-evaluate prints."""
+    model = evaluation_report.ModelReport(
+        accuracy=0.9832,
+        interval=(0.971, 0.993),
+        sitting_standing=0.957,
+        rotated=0.3834,
+        calibration_error=0.0035,
+        log_loss=0.0483,
+        classes={},
+        confusion_matrix=[],
+        reliability=evaluation_report.ReliabilityCurve(confidence=[], accuracy=[], windows=[]),
+    )
+    report = evaluation_report.EvaluationReport(
+        date="2026-11-26T03:00:00+00:00",
+        commit=None,
+        version="0.1.0",
+        data=evaluation_report.DataReport(
+            hash="0123456789abcdef", published=True, windows=2947, subjects=[2, 4]
+        ),
+        seed=1,
+        models={"cnn-lstm@0badcafe": model},
+        selection={},
+    )
+    page = (ROOT / "docs" / "results" / "accuracy.md").read_text()
+    written = pages.evaluated(page, report)
+    head = (
+        "2026-11-26, har-stream 0.1.0: 2,947 windows of 2 subjects, data hash 0123456789abcdef, "
+        "seed 1"
+    )
+    block = f"\n```\n{head}\n{evaluation_report.summary(report.models)}\n```\n\n"
+    assert f"<!-- evaluation -->\n{block}<!-- end of evaluation -->\n" in written
+    assert written == pages.evaluated(written, report)

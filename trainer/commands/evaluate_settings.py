@@ -21,5 +21,8 @@ class EvaluateSettings(CommandSettings):
         Path("out"), description="folder for evaluation.json and, with matplotlib, its pictures"
     )
     seed: int = Field(
-        1, ge=0, lt=2**31, description="draws the subjects of intervals, and how windows are turned"
+        1,
+        ge=0,
+        lt=2**31,
+        description="draws the subjects of intervals, and the rotations",
     )

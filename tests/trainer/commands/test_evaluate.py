@@ -17,7 +17,7 @@ MakeCard = Callable[..., dict[str, object]]
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def test_the_command_says_and_writes_what_is_so(
+def test_the_command_prints_and_writes_the_figures(
     run_command: RunCommand,
     mini_folder: Path,
     mini_data: DataSet,
@@ -46,7 +46,7 @@ def test_the_command_says_and_writes_what_is_so(
     assert -np.log(of_true).mean() == pytest.approx(found["log_loss"], rel=1e-5)
     assert found["interval"][0] <= found["accuracy"] <= found["interval"][1]
     assert 48 == np.sum(found["confusion_matrix"]) == sum(found["reliability"]["windows"])
-    assert {**found, "turned": 0.0} == {**report["models"]["together"], "turned": 0.0}
+    assert {**found, "rotated": 0.0} == {**report["models"]["together"], "rotated": 0.0}
     assert mini_data.data_hash == report["data"]["hash"]
     assert f"data hash {mini_data.data_hash} (not the published data set)" in finished.stdout
     assert f"{right.mean():.4f}" in finished.stdout
@@ -75,31 +75,31 @@ def test_models_for_phones_worn_alike_go_together(
     assert [*identities[:3], "together"] == found(classifiers[:3])
 
 
-def test_turned_windows_are_those_of_turned_phones(
+def test_rotated_windows_are_those_of_rotated_phones(
     glass_model: Path, mini_data: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each window is turned by a rotation of its own: lengths stay, directions do not."""
-    seen = []
+    """Each window has another rotation: lengths stay, directions do not."""
+    classified = []
     glass = Classifier(glass_model)
 
     def classify(windows: np.ndarray) -> np.ndarray:
-        seen.append(windows)
+        classified.append(windows)
         return np.full((len(windows), len(ACTIVITIES)), 1 / len(ACTIVITIES), np.float32)
 
     monkeypatch.setattr(glass, "classify", classify)
     monkeypatch.setattr(Classifier, "activities", ACTIVITIES)
     evaluate.evaluate([glass], mini_data.test, seed=1)
-    upright, any_way = (windows.reshape(len(windows), -1, 3) for windows in seen)
+    upright, rotated = (windows.reshape(len(windows), -1, 3) for windows in classified)
     np.testing.assert_array_equal(upright.reshape(-1, 128, 9), mini_data.test.windows)
     np.testing.assert_allclose(
-        np.linalg.norm(any_way, axis=2), np.linalg.norm(upright, axis=2), atol=1e-5
+        np.linalg.norm(rotated, axis=2), np.linalg.norm(upright, axis=2), atol=1e-5
     )
-    cosines = (any_way[:, 2] * upright[:, 2]).sum(axis=1) / (upright[:, 2] ** 2).sum(axis=1)
+    cosines = (rotated[:, 2] * upright[:, 2]).sum(axis=1) / (upright[:, 2] ** 2).sum(axis=1)
     assert -0.4 < cosines.mean() < 0.4
     assert cosines.std() > 0.4
 
 
-def test_models_that_tell_other_activities(
+def test_models_of_other_activities(
     make_model: MakeModel, make_card: MakeCard, tiny_model: Path, tmp_path: Path, mini_data: DataSet
 ) -> None:
     """What further activities take is lost to a model; others than the data set's are refused."""
