@@ -3,8 +3,8 @@
     python -m trainer.selection.ablation
 
 The recipe is changed in one place at a time; each change is trained for every group of subjects, on
-the recordings of the others (`group_models`). The test split has no part in it. What is found goes
-into the file that `choices` reads. A training takes minutes, all take hours; what was done before
+the recordings of the others (`group_models`). The test split has no part in it. The figures go into
+the file that `choices` reads. A training takes minutes, all take hours; what was done before
 is not done again.
 """
 
@@ -26,11 +26,11 @@ from trainer.data.random_rotations import NO_ROTATION, RandomRotation
 from trainer.evaluation import best_temperature, log_loss, mean_and_sd, reliability
 from trainer.report import write_json
 from trainer.selection.choices import FILE, LEVELLED, RECIPE, TOGETHER, Choices, Row, table
-from trainer.selection.cross_validation import Judged, groups, together
+from trainer.selection.cross_validation import HeldOutProbabilities, groups, together
 from trainer.selection.group_models import (
     SEED,
     GroupModel,
-    judged,
+    held_out_probabilities,
     of_all_groups,
     seconds,
     train_all,
@@ -80,23 +80,26 @@ ONE: Final = "cnn-lstm"
 """The family with which all is tried"""
 
 
-def found(models: dict[tuple[str, str], Sequence[GroupModel]]) -> Choices:
-    """Return what trained models say of the people held out, by family and variation."""
-    judgements = {key: judged(several) for key, several in models.items()}
+def choices_of(models: dict[tuple[str, str], Sequence[GroupModel]]) -> Choices:
+    """Return the figures of trained models on the people held out.
+
+    ``models`` are those of all groups, by family and variation.
+    """
+    results = {key: held_out_probabilities(of_groups) for key, of_groups in models.items()}
     rows = [
         _row(
             model,
             variation,
-            judgement,
-            judgements.get((model, RECIPE)),
+            result,
+            results.get((model, RECIPE)),
             seconds=float(np.mean(seconds(models[model, variation]))),
         )
-        for (model, variation), judgement in judgements.items()
+        for (model, variation), result in results.items()
     ]
     for variation in FOR_ALL:
-        alike = [one for (_, of), one in judgements.items() if of == variation]
-        if len(alike) > 1:
-            rows.append(_row(TOGETHER, variation, together(alike), None, seconds=None))
+        of_families = [result for (_, name), result in results.items() if name == variation]
+        if len(of_families) > 1:
+            rows.append(_row(TOGETHER, variation, together(of_families), None, seconds=None))
     return Choices(
         date=datetime.now(UTC).isoformat(timespec="minutes"),
         commit=source_commit(),
@@ -107,12 +110,18 @@ def found(models: dict[tuple[str, str], Sequence[GroupModel]]) -> Choices:
 
 
 def _row(
-    model: str, variation: str, judgement: Judged, base: Judged | None, *, seconds: float | None
+    model: str,
+    variation: str,
+    result: HeldOutProbabilities,
+    base: HeldOutProbabilities | None,
+    *,
+    seconds: float | None,
 ) -> Row:
-    accuracies = np.array(judgement.accuracies)
+    """Return the figures of one variation; ``base`` is the result of the recipe itself."""
+    accuracies = np.array(result.accuracies)
     mean, sd = mean_and_sd(accuracies.tolist())
-    gains = None if base is None or base is judgement else accuracies - base.accuracies
-    said, labels = np.concatenate(judgement.probabilities), np.concatenate(judgement.labels)
+    gains = None if base is None or base is result else accuracies - base.accuracies
+    probabilities, labels = np.concatenate(result.probabilities), np.concatenate(result.labels)
     return Row(
         variation=variation,
         model=model,
@@ -120,16 +129,16 @@ def _row(
         sd=sd or 0.0,
         gain=None if gains is None else float(gains.mean()),
         groups_better=None if gains is None else int(np.count_nonzero(gains > 0)),
-        sitting_standing=judgement.sitting_standing,
-        log_loss=log_loss(said, labels),
-        calibration_error=reliability(said, labels).calibration_error,
-        temperature=best_temperature(said, labels),
+        sitting_standing=result.sitting_standing,
+        log_loss=log_loss(probabilities, labels),
+        calibration_error=reliability(probabilities, labels).calibration_error,
+        temperature=best_temperature(probabilities, labels),
         seconds=seconds,
     )
 
 
 def main() -> None:
-    """Train what has not been trained, print what is found, and write it down."""
+    """Train what has not been trained; print the figures and write them."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--data", type=Path, help="data sets' folder; else HAR_DATA_DIR, cache")
     parser.add_argument("--out", type=Path, default=Path(str(files("trainer.selection"))) / FILE)
@@ -141,14 +150,18 @@ def main() -> None:
         for family in (FAMILIES if name in FOR_ALL else [ONE])
     }
     if options.done:
-        models = {key: own for key, own in models.items() if all(one.done for one in own)}
+        models = {
+            key: of_groups
+            for key, of_groups in models.items()
+            if all(model.done for model in of_groups)
+        }
     else:
         train_all(
-            [model for several in models.values() for model in several],
+            [model for of_groups in models.values() for model in of_groups],
             options.data,
             progress=partial(print, flush=True),
         )
-    choices = found(models)
+    choices = choices_of(models)
     print(f"{choices.date}, commit {choices.commit}")
     print(table(choices))
     write_json(options.out, choices)

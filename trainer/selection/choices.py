@@ -1,7 +1,7 @@
-"""What cross-validation said of the recipe and of what was tried in its place.
+"""The results of cross-validation: of the recipe, and of the variations tried in its place.
 
-`ablation` writes it down; the recipe takes its temperatures from it, and every report of har-train
-quotes it, so that whoever reads one sees how the choices were made.
+`ablation` writes them; the recipes that ship take their temperatures from them, and every report of
+har-train quotes them, so that its readers know how the choices were made.
 """
 
 from functools import cache
@@ -15,14 +15,14 @@ FILE: Final = "choices.json"
 RECIPE: Final = "the recipe"
 LEVELLED: Final = "levelled (-any)"
 TOGETHER: Final = "together"
-"""What the mean of the probabilities of all families is called, as if it were one"""
+"""Name for the mean of the probabilities of all families"""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One way to train one family, tried on people held out."""
 
     variation: str
-    """What is other than in the recipe"""
+    """The difference to the recipe"""
     model: str
     """Family, or `TOGETHER`"""
     accuracy: float
@@ -45,7 +45,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Choices(msgspec.Struct, frozen=True, kw_only=True):
-    """All that was tried."""
+    """The results of all that was tried."""
 
     date: str
     commit: str | None
@@ -55,20 +55,20 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
 
     def row(self, model: str, variation: str = RECIPE) -> Row | None:
-        """Return what was found, None if it was not tried."""
+        """Return the result of a variation; None if it was not tried."""
         for row in self.rows:
             if (row.model, row.variation) == (model, variation):
                 return row
         return None
 
     def of(self, model: str) -> list[Row]:
-        """Return what was found of a family."""
+        """Return all results of a family."""
         return [row for row in self.rows if row.model == model]
 
 
 @cache
 def shipped() -> Choices:
-    """Return what comes with the package."""
+    """Return the results that come with the package."""
     return msgspec.json.decode((files("trainer.selection") / FILE).read_bytes(), type=Choices)
 
 

@@ -1,9 +1,12 @@
 """Cross-validation over the training subjects, by which the raw recipe is chosen.
 
 The subjects are dealt out into five groups. What is to be judged is trained five times, each time
-on the raw recordings of the other groups' subjects, and tried on the published windows of its own:
-windows like those of the test split, of people that it has not seen. The test split has no part in
-it, and there is no way for it to come in.
+on the raw recordings of the other groups' subjects. It is then judged by the published windows of
+the group that was held out: windows like those of the test split, of people that it was not trained
+on. The test split has no part in it, and there is no way for it to come in.
+
+Who is held out together is decided by `groups`, `without` and `held_out` alone: to leave out whole
+data sets, they are the place.
 """
 
 from collections.abc import Sequence
@@ -35,13 +38,13 @@ def without(recordings: Sequence[Recording], group: int) -> list[Recording]:
 
 def held_out(published: Split, group: int) -> Split:
     """Return the published training windows of a group's subjects."""
-    own = np.isin(published.subjects, groups()[group])
-    return Split(published.windows[own], published.labels[own], published.subjects[own])
+    chosen = np.isin(published.subjects, groups()[group])
+    return Split(published.windows[chosen], published.labels[chosen], published.subjects[chosen])
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """What a model says of people that it has not seen, group by group."""
+class HeldOutProbabilities:
+    """A model's probabilities for the windows of people held out, group by group."""
 
     probabilities: Sequence[NDArray[np.float32]]
     """Of each group ``(n_windows, n_activities)``"""
@@ -51,29 +54,29 @@ class Judged:
     @property
     def scores(self) -> Scores:
         """Over the windows of all groups."""
-        predictions = np.concatenate([own.argmax(axis=1) for own in self.probabilities])
+        predictions = np.concatenate([group.argmax(axis=1) for group in self.probabilities])
         return score(np.concatenate(self.labels), predictions, n_activities=len(ACTIVITIES))
 
     @property
     def accuracies(self) -> list[float]:
         """Of each group."""
         return [
-            float((said.argmax(axis=1) == labels).mean())
-            for said, labels in zip(self.probabilities, self.labels, strict=True)
+            float((probabilities.argmax(axis=1) == labels).mean())
+            for probabilities, labels in zip(self.probabilities, self.labels, strict=True)
         ]
 
     @property
     def sitting_standing(self) -> float:
-        """Share of right ones among all windows of sitting and standing."""
+        """Accuracy over all windows of sitting and standing."""
         return self.scores.accuracy_among(STILL_UPRIGHT)
 
 
-def together(several: Sequence[Judged]) -> Judged:
-    """Return what the mean of several models' probabilities says."""
-    return Judged(
+def together(models: Sequence[HeldOutProbabilities]) -> HeldOutProbabilities:
+    """Return the means of the probabilities of models, as if they were those of one model."""
+    return HeldOutProbabilities(
         [
-            np.mean(said, axis=0)
-            for said in zip(*(one.probabilities for one in several), strict=True)
+            np.mean(of_group, axis=0)
+            for of_group in zip(*(model.probabilities for model in models), strict=True)
         ],
-        several[0].labels,
+        models[0].labels,
     )

@@ -1,8 +1,8 @@
-"""Models of which each has not seen one group of the training subjects, kept for later.
+"""Models that are each trained without one group of the training subjects, and kept for later.
 
-They are what cross-validation tries (`cross_validation`). A training takes minutes; as many as
-there are cores go on at a time. What is made lies in the user's cache folder, by recipe: what
-the code of `trainer.networks` and `trainer.training` does is not in the names.
+They are what cross-validation judges (`cross_validation`). A training takes minutes; as many as
+there are cores go on at a time. Models are kept in the user's cache folder, by recipe and seed:
+changes of the code of `trainer.networks` and `trainer.training` do not change the files' names.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from pipeline.vocabulary import ACTIVITIES
 from trainer.data.corrupted import CORRUPTIONS, corrupted
 from trainer.data.raw_windows import TRAINING_SUBJECTS
 from trainer.decisions.labelled import labelled_stretches
-from trainer.selection.cross_validation import N_GROUPS, Judged, held_out, without
+from trainer.selection.cross_validation import N_GROUPS, HeldOutProbabilities, held_out, without
 from trainer.training.processes import each
 from trainer.training.recipe import RawRecipe
 
@@ -55,14 +55,14 @@ class GroupModel:
         return folder / f"{self.model}-{key}{added}-{self.group}.keras"
 
     @property
-    def said_file(self) -> Path:
-        """Where it is kept what the model says of the people held out."""
+    def probabilities_file(self) -> Path:
+        """Where its probabilities for the people held out are kept."""
         return self.file.with_suffix(".npz")
 
     @property
     def done(self) -> bool:
         """Whether it is trained."""
-        return self.file.is_file() and self.said_file.is_file()
+        return self.file.is_file() and self.probabilities_file.is_file()
 
 
 def of_all_groups(model: str, recipe: RawRecipe, *, added: str = "") -> list[GroupModel]:
@@ -90,29 +90,29 @@ def train_all(
         progress(f"    {done} of {len(missing)} after {minutes:.0f} min: {result}")
 
 
-def judged(models: Sequence[GroupModel]) -> Judged:
-    """Return what trained models of all groups say of the people that they have not seen."""
-    said, labels = [], []
+def held_out_probabilities(models: Sequence[GroupModel]) -> HeldOutProbabilities:
+    """Return the probabilities of trained models, each for the group held out of its training."""
+    probabilities, labels = [], []
     for model in models:
-        with np.load(model.said_file) as kept:
-            said.append(kept["said"])
+        with np.load(model.probabilities_file) as kept:
+            probabilities.append(kept["probabilities"])
             labels.append(kept["labels"])
-    return Judged(said, labels)
+    return HeldOutProbabilities(probabilities, labels)
 
 
 def seconds(models: Sequence[GroupModel]) -> list[float]:
     """Return how long each training took."""
     taken = []
     for model in models:
-        with np.load(model.said_file) as kept:
+        with np.load(model.probabilities_file) as kept:
             taken.append(float(kept["seconds"]))
     return taken
 
 
 def _train(data: Path | None, job: GroupModel) -> str:
-    """Do one training, keep what comes of it, and sum it up."""
+    """Do one training, keep model and probabilities, and return a line on it."""
     # With TensorFlow, so in a process alone
-    from trainer.training.fitted import probabilities
+    from trainer.training.fitted import probabilities as of_keras
     from trainer.training.raw import apply_recipe
 
     n_activities = len(ACTIVITIES) + (job.added == TRANSITIONS)
@@ -123,14 +123,14 @@ def _train(data: Path | None, job: GroupModel) -> str:
         n_activities=n_activities,
         seed=job.seed,
     )
-    unseen = held_out(_published(data), job.group)
-    said = probabilities(fitted.model, unseen.windows)[:, : len(ACTIVITIES)]
-    said /= said.sum(axis=1, keepdims=True)
-    with replacing(job.said_file) as file:
-        np.savez(file, said=said, labels=unseen.labels, seconds=fitted.seconds)
+    judged_by = held_out(_published(data), job.group)
+    probabilities = of_keras(fitted.model, judged_by.windows)[:, : len(ACTIVITIES)]
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    with replacing(job.probabilities_file) as file:
+        np.savez(file, probabilities=probabilities, labels=judged_by.labels, seconds=fitted.seconds)
     with replacing_path(job.file) as unfinished:
         fitted.model.save(unfinished)
-    accuracy = float((said.argmax(axis=1) == unseen.labels).mean())
+    accuracy = float((probabilities.argmax(axis=1) == judged_by.labels).mean())
     return f"{job.model}, group {job.group + 1}: {accuracy:.4f}, {fitted.seconds:.0f} s"
 
 

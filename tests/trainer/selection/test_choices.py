@@ -44,16 +44,21 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def keep(model: GroupModel, right: NDArray[np.bool_]) -> None:
-    """Keep what a model says, in the place where a training leaves it."""
+    """Keep probabilities of a model in the place where a training leaves them."""
     labels = np.arange(len(right)) % 6
-    said = np.full((len(right), 6), 0.02, np.float32)
-    said[np.arange(len(right)), np.where(right, labels, (labels + 1) % 6)] = 0.9
-    model.said_file.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(model.said_file, said=said, labels=labels.astype(np.int8), seconds=30.0)
+    probabilities = np.full((len(right), 6), 0.02, np.float32)
+    probabilities[np.arange(len(right)), np.where(right, labels, (labels + 1) % 6)] = 0.9
+    model.probabilities_file.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        model.probabilities_file,
+        probabilities=probabilities,
+        labels=labels.astype(np.int8),
+        seconds=30.0,
+    )
     model.file.touch()
 
 
-def test_rows_are_of_what_the_models_said(kept: Path) -> None:
+def test_rows_hold_the_figures_of_the_models(kept: Path) -> None:
     """Accuracies by group, their gain over the recipe's, and the families together."""
     n = 60
     share = {RECIPE: 0.8, LEVELLED: 0.7}
@@ -67,7 +72,7 @@ def test_rows_are_of_what_the_models_said(kept: Path) -> None:
             assert not model.done
             keep(model, np.arange(n) < n * share[name] + group)
             assert model.done
-    tried = ablation.found(models)
+    tried = ablation.choices_of(models)
     assert tuple(groups()) == tried.groups
     for name in share:
         row = tried.row("lstm", name)

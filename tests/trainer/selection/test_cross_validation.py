@@ -7,7 +7,7 @@ from pipeline.recordings.uci_har import DataSet
 from trainer.data.raw_windows import TRAINING_SUBJECTS
 from trainer.selection.cross_validation import (
     N_GROUPS,
-    Judged,
+    HeldOutProbabilities,
     groups,
     held_out,
     together,
@@ -42,14 +42,14 @@ def test_nobody_is_trained_on_and_judged(mini_data: DataSet) -> None:
     assert len(mini_data.train.labels) == judged
 
 
-def test_what_is_told_of_all_groups() -> None:
-    """Accuracies are a group's own; scores are of all windows."""
-    judged = Judged(
+def test_accuracies_are_by_group() -> None:
+    """There is an accuracy a group; scores are of all windows."""
+    result = HeldOutProbabilities(
         [sure_of([0, 3, 4]), sure_of([3])], [np.array([0, 4, 4], np.int8), np.array([3], np.int8)]
     )
-    assert [pytest.approx(2 / 3), 1.0] == judged.accuracies
-    assert 3 / 4 == judged.scores.accuracy
-    assert 2 / 3 == pytest.approx(judged.sitting_standing)
+    assert [pytest.approx(2 / 3), 1.0] == result.accuracies
+    assert 3 / 4 == result.scores.accuracy
+    assert 2 / 3 == pytest.approx(result.sitting_standing)
     assert N_GROUPS == len(groups())
 
 
@@ -58,6 +58,6 @@ def test_several_models_together() -> None:
     sure, unsure = sure_of([1]), np.full((1, 6), 0.1, np.float32)
     unsure[0, 2] = 0.5
     labels = [np.array([1], np.int8)]
-    both = together([Judged([sure], labels), Judged([unsure], labels)])
+    both = together([HeldOutProbabilities([sure], labels), HeldOutProbabilities([unsure], labels)])
     assert [1.0] == both.accuracies
     np.testing.assert_allclose(both.probabilities[0], (sure + unsure) / 2)

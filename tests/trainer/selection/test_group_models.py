@@ -62,6 +62,6 @@ def test_a_training_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     job.file.parent.mkdir(parents=True)
     job.file.touch()
     assert not job.done
-    job.said_file.touch()
+    job.probabilities_file.touch()
     assert job.done
     group_models.train_all([job], tmp_path / "no data", progress=pytest.fail)
