@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from pipeline.formats import FORMATS
     from pipeline.models.classifier import Classifier, ModelCard, ModelError
     from pipeline.readings import Delivery, MessageError, Readings
-    from pipeline.recognition.judgement.decisions import Change
-    from pipeline.recognition.judgement.timeline import Episode
-    from pipeline.recognition.recognizer import Prediction, Recognised, Recognizer
+    from pipeline.recognition.recognizer import Recognizer
+    from pipeline.recognition.results import Change, Episode, Prediction, Recognised
 
 __all__ = [
     "FORMATS",
@@ -34,16 +33,16 @@ __all__ = [
 
 _MODULES: Final = {
     "FORMATS": "pipeline.formats",
-    "Change": "pipeline.recognition.judgement.decisions",
+    "Change": "pipeline.recognition.results",
     "Classifier": "pipeline.models.classifier",
     "Delivery": "pipeline.readings",
-    "Episode": "pipeline.recognition.judgement.timeline",
+    "Episode": "pipeline.recognition.results",
     "MessageError": "pipeline.readings",
     "ModelCard": "pipeline.models.classifier",
     "ModelError": "pipeline.models.classifier",
-    "Prediction": "pipeline.recognition.recognizer",
+    "Prediction": "pipeline.recognition.results",
     "Readings": "pipeline.readings",
-    "Recognised": "pipeline.recognition.recognizer",
+    "Recognised": "pipeline.recognition.results",
     "Recognizer": "pipeline.recognition.recognizer",
 }
 """The module of each public name that is imported when it is first used."""

@@ -8,59 +8,22 @@ were cut into messages and ticks, nor on the other phones.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Delivery, Sensor
-from pipeline.recognition.judgement.decisions import Change
 from pipeline.recognition.judgement.judgement import Judged, Judgement
 from pipeline.recognition.judgement.model import Model
-from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.phones import Phones
-from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.recognition.preparation.preparation import Preparation, Prepared
 from pipeline.recognition.preparation.resampler import DEFAULT_LATENESS_S
+from pipeline.recognition.results import Change, Episode, Prediction, Recognised
 from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 D = TypeVar("D", Change, Episode)
-
-
-class Prediction(msgspec.Struct, frozen=True, eq=False):
-    """What the model says of one window."""
-
-    device: str
-    start: float
-    """Epoch seconds of the window's first sample"""
-    end: float
-    """Epoch seconds of the window's last sample"""
-    label: int
-    """Index into the model's activities"""
-    probabilities: NDArray[np.float32]
-    """``(n_activities,)``"""
-    settling: bool
-    """The filters had not settled when the window began"""
-
-
-@dataclass(frozen=True)
-class Recognised:
-    """What a tick's readings led to, each list ordered in time for each phone."""
-
-    predictions: list[Prediction]
-    changes: list[tuple[str, Change]]
-    """With the device"""
-    episodes: list[tuple[str, Episode]]
-    """With the device"""
-    problems: list[tuple[str, tuple[str, ...]]]
-    """Devices whose problems changed, with those now in force: of `PROBLEMS` and `TROUBLES`"""
-    dropped: dict[str, Dropped]
-    """Samples of each device of which no row was made"""
-    failures: list[tuple[str, Exception]]
-    """Devices whose samples could not be worked through, by a mistake of ours; they began anew"""
 
 
 class StateError(Exception):

@@ -17,8 +17,8 @@ from pipeline.recognition.judgement.decisions import Decider
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.plausibility import Plausibility
 from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN
-from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
+from pipeline.recognition.results import Episode
 from pipeline.recognition.rounds import rounds_of
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import DataError

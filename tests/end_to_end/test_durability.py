@@ -25,7 +25,8 @@ from pipeline.commands.replay.batches import Batch, payload
 from pipeline.formats import native
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import Delivery, Readings, Sensor
-from pipeline.recognition.recognizer import Prediction, Recognised, Recognizer
+from pipeline.recognition.recognizer import Recognizer
+from pipeline.recognition.results import Prediction, Recognised
 from pipeline.recordings import hapt, simulated, uci_har
 from pipeline.recordings.recording import Recording, Stretch
 from pipeline.state.checkpoint import decode

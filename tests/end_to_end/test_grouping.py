@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pipeline.formats import FORMATS
 from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery, Readings
-from pipeline.recognition.recognizer import Recognised, Recognizer
+from pipeline.recognition.recognizer import Recognizer
+from pipeline.recognition.results import Recognised
 from pipeline.state.checkpoint import decode, encode
 from tests.fuzz import times
 

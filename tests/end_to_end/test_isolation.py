@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from pipeline.commands.stream.homeassistant import discovery, object_id
 from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery, MessageError, Readings, check_device
-from pipeline.recognition.recognizer import Recognised, Recognizer
+from pipeline.recognition.recognizer import Recognizer
+from pipeline.recognition.results import Recognised
 from pipeline.recordings import journals, parquet
 from pipeline.recordings.labelled import Header
 from pipeline.subscriptions import parse, route

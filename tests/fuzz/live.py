@@ -16,7 +16,8 @@ from typing import Final
 from pipeline.formats import FORMATS
 from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery, Readings
-from pipeline.recognition.recognizer import Recognised, Recognizer
+from pipeline.recognition.recognizer import Recognizer
+from pipeline.recognition.results import Recognised
 from tests.client import Address, MqttClient, Received
 from tests.fuzz import times
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Delivery, Readings, Sensor
-from pipeline.recognition.recognizer import Prediction, Recognised, Recognizer
+from pipeline.recognition.recognizer import Recognizer
+from pipeline.recognition.results import Prediction, Recognised
 
 EPOCH = 1698501144.4
 """Seconds since the epoch at which they begin"""

@@ -13,12 +13,11 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import MessageError, Readings, Sensor
-from pipeline.recognition.judgement.decisions import Change
 from pipeline.recognition.judgement.plausibility import Plausibility
-from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recognition.preparation.upright import Baseline
-from pipeline.recognition.recognizer import Prediction, Recognised, Recognizer
+from pipeline.recognition.recognizer import Recognizer
+from pipeline.recognition.results import Change, Episode, Prediction, Recognised
 from pipeline.recordings import hapt, simulated
 from pipeline.vocabulary import ACTIVITIES, WINDOW_LENGTH
 from tests.recognition.made_up import (

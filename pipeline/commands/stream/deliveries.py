@@ -17,7 +17,8 @@ from pipeline.commands.stream.workload import Failures, Losses
 from pipeline.messages import Publication
 from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery
-from pipeline.recognition.recognizer import Recognised, Recognizer
+from pipeline.recognition.recognizer import Recognizer
+from pipeline.recognition.results import Recognised
 
 logger = logging.getLogger(__name__)
 

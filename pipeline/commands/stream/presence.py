@@ -19,7 +19,7 @@ from pipeline.commands.stream.phones import Phone, Phones
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.messages import Publication
 from pipeline.readings import Delivery
-from pipeline.recognition.judgement.decisions import Change
+from pipeline.recognition.results import Change
 
 logger = logging.getLogger(__name__)
 

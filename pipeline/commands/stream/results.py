@@ -7,10 +7,8 @@ import msgspec
 
 from pipeline.messages import Publication
 from pipeline.models.classifier import Classifier
-from pipeline.recognition.judgement.decisions import Change
 from pipeline.recognition.judgement.states import UNKNOWN
-from pipeline.recognition.judgement.timeline import Episode
-from pipeline.recognition.recognizer import Prediction
+from pipeline.recognition.results import Change, Episode, Prediction
 
 TIME_DECIMALS: Final = 6
 PROBABILITY_DECIMALS: Final = 7

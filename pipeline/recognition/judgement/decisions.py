@@ -27,7 +27,8 @@ from pipeline.recognition.judgement.hidden_markov import HiddenMarkov
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.states import States
 from pipeline.recognition.judgement.tilt import WearersTilts
-from pipeline.recognition.judgement.timeline import SHIFT_S, Episode, Timeline
+from pipeline.recognition.judgement.timeline import SHIFT_S, Timeline
+from pipeline.recognition.results import Change, Episode
 from pipeline.recognition.rounds import Rounds
 from pipeline.recognition.slots import PerPhone
 from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
@@ -39,19 +40,6 @@ _CERTAIN: Final = 30.0
 """Log odds of what is not open to doubt"""
 
 _NO_LABEL: Final = -1  # nothing is shown for this phone yet
-
-
-@dataclass(frozen=True)
-class Change:
-    """A phone's activity now is another than before."""
-
-    slot: int
-    activity: str
-    """An activity of the model, `TRANSITION` or `UNKNOWN`"""
-    since: float
-    """Epoch seconds at which it began, as far as is known now"""
-    probability: float
-    """0 to 1"""
 
 
 @dataclass(frozen=True)

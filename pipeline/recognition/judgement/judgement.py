@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.decisions import Change, Decider
+from pipeline.recognition.judgement.decisions import Decider
 from pipeline.recognition.judgement.model import Model
 from pipeline.recognition.judgement.plausibility import Plausibility
 from pipeline.recognition.judgement.problems import PROBLEMS
-from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recognition.prepared import Part, Windows
+from pipeline.recognition.results import Change, Episode
 from pipeline.recognition.rounds import Rounds, rounds_of
 from pipeline.recognition.slots import PerPhone
 

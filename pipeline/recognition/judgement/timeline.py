@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.recognition.judgement.hidden_markov import HiddenMarkov
 from pipeline.recognition.judgement.states import States
+from pipeline.recognition.results import Episode
 from pipeline.recognition.rounds import Rounds
 from pipeline.recognition.slots import PerPhone
 
@@ -31,21 +32,6 @@ SHIFT_S: Final = 0.2
 _FILTER_DELAY_S: Final = 0.04  # of `filters`: a window ends so long before it is complete
 _SETTLED_S: Final = 0.64  # about so much is settled at once
 _NO_LABEL: Final = -1  # no episode is open
-
-
-@dataclass(frozen=True)
-class Episode:
-    """A finished stretch of one activity; it does not change any more."""
-
-    slot: int
-    activity: str
-    """An activity of the model, `TRANSITION` or `UNKNOWN`"""
-    start: float
-    """Epoch seconds; the end of the episode before, unless there was a gap"""
-    end: float
-    """Epoch seconds"""
-    probability: float
-    """Mean over the episode, 0 to 1"""
 
 
 @dataclass(eq=False, slots=True)

@@ -6,9 +6,7 @@ import pytest
 
 from pipeline.commands.stream import results
 from pipeline.models.classifier import Classifier
-from pipeline.recognition.judgement.decisions import Change
-from pipeline.recognition.judgement.timeline import Episode
-from pipeline.recognition.recognizer import Prediction
+from pipeline.recognition.results import Change, Episode, Prediction
 from pipeline.vocabulary import ACTIVITIES
 
 START = 1698501144.4

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.models.decisions import shipped
-from pipeline.recognition.judgement.decisions import CONFIRMED, Change, Decider
+from pipeline.recognition.judgement.decisions import CONFIRMED, Decider
 from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN
-from pipeline.recognition.judgement.timeline import Episode
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
+from pipeline.recognition.results import Change, Episode
 from pipeline.recordings import hapt
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH
 from tests.recognition.judgement.drawings import (
