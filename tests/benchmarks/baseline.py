@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.plausibility import Plausibility
+from pipeline.recognition.judgement.checks import check
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
 from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recordings import hapt
@@ -89,10 +89,10 @@ def _judged(
     labels = cut(stretch.labels[: len(samples), None], hop=HOP)[:, :, 0]
     settled = HOP * np.arange(len(windows)) >= SETTLING_ROWS
     counts = settled & (labels[:, -1] >= 0) & (labels == labels[:, -1:]).all(axis=1)
-    walking = Plausibility(1, hop=HOP).judge(windows).walking & settled
+    walking = check(windows).walking & settled
     baseline, slots = Baseline(1, hop=HOP), np.zeros(len(windows), np.intp)
     for _ in range(TIMES):
-        turned = baseline.turn(slots, windows, walking)
+        turned = baseline.rotate(slots, windows, walking)
     truth = labels[counts, -1]
     without, baselined = (
         classify(own[counts]).argmax(axis=1) == truth for own in (windows, turned)

@@ -13,6 +13,7 @@ from typing import Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.judgement.checks import check
 from pipeline.recognition.judgement.decisions import Decider
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.plausibility import Plausibility
@@ -290,11 +291,11 @@ def _decide_fold(
         if first < SETTLING_ROWS:
             continue
         rounds = rounds_of(slots)
-        problems = plausibility.weigh(rounds, plausibility.judge(windows)).any(axis=1)
+        problems = plausibility.problems_after(rounds, check(windows)).any(axis=1)
         decided = decider.decide(
             rounds,
             np.full(len(slots), first / SAMPLING_RATE_HZ),
-            decider.look(windows, np.stack([said[i][number] for i in slots])),
+            decider.evidence(windows, np.stack([said[i][number] for i in slots])),
             problems & checked,
         )
         known_from = first + WINDOW_LENGTH - 1 + FILTER_ROWS

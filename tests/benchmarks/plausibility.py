@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
+from pipeline.recognition.judgement.checks import check
 from pipeline.recognition.judgement.plausibility import Plausibility
 from pipeline.recognition.judgement.problems import PROBLEMS
 from pipeline.recognition.placement.frames import FRAMES
@@ -97,9 +98,8 @@ def _watched(rows: Rows) -> NDArray[np.bool_]:
     plausibility = Plausibility(1, hop=HOP)
     first = -(-SETTLING_ROWS // HOP)
     settled = windows[first:]
-    return plausibility.weigh(
-        rounds_of(np.zeros(len(settled), np.intp)), plausibility.judge(settled)
-    )
+    rounds = rounds_of(np.zeros(len(settled), np.intp))
+    return plausibility.problems_after(rounds, check(settled))
 
 
 def _seen_after_s(in_force: NDArray[np.bool_], problem: str) -> float | None:

@@ -45,6 +45,7 @@ STAGES: Final[Mapping[str, tuple[Place, ...]]] = {
     "window": (Place("pipeline.recognition.preparation.windows", "Windower"),),
     "infer": (Place("pipeline.models.classifier", "Classifier"),),
     "decide": (
+        Place("pipeline.recognition.judgement.judgement", methods="check"),
         Place("pipeline.recognition.judgement.plausibility", "Plausibility"),
         Place("pipeline.recognition.judgement.decisions", "Decider"),
     ),

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import MessageError, Readings, Sensor
-from pipeline.recognition.judgement.plausibility import Plausibility
+from pipeline.recognition.judgement.checks import check
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recognition.recognizer import Recognizer
@@ -369,7 +369,7 @@ def recorded(data_dir: Path) -> list[NDArray[np.float64]]:
 
 
 @pytest.mark.parametrize("size", [15, 400])
-def test_a_baseline_turns_what_the_model_gets(shipped: Classifier, size: int) -> None:
+def test_a_baseline_rotates_what_the_model_gets(shipped: Classifier, size: int) -> None:
     """Once a wearer has walked, as `Baseline` says; however the samples were cut into messages."""
     [walking, *_] = simulated.recordings()
     lean = Rotation.from_rotvec([0.0, 0.0, np.radians(20.0)]).as_matrix()
@@ -389,14 +389,14 @@ def test_a_baseline_turns_what_the_model_gets(shipped: Classifier, size: int) ->
     starts = HOP * np.arange(len(before))
     windows = np.stack([samples[start : start + WINDOW_LENGTH] for start in starts])
     settled = starts >= SETTLING_ROWS
-    walks = Plausibility(1, hop=HOP).judge(windows).walking & settled
-    turned = Baseline(1, hop=HOP).turn(np.zeros(len(windows), int), windows, walks)
+    walks = check(windows).walking & settled
+    rotated = Baseline(1, hop=HOP).rotate(np.zeros(len(windows), int), windows, walks)
     assert walks.any()
-    for told, expected in ((before, windows), (after, turned)):
+    for predictions, expected in ((before, windows), (after, rotated)):
         np.testing.assert_allclose(
-            [p.probabilities for p in told], shipped.classify(expected), atol=1e-6
+            [p.probabilities for p in predictions], shipped.classify(expected), atol=1e-6
         )
-    assert np.abs(turned - windows).max() > 0.1
+    assert np.abs(rotated - windows).max() > 0.1
 
 
 @pytest.mark.parametrize(("model", "minds"), [("cnn-lstm", True), ("cnn-lstm-any", False)])

@@ -1,8 +1,8 @@
 """The sanity checks of a window, by itself: units, gravity, placement.
 
 Each check speaks for a problem, against it, or not at all. The figures in this module are of the 21
-training subjects of HAPT, over all that was recorded, labelled or not. How the checks of many
-windows are weighed is decided in `plausibility`.
+training subjects of HAPT, over all that was recorded, labelled or not. When a problem is
+in force is decided in `plausibility`.
 """
 
 from dataclasses import dataclass

@@ -99,7 +99,7 @@ class Decider(PerPhone):
         for part in (self._tilts, self._markov, self._timeline):
             part.restore(slots, state)
 
-    def look(
+    def evidence(
         self, windows: NDArray[np.float32], probabilities: NDArray[np.floating[Any]]
     ) -> Evidence:
         """Return the evidence of settled windows ``(n, 128, 9)``, each by itself.
@@ -121,7 +121,7 @@ class Decider(PerPhone):
         Args:
             rounds: those of the windows' phones.
             starts: ``(n,)`` epoch seconds of the windows' first samples.
-            evidence: of the windows, as `look` returned it.
+            evidence: of the windows, as `evidence` returned it.
             implausible: ``(n,)``, where a sanity check of the phone fails.
         """
         if len(starts) == 0:

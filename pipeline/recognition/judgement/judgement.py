@@ -1,7 +1,7 @@
 """The second of recognition's two machines: windows in; probabilities, changes, episodes out.
 
-1. Each window by itself: what it shows of problems and of motion, and what the model says of it.
-2. Each phone's windows in their order: which problems are in force, and what its wearer does.
+1. Each window by itself: its checks, the model's probabilities, the evidence for each state.
+2. Each phone's windows in their order: the problems in force, the activity now, the episodes.
 
 Windows that begin before the filters have settled have a prediction, but decide nothing.
 """
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.judgement.checks import check
 from pipeline.recognition.judgement.decisions import Decider
 from pipeline.recognition.judgement.model import Model
 from pipeline.recognition.judgement.plausibility import Plausibility
@@ -102,24 +103,26 @@ class Judgement:
             return Judged(windows, self._model.classify(windows.samples), [], episodes, [])
         is_settled = ~windows.settling
         settled = windows.chosen(is_settled)
-        verdicts = self._plausibility.judge(settled.samples)
+        checks = check(settled.samples)
         if self._baseline is not None:
             walking = np.zeros(len(windows), np.bool_)
-            walking[is_settled] = verdicts.walking
-            upright = self._baseline.turn(windows.slots, windows.samples, walking)
-            windows = replace(windows, samples=upright)
+            walking[is_settled] = checks.walking
+            rotated = self._baseline.rotate(windows.slots, windows.samples, walking)
+            windows = replace(windows, samples=rotated)
             settled = windows.chosen(is_settled)
         probabilities = self._model.classify(windows.samples)
         unanswered = np.isnan(probabilities[:, 0])
         known = np.where(unanswered[:, np.newaxis], 0.0, probabilities)
-        evidence = self._decider.look(settled.samples, known[is_settled])
+        evidence = self._decider.evidence(settled.samples, known[is_settled])
         doubtful = settled.doubtful | unanswered[is_settled]
 
         judged = Judged(windows, probabilities, [], [], [])
         for part, place in zip(parts, _settled_places(parts), strict=True):
             judged.episodes.extend(self._begin(part))
             rounds = rounds_of(settled.slots[place])
-            problems = self._plausibility.weigh(rounds, verdicts.between(place.start, place.stop))
+            problems = self._plausibility.problems_after(
+                rounds, checks.between(place.start, place.stop)
+            )
             judged.changed.extend(self._problems.note(rounds, problems))
             decided = self._decider.decide(
                 rounds,

@@ -3,9 +3,10 @@
 Rules:
 
 * Each window is checked by itself (`checks`). A problem comes into force when the evidence for it,
-  counted in samples, outweighs that against it by far, and stays so until it is used up.
-* Whether the sensors' axes differ is seen by the rotations of many windows together (`axes`).
-* Whoever stirs, but hardly ever upright, wears the phone in a wrong frame.
+  counted in samples, outweighs that against it by far, and stays in force until the evidence is
+  used up.
+* Whether the sensors' axes differ follows from the turns in many windows together (`axes`).
+* A wearer who stirs, but hardly ever upright, wears the phone in a wrong frame.
 
 What is done about a problem is not decided here.
 """
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.recognition.judgement.axes import N_SUMS, axes_differ, remembered
-from pipeline.recognition.judgement.checks import CheckResults, check
+from pipeline.recognition.judgement.checks import CheckResults
 from pipeline.recognition.judgement.problems import PROBLEMS, WRONG_FRAME
 from pipeline.recognition.rounds import Rounds
 from pipeline.recognition.slots import PerPhone
@@ -36,8 +37,8 @@ UPRIGHT_SHARE: Final = 0.75
 """Least ratio of stirring upright to stirring otherwise. With these four 18 of the 7,136 labelled
 windows of the 42 recordings are flagged, all in one; of those in another placement 96 to 98 %."""
 MOST_STIRRING_SAMPLES: Final = 6000
-"""Samples of stirring that are remembered, 2 minutes: whoever was upright so long may turn over in
-bed all night."""
+"""Samples of stirring that are remembered, 2 minutes: a wearer who was upright for so long may turn
+over in bed all night."""
 
 
 class Plausibility(PerPhone):
@@ -64,14 +65,10 @@ class Plausibility(PerPhone):
         self.rotations[slots] = 0
         self.stirred[slots] = 0
 
-    def judge(self, windows: NDArray[np.float32]) -> CheckResults:
-        """Return the results of windows ``(n, 128, 9)``, as the model gets them, each by itself."""
-        return check(windows)
-
-    def weigh(self, rounds: Rounds, results: CheckResults) -> NDArray[np.bool_]:
+    def problems_after(self, rounds: Rounds, results: CheckResults) -> NDArray[np.bool_]:
         """Return which `PROBLEMS` are in force after each of some windows, ``(n, n_problems)``.
 
-        ``rounds`` are those of the windows; ``results`` are those that `judge` returned.
+        ``rounds`` are those of the windows, ``results`` those of `check`.
         """
         verdicts = rounds.ordered(results.verdicts) * np.int64(self._hop)
         stirs = rounds.ordered(results.stirs) * np.int64(self._hop)
@@ -105,9 +102,10 @@ class Plausibility(PerPhone):
 
 
 def _never_upright(stirred: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return who stirs, but hardly ever upright, ``(n,)``, from the samples of either ``(n, 2)``.
+    """Return which wearers stir, but hardly ever upright, ``(n,)``.
 
-    At rest a phone in a wrong frame looks like its lying wearer; but nobody only ever moves while
+    ``stirred`` ``(n, 2)`` are samples of stirring, upright and otherwise. At rest, a phone in a
+    wrong frame cannot be distinguished from a phone whose wearer lies; but nobody moves only while
     lying.
     """
     upright, otherwise = stirred.T

@@ -14,9 +14,9 @@ ADVICE: Final = {
     "swapped-axes": "accelerometer and gyroscope do not turn together: the axes of one are in "
     "another order or sign than the other's; let the app send both in the phone's axes",
 }
-"""By problem what is seen and what to do, a sentence each."""
+"""For each problem, its sign in the samples and what to do, a sentence each."""
 
 PROBLEMS: Final = tuple(ADVICE)
-"""The problems' names, in the order of the columns that `Plausibility.weigh` returns."""
+"""The problems' names, in the order of the columns that `Plausibility.problems_after` returns."""
 
 WRONG_FRAME: Final = PROBLEMS.index("wrong-frame")

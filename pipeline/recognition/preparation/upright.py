@@ -1,8 +1,8 @@
-"""How upright each wearer's phone is, and windows as if all wearers carried theirs alike.
+"""Each wearer's upright direction, learnt while walking, and the correction of windows by it.
 
-Sitting and standing differ by some degrees of the phone's tilt, and two wearers by as many. But who
-walks is upright: so the direction of gravity while a wearer walks is taken for that of the training
-subjects, and all windows are turned by the difference.
+Sitting and standing differ by some degrees of the phone's tilt, and two wearers by as many. But a
+wearer who walks is upright. So all windows are rotated such that gravity, while the wearer walks,
+has the direction that it had in the training subjects' phones.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from pipeline.recognition.slots import PerPhone
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 PRIOR_S: Final = 10.0
-"""Seconds of walking that `UP` counts for, of which each wearer is believed to have walked so"""
+"""Seconds of walking with gravity along `UP` that each wearer begins with"""
 MEMORY_S: Final = 120.0
-"""Seconds of walking after which what was learnt before counts for little. With 40 or 120, and with
+"""Seconds of walking after which earlier walking counts for little. With 40 or 120, and with
 2 to 30 seconds before, the training subjects were recognised about alike."""
 
 _UP: Final = UP / np.linalg.norm(UP)
@@ -28,7 +28,7 @@ _SHORTEST: Final = 1e-9
 
 
 class Baseline(PerPhone):
-    """The directions of all phones."""
+    """The upright directions of all wearers."""
 
     _per_phone = ("upright",)
 
@@ -42,13 +42,12 @@ class Baseline(PerPhone):
         """Forget these wearers."""
         self.upright[slots] = PRIOR_S * _UP
 
-    def turn(
+    def rotate(
         self, slots: NDArray[np.intp], windows: NDArray[np.float32], walking: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """Return windows as if their wearers were upright as the training subjects were.
+        """Return windows rotated from their wearers' upright direction to the training subjects'.
 
-        Each phone is turned by what was learnt up to the window, which is what comes of its windows
-        alone.
+        Each window is rotated by what was learnt up to and with it, from its phone's windows alone.
 
         Args:
             slots: ``(n,)``, the windows' phones, each phone's windows in their order.
@@ -78,9 +77,9 @@ def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _onto_up(directions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the shortest rotations ``(n, 3, 3)`` that turn directions ``(n, 3)`` onto `UP`.
+    """Return the shortest rotations ``(n, 3, 3)`` that take directions ``(n, 3)`` to `UP`.
 
-    Rodrigues' formula; none of them is opposite.
+    Rodrigues' formula; no direction is opposite to `UP`.
     """
     axes = np.cross(directions, _UP)  # as long as the sine of the angle
     cosines = (directions * _UP).sum(axis=1)

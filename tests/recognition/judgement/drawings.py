@@ -156,7 +156,7 @@ def decide_windows(
 ) -> Decisions:
     """Return what the settled ones of windows ``(n, 128, 9)`` lead to, as the core decides them."""
     settled = ~settling
-    evidence = decider.look(windows[settled], probabilities[settled])
+    evidence = decider.evidence(windows[settled], probabilities[settled])
     rounds = rounds_of(slots[settled])
     return decider.decide(rounds, starts[settled], evidence, implausible[settled])
 

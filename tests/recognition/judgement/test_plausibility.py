@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from pipeline.recognition.judgement.checks import check
 from pipeline.recognition.judgement.plausibility import MOST_SAMPLES, RAISE_SAMPLES, Plausibility
 from pipeline.recognition.judgement.problems import ADVICE, PROBLEMS
 from pipeline.recognition.placement.frames import FRAMES
@@ -73,18 +74,20 @@ def windows_of(rows: Rows, *, hop: int = HOP) -> NDArray[np.float32]:
     return Windower(1, hop=hop).push(ONE_PHONE, samples).windows
 
 
-def weighed(
+def problems_after(
     plausibility: Plausibility, slots: NDArray[np.intp], windows: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
     """Return the problems in force after each of these windows, ``(n, n_problems)``."""
-    return plausibility.weigh(rounds_of(slots), plausibility.judge(windows))
+    return plausibility.problems_after(rounds_of(slots), check(windows))
 
 
 def watch(rows: Rows, *, hop: int = HOP) -> NDArray[np.bool_]:
     """Return the problems in force after each window of one phone, ``(n, n_problems)``."""
     plausibility = Plausibility(1, hop=hop)
     windows = windows_of(rows, hop=hop)
-    return np.array([weighed(plausibility, ONE_PHONE, window[np.newaxis])[0] for window in windows])
+    return np.array(
+        [problems_after(plausibility, ONE_PHONE, window[np.newaxis])[0] for window in windows]
+    )
 
 
 def found(rows: Rows, *, hop: int = HOP) -> set[str]:
@@ -168,7 +171,7 @@ def test_for_a_model_that_takes_any_phone_none_is_otherwise() -> None:
     windows = windows_of(rows)
     slots = np.zeros(len(windows), np.intp)
     at_once, any_way = (
-        weighed(Plausibility(1, hop=HOP, any_way_round=any_way_round), slots, windows)
+        problems_after(Plausibility(1, hop=HOP, any_way_round=any_way_round), slots, windows)
         for any_way_round in (False, True)
     )
     wrong_frame = PROBLEMS.index("wrong-frame")
@@ -218,8 +221,10 @@ def test_a_problem_needs_evidence() -> None:
     # in force   .   .   .   .   .         .   .   .   .  yes
     bad = windows_of(scaled(stand(), acc=STANDARD_GRAVITY))[: LEAST - 1]
     plausibility = Plausibility(1, hop=HOP)
-    assert not any(weighed(plausibility, ONE_PHONE, window[np.newaxis]).any() for window in bad)
-    assert not weighed(plausibility, ONE_PHONE, windows_of(stand())[:1]).any()
+    assert not any(
+        problems_after(plausibility, ONE_PHONE, window[np.newaxis]).any() for window in bad
+    )
+    assert not problems_after(plausibility, ONE_PHONE, windows_of(stand())[:1]).any()
 
 
 def test_a_problem_ends_with_evidence_of_the_contrary() -> None:
@@ -229,9 +234,11 @@ def test_a_problem_ends_with_evidence_of_the_contrary() -> None:
     bad = windows_of(scaled(stand(60), acc=STANDARD_GRAVITY))[: 2 * UTMOST]
     plausibility = Plausibility(1, hop=HOP)
     for window in bad:
-        weighed(plausibility, ONE_PHONE, window[np.newaxis])
+        problems_after(plausibility, ONE_PHONE, window[np.newaxis])
     good = windows_of(stand(60))[:UTMOST]
-    in_force = [weighed(plausibility, ONE_PHONE, window[np.newaxis])[0, 0] for window in good]
+    in_force = [
+        problems_after(plausibility, ONE_PHONE, window[np.newaxis])[0, 0] for window in good
+    ]
     assert in_force == [True] * (UTMOST - 1) + [False]
 
 
@@ -256,17 +263,17 @@ def test_reset() -> None:
     bad = windows_of(scaled(stand(), acc=STANDARD_GRAVITY))[:LEAST]
     plausibility = Plausibility(2, hop=HOP)
     for window in bad:
-        in_force = weighed(plausibility, np.array([0, 1]), np.stack([window, window]))
+        in_force = problems_after(plausibility, np.array([0, 1]), np.stack([window, window]))
     assert in_force[:, 0].tolist() == [True, True]
     plausibility.reset([0])
-    in_force = weighed(plausibility, np.array([0, 1]), bad[[0, 0]])
+    in_force = problems_after(plausibility, np.array([0, 1]), bad[[0, 0]])
     assert in_force[:, 0].tolist() == [False, True]
 
 
 def test_no_windows() -> None:
     """Without windows nothing is said."""
     none = np.empty((0, WINDOW_LENGTH, len(CHANNELS)), np.float32)
-    assert weighed(Plausibility(1, hop=HOP), np.empty(0, np.intp), none).shape == (
+    assert problems_after(Plausibility(1, hop=HOP), np.empty(0, np.intp), none).shape == (
         0,
         len(PROBLEMS),
     )
@@ -296,10 +303,10 @@ def test_phones_do_not_mind_each_other(order: list[int], data: st.DataObject) ->
         batch = order[: data.draw(st.integers(1, distinct))]
         order = order[len(batch) :]
         windows = np.stack([PHONES[phone][taken[phone]] for phone in batch])
-        in_force = weighed(together, np.array(batch), windows)
+        in_force = problems_after(together, np.array(batch), windows)
         for phone, window, row in zip(batch, windows, in_force, strict=True):
             taken[phone] += 1
-            expected = weighed(alone[phone], ONE_PHONE, window[np.newaxis])[0]
+            expected = problems_after(alone[phone], ONE_PHONE, window[np.newaxis])[0]
             assert expected.tolist() == row.tolist()
 
 
@@ -311,10 +318,10 @@ def test_many_windows_of_a_phone_at_once(order: list[int]) -> None:
     nth = [order[:i].count(phone) for i, phone in enumerate(order)]
     windows = np.stack([PHONES[phone][n] for phone, n in zip(order, nth, strict=True)])
     expected = [
-        weighed(one_by_one, np.array([phone]), window[np.newaxis])[0]
+        problems_after(one_by_one, np.array([phone]), window[np.newaxis])[0]
         for phone, window in zip(order, windows, strict=True)
     ]
-    assert np.array(expected).tolist() == weighed(at_once, np.array(order), windows).tolist()
+    assert np.array(expected).tolist() == problems_after(at_once, np.array(order), windows).tolist()
     assert one_by_one.rotations.tobytes() == at_once.rotations.tobytes()
 
 
@@ -343,7 +350,7 @@ def test_training_subjects_have_no_problem(
     for rows, labels in recordings:
         plausibility = Plausibility(1, hop=HOP)
         for k, window in enumerate(windows_of(rows)[first:], first):
-            in_force = weighed(plausibility, ONE_PHONE, window[np.newaxis])[0]
+            in_force = problems_after(plausibility, ONE_PHONE, window[np.newaxis])[0]
             if (labels[k * HOP :][:WINDOW_LENGTH] >= 0).all():
                 assert not in_force.any()
 
