@@ -1,7 +1,7 @@
 """The core: readings of all phones in; predictions, activities, episodes out. No I/O, no clock.
 
 Two machines after each other: `preparation` makes windows of the phones' messages, `judgement`
-says what they show. The state of both is arrays over *slots*, one slot a phone (`phones`); every
+says what they show. The state of both is arrays over *slots*, one slot a phone (`slots`); every
 step works on all phones of a tick at once. What a phone's samples give does not depend on how they
 were cut into messages and ticks, nor on the other phones.
 """
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from pipeline.readings import Delivery, Sensor
 from pipeline.recognition.judgement.judgement import Judged, Judgement
 from pipeline.recognition.judgement.model import Model
-from pipeline.recognition.phones import Phones
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.recognition.preparation.preparation import Preparation, Prepared
 from pipeline.recognition.preparation.resampler import DEFAULT_LATENESS_S
 from pipeline.recognition.results import Change, Episode, Prediction, Recognised
+from pipeline.recognition.slots import Slots
 from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 D = TypeVar("D", Change, Episode)
@@ -55,7 +55,7 @@ class Recognizer:
         Raises:
             ValueError: ``hop`` is not 1 to 128 samples.
         """
-        self._phones = Phones(max_devices)
+        self._slots = Slots(max_devices)
         self._preparation = Preparation(
             max_devices, hop=hop, filter_start=filter_start, lateness_s=lateness_s
         )
@@ -77,7 +77,7 @@ class Recognizer:
     @property
     def devices(self) -> list[str]:
         """Names of the phones that have a state."""
-        return self._phones.devices
+        return self._slots.devices
 
     def admit(self, device: str) -> None:
         """Give a phone a state unless it has one.
@@ -85,42 +85,42 @@ class Recognizer:
         Raises:
             MessageError: there are ``max_devices`` already.
         """
-        self._phones.admit(device)
+        self._slots.admit(device)
 
     def place(self, device: str, sign: float, rotation: NDArray[np.float64]) -> None:
         """Set how an admitted phone is worn, as `Placement` has it.
 
         If that is news, its signals begin anew.
         """
-        slot = self._phones.slot(device)
+        slot = self._slots.of(device)
         if self._preparation.place(slot, sign, rotation):
             self._judgement.place_anew([slot])
 
     def lacks(self, device: str) -> list[Sensor]:
         """Return the sensors that an admitted phone's windows still lack."""
-        return self._preparation.intake.lacks(self._phones.slot(device))
+        return self._preparation.intake.lacks(self._slots.of(device))
 
     def rates_hz(self, device: str) -> dict[Sensor, float]:
         """Return how fast the sensors in use of an admitted phone are, in hertz."""
-        return self._preparation.intake.rates_hz(self._phones.slot(device))
+        return self._preparation.intake.rates_hz(self._slots.of(device))
 
     def problems(self, device: str) -> tuple[str, ...]:
         """Return what cannot be right about an admitted phone's samples."""
-        return self._problems(self._phones.slot(device))
+        return self._problems(self._slots.of(device))
 
     def clocks_apart_s(self, device: str) -> float:
         """Return by how much an admitted phone's accelerometer is ahead of its gyroscope.
 
         In seconds; 0 if their clocks agree.
         """
-        return self._preparation.intake.clocks_apart_s(self._phones.slot(device))
+        return self._preparation.intake.clocks_apart_s(self._slots.of(device))
 
     def age_s(self, delivery: Delivery) -> float:
         """Return how old the newest sample of an admitted phone's message was when it came.
 
         In seconds; 0 if its clock does not tell.
         """
-        return self._preparation.intake.age_s(self._phones.slot(delivery.device), delivery)
+        return self._preparation.intake.age_s(self._slots.of(delivery.device), delivery)
 
     def push(self, deliveries: Iterable[Delivery]) -> Recognised:
         """Return the predictions that a tick's messages complete, and what they change.
@@ -129,14 +129,14 @@ class Recognizer:
         """
         by_slot: defaultdict[int, list[Delivery]] = defaultdict(list)
         for delivery in deliveries:
-            by_slot[self._phones.slot(delivery.device)].append(delivery)
+            by_slot[self._slots.of(delivery.device)].append(delivery)
         prepared = self._preparation.push(by_slot)
         self._judgement.reset([slot for slot, _ in prepared.failures])
         return self._recognised(prepared, self._judgement.push(prepared.parts))
 
     def finish(self, devices: Iterable[str]) -> Recognised:
         """Return what these phones' last samples lead to, now that they have fallen silent."""
-        slots = [self._phones.slot(device) for device in devices]
+        slots = [self._slots.of(device) for device in devices]
         prepared = self._preparation.finish(slots)
         recognised = self._recognised(prepared, self._judgement.push(prepared.parts))
         recognised.episodes.extend(self._named(self._judgement.finish(slots)))
@@ -144,7 +144,7 @@ class Recognizer:
 
     def forget(self, devices: Iterable[str]) -> None:
         """Drop the state of these phones; there is room for others."""
-        slots = self._phones.remove(devices)
+        slots = self._slots.remove(devices)
         self._preparation.reset(slots)
         self._judgement.reset(slots)
 
@@ -153,7 +153,7 @@ class Recognizer:
 
         ``of`` says what it belongs to; the other values are about ``devices``, in their order.
         """
-        slots = self._phones.slots
+        slots = self._slots.in_use
         return {
             "of": self._belongs_to,
             "devices": self.devices,
@@ -172,11 +172,11 @@ class Recognizer:
         for what, expected in self._belongs_to.items():
             if state["of"][what] != expected:
                 raise StateError(f"the state is of {what} {state['of'][what]}, not {expected}")
-        devices, most = state["devices"], self._phones.n_slots
+        devices, most = state["devices"], self._slots.n_slots
         if len(devices) > most:
             raise StateError(f"the state has {len(devices)} phones; {most} are taken")
         self.forget(self.devices)
-        slots = self._phones.replace(devices)
+        slots = self._slots.replace(devices)
         self._preparation.restore(slots, state["preparation"])
         self._judgement.restore(slots, state["judgement"])
 
@@ -185,7 +185,7 @@ class Recognizer:
 
     def _recognised(self, prepared: Prepared, judged: Judged) -> Recognised:
         """Return what both machines say, with the devices' names in place of slots."""
-        names = self._phones.names
+        names = self._slots.names
         changed = dict.fromkeys([*judged.changed, *prepared.changed])
         return Recognised(
             self._predictions(judged),
@@ -199,7 +199,7 @@ class Recognizer:
     def _predictions(self, judged: Judged) -> list[Prediction]:
         windows = judged.windows
         ends = windows.starts + (WINDOW_LENGTH - 1) / SAMPLING_RATE_HZ
-        names = self._phones.names
+        names = self._slots.names
         return [
             Prediction(names[slot], start, end, label, probabilities, settling)
             for slot, start, end, label, probabilities, settling, unanswered in zip(
@@ -216,4 +216,4 @@ class Recognizer:
         ]
 
     def _named(self, decided: Iterable[D]) -> list[tuple[str, D]]:
-        return [(self._phones.names[one.slot], one) for one in decided]
+        return [(self._slots.names[one.slot], one) for one in decided]

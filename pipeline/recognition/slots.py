@@ -1,23 +1,70 @@
-"""State in arrays over slots, one slot a phone, that can be taken out and put back."""
+"""The slot of each phone: its place in all arrays of recognition.
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+A phone has its slot from `admit` to `remove`; afterwards the slot serves another phone.
+"""
+
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.readings import MessageError
 
-class PerPhone:
-    """What is known of each phone is in arrays ``(n_slots, ...)``, and nowhere else."""
 
-    _per_phone: ClassVar[tuple[str, ...]]
-    """The arrays' names"""
+class Slots:
+    """The slots, and the phones that have them."""
 
-    def state(self, slots: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
-        """Return all that is known of these phones, in arrays ``(n_phones, ...)`` of their own."""
-        return {name: getattr(self, name)[slots] for name in self._per_phone}
+    def __init__(self, n_slots: int) -> None:
+        """Begin without phones; there is room for ``n_slots`` at once."""
+        self.n_slots = n_slots
+        self._slots: dict[str, int] = {}
+        self._names = [""] * n_slots  # by slot
+        self._free = list(range(n_slots - 1, -1, -1))  # the next to be given is the last
 
-    def restore(self, slots: NDArray[np.intp], state: Mapping[str, NDArray[Any]]) -> None:
-        """Know of these phones what `state` returned; a slot may be another than it was."""
-        for name in self._per_phone:
-            getattr(self, name)[slots] = state[name]
+    @property
+    def devices(self) -> list[str]:
+        """Names of the phones, in the order in which they were admitted."""
+        return list(self._slots)
+
+    @property
+    def in_use(self) -> NDArray[np.intp]:
+        """``(n_phones,)``: slots of `devices`, in their order."""
+        return np.array(list(self._slots.values()), np.intp)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Name of each slot's phone; the name of a slot without a phone has no meaning."""
+        return self._names
+
+    def admit(self, device: str) -> None:
+        """Give a phone a slot unless it has one.
+
+        Raises:
+            MessageError: all slots are taken.
+        """
+        if device in self._slots:
+            return
+        if not self._free:
+            raise MessageError("devices", f"there are {len(self._slots)} phones already")
+        slot = self._slots[device] = self._free.pop()
+        self._names[slot] = device
+
+    def of(self, device: str) -> int:
+        """Return the slot of an admitted phone."""
+        return self._slots[device]
+
+    def remove(self, devices: Iterable[str]) -> list[int]:
+        """Free the slots of these phones, and return them."""
+        slots = [self._slots.pop(device) for device in devices]
+        self._free += slots
+        return slots
+
+    def replace(self, devices: Sequence[str]) -> NDArray[np.intp]:
+        """Replace all phones by these, at most as many as there are slots.
+
+        Return their slots ``(n_phones,)``.
+        """
+        self._slots = {device: slot for slot, device in enumerate(devices)}
+        self._names[: len(devices)] = devices
+        self._free = list(range(self.n_slots - 1, len(devices) - 1, -1))
+        return self.in_use

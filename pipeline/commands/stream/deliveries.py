@@ -49,7 +49,7 @@ class Deliveries:
         self._n_predictions = 0
 
     def add(self, delivery: Delivery) -> None:
-        """Let samples of a phone that was met wait for the next `recognise`."""
+        """Let samples of an admitted phone wait for the next `recognise`."""
         self._waiting.append(delivery)
         self._devices.add(delivery.device)
 
@@ -105,7 +105,7 @@ class Deliveries:
         self._n_predictions += len(recognised.predictions)
         for prediction in recognised.predictions:
             if not prediction.settling:
-                self._presence.note_judged(prediction.device, prediction.end, now)
+                self._presence.note_window(prediction.device, prediction.end, now)
         for device, change in recognised.changes:
             self._presence.note_change(device, change, time_s)
         self._outgoing += [results.episode(device, one) for device, one in recognised.episodes]
@@ -114,7 +114,7 @@ class Deliveries:
             for problem in set(problems) - set(phone.logged_problems):
                 logger.warning("%s: %s: %s", device, problem, WARNINGS[problem])
             phone.logged_problems, phone.info_due = problems, 0.0
-        self._presence.settle(time_s)
+        self._presence.replace_outdated(time_s)
 
     def _count_dropped(self, recognised: Recognised, now: float) -> None:
         late = {

@@ -150,7 +150,7 @@ class Housekeeping:
         """Publish what is known of a phone, if it is news."""
         recognizer = self._recognizer
         rates_hz = recognizer.rates_hz(device)
-        settled = now - phone.met >= SURVEY_S  # before, a sensor may be yet to come
+        settled = now - phone.admitted >= SURVEY_S  # before, a sensor may be yet to come
         lacks = recognizer.lacks(device) if settled else []
         problems = list(recognizer.problems(device))
         if phone.last_message - phone.last_live > LIVE_AGAIN_S:
@@ -160,7 +160,7 @@ class Housekeeping:
         refused = self._refusals.of(device)
         if problems or lacks or refused:
             phone.last_problem = now
-        elif phone.last_live - max(phone.last_judged, phone.last_problem) > UNKNOWN_AFTER_S:
+        elif phone.last_live - max(phone.last_classified, phone.last_problem) > UNKNOWN_AFTER_S:
             problems.append("gaps")
         publication = info.publication(
             device,
@@ -177,11 +177,11 @@ class Housekeeping:
             phone.info = publication
             self._outgoing.append(publication)
         is_well = rates_hz and not (problems or lacks or refused)
-        is_known = is_well and now - phone.met > NEW_S
+        is_known = is_well and now - phone.admitted > NEW_S
         phone.info_due = now + (INFO_S if is_known else HOUSEKEEPING_S)
 
     def _publish_refusals(self, now: float) -> None:
-        """Publish to phones that were not met why nothing of their messages is used."""
+        """Publish of phones that are not admitted why nothing of their messages is used."""
         for device, refused in self._refusals.news(now):
             if self._phones.get(device) is None:
                 self._outgoing.append(info.of_refused(device, refused))

@@ -115,7 +115,7 @@ class Intake:
         delivery = Delivery(readings, epoch + message.received)
         try:
             self._check_clock(delivery)
-            self._meet(delivery.device, message, sent_by)
+            self._admit(delivery.device, message, sent_by)
         except MessageError as error:
             error.device = delivery.device
             raise
@@ -144,8 +144,8 @@ class Intake:
         if not self._clock.is_known_wrong:
             raise AheadError("time", f"{ahead_s:.0f} s ahead of this machine's clock")
 
-    def _meet(self, device: str, message: Message, sent_by: Route) -> None:
-        """Register a phone unless it is; the longest silent one may have to go for it.
+    def _admit(self, device: str, message: Message, sent_by: Route) -> None:
+        """Admit a phone unless it is; the longest silent phone may have to go for it.
 
         Raises:
             MessageError: there is no room.
@@ -157,7 +157,7 @@ class Intake:
         )
         if silent is not None:
             self._deliveries.forget([silent])
-        self._phones.meet(device, sent_by, message.received)
+        self._phones.admit(device, sent_by, message.received)
         logger.info("%s: here, %s on %s", device, sent_by.format.name, message.topic)
 
     def _obey(self, message: Message) -> None:

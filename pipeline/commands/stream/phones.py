@@ -1,8 +1,8 @@
-"""The phones that har-stream serves: the one registry.
+"""The phones that har-stream serves.
 
-A phone has a state in three places: its signals in the recognizer, the way it is worn in the
-placements, and what is published of it here. It is met, placed and forgotten in all three at once,
-by `Phones` and nobody else.
+A phone has a state in three places: its signals in the recognizer, its placement in the placements,
+and what is published of it in `Phone`. `Phones` alone admits, places and forgets a phone, in all
+three at once.
 """
 
 from collections import OrderedDict
@@ -22,11 +22,11 @@ from pipeline.subscriptions import Route
 
 @dataclass(eq=False)
 class Phone:
-    """What is known of one phone beside its signals; times are in monotonic seconds."""
+    """The state of one phone beside its signals; times are in monotonic seconds."""
 
     route: Route
     """Where its last samples came from, and how"""
-    met: float
+    admitted: float
     """When its first message came"""
     last_message: float
     """When its last message came"""
@@ -36,28 +36,28 @@ class Phone:
     """Whether the samples of its last message were not old"""
     online: bool = False
     """Whether it is published to be online"""
-    last_judged: float = 0.0
-    """When a window of its was judged last, or when it came online"""
-    judged_until: float = 0.0
-    """Epoch seconds: end of the last window that was judged"""
+    last_classified: float = 0.0
+    """When its last settled window was classified, or when it came online"""
+    classified_until: float = 0.0
+    """Epoch seconds: end of its last settled window"""
     activity: Publication | None = None
-    """What it does, as far as is known"""
+    """The activity now, also while it is not published"""
     published_activity: Publication | None = None
-    """What was published of that last"""
+    """The activity that was published last"""
     activity_published: float = 0.0
-    """When that was"""
+    """When it was published"""
     unknown: Publication | None = None
-    """What was published last when windows failed to come"""
+    """The last `unknown` that was published because windows failed to come"""
     info: Publication | None = None
-    """What was published of it on ``har/<device>/info`` last"""
+    """The last message on ``har/<device>/info``"""
     info_due: float = 0.0
-    """When that may have changed"""
+    """When the next is due"""
     logged_problems: tuple[str, ...] = ()
-    """The problems of its samples that are in the log"""
+    """The problems of its samples that are in the log already"""
     last_problem: float = -np.inf
-    """When anything was wrong with its samples last"""
+    """When anything was wrong with its samples, the last time"""
     last_failure: float = -np.inf
-    """When har-stream itself failed on its samples last"""
+    """When har-stream itself failed on its samples, the last time"""
 
 
 class Phones:
@@ -79,26 +79,26 @@ class Phones:
         return iter(self._phones)
 
     def __getitem__(self, device: str) -> Phone:
-        """Return a phone that was met."""
+        """Return an admitted phone."""
         return self._phones[device]
 
     def get(self, device: str | None) -> Phone | None:
-        """Return a phone, None if it was not met."""
+        """Return a phone, None if it is not admitted."""
         return None if device is None else self._phones.get(device)
 
     def items(self) -> Iterable[tuple[str, Phone]]:
         """Return names and phones."""
         return self._phones.items()
 
-    def meet(self, device: str, route: Route, now: float) -> Phone:
-        """Register a phone that was not met, everywhere, and return it.
+    def admit(self, device: str, route: Route, now: float) -> Phone:
+        """Admit a phone that is not admitted yet, everywhere, and return it.
 
         Raises:
             MessageError: there are as many as can be served.
         """
         self._recognizer.admit(device)
-        self._placements.meet(device)
-        phone = self._phones[device] = Phone(route, met=now, last_message=now)
+        self._placements.admit(device)
+        phone = self._phones[device] = Phone(route, admitted=now, last_message=now)
         self.place(device)
         return phone
 
@@ -136,7 +136,7 @@ class Phones:
         return None
 
     def state(self) -> dict[str, object]:
-        """Return all that is known of the phones, everywhere."""
+        """Return the state of the phones, of all three places."""
         phones = [
             {
                 "device": device,
@@ -146,7 +146,7 @@ class Phones:
                 "online": phone.online,
                 "activity": phone.activity,
                 "shown": phone.published_activity,
-                "judged_until": phone.judged_until,
+                "judged_until": phone.classified_until,
                 "info": phone.info,
             }
             for device, phone in self._phones.items()
@@ -158,7 +158,7 @@ class Phones:
         }
 
     def restore(self, state: Mapping[str, Any], now: float) -> None:
-        """Know what `state` returned; nothing of it counts as silence before ``now``.
+        """Restore what `state` returned; no time before ``now`` counts as silence.
 
         Raises:
             StateError: it belongs to another model or other settings.
@@ -170,12 +170,12 @@ class Phones:
             named = device if known["named"] else None
             self._phones[device] = Phone(
                 Route(FORMATS[known["format"]], named, known["topic"]),
-                met=now,
+                admitted=now,
                 last_message=now,
                 last_live=now,
                 online=known["online"],
-                last_judged=now,
-                judged_until=known["judged_until"],
+                last_classified=now,
+                classified_until=known["judged_until"],
                 activity=msgspec.convert(known["activity"], Publication | None),
                 published_activity=msgspec.convert(known["shown"], Publication | None),
                 activity_published=now,

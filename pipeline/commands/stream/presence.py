@@ -1,8 +1,8 @@
-"""Which phones are online, and what each is shown to do now.
+"""Which phones are online, and the activity now of each.
 
 Rules: a phone is online from its first live message until its live messages stop for long enough
 (`housekeeping` says when). While it is online, its activity is published when it changes, and again
-as a heartbeat. What a backlog shows is what the phone did, not what it does: it is published as
+as a heartbeat. A backlog shows what was done, not what is being done: it is published as
 predictions and episodes only. Where windows fail to come for a while, the activity is unknown.
 """
 
@@ -24,8 +24,8 @@ from pipeline.recognition.results import Change
 logger = logging.getLogger(__name__)
 
 UNKNOWN_AFTER_S: Final = 10.0
-"""An online phone's activity is unknown after so long without a window that could be judged: the
-filters take 3.2 s to settle, a window has 2.56 s, and so much may lie between two."""
+"""An online phone's activity is unknown after so long without a settled window: the filters
+take 3.2 s to settle, a window has 2.56 s, and so much may lie between two."""
 
 
 class Presence:
@@ -43,33 +43,33 @@ class Presence:
         self._phones = phones
         self._activities = activities
         self._outgoing = outgoing
-        self._unsettled: set[str] = set()
-        """Phones whose activity may not be what is published"""
+        self._outdated: set[str] = set()
+        """Phones whose published activity may be outdated"""
 
     def note_delivery(self, delivery: Delivery, *, is_live: bool, now: float) -> None:
-        """Note that a phone that was met sent samples, and whether they are of now."""
+        """Note that an admitted phone sent samples, and whether they are of now."""
         device = delivery.device
         phone = self._phones[device]
         if is_live != phone.is_live:
             phone.is_live, phone.info_due = is_live, 0.0
-            self._unsettled.add(device)
+            self._outdated.add(device)
         if not is_live:
             return
         phone.last_live = now
         if not phone.online:
-            phone.online, phone.last_judged = True, now
+            phone.online, phone.last_classified = True, now
             self._outgoing.append(results.availability(device, online=True))
-            if phone.published_activity is not None:  # what it did is not what it does
+            if phone.published_activity is not None:  # from before it went offline
                 self._publish_unknown(device, phone, delivery.received)
             if self._settings.home_assistant:
                 self._announce(device)
 
-    def note_judged(self, device: str, until: float, now: float) -> None:
-        """Note that a phone's window that ends at ``until``, in epoch seconds, was judged."""
+    def note_window(self, device: str, until: float, now: float) -> None:
+        """Note that a settled window, which ends at ``until`` in epoch seconds, was classified."""
         phone = self._phones[device]
-        phone.last_judged, phone.judged_until = now, until
+        phone.last_classified, phone.classified_until = now, until
         if phone.published_activity is not phone.activity:
-            self._unsettled.add(device)
+            self._outdated.add(device)
 
     def note_change(self, device: str, change: Change, time_s: float) -> None:
         """Publish a phone's new activity if it is live; ``time_s`` is now in epoch seconds."""
@@ -79,19 +79,19 @@ class Presence:
             logger.info("%s: %s (%.2f)", device, change.activity, change.probability)
             self._publish_activity(phone, phone.activity)
         else:
-            self._unsettled.add(device)
+            self._outdated.add(device)
 
-    def settle(self, time_s: float) -> None:
+    def replace_outdated(self, time_s: float) -> None:
         """Publish activities that became those of now; ``time_s`` is now in epoch seconds."""
-        for device in self._unsettled:
+        for device in self._outdated:
             phone = self._phones.get(device)
             if phone is None or phone.activity is None:
                 continue
             if phone.activity == phone.published_activity:
                 continue
-            if phone.is_live and time_s - phone.judged_until <= self._settings.max_behind:
+            if phone.is_live and time_s - phone.classified_until <= self._settings.max_behind:
                 self._publish_activity(phone, phone.activity)
-        self._unsettled.clear()
+        self._outdated.clear()
 
     def keep_up(self, device: str, now: float) -> None:
         """Publish an online phone's activity again when it is due, or that it became unknown."""
@@ -99,11 +99,11 @@ class Presence:
         published = phone.published_activity
         if published is not None and now - phone.activity_published >= self._settings.heartbeat:
             self._publish_activity(phone, published)
-        if phone.last_live - phone.last_judged <= UNKNOWN_AFTER_S or not phone.is_live:
+        if phone.last_live - phone.last_classified <= UNKNOWN_AFTER_S or not phone.is_live:
             return
         if phone.unknown is None or phone.published_activity is not phone.unknown:
-            logger.info("%s: unknown, for want of windows", device)
-            since = phone.judged_until or time.time() - (now - phone.last_judged)
+            logger.info("%s: unknown, no windows", device)
+            since = phone.classified_until or time.time() - (now - phone.last_classified)
             self._publish_unknown(device, phone, since)
             phone.info_due = 0.0
 

@@ -28,9 +28,9 @@ from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.states import States
 from pipeline.recognition.judgement.tilt import WearersTilts
 from pipeline.recognition.judgement.timeline import SHIFT_S, Timeline
+from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.results import Change, Episode
 from pipeline.recognition.rounds import Rounds
-from pipeline.recognition.slots import PerPhone
 from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 CONFIRMED: Final = 0.7
@@ -87,14 +87,14 @@ class Decider(PerPhone):
         self._tilts.reset(slots)
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
-        """Return all that is known of these phones, in arrays ``(n_phones, ...)`` of their own."""
+        """Return the state of these phones, in copied arrays ``(n_phones, ...)``."""
         state = super().state(slots)
         for part in (self._tilts, self._markov, self._timeline):
             state |= part.state(slots)
         return state
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, NDArray[Any]]) -> None:
-        """Know of these phones what `state` returned; a slot may be another than it was."""
+        """Restore what `state` returned; a phone's slot may be another than it was."""
         super().restore(slots, state)
         for part in (self._tilts, self._markov, self._timeline):
             part.restore(slots, state)

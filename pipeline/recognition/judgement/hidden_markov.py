@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.states import CHANGE_NAMES, States
 from pipeline.recognition.judgement.tilt import WearersTilts
+from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.rounds import Rounds
-from pipeline.recognition.slots import PerPhone
 from pipeline.vocabulary import ACTIVITIES
 
 UNKNOWN_AFTER_S: Final = 300.0

@@ -18,11 +18,11 @@ from pipeline.recognition.judgement.decisions import Decider
 from pipeline.recognition.judgement.model import Model
 from pipeline.recognition.judgement.plausibility import Plausibility
 from pipeline.recognition.judgement.problems import PROBLEMS
+from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recognition.prepared import Part, Windows
 from pipeline.recognition.results import Change, Episode
 from pipeline.recognition.rounds import Rounds, rounds_of
-from pipeline.recognition.slots import PerPhone
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,11 +143,11 @@ class Judgement:
         return tuple(PROBLEMS[i] for i in np.flatnonzero(self._problems.in_force[slot]))
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
-        """Return all that is known of these phones, in arrays of their own."""
+        """Return the state of these phones, in copied arrays."""
         return {name: part.state(slots) for name, part in self._parts.items()}
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
-        """Know of these phones what `state` returned; a slot may be another than it was."""
+        """Restore what `state` returned; a phone's slot may be another than it was."""
         for name, part in self._parts.items():
             part.restore(slots, state[name])
 

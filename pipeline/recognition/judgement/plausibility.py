@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from pipeline.recognition.judgement.axes import N_SUMS, axes_differ, remembered
 from pipeline.recognition.judgement.checks import CheckResults
 from pipeline.recognition.judgement.problems import PROBLEMS, WRONG_FRAME
+from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.rounds import Rounds
-from pipeline.recognition.slots import PerPhone
 from pipeline.vocabulary import WINDOW_LENGTH
 
 RAISE_SAMPLES: Final = 300

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.summary import POWER_FLOOR, Summary
-from pipeline.recognition.slots import PerPhone
+from pipeline.recognition.per_phone import PerPhone
 
 TILT_WEIGHT: Final = 0.4
 """Weight of the log likelihoods of sitting and standing by the tilt, a window at the reference hop

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from pipeline.recognition.judgement.hidden_markov import HiddenMarkov
 from pipeline.recognition.judgement.states import States
+from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.results import Episode
 from pipeline.recognition.rounds import Rounds
-from pipeline.recognition.slots import PerPhone
 
 TIMELINE_DELAY_S: Final = 5.0
 """An episode is final at most so long after its end."""

@@ -1,4 +1,4 @@
-"""Which way each phone is worn: what was set, what its messages prove, what was calibrated.
+"""The placement of each phone, from settings, from what its messages prove, from calibration.
 
 A calibration goes from the phone's axes straight to the training frame, so it takes the place of a
 named frame. The sign convention is needed before either.
@@ -35,9 +35,9 @@ class Placement:
 class Placements:
     """The placements of all phones.
 
-    A phone is *here* from `meet` to `forget`. Calibrations of phones that are not here are kept
-    too, but no more than ``max_devices``: whoever invents names must not fill the memory, nor put
-    out the calibrations of phones that there are.
+    A phone is *admitted* from `admit` to `forget`. Calibrations of other phones are kept too, but
+    no more than ``max_devices``: a sender that invents names must not fill the memory, nor drop the
+    calibrations of phones that exist.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class Placements:
         self._max_devices = max_devices
         self._conventions = Conventions(conventions)
         self._frames = ByDevice(frames, FRAMES, "frame")
-        self._here: set[str] = set()
-        # Calibrations (3, 3): of phones that are here; of those that were, the longest gone first;
-        # of those never seen, in the order in which they came.
-        self._present: dict[str, NDArray[np.float64]] = {}
-        self._gone: dict[str, NDArray[np.float64]] = {}
-        self._unseen: dict[str, NDArray[np.float64]] = {}
+        self._admitted: set[str] = set()
+        # Calibrations (3, 3): of phones that are admitted; of those that were, the longest gone
+        # first; of those that never were, in the order in which the calibrations came.
+        self._of_admitted: dict[str, NDArray[np.float64]] = {}
+        self._of_gone: dict[str, NDArray[np.float64]] = {}
+        self._of_unknown: dict[str, NDArray[np.float64]] = {}
 
     def of(self, device: str) -> Placement:
         """Return how a phone is worn, as far as is known."""
@@ -72,53 +72,53 @@ class Placements:
             rotation = FRAMES[frame]
         return Placement(convention, source, frame, ACCELERATION_SIGN[convention], rotation)
 
-    def meet(self, device: str) -> None:
-        """Note that a phone is here; its calibration is kept whatever others there are."""
+    def admit(self, device: str) -> None:
+        """Admit a phone; from now on its calibration is kept, however many others there are."""
         kept = self._kept(device)
-        self._here.add(device)
+        self._admitted.add(device)
         if device in kept:
-            self._present[device] = kept.pop(device)
+            self._of_admitted[device] = kept.pop(device)
 
     def prove(self, device: str, convention: Convention) -> bool:
-        """Note what a message proves of a phone that is here; return whether that is news."""
+        """Note what a message proves of an admitted phone; return whether that is news."""
         return self._conventions.prove(device, convention)
 
     def calibrate(self, device: str, rotation: NDArray[np.float64] | None) -> None:
         """Set a phone's calibration ``(3, 3)``, or take it back.
 
         Raises:
-            MessageError: no phone can have such a name; or the phone is not here, and so many
-                others are calibrated that are not here either.
+            MessageError: no phone can have such a name; or the phone is not admitted, and as many
+                others that are not are calibrated as may be.
         """
         check_device(device)
         kept = self._kept(device)
         if rotation is None:
             kept.pop(device, None)
             return
-        if device not in kept and kept is self._unseen and self._n_absent >= self._max_devices:
+        if device not in kept and kept is self._of_unknown and self._n_absent >= self._max_devices:
             raise MessageError(
                 "devices",
-                f"{self._n_absent} phones that are not here are calibrated already: send samples "
+                f"{self._n_absent} phones that send nothing are calibrated already: send samples "
                 "of this one first, or take others back with har-calibrate --remove",
             )
         kept[device] = rotation.copy()
 
     def forget(self, device: str) -> None:
-        """Note that a phone is gone, and drop what its messages have proved.
+        """Forget an admitted phone, and what its messages have proved.
 
-        Its calibration stays. If that is one too many, one of a phone never seen goes for it, or
-        that of the phone that is longest gone.
+        Its calibration stays. If there are then too many, the latest of a phone that was never
+        admitted is dropped, or else that of the phone that is longest gone.
         """
         self._conventions.forget(device)
-        self._here.discard(device)
-        if device in self._present:
-            self._gone[device] = self._present.pop(device)
+        self._admitted.discard(device)
+        if device in self._of_admitted:
+            self._of_gone[device] = self._of_admitted.pop(device)
         self._drop_surplus()
 
     def state(self) -> dict[str, Any]:
-        """Return what was learnt of all phones, in values that JSON can hold; settings are not."""
+        """Return all but the settings, in values that JSON can hold."""
         return {
-            "here": sorted(self._here),
+            "here": sorted(self._admitted),
             "proven": dict(self._conventions.proven),
             "calibrations": {
                 name: {device: rotation.tolist() for device, rotation in kept.items()}
@@ -127,8 +127,8 @@ class Placements:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Know what `state` returned, in place of all that was learnt before."""
-        self._here = set(state["here"])
+        """Restore what `state` returned, in place of all that was learnt before."""
+        self._admitted = set(state["here"])
         self._conventions.restore(state["proven"])
         for name, kept in self._calibrations.items():
             kept.clear()
@@ -137,22 +137,22 @@ class Placements:
 
     @property
     def _calibrations(self) -> dict[str, dict[str, NDArray[np.float64]]]:
-        return {"present": self._present, "gone": self._gone, "unseen": self._unseen}
+        return {"present": self._of_admitted, "gone": self._of_gone, "unseen": self._of_unknown}
 
     @property
     def _n_absent(self) -> int:
-        return len(self._gone) + len(self._unseen)
+        return len(self._of_gone) + len(self._of_unknown)
 
     def _kept(self, device: str) -> dict[str, NDArray[np.float64]]:
         """Return the calibrations among which a phone's is, or would be."""
-        if device in self._here:
-            return self._present
-        return self._gone if device in self._gone else self._unseen
+        if device in self._admitted:
+            return self._of_admitted
+        return self._of_gone if device in self._of_gone else self._of_unknown
 
     def _drop_surplus(self) -> None:
-        """Drop calibrations of phones that are not here until they are no more than allowed."""
+        """Drop calibrations of phones that are not admitted until no more are left than allowed."""
         while self._n_absent > self._max_devices:
-            if self._unseen:
-                self._unseen.popitem()  # the last that came, as in a flood of invented names
+            if self._of_unknown:
+                self._of_unknown.popitem()  # the latest, as in a flood of invented names
             else:
-                del self._gone[next(iter(self._gone))]
+                del self._of_gone[next(iter(self._of_gone))]

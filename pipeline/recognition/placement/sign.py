@@ -25,7 +25,7 @@ class Conventions:
         """
         self._settings = ByDevice(settings, [*ACCELERATION_SIGN, "auto"], "convention")
         self.proven: dict[str, Convention] = {}
-        """By device, of phones that are here"""
+        """By device, of admitted phones"""
 
     def of(self, device: str) -> tuple[Convention, Basis]:
         """Return the convention of a phone, as far as is known, and how it is known."""

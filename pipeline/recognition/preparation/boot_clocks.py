@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.recognition.slots import PerPhone
+from pipeline.recognition.per_phone import PerPhone
 
 CLOCK_TOLERANCE_S: Final = 0.5
 CLOCK_CHECKED_S: Final = 5.0

@@ -101,7 +101,7 @@ class Clocks:
         return clock is None or self.elapsed_s - clock.heard_at_s > STALL_S
 
     def state(self) -> dict[str, Any]:
-        """Return all that is known, in values that MessagePack can hold."""
+        """Return the state, in values that MessagePack can hold."""
         return {
             "clocks": [
                 [

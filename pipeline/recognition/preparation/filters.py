@@ -16,8 +16,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.preparation.sosfilt import butterworth_low_pass, sosfilt, steady_state
-from pipeline.recognition.slots import PerPhone
 from pipeline.vocabulary import CHANNELS, SAMPLING_RATE_HZ, STANDARD_GRAVITY, WINDOW_LENGTH
 
 FilterStart = Literal["steady", "zero"]

@@ -146,7 +146,7 @@ class Grid:
         return {sensor: rate_hz for sensor, rate_hz in rates_hz.items() if np.isfinite(rate_hz)}
 
     def state(self) -> dict[str, Any]:
-        """Return all that is known, in arrays of its own and values that MessagePack can hold."""
+        """Return the state, in copied arrays and values that MessagePack can hold."""
         state = {
             "choice": CHOICES.index(self.choice) if self.choice else -1,
             "origin": self.origin,

@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Delivery, Readings, Sensor
+from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.preparation.boot_clocks import BootClocks
 from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.pieces import Piece, joined_pieces
 from pipeline.recognition.preparation.recording_sequence import RecordingSequence
 from pipeline.recognition.preparation.resampler import Resampler, Rows
 from pipeline.recognition.preparation.troubles import TROUBLES, Trouble
-from pipeline.recognition.slots import PerPhone
 
 _NO_ROWS: Final = np.empty((0, 6))
 
@@ -155,7 +155,7 @@ class Intake:
         return tuple(TROUBLES[i] for i in np.flatnonzero(self._flags.troubles[slot]))
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
-        """Return all that is known of these phones, in arrays of their own."""
+        """Return the state of these phones, in copied arrays."""
         return {
             "resampler": self._resampler.state(slots),
             "clocks": self._clocks.state(slots),
@@ -165,7 +165,7 @@ class Intake:
         }
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
-        """Know of these phones what `state` returned; a slot may be another than it was."""
+        """Restore what `state` returned; a phone's slot may be another than it was."""
         self._resampler.restore(slots, state["resampler"])
         self._clocks.restore(slots, state["clocks"])
         self._flags.restore(slots, state["flags"])

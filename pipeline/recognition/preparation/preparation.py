@@ -88,11 +88,11 @@ class Preparation:
         return self._prepared(self.intake.finish(slots))
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
-        """Return all that is known of these phones, in arrays of their own."""
+        """Return the state of these phones, in copied arrays."""
         return {"intake": self.intake.state(slots), "chain": self._chain.state(slots)}
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
-        """Know of these phones what `state` returned; a slot may be another than it was."""
+        """Restore what `state` returned; a phone's slot may be another than it was."""
         self.intake.restore(slots, state["intake"])
         self._chain.restore(slots, state["chain"])
 

@@ -122,7 +122,7 @@ class RecordingSequence:
             self._n_short = 0
 
     def state(self) -> list[Any]:
-        """Return all that is known, in values that MessagePack can hold."""
+        """Return the state, in values that MessagePack can hold."""
         past = [[*key, newest] for key, newest in self._past.items()]
         others = [[*key, oldest] for key, oldest in self._others.items()]
         counts = [self._alone_since, self._n_returns, self._begun, self._n_short]

@@ -68,7 +68,7 @@ class Resampler:
             self._grids.pop(slot, None)
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
-        """Return all that is known of these phones, in arrays of their own.
+        """Return the state of these phones, in copied arrays.
 
         ``steady`` has arrays ``(n_phones, ...)``, ``others`` the grids that are not, by index.
         """
@@ -80,7 +80,7 @@ class Resampler:
         return {"steady": self._steady.state(slots), "others": others}
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
-        """Know of these phones what `state` returned; a slot may be another than it was."""
+        """Restore what `state` returned; a phone's slot may be another than it was."""
         self._steady.restore(slots, state["steady"])
         for i, of_grid in state["others"]:
             slot = int(slots[i])

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, FilterStart, Preprocessor
 from pipeline.recognition.preparation.pieces import Piece
 from pipeline.recognition.preparation.resampler import Rows
@@ -17,7 +18,6 @@ from pipeline.recognition.preparation.training_frame import TrainingFrame
 from pipeline.recognition.preparation.troubles import DOUBTFUL
 from pipeline.recognition.preparation.windows import Windower
 from pipeline.recognition.prepared import Part, Windows, joined
-from pipeline.recognition.slots import PerPhone
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 N_RAW: Final = 6
@@ -74,7 +74,7 @@ class SignalChain:
         return Part(interrupted, new_recordings, Windows.joined(windows))
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
-        """Return all that is known of these phones, in arrays of their own."""
+        """Return the state of these phones, in copied arrays."""
         return {
             "frame": self._frame.state(slots),
             "preprocessor": self._preprocessor.state(slots),
@@ -84,7 +84,7 @@ class SignalChain:
         }
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
-        """Know of these phones what `state` returned; a slot may be another than it was."""
+        """Restore what `state` returned; a phone's slot may be another than it was."""
         self._frame.restore(slots, state["frame"])
         self._preprocessor.restore(slots, state["preprocessor"])
         self._windower.restore(slots, state["windower"])

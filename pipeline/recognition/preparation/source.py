@@ -300,7 +300,7 @@ class Source:
         return sliding_window_view(fine_rows, taps.size, axis=0)[::n] @ taps
 
     def state(self) -> dict[str, Any]:
-        """Return all that is known, in arrays of its own and values that MessagePack can hold."""
+        """Return the state, in copied arrays and values that MessagePack can hold."""
         return {
             "times": self.times.copy(),
             "rows": self.rows.copy(),

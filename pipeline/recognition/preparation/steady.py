@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor
+from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.preparation.grid import Grid
 from pipeline.recognition.preparation.pace import (
     ANTI_ALIAS_ABOVE_HZ,
@@ -21,7 +22,6 @@ from pipeline.recognition.preparation.pace import (
 from pipeline.recognition.preparation.source import KEPT, Source
 from pipeline.recognition.preparation.starts import N_STARTS
 from pipeline.recognition.preparation.timing import ON_GRID_S
-from pipeline.recognition.slots import PerPhone
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 STEADY_SENSORS: Final[tuple[Sensor, ...]] = ("motion", "prepared")

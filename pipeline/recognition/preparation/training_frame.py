@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.placement.frames import turned
-from pipeline.recognition.slots import PerPhone
 
 
 class TrainingFrame(PerPhone):

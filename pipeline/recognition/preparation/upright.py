@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.placement.frames import UP
 from pipeline.recognition.preparation.windows import turned
 from pipeline.recognition.rounds import rounds_of
-from pipeline.recognition.slots import PerPhone
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 PRIOR_S: Final = 10.0

@@ -77,12 +77,12 @@ class Windower:
         return Cut(phones, first_samples, np.ascontiguousarray(windows))
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
-        """Return all that is known of these phones, in arrays ``(n_phones, ...)`` of their own."""
+        """Return the state of these phones, in copied arrays ``(n_phones, ...)``."""
         count = self.count[slots]
         return {"count": count, "recent": self._recent(slots, count)}
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, NDArray[Any]]) -> None:
-        """Know of these phones what `state` returned; a slot may be another than it was."""
+        """Restore what `state` returned; a phone's slot may be another than it was."""
         self.count[slots] = state["count"]
         self._append(slots, state["count"] - _KEPT, state["recent"])
 

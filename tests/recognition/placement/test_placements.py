@@ -86,12 +86,12 @@ def test_a_calibration_of_what_is_no_phone(device: str) -> None:
 
 
 def test_a_flood_of_calibrations() -> None:
-    """Of phones that are not here so many calibrations are kept, the first; more are refused.
+    """Of phones that are not admitted so many calibrations are kept, the first; more are refused.
 
-    Phones that are here are calibrated nevertheless, and who is calibrated can be anew.
+    Admitted phones are calibrated nevertheless, and a calibrated phone can be calibrated anew.
     """
     placements = Placements(max_devices=3)
-    placements.meet("phone")
+    placements.admit("phone")
     placements.calibrate("phone", FRAMES["portrait"])
     for device in ("a", "b", "c"):
         placements.calibrate(device, FRAMES["portrait"])
@@ -104,7 +104,7 @@ def test_a_flood_of_calibrations() -> None:
         np.testing.assert_array_equal(
             FRAMES["landscape-upside-down"], placements.of(device).rotation
         )
-    placements.meet("late")
+    placements.admit("late")
     placements.calibrate("late", FRAMES["portrait"])
     placements.calibrate("a", None)
     placements.calibrate("d", FRAMES["portrait"])
@@ -113,19 +113,19 @@ def test_a_flood_of_calibrations() -> None:
 
 
 def test_calibrations_of_phones_that_went() -> None:
-    """A phone that was here keeps its calibration before any that was not; then the latest do."""
+    """A phone that was admitted keeps its calibration before any that was not; then the latest."""
     placements = Placements(max_devices=2)
     for device in ("unseen-1", "unseen-2"):
         placements.calibrate(device, FRAMES["portrait"])
     names = ["unseen-1", "unseen-2", "a", "b", "c"]
     kept = []
     for device in ("a", "b", "c"):
-        placements.meet(device)
+        placements.admit(device)
         placements.calibrate(device, FRAMES["portrait"])
         placements.forget(device)
         kept.append(calibrated(placements, names))
     assert kept == [["unseen-1", "a"], ["a", "b"], ["b", "c"]]
-    placements.meet("b")  # back again, and so no longer one of the two
+    placements.admit("b")  # back again, and so no longer one of the two
     placements.calibrate("unseen-1", FRAMES["portrait"])
     assert ["unseen-1", "b", "c"] == calibrated(placements, names)
     placements.forget("b")
@@ -147,7 +147,7 @@ numbers = st.floats(-1, 1, width=64)
 rotations = st.lists(numbers, min_size=9, max_size=9).map(lambda nine: np.reshape(nine, (3, 3)))
 acts = st.lists(
     st.one_of(
-        st.tuples(st.just("meet"), names),
+        st.tuples(st.just("admit"), names),
         st.tuples(st.just("forget"), names),
         st.tuples(st.just("prove"), names, st.sampled_from(["android", "ios"])),
         st.tuples(st.just("calibrate"), names, st.none() | rotations),
@@ -165,10 +165,12 @@ def act(placements: Placements, what: str, *arguments: Any) -> str:  # noqa: ANN
     return ""
 
 
-def told(placements: Placements) -> list[tuple[object, ...]]:
-    """Return all that placements tell of the phones, to the last bit."""
-    told = [placements.of(device) for device in NAMES]
-    return [(p.convention, p.convention_by, p.frame, p.sign, p.rotation.tobytes()) for p in told]
+def contents(placements: Placements) -> list[tuple[object, ...]]:
+    """Return the placements of the phones, to the last bit."""
+    of_phones = [placements.of(device) for device in NAMES]
+    return [
+        (p.convention, p.convention_by, p.frame, p.sign, p.rotation.tobytes()) for p in of_phones
+    ]
 
 
 @given(acts, acts, st.integers(1, 5))
@@ -180,42 +182,42 @@ def test_restored_placements_go_on(
     for one in before:
         act(placements, *one)
     other = Placements(["a=ios"], ["portrait"], max_devices=max_devices)
-    other.meet("..")
+    other.admit("..")
     other.calibrate("📱", FRAMES["portrait"])
     state = placements.state()
     saved = json.loads(json.dumps(state))
     other.restore(saved)
 
-    assert told(placements) == told(other)
+    assert contents(placements) == contents(other)
     for one in after:
         assert act(placements, *one) == act(other, *one)
-        assert told(placements) == told(other)
+        assert contents(placements) == contents(other)
     assert placements.state() == other.state()
     assert saved == state, "what was saved changed later"
 
 
 @given(acts, st.integers(1, 5))
 def test_what_is_kept_is_bounded(acts: list[tuple[Any, ...]], max_devices: int) -> None:
-    """Whatever comes, no more is kept than of the phones here and of so many that are not."""
+    """Whatever comes, no more is kept than of admitted phones and of so many that are not."""
     placements = Placements(max_devices=max_devices)
-    here: set[str] = set()
+    admitted: set[str] = set()
     for what, device, *arguments in acts:
-        here = here | {device} if what == "meet" else here
-        here = here - {device} if what == "forget" else here
-        if what != "prove" or device in here:
+        admitted = admitted | {device} if what == "admit" else admitted
+        admitted = admitted - {device} if what == "forget" else admitted
+        if what != "prove" or device in admitted:
             act(placements, what, device, *arguments)
-        absent = [device for device in NAMES if device not in here]
+        absent = [device for device in NAMES if device not in admitted]
         assert len(calibrated(placements, absent)) <= max_devices
-    assert set(placements.state()["proven"]) <= here
+    assert set(placements.state()["proven"]) <= admitted
 
 
 def test_a_state_of_more_calibrations() -> None:
-    """With a smaller bound than the state's the phones that are here are served first."""
+    """With a smaller bound than the state's, admitted phones are served first."""
     placements = Placements()
     for device in ("b", "here", "gone", "a"):
         placements.calibrate(device, FRAMES["portrait"])
-    placements.meet("here")
-    placements.meet("gone")
+    placements.admit("here")
+    placements.admit("gone")
     placements.forget("gone")
     smaller = Placements(max_devices=1)
     smaller.restore(placements.state())
