@@ -51,7 +51,7 @@ STAGES: Final[Mapping[str, tuple[Place, ...]]] = {
     ),
     "publish": (
         Place("pipeline.mqtt.connection", "Connection", r"publish\w*"),
-        Place("pipeline.commands.stream.results"),
+        Place("pipeline.commands.stream.publications"),
     ),
 }
 """Stages in their order, and what each is made of"""

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 
-from pipeline.commands.stream import results
+from pipeline.commands.stream import publications
 from pipeline.commands.stream.info import WARNINGS
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
@@ -17,7 +17,6 @@ from pipeline.commands.stream.workload import Failures, Losses
 from pipeline.messages import Publication
 from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery
-from pipeline.recognition.recognizer import Recognizer
 from pipeline.recognition.results import Recognised
 
 logger = logging.getLogger(__name__)
@@ -28,14 +27,13 @@ class Deliveries:
 
     def __init__(
         self,
-        recognizer: Recognizer,
         classifier: Classifier,
         phones: Phones,
         presence: Presence,
         outgoing: list[Publication],
     ) -> None:
         """Begin with none; what is to be published is put at the end of ``outgoing``."""
-        self._recognizer = recognizer
+        self._recognizer = phones.recognizer
         self._classifier = classifier
         self._phones = phones
         self._presence = presence
@@ -101,14 +99,14 @@ class Deliveries:
         for device, error in recognised.failures:
             self.fail(self._phones[device].route.topic, device, error)
         self._count_dropped(recognised, now)
-        self._outgoing += results.predictions(recognised.predictions, self._classifier)
+        self._outgoing += publications.predictions(recognised.predictions, self._classifier)
         self._n_predictions += len(recognised.predictions)
         for prediction in recognised.predictions:
             if not prediction.settling:
                 self._presence.note_window(prediction.device, prediction.end, now)
         for device, change in recognised.changes:
             self._presence.note_change(device, change, time_s)
-        self._outgoing += [results.episode(device, one) for device, one in recognised.episodes]
+        self._outgoing += [publications.episode(device, one) for device, one in recognised.episodes]
         for device, problems in recognised.problems:
             phone = self._phones[device]
             for problem in set(problems) - set(phone.logged_problems):

@@ -1,6 +1,6 @@
-"""What har-stream tells of a phone on ``har/<device>/info``: what it sends, and what is wrong.
+"""The message on ``har/<device>/info``: what a phone sends, how it is worn, and what is wrong.
 
-When it is told is decided in `stream`.
+When it is published is decided in `phone_infos`.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from pipeline.commands.stream.refusals import Refused
+from pipeline.commands.stream.rejections import Rejected
 from pipeline.messages import Publication
 from pipeline.readings import Sensor
 from pipeline.recognition.judgement.problems import ADVICE
@@ -64,7 +64,7 @@ def publication(
     clocks_apart_s: float,
     problems: Sequence[str],
     lacks: Sequence[Sensor],
-    refused: Refused | None,
+    rejected: Rejected | None,
 ) -> Publication:
     """Return what is published of a phone, retained.
 
@@ -77,7 +77,7 @@ def publication(
         clocks_apart_s: seconds by which its accelerometer is ahead of its gyroscope.
         problems: words of `WARNINGS`.
         lacks: sensors still missing.
-        refused: what was refused of its messages lately.
+        rejected: its messages that were rejected lately.
     """
     warnings = list(problems)
     advice = [WARNINGS[problem] for problem in problems]
@@ -99,20 +99,20 @@ def publication(
         {sensor: round(rate) for sensor, rate in sorted(rates_hz.items())},
         round(clocks_apart_s, 2) or msgspec.UNSET,
     )
-    return _publication(info, warnings, advice, refused)
+    return _publication(info, warnings, advice, rejected)
 
 
-def of_refused(device: str, refused: Refused) -> Publication:
-    """Return what is published, retained, of a phone of which nothing could be used."""
-    return _publication(_Info(device, refused.topic, refused.format), [], [], refused)
+def of_rejected(device: str, rejected: Rejected) -> Publication:
+    """Return what is published, retained, of a phone of which no message could be used."""
+    return _publication(_Info(device, rejected.topic, rejected.format), [], [], rejected)
 
 
 def _publication(
-    info: _Info, warnings: list[str], advice: list[str], refused: Refused | None
+    info: _Info, warnings: list[str], advice: list[str], rejected: Rejected | None
 ) -> Publication:
-    if refused is not None:
-        info.rejected = dict(sorted(refused.counts.items()))
+    if rejected is not None:
+        info.rejected = dict(sorted(rejected.counts.items()))
         warnings.append("rejected")
-        advice.append(f"messages are refused, the last because: {refused.explanation}")
+        advice.append(f"messages are refused, the last because: {rejected.explanation}")
     info.warnings, info.advice = warnings, advice
     return Publication(f"har/{info.device}/info", msgspec.json.encode(info), retain=True)

@@ -65,8 +65,10 @@ class Phones:
 
     def __init__(self, recognizer: Recognizer, placements: Placements, *, max_devices: int) -> None:
         """Begin without phones; ``max_devices`` are served at once."""
-        self._recognizer = recognizer
-        self._placements = placements
+        self.recognizer = recognizer
+        """The phones' signals"""
+        self.placements = placements
+        """How the phones are worn"""
         self._max_devices = max_devices
         self._phones: OrderedDict[str, Phone] = OrderedDict()
 
@@ -96,8 +98,8 @@ class Phones:
         Raises:
             MessageError: there are as many as can be served.
         """
-        self._recognizer.admit(device)
-        self._placements.admit(device)
+        self.recognizer.admit(device)
+        self.placements.admit(device)
         phone = self._phones[device] = Phone(route, admitted=now, last_message=now)
         self.place(device)
         return phone
@@ -110,15 +112,15 @@ class Phones:
 
     def place(self, device: str) -> None:
         """Let a phone's placement take effect on the samples to come."""
-        placement = self._placements.of(device)
-        self._recognizer.place(device, placement.sign, placement.rotation)
+        placement = self.placements.of(device)
+        self.recognizer.place(device, placement.sign, placement.rotation)
         self._phones[device].info_due = 0.0
 
     def forget(self, devices: Sequence[str]) -> list[Phone]:
         """Drop all that is known of phones, everywhere but their calibration; return them."""
-        self._recognizer.forget(devices)
+        self.recognizer.forget(devices)
         for device in devices:
-            self._placements.forget(device)
+            self.placements.forget(device)
         return [self._phones.pop(device) for device in devices]
 
     def to_make_room(self, now: float, *, offline_after_s: float) -> str | None:
@@ -152,9 +154,9 @@ class Phones:
             for device, phone in self._phones.items()
         ]
         return {
-            "core": self._recognizer.state(),
+            "core": self.recognizer.state(),
             "phones": phones,
-            "placements": self._placements.state(),
+            "placements": self.placements.state(),
         }
 
     def restore(self, state: Mapping[str, Any], now: float) -> None:
@@ -163,8 +165,8 @@ class Phones:
         Raises:
             StateError: it belongs to another model or other settings.
         """
-        self._recognizer.restore(state["core"])
-        self._placements.restore(state["placements"])
+        self.recognizer.restore(state["core"])
+        self.placements.restore(state["placements"])
         for known in state["phones"]:
             device = known["device"]
             named = device if known["named"] else None
@@ -180,6 +182,6 @@ class Phones:
                 published_activity=msgspec.convert(known["shown"], Publication | None),
                 activity_published=now,
                 info=msgspec.convert(known["info"], Publication | None),
-                logged_problems=self._recognizer.problems(device),
+                logged_problems=self.recognizer.problems(device),
             )
             self.place(device)

@@ -1,9 +1,9 @@
 """One running har-stream: samples in from the broker, predictions out to it.
 
-Every tick takes the messages that have come, for all phones together: `intake` says what each one
-is, `deliveries` takes their samples through the recognizer, and the results are published. Every
-second `housekeeping` looks at the phones and the program. `phones` is the registry that all of
-them share; `durability` sees to it that nothing is lost.
+Every tick takes the messages that have come, for all phones together: `receiver` decodes them,
+`deliveries` takes their samples through the recognizer, and the results are published. Every second
+`housekeeping` checks the phones and the program. All of them share the registry of the `phones`;
+`durability` ensures that nothing is lost.
 """
 
 import time
@@ -16,11 +16,13 @@ from pipeline.commands.program_info import ProgramInfo
 from pipeline.commands.stream.deliveries import Deliveries
 from pipeline.commands.stream.durability import Durability
 from pipeline.commands.stream.housekeeping import HOUSEKEEPING_S, Housekeeping
-from pipeline.commands.stream.intake import Intake
 from pipeline.commands.stream.own_clock import OwnClock
+from pipeline.commands.stream.phone_infos import PhoneInfos
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
-from pipeline.commands.stream.refusals import Refusals
+from pipeline.commands.stream.program_reports import ProgramReports
+from pipeline.commands.stream.receiver import Receiver
+from pipeline.commands.stream.rejections import Rejections
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.stream.workload import Load
 from pipeline.messages import Message, Publication
@@ -67,41 +69,43 @@ class Stream:
             self._durability = Durability(
                 keeper, connection, self._clock, most_waiting=settings.max_waiting
             )
-        refusals = Refusals()
+        self._rejections = Rejections()
         self._phones = Phones(recognizer, placements, max_devices=settings.max_devices)
         presence = Presence(settings, self._phones, classifier.activities, self._outgoing)
-        self._deliveries = Deliveries(
-            recognizer, classifier, self._phones, presence, self._outgoing
-        )
-        self._intake = Intake(
+        self._deliveries = Deliveries(classifier, self._phones, presence, self._outgoing)
+        self._receiver = Receiver(
             settings,
             subscriptions,
-            recognizer=recognizer,
-            placements=placements,
             phones=self._phones,
             presence=presence,
             deliveries=self._deliveries,
-            refusals=refusals,
+            rejections=self._rejections,
             clock=self._clock,
+        )
+        program = ProgramInfo.of(
+            classifier.card.identity,
+            hop=settings.hop,
+            formats=[subscription.format.name for subscription in subscriptions],
+        )
+        self._reports = ProgramReports(
+            connection,
+            program,
+            phones=self._phones,
+            load=self._load,
+            rejections=self._rejections,
+            clock=self._clock,
+            durability=self._durability,
         )
         self._housekeeping = Housekeeping(
             settings,
             connection,
-            ProgramInfo.of(
-                classifier.card.identity,
-                hop=settings.hop,
-                formats=[one.format.name for one in subscriptions],
-            ),
-            recognizer=recognizer,
-            placements=placements,
             phones=self._phones,
             presence=presence,
             deliveries=self._deliveries,
-            refusals=refusals,
-            intake=self._intake,
-            load=self._load,
+            receiver=self._receiver,
+            infos=PhoneInfos(self._phones, self._rejections.of_phones, self._outgoing),
+            reports=self._reports,
             clock=self._clock,
-            durability=self._durability,
             outgoing=self._outgoing,
         )
         self._stopping = False
@@ -113,8 +117,7 @@ class Stream:
 
     def run(self) -> None:
         """Classify what arrives until `stop`."""
-        self._housekeeping.introduce()
-        self._publish()
+        self._reports.introduce()
         next_housekeeping = 0.0
         while not self._stopping:
             if self._connection.await_confirmations(MOST_UNCONFIRMED, timeout_s=HOUSEKEEPING_S):
@@ -158,8 +161,8 @@ class Stream:
         )
 
     def summary(self) -> str:
-        """What the run came to, in a line."""
-        return f"{self._deliveries.summary()}, {self._intake.rejections}"
+        """Return the counts of the run, in a line."""
+        return f"{self._deliveries.summary()}, {self._rejections}"
 
     def _tick(self, messages: Sequence[Message]) -> None:
         """Take messages, and publish what they lead to."""
@@ -167,11 +170,11 @@ class Stream:
         has_jumped = self._clock.has_jumped(epoch)
         if self._durability is None:
             for message in messages:
-                self._intake.take(message, epoch)
+                self._receiver.take(message, epoch)
         else:
             for message in self._durability.news(messages, clock_has_jumped=has_jumped):
                 if not self._durability.knows(message):
-                    is_settled = self._intake.take(message, epoch)
+                    is_settled = self._receiver.take(message, epoch)
                     self._durability.note(message, is_settled=is_settled)
             self._durability.settle_postponed()
         self._deliveries.recognise()

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 
 from pipeline.messages import Message
-from pipeline.readings import MessageError
 
 logger = logging.getLogger(__name__)
 
@@ -126,36 +125,3 @@ class Failures:
             topic,
             exc_info=error,
         )
-
-
-class Rejections:
-    """Messages that could not be used, by reason."""
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._counts: Counter[str] = Counter()
-        self._logged: dict[str, float] = {}
-
-    @property
-    def total(self) -> int:
-        """How many there were."""
-        return self._counts.total()
-
-    def add(self, message: Message, error: MessageError) -> None:
-        """Count a message; log it unless one for the same reason was logged just before."""
-        self._counts[error.reason] += 1
-        if message.received - self._logged.get(error.reason, -np.inf) < LOG_INTERVAL_S:
-            return
-        self._logged[error.reason] = message.received
-        logger.warning(
-            "rejected a message on %.100r (%s, %d so far): %s",
-            message.topic,
-            error.reason,
-            self._counts[error.reason],
-            error,
-        )
-
-    def __str__(self) -> str:
-        """Return the counts for people."""
-        by_reason = ", ".join(f"{reason} {n}" for reason, n in sorted(self._counts.items()))
-        return f"{self.total} rejected messages" + (f" ({by_reason})" if by_reason else "")

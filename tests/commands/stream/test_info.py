@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.commands.stream import info
-from pipeline.commands.stream.refusals import Refusals, Refused
+from pipeline.commands.stream.rejections import Rejected, RejectionsOfPhones
 from pipeline.readings import MessageError
 from pipeline.recognition.judgement.problems import PROBLEMS
 from pipeline.recognition.placement.placements import Placement
@@ -23,7 +23,7 @@ def told(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
         "clocks_apart_s": 0.0,
         "problems": [],
         "lacks": [],
-        "refused": None,
+        "rejected": None,
     }
     publication = info.publication("p", **(known | changes))
     assert "har/p/info" == publication.topic
@@ -65,14 +65,14 @@ def test_clocks_apart_are_told_with_the_difference() -> None:
     assert "the accelerometer is 7,200.00 s behind the gyroscope" in behind["advice"][0]
 
 
-def test_refused_messages() -> None:
+def test_rejected_messages() -> None:
     """How many by reason, and why the last one was; also of a phone that is not known otherwise."""
-    refusals = Refusals()
+    rejections = RejectionsOfPhones()
     error = MessageError("time", "90000 s ahead of this machine's clock")
-    refusals.add("p", error, topic="har/p/samples", format="native", now=0.0)
-    refused = refusals.of("p")
-    assert isinstance(refused, Refused)
-    for content in (told(refused=refused), json.loads(info.of_refused("p", refused).payload)):
+    rejections.add("p", error, topic="har/p/samples", format="native", now=0.0)
+    rejected = rejections.of("p")
+    assert isinstance(rejected, Rejected)
+    for content in (told(rejected=rejected), json.loads(info.of_rejected("p", rejected).payload)):
         assert {"time": 1} == content["rejected"]
         assert ["rejected"] == content["warnings"]
         assert "90000 s ahead" in content["advice"][0]

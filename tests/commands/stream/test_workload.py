@@ -2,9 +2,8 @@ import logging
 
 import pytest
 
-from pipeline.commands.stream.workload import LOG_INTERVAL_S, REPORT_S, Load, Losses, Rejections
+from pipeline.commands.stream.workload import LOG_INTERVAL_S, REPORT_S, Load, Losses
 from pipeline.messages import Message
-from pipeline.readings import MessageError
 
 
 def messages(n: int, received: float) -> list[Message]:
@@ -51,16 +50,3 @@ def test_losses_are_counted_and_named(caplog: pytest.LogCaptureFixture) -> None:
     first, second = (record.message for record in caplog.records)
     assert first == "dropped 3 messages: 'a\\nb' 2, 'c' 1"
     assert second == "dropped 12 messages: 'c' 5, 'd' 1, 'e' 1, 'f' 1, 'g' 1 and 3 more"
-
-
-def test_rejections(caplog: pytest.LogCaptureFixture) -> None:
-    """Each reason is logged at once, then at most every ten seconds, and counted."""
-    rejections = Rejections()
-    for received, reason in [(0.0, "json"), (1.0, "json"), (2.0, "unit"), (11.0, "json")]:
-        rejections.add(messages(1, received)[0], MessageError(reason, "why"))
-    assert 4 == rejections.total
-    assert "4 rejected messages (json 3, unit 1)" == str(rejections)
-    assert ["json, 1", "unit, 1", "json, 3"] == [
-        record.message.split("(")[1].split(" so far")[0] for record in caplog.records
-    ]
-    assert "0 rejected messages" == str(Rejections())

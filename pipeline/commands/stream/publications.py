@@ -1,4 +1,7 @@
-"""What har-stream publishes of a phone: topics and JSON. When it does is decided in `stream`."""
+"""The topics and JSON of what har-stream publishes of a phone, but for `info`, `homeassistant`.
+
+When a message is published is decided elsewhere.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -43,23 +46,23 @@ class _Episode(msgspec.Struct):
 _encode = msgspec.json.Encoder().encode
 
 
-def predictions(found: Sequence[Prediction], classifier: Classifier) -> list[Publication]:
+def predictions(of_windows: Sequence[Prediction], classifier: Classifier) -> list[Publication]:
     """Return what is published of windows."""
     activities, model = classifier.activities, classifier.card.identity
     publications = []
-    for one in found:
-        probabilities = [round(p, PROBABILITY_DECIMALS) for p in one.probabilities.tolist()]
+    for window in of_windows:
+        probabilities = [round(p, PROBABILITY_DECIMALS) for p in window.probabilities.tolist()]
         payload = _Prediction(
-            one.device,
-            round(one.start, TIME_DECIMALS),
-            round(one.end, TIME_DECIMALS),
-            activities[one.label],
-            probabilities[one.label],
+            window.device,
+            round(window.start, TIME_DECIMALS),
+            round(window.end, TIME_DECIMALS),
+            activities[window.label],
+            probabilities[window.label],
             dict(zip(activities, probabilities, strict=True)),
             model,
-            one.settling,
+            window.settling,
         )
-        publications.append(Publication(f"har/{one.device}/prediction", _encode(payload)))
+        publications.append(Publication(f"har/{window.device}/prediction", _encode(payload)))
     return publications
 
 
@@ -75,7 +78,7 @@ def activity(device: str, change: Change) -> Publication:
 
 
 def unknown(device: str, since: float) -> Publication:
-    """Return what is published of the activity now if nothing can be said of it, retained."""
+    """Return what is published of an unknown activity now, retained."""
     payload = _Change(device, UNKNOWN, round(since, TIME_DECIMALS), 1.0)
     return Publication(f"har/{device}/activity", _encode(payload), retain=True)
 

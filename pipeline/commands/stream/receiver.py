@@ -1,43 +1,34 @@
-"""Messages in: what each one is, whether it can be used, and from whom it is.
+"""Messages in, one by one: which phone and format each is of, and whether it can be used.
 
-Rules: a message is taken or refused whole. What is refused is counted by reason, logged now and
-then, and told to the phone's owner; it changes nothing else. A mistake of har-stream's costs the
+Rules: a message is taken or rejected whole. A rejected message is counted by reason, logged now and
+then, and named in the phone's info; it changes nothing else. An error of har-stream's costs the
 message that led to it, never the other phones.
 """
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Final
 
-from pipeline.calibration_message import decode_calibration
 from pipeline.commands.program_info import PROGRAM_TOPICS
-from pipeline.commands.stream import homeassistant
 from pipeline.commands.stream.deliveries import Deliveries
+from pipeline.commands.stream.instructions import CALIBRATION, Instructions
 from pipeline.commands.stream.own_clock import OwnClock
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
-from pipeline.commands.stream.refusals import Refusals
+from pipeline.commands.stream.rejections import Rejections
 from pipeline.commands.stream.settings import StreamSettings
-from pipeline.commands.stream.workload import Rejections
 from pipeline.messages import Message
 from pipeline.readings import MAX_PAYLOAD_BYTES, Delivery, MessageError, Readings, is_device
-from pipeline.recognition.placement.placements import Placements
-from pipeline.recognition.recognizer import Recognizer
 from pipeline.subscriptions import Route, Subscription, route
 
 logger = logging.getLogger(__name__)
-
-CALIBRATION_TOPIC: Final = "har/+/calibration"
-CALIBRATION: Final = re.compile("har/(?P<device>[^/]+)/calibration")
 
 
 class AheadError(MessageError):
     """Samples are of the future by this machine's clock; one of both clocks is wrong."""
 
 
-class Intake:
+class Receiver:
     """Takes messages one by one."""
 
     def __init__(
@@ -45,36 +36,33 @@ class Intake:
         settings: StreamSettings,
         subscriptions: Sequence[Subscription],
         *,
-        recognizer: Recognizer,
-        placements: Placements,
         phones: Phones,
         presence: Presence,
         deliveries: Deliveries,
-        refusals: Refusals,
+        rejections: Rejections,
         clock: OwnClock,
     ) -> None:
-        """Begin; samples go to ``deliveries``, what is refused to ``refusals``."""
+        """Begin; samples go to ``deliveries``, messages that cannot be used to ``rejections``."""
         self._settings = settings
         self._route = lru_cache(settings.max_devices)(partial(_sample_route, subscriptions))
-        self._recognizer = recognizer
-        self._placements = placements
+        self._recognizer = phones.recognizer
+        self._placements = phones.placements
         self._phones = phones
         self._presence = presence
         self._deliveries = deliveries
-        self._refusals = refusals
+        self._instructions = Instructions(phones, presence, deliveries)
+        self._rejections = rejections
         self._clock = clock
-        self.rejections = Rejections()
-        """Messages that could not be used"""
 
     def take(self, message: Message, epoch: float) -> bool:
-        """Let a message take effect; count and log what cannot be used.
+        """Let a message take effect, or reject it.
 
         Args:
-            message: what came.
+            message: the message.
             epoch: the monotonic clock's 0 in epoch seconds.
 
         Returns:
-            whether that is settled: if not it was refused, but perhaps by our own clock's fault.
+            False if it was rejected, but perhaps because this machine's clock is wrong.
         """
         sent_by = None
         try:
@@ -82,19 +70,19 @@ class Intake:
             if message.oversize:
                 raise MessageError("size", f"{message.oversize} bytes; at most {MAX_PAYLOAD_BYTES}")
             if sent_by is None:
-                self._obey(message)
+                self._instructions.obey(message)
             else:
                 self._deliver(message, sent_by, epoch)
         except MessageError as error:
-            self._refuse(message, sent_by, error)
+            self._reject(message, sent_by, error)
             return not (isinstance(error, AheadError) and message.mid)
-        except Exception as error:  # of ours; it is not to end the other phones
+        except Exception as error:  # an error of ours must not end the other phones
             device = None if sent_by is None else sent_by.device
             self._deliveries.fail(message.topic, device, error)
         return True
 
     def by_route(self, times_s: Mapping[str, float]) -> dict[str, float]:
-        """Return the earliest of each topic's times by `Route.topic`, as phones are known by it."""
+        """Return the earliest of the topics' times for each `Route.topic`."""
         earliest: dict[str, float] = {}
         for topic, time_s in times_s.items():
             sent_by = self._route(topic)
@@ -103,13 +91,13 @@ class Intake:
         return earliest
 
     def _deliver(self, message: Message, sent_by: Route, epoch: float) -> None:
-        """Put a message's samples to those that wait for the recognizer.
+        """Add a message's samples to those that wait for the recognizer.
 
         Raises:
             MessageError: they cannot be used.
         """
         content = sent_by.decode(message.payload)
-        readings = [one for one in content if isinstance(one, Readings)]
+        readings = [part for part in content if isinstance(part, Readings)]
         if not readings:
             return
         delivery = Delivery(readings, epoch + message.received)
@@ -130,9 +118,12 @@ class Intake:
         self._deliveries.add(delivery)
 
     def _check_clock(self, delivery: Delivery) -> None:
-        """Refuse samples of the future: every true one after them would be late.
+        """Reject samples of the future, after which all true ones would be late.
 
-        Unless it is this machine's clock that is wrong.
+        They are taken if it is known that this machine's clock is wrong.
+
+        Raises:
+            AheadError: they are too far ahead.
         """
         if delivery.readings[0].clock != "epoch":
             return
@@ -160,34 +151,13 @@ class Intake:
         self._phones.admit(device, sent_by, message.received)
         logger.info("%s: here, %s on %s", device, sent_by.format.name, message.topic)
 
-    def _obey(self, message: Message) -> None:
-        """Let a message take effect that brings no samples.
-
-        Raises:
-            MessageError: it cannot be used.
-        """
-        calibration = CALIBRATION.fullmatch(message.topic)
-        if calibration is not None:
-            self._calibrate(calibration["device"], message)
-        elif message.topic == homeassistant.BIRTH_TOPIC and message.payload == b"online":
-            self._presence.announce_all()
-
-    def _calibrate(self, device: str, message: Message) -> None:
-        rotation = decode_calibration(message.payload)
-        self._placements.calibrate(device, rotation)
-        if self._phones.get(device) is not None:
-            logger.info(
-                "%s: %s", device, "calibration taken back" if rotation is None else "calibrated"
-            )
-            self._deliveries.place(device)
-
-    def _refuse(self, message: Message, sent_by: Route | None, error: MessageError) -> None:
-        """Count and log a message that cannot be used, and let its phone's owner know."""
-        self.rejections.add(message, error)
+    def _reject(self, message: Message, sent_by: Route | None, error: MessageError) -> None:
+        """Count and log a message that cannot be used, and name it in its phone's info."""
+        self._rejections.add(message, error)
         device = error.device or (None if sent_by is None else sent_by.device)
         if device is None or sent_by is None or not is_device(device):
             return
-        if self._refusals.add(
+        if self._rejections.of_phones.add(
             device, error, topic=sent_by.topic, format=sent_by.format.name, now=message.received
         ):
             phone = self._phones.get(device)
@@ -196,7 +166,7 @@ class Intake:
 
 
 def _sample_route(subscriptions: Sequence[Subscription], topic: str) -> Route | None:
-    """Return what a topic says of a message, None if it brings no samples."""
+    """Return the route of a topic's messages, None if they bring no samples."""
     if topic in PROGRAM_TOPICS or CALIBRATION.fullmatch(topic):
         return None
     return route(subscriptions, topic)

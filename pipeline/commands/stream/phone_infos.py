@@ -1,0 +1,85 @@
+"""When each phone's info is published: what it sends, how it is worn, what is wrong.
+
+What a message on ``har/<device>/info`` holds is decided in `info`.
+"""
+
+from typing import Final
+
+from pipeline.commands.stream import info, publications
+from pipeline.commands.stream.phones import Phone, Phones
+from pipeline.commands.stream.presence import UNKNOWN_AFTER_S
+from pipeline.commands.stream.rejections import RejectionsOfPhones
+from pipeline.messages import Publication
+
+SURVEY_S: Final = 3.0
+"""Wait so long after a phone's first message before missing sensors are reported."""
+NEW_S: Final = 30.0
+"""A phone is new for so long after its first message."""
+NEW_INFO_S: Final = 1.0
+"""How often the info of a phone is checked that is new or has problems."""
+INFO_S: Final = 30.0
+"""How often the info of any other phone is checked."""
+LIVE_AGAIN_S: Final = 3.0
+"""Samples of a backlog are no problem between live ones that come at least so often."""
+FAULT_S: Final = 600.0
+"""How long an error of har-stream stays in a phone's info."""
+
+
+class PhoneInfos:
+    """Publishes the infos of all phones."""
+
+    def __init__(
+        self, phones: Phones, rejections: RejectionsOfPhones, outgoing: list[Publication]
+    ) -> None:
+        """Begin; what is to be published is put at the end of ``outgoing``."""
+        self._phones = phones
+        self._rejections = rejections
+        self._outgoing = outgoing
+
+    def publish_due(self, device: str, phone: Phone, now: float) -> None:
+        """Publish an admitted phone's info if it is due and has changed."""
+        if now < phone.info_due or now - phone.last_message > INFO_S:
+            return
+        recognizer = self._phones.recognizer
+        rates_hz = recognizer.rates_hz(device)
+        settled = now - phone.admitted >= SURVEY_S  # before, a sensor may be yet to come
+        lacks = recognizer.lacks(device) if settled else []
+        problems = list(recognizer.problems(device))
+        if phone.last_message - phone.last_live > LIVE_AGAIN_S:
+            problems.append("old-samples")
+        if now - phone.last_failure < FAULT_S:
+            problems.append("fault")
+        rejected = self._rejections.of(device)
+        if problems or lacks or rejected:
+            phone.last_problem = now
+        elif phone.last_live - max(phone.last_classified, phone.last_problem) > UNKNOWN_AFTER_S:
+            problems.append("gaps")
+        publication = info.publication(
+            device,
+            topic=phone.route.topic,
+            format=phone.route.format.name,
+            placement=self._phones.placements.of(device),
+            rates_hz=rates_hz,
+            clocks_apart_s=recognizer.clocks_apart_s(device),
+            problems=problems,
+            lacks=lacks,
+            rejected=rejected,
+        )
+        if publication != phone.info:
+            phone.info = publication
+            self._outgoing.append(publication)
+        is_well = rates_hz and not (problems or lacks or rejected)
+        is_known = is_well and now - phone.admitted > NEW_S
+        phone.info_due = now + (INFO_S if is_known else NEW_INFO_S)
+
+    def publish_rejections(self, now: float) -> None:
+        """Publish of phones that are not admitted why none of their messages is used."""
+        for device, rejected in self._rejections.news(now):
+            if self._phones.get(device) is None:
+                self._outgoing.append(info.of_rejected(device, rejected))
+        for device in self._rejections.expire(now):
+            phone = self._phones.get(device)
+            if phone is None:
+                self._outgoing += publications.cleared(device, activity=False, info=True)[1:]
+            else:
+                phone.info_due = 0.0

@@ -1,0 +1,90 @@
+"""What har-stream publishes of itself: ``har/info``, ``har/load``, and whether it is degraded."""
+
+import msgspec
+
+from pipeline.commands.program_info import LOAD_TOPIC, ProgramInfo
+from pipeline.commands.stream.durability import Durability
+from pipeline.commands.stream.own_clock import OwnClock
+from pipeline.commands.stream.phones import Phones
+from pipeline.commands.stream.rejections import Rejections
+from pipeline.commands.stream.workload import Load
+from pipeline.mqtt.connection import Connection
+
+
+class ProgramReports:
+    """Publishes what other programs and its operator must know of the program."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        program: ProgramInfo,
+        *,
+        phones: Phones,
+        load: Load,
+        rejections: Rejections,
+        clock: OwnClock,
+        durability: Durability | None,
+    ) -> None:
+        """Begin unintroduced."""
+        self._connection = connection
+        self._program = program
+        self._phones = phones
+        self._load = load
+        self._rejections = rejections
+        self._clock = clock
+        self._durability = durability
+        self._is_introduced = False
+        """``har/info`` was published over this connection"""
+
+    def introduce(self) -> None:
+        """Publish ``har/info``, once over each connection.
+
+        A broker that was started anew may have forgotten what it retained.
+        """
+        if not self._is_introduced:
+            self._connection.publish_all([self._program.publication])
+            self._is_introduced = True
+
+    def disconnect(self) -> None:
+        """Note that there is no connection."""
+        self._is_introduced = False
+
+    def publish_load(self, now: float, *, n_dropped: int) -> None:
+        """Publish how much waits, how old results are, and what troubles the program.
+
+        Args:
+            now: the time in monotonic seconds.
+            n_dropped: messages that were dropped since the start, for there were too many.
+        """
+        waiting = self._connection.waiting
+        self._load.watch(waiting)
+        troubles = self._troubles()
+        is_news = self._connection.show_status("degraded" if troubles else "online")
+        report = self._load.report(now, at_once=is_news)
+        if report is None:
+            return
+        report |= {
+            "phones": len(self._phones),
+            "waiting": waiting,
+            "unconfirmed": len(self._connection.unconfirmed),
+            "dropped": n_dropped,
+            "rejected": self._rejections.total,
+        }
+        if self._durability is not None:
+            report["unsaved"] = self._durability.unsaved
+        if self._connection.refused:
+            report["refused"] = self._connection.refused
+        report["troubles"] = troubles
+        self._connection.publish(LOAD_TOPIC, msgspec.json.encode(report), retain=True)
+
+    def _troubles(self) -> list[str]:
+        """Return what the program's operator should mend, a sentence each."""
+        troubles = []
+        if self._durability is not None and self._durability.trouble is not None:
+            troubles.append(self._durability.trouble)
+        if self._connection.refused:
+            topics = ", ".join(self._connection.refused)
+            troubles.append(f"the broker does not let us read {topics}")
+        if self._clock.is_known_wrong:
+            troubles.append("this machine's clock is wrong")
+        return troubles

@@ -1,0 +1,129 @@
+"""The rejected messages: counted by reason, logged now and then, and kept for each phone.
+
+They are kept for phones whose messages were rejected lately, and for a limited number of phones,
+because senders can make up names. How they are published is decided in `phone_infos`.
+"""
+
+import logging
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from pipeline.commands.stream.workload import LOG_INTERVAL_S
+from pipeline.messages import Message
+from pipeline.readings import MessageError
+
+logger = logging.getLogger(__name__)
+
+MOST_PHONES: Final = 1_000
+NEWS_S: Final = 10.0
+"""A phone's rejected messages are news at once, and then at most this often"""
+LASTS_S: Final = 60.0
+"""Seconds without a rejected message after which a phone's rejections are forgotten"""
+
+
+class Rejections:
+    """Messages that could not be used, by reason."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.of_phones = RejectionsOfPhones()
+        self._counts: Counter[str] = Counter()
+        self._logged: dict[str, float] = {}
+
+    @property
+    def total(self) -> int:
+        """How many there were."""
+        return self._counts.total()
+
+    def add(self, message: Message, error: MessageError) -> None:
+        """Count a message; log it unless one for the same reason was logged just before."""
+        self._counts[error.reason] += 1
+        if message.received - self._logged.get(error.reason, -np.inf) < LOG_INTERVAL_S:
+            return
+        self._logged[error.reason] = message.received
+        logger.warning(
+            "rejected a message on %.100r (%s, %d so far): %s",
+            message.topic,
+            error.reason,
+            self._counts[error.reason],
+            error,
+        )
+
+    def __str__(self) -> str:
+        """Return the counts for people."""
+        by_reason = ", ".join(f"{reason} {n}" for reason, n in sorted(self._counts.items()))
+        return f"{self.total} rejected messages" + (f" ({by_reason})" if by_reason else "")
+
+
+@dataclass
+class Rejected:
+    """The rejected messages of one phone."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    """Messages by reason"""
+    explanation: str = ""
+    """Of the last message"""
+    topic: str = ""
+    """Of the last message"""
+    format: str = ""
+    last: float = 0.0
+    """When the last message came, in monotonic seconds"""
+    published: float = -float("inf")
+    """When they were news, in monotonic seconds"""
+
+
+class RejectionsOfPhones:
+    """The rejected messages of all phones."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._of: OrderedDict[str, Rejected] = OrderedDict()
+        """By device, the longest ago first"""
+        self._forgotten: list[str] = []
+        """Devices for which there was no room any more"""
+        self._news: set[str] = set()
+        """Devices with messages rejected since `news` returned them"""
+
+    def add(self, device: str, error: MessageError, *, topic: str, format: str, now: float) -> bool:
+        """Note a rejected message; return whether it is the phone's first for a while."""
+        rejected = self._of.pop(device, None)
+        is_first = rejected is None
+        if rejected is None:
+            rejected = Rejected()
+            if len(self._of) >= MOST_PHONES:
+                oldest, _ = self._of.popitem(last=False)
+                self._forgotten.append(oldest)
+                self._news.discard(oldest)
+        self._of[device] = rejected
+        rejected.counts[error.reason] += 1
+        rejected.explanation, rejected.topic, rejected.format = str(error), topic, format
+        rejected.last = now
+        self._news.add(device)
+        return is_first
+
+    def of(self, device: str) -> Rejected | None:
+        """Return the messages of a phone that were rejected lately, None if there are none."""
+        return self._of.get(device)
+
+    def news(self, now: float) -> list[tuple[str, Rejected]]:
+        """Return the phones of which messages were rejected since they were returned last."""
+        due = [device for device in self._news if now - self._of[device].published >= NEWS_S]
+        self._news.difference_update(due)
+        for device in due:
+            self._of[device].published = now
+        return [(device, self._of[device]) for device in sorted(due)]
+
+    def expire(self, now: float) -> list[str]:
+        """Forget the phones of which no message was rejected lately; return them."""
+        over, self._forgotten = self._forgotten, []
+        for device, rejected in self._of.items():
+            if now - rejected.last < LASTS_S:
+                break
+            over.append(device)
+        for device in over:
+            self._of.pop(device, None)
+            self._news.discard(device)
+        return over
