@@ -116,6 +116,12 @@ class Phones:
         self.recognizer.place(device, placement.sign, placement.rotation)
         self._phones[device].info_due = 0.0
 
+    def expect_info(self, device: str | None) -> None:
+        """Note that a phone's info may have changed, if it is admitted."""
+        phone = self.get(device)
+        if phone is not None:
+            phone.info_due = 0.0
+
     def forget(self, devices: Sequence[str]) -> list[Phone]:
         """Drop all that is known of phones, everywhere but their calibration; return them."""
         self.recognizer.forget(devices)

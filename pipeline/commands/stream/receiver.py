@@ -18,7 +18,7 @@ from pipeline.commands.stream.presence import Presence
 from pipeline.commands.stream.rejections import Rejections
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.messages import Message
-from pipeline.readings import MAX_PAYLOAD_BYTES, Delivery, MessageError, Readings, is_device
+from pipeline.readings import MAX_PAYLOAD_BYTES, Delivery, MessageError, Readings
 from pipeline.subscriptions import Route, Subscription, route
 
 logger = logging.getLogger(__name__)
@@ -69,12 +69,12 @@ class Receiver:
             sent_by = self._route(message.topic)
             if message.oversize:
                 raise MessageError("size", f"{message.oversize} bytes; at most {MAX_PAYLOAD_BYTES}")
-            if sent_by is None:
-                self._instructions.obey(message)
-            else:
+            if sent_by is not None:
                 self._deliver(message, sent_by, epoch)
+            else:
+                self._instructions.obey(message)
         except MessageError as error:
-            self._reject(message, sent_by, error)
+            self._phones.expect_info(self._rejections.add(message, error, sent_by))
             return not (isinstance(error, AheadError) and message.mid)
         except Exception as error:  # an error of ours must not end the other phones
             device = None if sent_by is None else sent_by.device
@@ -150,19 +150,6 @@ class Receiver:
             self._deliveries.forget([silent])
         self._phones.admit(device, sent_by, message.received)
         logger.info("%s: here, %s on %s", device, sent_by.format.name, message.topic)
-
-    def _reject(self, message: Message, sent_by: Route | None, error: MessageError) -> None:
-        """Count and log a message that cannot be used, and name it in its phone's info."""
-        self._rejections.add(message, error)
-        device = error.device or (None if sent_by is None else sent_by.device)
-        if device is None or sent_by is None or not is_device(device):
-            return
-        if self._rejections.of_phones.add(
-            device, error, topic=sent_by.topic, format=sent_by.format.name, now=message.received
-        ):
-            phone = self._phones.get(device)
-            if phone is not None:
-                phone.info_due = 0.0
 
 
 def _sample_route(subscriptions: Sequence[Subscription], topic: str) -> Route | None:

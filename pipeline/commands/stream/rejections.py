@@ -13,7 +13,8 @@ import numpy as np
 
 from pipeline.commands.stream.workload import LOG_INTERVAL_S
 from pipeline.messages import Message
-from pipeline.readings import MessageError
+from pipeline.readings import MessageError, is_device
+from pipeline.subscriptions import Route
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +39,26 @@ class Rejections:
         """How many there were."""
         return self._counts.total()
 
-    def add(self, message: Message, error: MessageError) -> None:
-        """Count a message; log it unless one for the same reason was logged just before."""
+    def add(self, message: Message, error: MessageError, sent_by: Route | None) -> str | None:
+        """Count a message, and log it unless one for the same reason was logged just before.
+
+        Return its phone, None if it has none or has had a message rejected lately already.
+        """
+        self._log(message, error)
+        device = error.device or (None if sent_by is None else sent_by.device)
+        if device is None or sent_by is None or not is_device(device):
+            return None
+        is_first = self.of_phones.add(
+            device, error, topic=sent_by.topic, format=sent_by.format.name, now=message.received
+        )
+        return device if is_first else None
+
+    def __str__(self) -> str:
+        """Return the counts for people."""
+        by_reason = ", ".join(f"{reason} {n}" for reason, n in sorted(self._counts.items()))
+        return f"{self.total} rejected messages" + (f" ({by_reason})" if by_reason else "")
+
+    def _log(self, message: Message, error: MessageError) -> None:
         self._counts[error.reason] += 1
         if message.received - self._logged.get(error.reason, -np.inf) < LOG_INTERVAL_S:
             return
@@ -51,11 +70,6 @@ class Rejections:
             self._counts[error.reason],
             error,
         )
-
-    def __str__(self) -> str:
-        """Return the counts for people."""
-        by_reason = ", ".join(f"{reason} {n}" for reason, n in sorted(self._counts.items()))
-        return f"{self.total} rejected messages" + (f" ({by_reason})" if by_reason else "")
 
 
 @dataclass

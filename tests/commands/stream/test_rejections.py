@@ -15,7 +15,9 @@ def test_counted_by_reason(caplog: pytest.LogCaptureFixture) -> None:
     """Each reason is logged at once, then at most every ten seconds, and counted."""
     rejections = Rejections()
     for received, reason in [(0.0, "json"), (1.0, "json"), (2.0, "unit"), (11.0, "json")]:
-        rejections.add(Message("har/phone/samples", b"", received), MessageError(reason, "why"))
+        rejections.add(
+            Message("har/phone/samples", b"", received), MessageError(reason, "why"), None
+        )
     assert 4 == rejections.total
     assert "4 rejected messages (json 3, unit 1)" == str(rejections)
     assert ["json, 1", "unit, 1", "json, 3"] == [
