@@ -139,9 +139,9 @@ def test_a_clock_that_stood_still(
     offset = tmp_path / "offset"
     offset.write_text(f"{-2 * 86_400}")
     (tmp_path / "sitecustomize.py").write_text(
-        "import pathlib, time\nimport pipeline.commands.stream.own_clock\n_now = time.time\n"
+        "import pathlib, time\nimport pipeline.commands.stream.machine_clock\n_now = time.time\n"
         f"time.time = lambda: _now() + float(pathlib.Path({str(offset)!r}).read_text() or 0)\n"
-        f"pipeline.commands.stream.own_clock.BUILT = {time.time() - 30 * 86_400}\n"
+        f"pipeline.commands.stream.machine_clock.BUILT = {time.time() - 30 * 86_400}\n"
     )
     flags = (*lasting_mosquitto.flags, "--state", str(tmp_path / "state"), "--checkpoint", "0.1")
     patched = {"PYTHONPATH": f"{tmp_path}:{ROOT}", "HAR_MAX_BEHIND": "60"}

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from pipeline.commands.stream.own_clock import OwnClock
+from pipeline.commands.stream.machine_clock import MachineClock
 from pipeline.messages import Message
 from pipeline.mqtt.connection import Connection
 from pipeline.state.acknowledgements import Keeper
@@ -23,7 +23,7 @@ class Durability:
     """Joins the keeper of checkpoints with the connection."""
 
     def __init__(
-        self, keeper: Keeper, connection: Connection, clock: OwnClock, *, most_waiting: int
+        self, keeper: Keeper, connection: Connection, clock: MachineClock, *, most_waiting: int
     ) -> None:
         """Begin with nothing postponed; ``most_waiting`` messages may be unacknowledged."""
         self._keeper = keeper

@@ -10,7 +10,7 @@ from typing import Final
 
 from pipeline.commands.stream import publications
 from pipeline.commands.stream.deliveries import Deliveries
-from pipeline.commands.stream.own_clock import OwnClock
+from pipeline.commands.stream.machine_clock import MachineClock
 from pipeline.commands.stream.phone_infos import INFO_S, PhoneInfos
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
@@ -40,7 +40,7 @@ class Housekeeping:
         receiver: Receiver,
         infos: PhoneInfos,
         reports: ProgramReports,
-        clock: OwnClock,
+        clock: MachineClock,
         outgoing: list[Publication],
     ) -> None:
         """Begin; what is to be published of phones is put at the end of ``outgoing``."""

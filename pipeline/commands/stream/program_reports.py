@@ -4,7 +4,7 @@ import msgspec
 
 from pipeline.commands.program_info import LOAD_TOPIC, ProgramInfo
 from pipeline.commands.stream.durability import Durability
-from pipeline.commands.stream.own_clock import OwnClock
+from pipeline.commands.stream.machine_clock import MachineClock
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.rejections import Rejections
 from pipeline.commands.stream.workload import Load
@@ -22,7 +22,7 @@ class ProgramReports:
         phones: Phones,
         load: Load,
         rejections: Rejections,
-        clock: OwnClock,
+        clock: MachineClock,
         durability: Durability | None,
     ) -> None:
         """Begin unintroduced."""

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from pipeline.commands.program_info import PROGRAM_TOPICS
 from pipeline.commands.stream.deliveries import Deliveries
 from pipeline.commands.stream.instructions import CALIBRATION, Instructions
-from pipeline.commands.stream.own_clock import OwnClock
+from pipeline.commands.stream.machine_clock import MachineClock
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
 from pipeline.commands.stream.rejections import Rejections
@@ -40,7 +40,7 @@ class Receiver:
         presence: Presence,
         deliveries: Deliveries,
         rejections: Rejections,
-        clock: OwnClock,
+        clock: MachineClock,
     ) -> None:
         """Begin; samples go to ``deliveries``, messages that cannot be used to ``rejections``."""
         self._settings = settings

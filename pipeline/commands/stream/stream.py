@@ -16,7 +16,7 @@ from pipeline.commands.program_info import ProgramInfo
 from pipeline.commands.stream.deliveries import Deliveries
 from pipeline.commands.stream.durability import Durability
 from pipeline.commands.stream.housekeeping import HOUSEKEEPING_S, Housekeeping
-from pipeline.commands.stream.own_clock import OwnClock
+from pipeline.commands.stream.machine_clock import MachineClock
 from pipeline.commands.stream.phone_infos import PhoneInfos
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
@@ -62,7 +62,7 @@ class Stream:
             baseline=settings.baseline,
         )
         self._outgoing: list[Publication] = []  # to be published at the end of a tick
-        self._clock = OwnClock()
+        self._clock = MachineClock()
         self._load = Load(settings.max_waiting, time.monotonic())
         self._durability = None
         if keeper is not None:

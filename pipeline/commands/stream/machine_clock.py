@@ -1,8 +1,9 @@
 """Whether this machine's clock can be right.
 
-A board without a battery comes up after a power cut in a year long past, or where it was when it
-was switched off. Samples of phones are then ahead of it by days, through no fault of theirs. Where
-it was switched off cannot be told from right, until a phone's samples agree with it or it is set.
+After a power cut, the clock of a board without a battery begins in a year long past, or at the time
+when the board was switched off. Correct samples of phones are then ahead of it by days. A clock
+that begins at that time cannot be distinguished from a right clock until a phone's samples agree
+with it, or it is set.
 """
 
 import logging
@@ -12,23 +13,23 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 BUILT: Final = 1_795_651_200.0
-"""Epoch seconds, 2026-11-26: no clock that is right shows a time before this was written."""
+"""Epoch seconds, 2026-11-26, when this was written: no right clock shows an earlier time."""
 
 TOLERANCE_S: Final = 60.0
-"""So far a clock may be set back without being called wrong."""
+"""How far a clock may be set back without being called wrong."""
 
 
-class OwnClock:
-    """What is known of this machine's clock."""
+class MachineClock:
+    """This machine's clock, and whether it can be right."""
 
     def __init__(self) -> None:
-        """Begin with nothing but that it cannot be before `BUILT`."""
+        """Begin knowing only that it cannot be before `BUILT`."""
         self.latest = BUILT
         """The latest time, in epoch seconds, that it has certainly passed"""
         self.is_confirmed = False
         """A phone's samples agree with it, since the start and since it was set last"""
         self.is_known_wrong = False
-        """When `check` was called last, it showed a time long past for certain"""
+        """When `check` was called last, it showed a time that is certainly long past"""
         self._offset: float | None = None  # epoch seconds of the monotonic clock's 0
 
     def passed(self, time_s: float) -> None:
@@ -36,11 +37,11 @@ class OwnClock:
         self.latest = max(self.latest, time_s)
 
     def is_wrong(self, time_s: float) -> bool:
-        """Return whether a time that it shows, in epoch seconds, is long past for certain."""
+        """Return whether a time that it shows, in epoch seconds, is certainly long past."""
         return time_s < self.latest - TOLERANCE_S
 
     def check(self, time_s: float) -> None:
-        """See whether a time that it shows, in epoch seconds, can be right; log changes."""
+        """Check whether a time that it shows, in epoch seconds, can be right; log changes."""
         before, self.is_known_wrong = self.is_known_wrong, self.is_wrong(time_s)
         if self.is_known_wrong and not before:
             logger.error(
