@@ -231,12 +231,12 @@ class Delivery:
     @property
     def newest(self) -> float:
         """Time of the newest sample, in seconds on the device's clock."""
-        return max([float(one.times[one.times.argmax()]) for one in self.readings])
+        return max([float(part.times[part.times.argmax()]) for part in self.readings])
 
     @property
     def oldest(self) -> float:
         """Time of the oldest sample, in seconds on the device's clock."""
-        return min([float(one.times[one.times.argmin()]) for one in self.readings])
+        return min([float(part.times[part.times.argmin()]) for part in self.readings])
 
 
 @dataclass(frozen=True)

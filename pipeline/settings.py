@@ -123,7 +123,7 @@ def _parse(kind: type[BaseSettings], parser: ArgumentParser, flags: Sequence[str
         is_literal = field.annotation in (list[Path], list[str]) and NoDecode not in field.metadata
         given = getattr(parsed, name, None)
         if is_literal and given and isinstance(given, list):
-            setattr(parsed, name, json.dumps([part for one in given for part in _paths(one)]))
+            setattr(parsed, name, json.dumps([path for text in given for path in _paths(text)]))
     return parsed
 
 

@@ -73,7 +73,9 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
         raise MessageError("device", "has no device, and the topic names none")
     if not 1 <= len(message.samples) <= MAX_ROWS:
         raise MessageError("length", f"{len(message.samples)} samples; 1 to {MAX_ROWS} are taken")
-    rows = np.array([msgspec.structs.astuple(one) for one in message.samples], np.float64)  # (n, 7)
+    rows = np.array(
+        [msgspec.structs.astuple(sample) for sample in message.samples], np.float64
+    )  # (n, 7)
     missing = np.isnan(rows)  # null has become NaN
     if missing[:, 4:].any(axis=1).all():
         raise MessageError("field", "this phone has no gyroscope, or its browser hides it")

@@ -95,14 +95,14 @@ def _read(message: Mapping[str, msgspec.Raw], device: str) -> list[Readings]:
 
 def _table(sensor: Sensor, sent: Mapping[str, msgspec.Raw]) -> NDArray[np.float64] | None:
     """Return ``(n, 4)``: time, x, y, z of the rows without a null; None if nothing was sent."""
-    ids = [next((one for one in names if one in sent), None) for names in _IDS[sensor]]
+    ids = [next((name for name in names if name in sent), None) for names in _IDS[sensor]]
     if ids[1:] == [None] * 3:
         return None
     columns = []
-    for names, one in zip(_IDS[sensor], ids, strict=True):
-        if one is None:
+    for names, buffer in zip(_IDS[sensor], ids, strict=True):
+        if buffer is None:
             raise MessageError("field", f"{sensor} lacks {' or '.join(names)}")
-        columns.append(np.array(_decode(_column_decoder, sent, one), np.float64, ndmin=1))
+        columns.append(np.array(_decode(_column_decoder, sent, buffer), np.float64, ndmin=1))
     lengths = [len(column) for column in columns]
     if len(set(lengths)) > 1:
         raise MessageError("length", f"{sensor} has {lengths} times, x, y and z")

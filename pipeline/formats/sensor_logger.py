@@ -116,14 +116,14 @@ def _read(message: _Message, device: str | None) -> list[Readings | Label]:
 def _read_payload(message: _Message, device: str) -> list[Readings | Label]:
     groups = _by_sensor(message.payload)
     annotations = groups.pop(_ANNOTATION, [])
-    found: dict[Sensor, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    samples: dict[Sensor, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     for name, group in groups.items():
         times, values = _samples(group)
         if len(times):
-            found[SENSORS[name]] = times, values
+            samples[SENSORS[name]] = times, values
 
     convention: Convention | None = None
-    uncalibrated = found.get("accelerometer_uncalibrated")
+    uncalibrated = samples.get("accelerometer_uncalibrated")
     if any(reading.accuracy != _NULL for group in groups.values() for reading in group):
         convention = "android"  # only its readings have one
     elif uncalibrated is not None and is_in_g(uncalibrated[1]):
@@ -132,7 +132,7 @@ def _read_payload(message: _Message, device: str) -> list[Readings | Label]:
             uncalibrated[1][:] *= STANDARD_GRAVITY
     readings = [
         Readings(device, times, values, sensor, message.session_id, convention=convention)
-        for sensor, (times, values) in found.items()
+        for sensor, (times, values) in samples.items()
     ]
     return [*readings, *_labels(annotations, device)]
 
@@ -157,7 +157,7 @@ def _samples(group: Sequence[_Reading]) -> tuple[NDArray[np.float64], NDArray[np
     if len(group) > MAX_ROWS:
         raise MessageError("length", f"{len(group)} rows; 1 to {MAX_ROWS} are taken")
     vectors = _decode_all(_vector_decoder, [reading.values for reading in group], group[0].name)
-    values = np.array([(one.x, one.y, one.z) for one in vectors], np.float64)
+    values = np.array([(vector.x, vector.y, vector.z) for vector in vectors], np.float64)
     whole = ~np.isnan(values).any(axis=1)  # null has become NaN
     return _times(group)[whole], values[whole]
 

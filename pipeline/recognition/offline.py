@@ -31,9 +31,9 @@ class RecordedPhone:
 
     def push(self, readings: Sequence[Readings]) -> Windows:
         """Return the windows that a message's readings complete, on the phone's own clock."""
-        # Whatever the clock, its times are taken as they are: dated by when messages came,
-        # windows would lie beside the samples by as much as the message's sensors are apart.
-        dated = [msgspec.structs.replace(one, clock="epoch") for one in readings]
+        # Whatever the clock, its times are used as they are. If they were dated by when messages
+        # came, the windows' times would differ from the samples' by as much as sensors are apart.
+        dated = [msgspec.structs.replace(of_sensor, clock="epoch") for of_sensor in readings]
         prepared = self._preparation.push({_SLOT: [Delivery(dated)]})
         return Windows.joined([part.windows for part in prepared.parts])
 

@@ -216,4 +216,4 @@ class Recognizer:
         ]
 
     def _named(self, decided: Iterable[D]) -> list[tuple[str, D]]:
-        return [(self._slots.names[one.slot], one) for one in decided]
+        return [(self._slots.names[decision.slot], decision) for decision in decided]

@@ -111,7 +111,7 @@ def messages_of(connection: Connection, device: str, info: Info) -> Iterator[lis
                 trouble = str(error)
                 continue
             readings = [
-                one for one in decoded if isinstance(one, Readings) and one.device == device
+                part for part in decoded if isinstance(part, Readings) and part.device == device
             ]
             ahead_s = _ahead_s(readings)
             if "rejected" in info.warnings and ahead_s > MAX_AHEAD_S:
@@ -129,7 +129,7 @@ def messages_of(connection: Connection, device: str, info: Info) -> Iterator[lis
 
 def _ahead_s(readings: Sequence[Readings]) -> float:
     """Return by how many seconds samples are ahead of this machine's clock; 0 if none can be."""
-    newest = [float(one.times.max()) for one in readings if one.clock == "epoch"]
+    newest = [float(part.times.max()) for part in readings if part.clock == "epoch"]
     return max(newest) - time.time() if newest else 0.0
 
 

@@ -169,7 +169,7 @@ def _make_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except (FileExistsError, NotADirectoryError) as error:
-        file = next(one for one in (folder, *folder.parents) if one.exists())
+        file = next(path for path in (folder, *folder.parents) if path.exists())
         raise DataError(
             f"output = {str(folder)!r}: {str(file)!r} is a file, and a folder is needed"
         ) from error

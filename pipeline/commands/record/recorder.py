@@ -318,8 +318,8 @@ class Recorder:
         elif beside:
             oldest = np.inf
         # On the clock of the label itself, however wrong that is.
-        oldest = min([oldest, *(float(one.times.min()) - CLOCKS_DIFFER_S for one in beside)])
-        newest = max([newest, *(float(one.times.max()) for one in beside)])
+        oldest = min([oldest, *(float(part.times.min()) - CLOCKS_DIFFER_S for part in beside)])
+        newest = max([newest, *(float(part.times.max()) for part in beside)])
         return oldest, newest + CLOCKS_DIFFER_S
 
     def _hold_label(self, time: float | None, activity: str | None) -> None:

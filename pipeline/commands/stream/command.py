@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 def list_formats() -> None:
     """Print the formats that a subscription can name."""
     print("format          usual topic         messages")
-    for one in FORMATS.values():
-        print(f"{one.name:<15} {one.topic:<19} {one.summary}")
+    for format in FORMATS.values():
+        print(f"{format.name:<15} {format.topic:<19} {format.summary}")
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def main() -> None:
         state = None if folder is None else folder.load()
     except (ModelError, SubscriptionError, PlacementError, CheckpointError) as error:
         sys.exit(f"har-stream: {error}")
-    topics = [*(one.filter for one in subscriptions), CALIBRATION_TOPIC]
+    topics = [*(subscription.filter for subscription in subscriptions), CALIBRATION_TOPIC]
     if settings.home_assistant:
         topics.append(homeassistant.BIRTH_TOPIC)
     session = None
@@ -75,7 +75,11 @@ def main() -> None:
         status_topic=STATUS_TOPIC,
         session=session,
         most_waiting=settings.max_waiting,
-        shared_topics=[one.filter for one in subscriptions if not set("+#") & set(one.filter)],
+        shared_topics=[
+            subscription.filter
+            for subscription in subscriptions
+            if not set("+#") & set(subscription.filter)
+        ],
     )
     keeper = None if folder is None else Keeper(folder, period_s=settings.checkpoint)
     stream = Stream(

@@ -106,7 +106,9 @@ class Deliveries:
                 self._presence.note_window(prediction.device, prediction.end, now)
         for device, change in recognised.changes:
             self._presence.note_change(device, change, time_s)
-        self._outgoing += [publications.episode(device, one) for device, one in recognised.episodes]
+        self._outgoing += [
+            publications.episode(device, episode) for device, episode in recognised.episodes
+        ]
         for device, problems in recognised.problems:
             phone = self._phones[device]
             for problem in set(problems) - set(phone.logged_problems):

@@ -78,7 +78,7 @@ def nearest_frame(rotation: NDArray[np.float64]) -> tuple[str, float]:
     return nearest, float(np.degrees(np.arccos(np.clip(cosines[nearest], -1, 1))))
 
 
-def angle_deg(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+def angle_deg(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """Return the angle between two directions ``(3,)`` in degrees, 0 to 180."""
-    cosine = one @ other / (np.linalg.norm(one) * np.linalg.norm(other))
+    cosine = a @ b / (np.linalg.norm(a) * np.linalg.norm(b))
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))

@@ -32,14 +32,14 @@ def sensors_of(choice: Choice) -> list[Sensor]:
 
 def best_choice(sensors: Collection[Sensor]) -> Choice | None:
     """Return the best choice that these sensors can make up, None if they can make up no row."""
-    here = set(sensors)
-    return next((choice for choice in CHOICES if here.issuperset(sensors_of(choice))), None)
+    sending = set(sensors)
+    return next((choice for choice in CHOICES if sending.issuperset(sensors_of(choice))), None)
 
 
 def missing_sensors(sensors: Collection[Sensor]) -> list[Sensor]:
     """Return what a phone that sends these sensors lacks for rows, nothing if it has all."""
-    here = set(sensors)
+    sending = set(sensors)
     needs = [set(sensors_of(choice)) for choice in CHOICES]
-    begun = [need for need in needs if need & here] or needs
-    nearest = min(begun, key=lambda need: (len(need - here), -len(need)))
-    return sorted(nearest - here)
+    begun = [need for need in needs if need & sending] or needs
+    nearest = min(begun, key=lambda need: (len(need - sending), -len(need)))
+    return sorted(nearest - sending)

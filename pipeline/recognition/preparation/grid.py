@@ -63,14 +63,14 @@ class Grid:
         """Those of `TROUBLES` that are in force."""
         sensors = self.sensors or self.sources
         paces = [self.sources[sensor].pace for sensor in sensors]
-        found = [
+        in_force = [
             any(pace.is_slow for pace in paces),
             self.clocks.apart_s != 0.0,
             self._mixed.in_force,
             self._late.in_force,
-            False,  # whoever knows its recordings can tell
+            False,  # too short recordings are counted in `intake`
         ]
-        return frozenset(name for name, here in zip(TROUBLES, found, strict=True) if here)
+        return frozenset(name for name, is_so in zip(TROUBLES, in_force, strict=True) if is_so)
 
     @property
     def is_steady(self) -> bool:
@@ -93,22 +93,22 @@ class Grid:
     def push(self, readings: Sequence[Readings]) -> tuple[list[Piece], Dropped]:
         """Return the rows that the readings of a message complete, and what is dropped."""
         if len(readings) == 1 and self._continues_on_grid(readings[0]):
-            [one] = readings
-            source = self.sources[one.sensor]
-            self._pass_time(float(one.times[-1]) - source.newest)
-            self.next_index += len(one.times)
-            dropped = source.replace(one.times, one.values)
+            [of_sensor] = readings
+            source = self.sources[of_sensor.sensor]
+            self._pass_time(float(of_sensor.times[-1]) - source.newest)
+            self.next_index += len(of_sensor.times)
+            dropped = source.replace(of_sensor.times, of_sensor.values)
             self._count_late(dropped, mixed=False)
-            return [Piece(self._slot, None, one.values, self.troubles & DOUBTFUL)], dropped
+            return [Piece(self._slot, None, of_sensor.values, self.troubles & DOUBTFUL)], dropped
         dropped = Dropped()
         before = self.newest
         all_late = any(
-            one.sensor in self.sources
-            and self.sources[one.sensor].late_with(one.times) >= self._set_back.after_s
-            for one in readings
+            of_sensor.sensor in self.sources
+            and self.sources[of_sensor.sensor].late_with(of_sensor.times) >= self._set_back.after_s
+            for of_sensor in readings
         )
-        for one in readings:
-            dropped += self._take(one, all_late=all_late)
+        for of_sensor in readings:
+            dropped += self._take(of_sensor, all_late=all_late)
         if self._is_set_back:
             dropped += self._begin_with_late_samples()
         elif np.isfinite(before):
@@ -133,8 +133,8 @@ class Grid:
         """Return the sensors still missing for rows."""
         if self.choice:
             return []
-        here = {sensor for sensor in self.clocks.of if not self.clocks.silent(sensor)}
-        return missing_sensors(here) if here else []
+        sending = {sensor for sensor in self.clocks.of if not self.clocks.silent(sensor)}
+        return missing_sensors(sending) if sending else []
 
     def rates_hz(self) -> dict[Sensor, float]:
         """Return how fast the sensors are that rows are made of, or would be, in hertz."""
@@ -170,7 +170,8 @@ class Grid:
         grid.sensors = sensors_of(grid.choice)
         grid.origin, grid.next_index = state["origin"], state["next_index"]
         grid.sources = {
-            sensor: Source.restored(one, lateness_s) for sensor, one in state["sources"].items()
+            sensor: Source.restored(of_sensor, lateness_s)
+            for sensor, of_sensor in state["sources"].items()
         }
         grid.clocks = Clocks.restored(state)
         grid._late, grid._mixed = Level(*state["late"]), Level(*state["mixed"])
@@ -250,7 +251,9 @@ class Grid:
         better = self._candidates.better_choice(sensor, oldest, newest, self.choice, self.clocks)
         if better is not None:
             return set(sensors_of(better))
-        going_on = {one for one in self.sensors if self.sources[one].newest > newest - BETTER_S}
+        going_on = {
+            other for other in self.sensors if self.sources[other].newest > newest - BETTER_S
+        }
         return None if going_on == set(self.sensors) else {sensor, *going_on}
 
     def _forget(self) -> Dropped:
@@ -379,7 +382,7 @@ class Grid:
     ) -> bool:
         """Add the rows that can be made of this stretch to ``pieces``.
 
-        Return False if a sensor turns out to be too slow there, so that the grid ends.
+        Return False if a sensor is too slow there, so that the grid ends.
         """
         while True:
             change = min((source.coming[0][0] for source in sources if source.coming), default=None)

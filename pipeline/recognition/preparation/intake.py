@@ -182,8 +182,8 @@ class Intake:
         for delivery in deliveries:
             if len(delivery.readings) > 1:
                 return False
-            [one] = delivery.readings
-            if one.recording != recording or one.clock != "epoch":
+            [of_sensor] = delivery.readings
+            if of_sensor.recording != recording or of_sensor.clock != "epoch":
                 return False
         return True
 
@@ -194,7 +194,7 @@ class Intake:
             return []
         pieces, lost = self._resampler.push(slot, readings)
         dropped += lost
-        n_samples = sum([len(one.times) for one in readings])
+        n_samples = sum([len(of_sensor.times) for of_sensor in readings])
         self.n_samples += n_samples - lost.repeated - lost.late
         sequence, earlier_s = self._sequences[slot], 0.0
         if sequence.clock == "boot":
@@ -204,7 +204,7 @@ class Intake:
             self._flags.begins_recording[slot] = False
             pieces[0] = replace(pieces[0], begins_recording=True)
         if sequence.is_mixed:
-            pieces = [replace(one, troubles=one.troubles | {"two-phones"}) for one in pieces]
+            pieces = [replace(piece, troubles=piece.troubles | {"two-phones"}) for piece in pieces]
         if earlier_s and not any(piece.origin is not None for piece in pieces):
             pieces.append(Piece(slot, None, _NO_ROWS, earlier_s=earlier_s))
         return pieces
@@ -224,7 +224,7 @@ class Intake:
         )
         if decision == "goes on":
             return delivery.readings
-        n_samples = sum(len(one.times) for one in delivery.readings)
+        n_samples = sum(len(of_sensor.times) for of_sensor in delivery.readings)
         if decision == "repeated":
             dropped.repeated += n_samples
             return []
@@ -238,11 +238,13 @@ class Intake:
         self._resampler.reset([slot])
         self._clocks.reset([slot])
         self._flags.begins_recording[slot] = True
-        new = [(one, one.times > known_until) for one in delivery.readings]
+        new = [(of_sensor, of_sensor.times > known_until) for of_sensor in delivery.readings]
         dropped.repeated += n_samples - sum(int(is_new.sum()) for _, is_new in new)
         return [
-            msgspec.structs.replace(one, times=one.times[is_new], values=one.values[is_new])
-            for one, is_new in new
+            msgspec.structs.replace(
+                of_sensor, times=of_sensor.times[is_new], values=of_sensor.values[is_new]
+            )
+            for of_sensor, is_new in new
             if is_new.any()
         ]
 

@@ -98,20 +98,20 @@ class Resampler:
                 continue
             sensor, n_rows = of_phone[0].sensor, len(of_phone[0].times)
             if len(of_phone) > 1:
-                if min(len(one.times) for one in of_phone) < TAIL:
+                if min(len(message.times) for message in of_phone) < TAIL:
                     continue
-                if any(one.sensor != sensor for one in of_phone):
+                if any(message.sensor != sensor for message in of_phone):
                     continue
-                n_rows = sum(len(one.times) for one in of_phone)
+                n_rows = sum(len(message.times) for message in of_phone)
             if n_rows >= TAIL and sensor in STEADY_SENSORS:
                 alike[sensor, n_rows].append(slot)
-        found = []
+        continued_rows = []
         for (sensor, _), group in alike.items():
             slots = np.array(group)
             continued, rows = self._steady.push(sensor, slots, [messages[slot] for slot in group])
             if len(rows):
-                found.append(Rows(slots[continued], rows))
-        return found
+                continued_rows.append(Rows(slots[continued], rows))
+        return continued_rows
 
     def push(self, slot: int, readings: Sequence[Readings]) -> tuple[list[Piece], Dropped]:
         """Return the grid rows that one phone's next message completes, and what was dropped.

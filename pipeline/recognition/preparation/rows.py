@@ -52,5 +52,5 @@ def rows_until(
     }
     n_rows = min(map(len, of_sensors.values()))
     groups = [[of_sensors[sensor][:n_rows] for sensor in group] for group in choice]
-    rows = np.hstack([sum(rest, start=one) for one, *rest in groups])
+    rows = np.hstack([sum(rest, start=first_of_group) for first_of_group, *rest in groups])
     return rows, until is not None and first + n_rows > change

@@ -64,8 +64,10 @@ class Steady(PerPhone):
         and the rows of those, ``(n_continued, n_rows, n_columns)``.
         """
         shape = len(messages), -1
-        times = np.concatenate([one.times for of_phone in messages for one in of_phone])
-        starts = times[_firsts([len(one.times) for of_phone in messages for one in of_phone])]
+        times = np.concatenate([message.times for of_phone in messages for message in of_phone])
+        starts = times[
+            _firsts([len(message.times) for of_phone in messages for message in of_phone])
+        ]
         times = times.reshape(shape)
         grid = self.next_index[slots, np.newaxis] + np.arange(times.shape[1])
         offset_s = times - (self.origin[slots, np.newaxis] + grid / SAMPLING_RATE_HZ)
@@ -78,7 +80,7 @@ class Steady(PerPhone):
             continued[continued] = at_pace
             measured_from, n_measured = measured_from[at_pace], n_measured[at_pace]
             rate_hz = rate_hz[at_pace]
-        rows = np.concatenate([one.values for of_phone in messages for one in of_phone])
+        rows = np.concatenate([message.values for of_phone in messages for message in of_phone])
         rows = rows.reshape(*shape, rows.shape[1])
         n_messages = np.array([len(of_phone) for of_phone in messages])
         if not continued.all():
@@ -141,7 +143,7 @@ class Steady(PerPhone):
         return grid
 
     def sensor_of(self, slot: int) -> Sensor:
-        """Return the sensor of a grid that is here."""
+        """Return the sensor of a phone's grid, which is steady."""
         return STEADY_SENSORS[int(self.sensor[slot]) - 1]
 
     def _measure(
