@@ -25,7 +25,7 @@ class Phone(MqttClient):
         self.device = f"phone-{uuid4().hex[:8]}"
         super().__init__(broker, "har/#", "homeassistant/#")
 
-    def send(self, rows: NDArray[np.float64], *, first: int = 0, size: int = 25) -> None:
+    def send_rows(self, rows: NDArray[np.float64], *, first: int = 0, size: int = 25) -> None:
         """Send raw ``(n, 6)`` or prepared ``(n, 9)`` rows at 50 Hz in messages of ``size`` rows."""
         for k in range(0, len(rows), size):
             message: dict[str, Any] = {"v": 1, "start": EPOCH + (first + k) / 50, "rate": 50.0}

@@ -74,7 +74,7 @@ def prepared_rows(n_samples: int, *, seed: int = 0) -> NDArray[np.float64]:
 
 def test_predictions(phone: Phone, stream: "Running") -> None:
     """A raw phone gets a prediction a hop, with the contract's keys, not retained."""
-    phone.send(raw_rows(260))
+    phone.send_rows(raw_rows(260))
 
     payload, retained = phone.await_message(f"har/{phone.device}/prediction")
     first = json.loads(payload)
@@ -101,7 +101,7 @@ def test_activity_and_availability(
     phone: Phone, stream: "Running", broker: "Broker", join: Callable[..., Phone]
 ) -> None:
     """A phone's activity and availability are retained: who comes later is told at once."""
-    phone.send(prepared_rows(128))
+    phone.send_rows(prepared_rows(128))
     activity = json.loads(phone.await_message(f"har/{phone.device}/activity")[0])
     [online] = [m for m in phone.taken if m[0] == f"har/{phone.device}/availability"]
 
@@ -150,7 +150,7 @@ def test_episodes(phone: Phone, broker: "Broker", start_command: "Start") -> Non
     running = start_command("har-stream", *broker.flags)
     broker.await_har_stream()
     [recording] = simulated.recordings(1, seconds=60)
-    phone.send(recording.stretches[0].samples)
+    phone.send_rows(recording.stretches[0].samples)
 
     payload, retained = phone.await_message(f"har/{phone.device}/episode")
     first = json.loads(payload)
@@ -175,7 +175,7 @@ def test_the_heartbeat_and_the_silent_phone(
         "--heartbeat", "0.1", "--offline-after", "3",
     )  # fmt: skip
     broker.await_har_stream()
-    phone.send(prepared_rows(128))
+    phone.send_rows(prepared_rows(128))
 
     activities = [phone.await_message(f"har/{phone.device}/activity")[0] for _ in range(2)]
 
@@ -194,7 +194,7 @@ def test_protocols(
         "har-stream", *broker.flags, "--model", str(tiny_model), "--protocol", protocol
     )
     phone.await_message("har/status", b"online")
-    phone.send(prepared_rows(192))
+    phone.send_rows(prepared_rows(192))
 
     assert len(phone.predictions(2)) == 2
     assert running.end() == 0
@@ -225,7 +225,7 @@ def test_bad_messages_do_no_harm(phone: Phone, stream: "Running") -> None:
     for number, payload in enumerate(BAD_MESSAGES.values()):
         phone.publish("har/other/samples", payload)
         phone.publish(f"har/{phone.device}/samples", payload)
-        phone.send(rows[25 * number : 25 * (number + 1)], first=25 * number)
+        phone.send_rows(rows[25 * number : 25 * (number + 1)], first=25 * number)
     phone.publish("har/$odd/samples", b"{}")
     phone.publish("har/too/deep/samples", b"{}")  # is not even delivered
     phone.publish(f"har/{phone.device}/prediction", b"{}")
@@ -308,7 +308,7 @@ def test_home_assistant(
     start_command("har-stream", *broker.flags, "--model", str(tiny_model), "--home-assistant")
     broker.await_har_stream()
     topic = f"homeassistant/device/har_{phone.device}/config"
-    phone.send(prepared_rows(128))
+    phone.send_rows(prepared_rows(128))
 
     announced, _ = phone.await_message(topic)
     kept = join(broker).await_message(topic)
@@ -333,7 +333,7 @@ def test_a_phone_that_home_assistant_need_not_show_any_more(
     )  # fmt: skip
     broker.await_har_stream()
     topic = f"homeassistant/device/har_{phone.device}/config"
-    phone.send(prepared_rows(128))
+    phone.send_rows(prepared_rows(128))
 
     assert phone.await_message(topic)[0]
     phone.await_message(f"har/{phone.device}/availability", b"offline")
@@ -373,7 +373,7 @@ def test_what_cannot_be_right_is_told(phone: Phone, stream: "Running") -> None:
 
 def test_a_calibration_takes_effect(phone: Phone, stream: "Running") -> None:
     """A phone that is calibrated is turned from then on, and no more when it is taken back."""
-    phone.send(raw_rows(100))
+    phone.send_rows(raw_rows(100))
     rotation = [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]
 
     def await_frame(frame: str) -> None:
@@ -384,10 +384,10 @@ def test_a_calibration_takes_effect(phone: Phone, stream: "Running") -> None:
     calibration = f"har/{phone.device}/calibration"
     phone.publish(calibration, json.dumps({"v": 1, "rotation": rotation}), retain=True)
     phone.publish(calibration, json.dumps({"v": 1, "rotation": [[1, 0, 0]] * 3}), retain=True)
-    phone.send(raw_rows(25), first=100)
+    phone.send_rows(raw_rows(25), first=100)
     await_frame("calibrated")
     phone.publish(calibration, b"", retain=True)
-    phone.send(raw_rows(25), first=125)
+    phone.send_rows(raw_rows(25), first=125)
     await_frame("landscape")
     assert stream.end() == 0
     assert "calibrated" in stream.log
@@ -433,10 +433,10 @@ def test_a_phone_too_many(
         "har-stream", *broker.flags, "--model", str(tiny_model), "--max-devices", "1"
     )
     broker.await_har_stream()
-    first.send(prepared_rows(100))
+    first.send_rows(prepared_rows(100))
     first.await_message(f"har/{first.device}/availability", b"online")
-    second.send(prepared_rows(100))
-    first.send(prepared_rows(100), first=100)
+    second.send_rows(prepared_rows(100))
+    first.send_rows(prepared_rows(100), first=100)
 
     assert len(first.predictions(2)) == 2
     running.await_log("(devices, 1 so far)")
@@ -446,7 +446,7 @@ def test_a_phone_too_many(
 def test_a_clean_end(phone: Phone, stream: "Running", signal_number: int) -> None:
     """A signal lets har-stream do what has arrived, say offline and end with 0."""
     phone.await_message("har/status", b"online")
-    phone.send(prepared_rows(192))
+    phone.send_rows(prepared_rows(192))
 
     assert stream.end(signal_number) == 0
     assert len(phone.predictions(2)) == 2
@@ -472,7 +472,7 @@ def test_the_broker_restarts(
     running = start_command("har-stream", *own_mosquitto.flags, "--model", str(tiny_model))
     own_mosquitto.await_har_stream()
     phone = join(own_mosquitto)
-    phone.send(prepared_rows(100))
+    phone.send_rows(prepared_rows(100))
     phone.await_message(f"har/{phone.device}/availability", b"online")
 
     own_mosquitto.stop()
@@ -482,7 +482,7 @@ def test_the_broker_restarts(
     phone.await_subscription()
     phone.await_message("har/status", b"online")
 
-    phone.send(prepared_rows(200)[100:], first=100)
+    phone.send_rows(prepared_rows(200)[100:], first=100)
     assert len(phone.predictions(2)) == 2
     assert running.end() == 0
 
@@ -521,7 +521,7 @@ def test_a_message_that_is_much_too_large(
         running.await_log(
             "rejected a message on 'har/large/samples' (size, 1 so far): 1000000", timeout_s=5.0
         )
-        phone.send(prepared_rows(128), first=number * 1000)
+        phone.send_rows(prepared_rows(128), first=number * 1000)
         assert len(phone.predictions(1)) == 1
         status = (Path("/proc") / str(running.process.pid) / "status").read_text()
         peak_kib = int(status.split("VmHWM:")[1].split()[0])
@@ -561,7 +561,7 @@ def test_the_broker_comes_later(
     own_mosquitto.start()
     own_mosquitto.await_har_stream()
     phone = join(own_mosquitto)
-    phone.send(prepared_rows(128))
+    phone.send_rows(prepared_rows(128))
     assert len(phone.predictions(1)) == 1
 
 
@@ -630,7 +630,7 @@ def test_a_window_without_an_answer(
     broker.await_har_stream()
     rows = prepared_rows(128 + 12 * 64)
     rows[:, 8] = np.where(np.arange(len(rows)) < 192, rows[:, 8], 0.5)
-    phone.send(rows)
+    phone.send_rows(rows)
     starts = [round((one["start"] - EPOCH) * 50) for one in phone.predictions(3)]
     assert [0, 64, 128] == starts
     running.await_log(f"{phone.device}: unknown")
@@ -728,7 +728,7 @@ def test_calibrations_of_phones_that_are_not_there(
     for name in ("invented-1", "invented-2"):
         phone.publish(f"har/{name}/calibration", calibration, retain=True)
     running.await_log("rejected a message on 'har/invented-2/calibration' (devices, 1 so far)")
-    phone.send(prepared_rows(25))
+    phone.send_rows(prepared_rows(25))
     phone.await_message(f"har/{phone.device}/availability", b"online")
     phone.publish(f"har/{phone.device}/calibration", calibration, retain=True)
     while json.loads(phone.await_message(f"har/{phone.device}/info")[0])["frame"] != "calibrated":
@@ -755,5 +755,5 @@ def test_a_refused_message_takes_no_place(
             entry["time"] = 4_000_000_000 * 10**9
     phone.publish("sensor-logger", json.dumps(message))
     running.await_log("s ahead of this machine's clock")
-    phone.send(prepared_rows(128))
+    phone.send_rows(prepared_rows(128))
     assert len(phone.predictions(1)) == 1
