@@ -11,7 +11,7 @@ from pipeline.vocabulary import CHANNELS
 from tests.client import MqttClient
 
 if TYPE_CHECKING:
-    from tests.conftest import Broker
+    from tests.brokers import Broker
 
 EPOCH: Final = 1698501144.4
 """Time of a phone's first sample"""

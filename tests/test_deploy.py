@@ -22,7 +22,7 @@ from pipeline.recordings import simulated
 from tests.client import TIMEOUT_S, Login, MqttClient
 
 if TYPE_CHECKING:
-    from tests.conftest import Running
+    from tests.processes import Running
 
     Start = Callable[..., Running]
     Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -16,7 +16,7 @@ from tests.settings_tables import COMMANDS, PAGE, tables
 from trainer.selection import choices
 
 if TYPE_CHECKING:
-    from tests.conftest import Mosquitto
+    from tests.brokers import Mosquitto
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

@@ -14,10 +14,10 @@ from pipeline.formats import native
 from pipeline.readings import Readings
 from tests.benchmarks import load_generator
 from tests.client import TIMEOUT_S, MqttClient, Received
-from tests.conftest import ROOT
+from tests.processes import ROOT
 
 if TYPE_CHECKING:
-    from tests.conftest import Broker
+    from tests.brokers import Broker
 
 
 @pytest.fixture

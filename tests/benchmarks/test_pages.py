@@ -7,7 +7,7 @@ import pytest
 
 from tests.benchmarks import pages
 from tests.benchmarks.figures import Figure
-from tests.conftest import ROOT
+from tests.processes import ROOT
 from trainer import evaluation_report
 
 PAGES: Final = sorted((ROOT / "docs" / "results").glob("*.md"))

@@ -12,10 +12,11 @@ import pytest
 
 from pipeline.vocabulary import CHANNELS
 from tests.client import MqttClient, results_of
-from tests.conftest import ROOT
+from tests.processes import ROOT
 
 if TYPE_CHECKING:
-    from tests.conftest import Broker, Mosquitto, Running
+    from tests.brokers import Broker, Mosquitto
+    from tests.processes import Running
 
     Start = Callable[..., Running]
 

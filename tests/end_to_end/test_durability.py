@@ -35,7 +35,8 @@ from tests.client import TIMEOUT_S, MqttClient, Received
 from tests.tcp_proxy import HOST, Cut, TcpProxy
 
 if TYPE_CHECKING:
-    from tests.conftest import Mosquitto, Running
+    from tests.brokers import Mosquitto
+    from tests.processes import Running
 
     Start = Callable[..., Running]
     Run = Callable[..., CompletedProcess[str]]

@@ -14,7 +14,8 @@ from tests.client import MqttClient, Received, results_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import Broker, Running
+    from tests.brokers import Broker
+    from tests.processes import Running
 
     Start = Callable[..., Running]
 

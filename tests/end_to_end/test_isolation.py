@@ -33,7 +33,8 @@ from pipeline.vocabulary import ACTIVITIES, CHANNELS
 from tests.phone import Phone
 
 if TYPE_CHECKING:
-    from tests.conftest import Mosquitto, Running
+    from tests.brokers import Mosquitto
+    from tests.processes import Running
 
 PIPELINE = Path(__file__).parents[2] / "pipeline"
 EPOCH = 1698501144.4

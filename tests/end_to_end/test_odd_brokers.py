@@ -33,7 +33,7 @@ from tests.fake_broker import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import Running
+    from tests.processes import Running
 
     Start = Callable[..., Running]
 

@@ -15,7 +15,8 @@ from pipeline.recordings import simulated
 from tests.client import TIMEOUT_S, MqttClient, results_of
 
 if TYPE_CHECKING:
-    from tests.conftest import Broker, Mosquitto, Running
+    from tests.brokers import Broker, Mosquitto
+    from tests.processes import Running
 
     Start = Callable[..., Running]
 

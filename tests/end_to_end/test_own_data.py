@@ -14,7 +14,8 @@ from pipeline.recordings import parquet, simulated
 from pipeline.vocabulary import ACTIVITIES, CHANNELS
 
 if TYPE_CHECKING:
-    from tests.conftest import Broker, Running
+    from tests.brokers import Broker
+    from tests.processes import Running
 
     Start = Callable[..., Running]
     Run = Callable[..., CompletedProcess[str]]

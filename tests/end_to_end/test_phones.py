@@ -16,7 +16,8 @@ from pipeline.vocabulary import STANDARD_GRAVITY
 from tests.phone import Phone
 
 if TYPE_CHECKING:
-    from tests.conftest import Broker, Running
+    from tests.brokers import Broker
+    from tests.processes import Running
 
     Start = Callable[..., Running]
 

@@ -17,9 +17,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pipeline.models.classifier import find_model
-from tests.conftest import Mosquitto, command_line
+from tests.brokers import Mosquitto
 from tests.fuzz import live
 from tests.fuzz.fuzzer import DECODERS, SEEDS, Decoder, Finding, fuzz, seeds
+from tests.processes import command_line
 
 
 def keep(finding: Finding, folder: Path) -> Path:

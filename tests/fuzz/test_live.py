@@ -7,7 +7,8 @@ import pytest
 from tests.fuzz import live
 
 if TYPE_CHECKING:
-    from tests.conftest import Mosquitto, Running
+    from tests.brokers import Mosquitto
+    from tests.processes import Running
 
 N_MESSAGES = 6_000
 

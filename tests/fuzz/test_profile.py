@@ -2,7 +2,7 @@ import re
 
 from hypothesis import settings
 
-from tests.conftest import ROOT
+from tests.processes import ROOT
 
 
 def test_make_fuzz_explores() -> None:

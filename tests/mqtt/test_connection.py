@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.mqtt.connection import Connection
 from pipeline.settings import BrokerSettings
-from tests.conftest import Mosquitto
+from tests.brokers import Mosquitto
 from tests.fake_broker import CONNECT, FakeBroker, Script
 from tests.tcp_proxy import TcpProxy
 

@@ -23,7 +23,8 @@ from tests.client import TIMEOUT_S, MqttClient
 from tests.commands.calibrate.wearers import ASKEW, EPOCH, Rows, stand, stroll
 
 if TYPE_CHECKING:
-    from tests.conftest import Broker, Mosquitto, Running
+    from tests.brokers import Broker, Mosquitto
+    from tests.processes import Running
 
     Start = Callable[..., Running]
     Run = Callable[..., subprocess.CompletedProcess[str]]

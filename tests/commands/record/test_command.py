@@ -17,7 +17,8 @@ from tests.client import TIMEOUT_S, MqttClient
 from tests.commands.record.sent import EPOCH, labels, samples
 
 if TYPE_CHECKING:
-    from tests.conftest import Broker, Running
+    from tests.brokers import Broker
+    from tests.processes import Running
 
     Start = Callable[..., Running]
     Run = Callable[..., CompletedProcess[str]]

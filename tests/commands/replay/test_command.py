@@ -18,7 +18,8 @@ from tests.client import TIMEOUT_S, MqttClient, Received
 from tests.commands.replay.file_recordings import apart_recording, file_recording
 
 if TYPE_CHECKING:
-    from tests.conftest import Broker, Mosquitto, Running
+    from tests.brokers import Broker, Mosquitto
+    from tests.processes import Running
 
     Start = Callable[..., Running]
     Run = Callable[..., CompletedProcess[str]]

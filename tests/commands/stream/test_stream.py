@@ -19,7 +19,8 @@ from pipeline.vocabulary import ACTIVITIES
 from tests.phone import EPOCH, Phone
 
 if TYPE_CHECKING:
-    from tests.conftest import Broker, Mosquitto, Running
+    from tests.brokers import Broker, Mosquitto
+    from tests.processes import Running
 
     Start = Callable[..., Running]
     Run = Callable[..., CompletedProcess[str]]

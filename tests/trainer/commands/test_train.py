@@ -33,7 +33,7 @@ from trainer.training.fitting import Fitting
 from trainer.training.recipe import Schedule
 
 if TYPE_CHECKING:
-    from tests.conftest import Running
+    from tests.processes import Running
 
 pytestmark = [
     pytest.mark.train,
