@@ -90,6 +90,10 @@ class FakeBroker:
         for client in self._clients:
             client.close()
 
+    def packets(self) -> list[tuple[int, bytes]]:
+        """Return kind and body of the packets that have come and were not read before."""
+        return [self.received.get() for _ in range(self.received.qsize())]
+
     def await_packet(self, kind: int, *, containing: bytes = b"", times: int = 1) -> bytes:
         """Return the body of the last of so many next packets of a kind."""
         while True:

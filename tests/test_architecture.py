@@ -204,10 +204,10 @@ PAHO_IN_TESTS = {
     "tests/benchmarks/end_to_end.py": "costs less beside what it measures",
     "tests/benchmarks/least_consumer.py": "paho is what it measures",
     "tests/benchmarks/plain_consumer.py": "paho is what it measures",
-    "tests/end_to_end/test_odd_brokers.py": "names of MQTT's reason codes",
     "tests/mqtt/test_broker.py": "a client that breaks off",
     "tests/mqtt/test_packets.py": "packets of a real client",
     "tests/mqtt/test_paho_client.py": "what we rely on in paho",
+    "tests/mqtt/test_refused.py": "names of MQTT's reason codes",
 }
 """Files that know paho, and why"""
 
