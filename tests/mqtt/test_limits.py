@@ -6,14 +6,7 @@ import pytest
 
 from pipeline.mqtt import link
 from pipeline.mqtt.events import Session
-from tests.fake_broker import (
-    CONNECT,
-    PUBLISH,
-    TIMEOUT_S,
-    FakeBroker,
-    Script,
-    packet,
-)
+from tests.fake_broker import CONNECT, PUBLISH, TIMEOUT_S, FakeBroker, Script, packet
 from tests.mqtt.connecting import connection_to
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("own_settings")]

@@ -7,14 +7,7 @@ import pytest
 
 from pipeline.mqtt import events, link, unacknowledged
 from pipeline.mqtt.connection import Connection
-from tests.fake_broker import (
-    SUBSCRIBE,
-    TIMEOUT_S,
-    FakeBroker,
-    Script,
-    message,
-    packet,
-)
+from tests.fake_broker import SUBSCRIBE, TIMEOUT_S, FakeBroker, Script, message, packet
 from tests.mqtt.connecting import connection_to, failure
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("own_settings")]

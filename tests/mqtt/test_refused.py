@@ -7,12 +7,7 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from tests.fake_broker import (
-    TIMEOUT_S,
-    FakeBroker,
-    Script,
-    packet,
-)
+from tests.fake_broker import TIMEOUT_S, FakeBroker, Script, packet
 from tests.mqtt.connecting import connection_to, failure
 
 REFUSALS: Final = range(128, 256)

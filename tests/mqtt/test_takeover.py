@@ -5,13 +5,7 @@ import threading
 import pytest
 
 from pipeline.mqtt.events import Session
-from tests.fake_broker import (
-    SUBSCRIBE,
-    TIMEOUT_S,
-    FakeBroker,
-    Script,
-    packet,
-)
+from tests.fake_broker import SUBSCRIBE, TIMEOUT_S, FakeBroker, Script, packet
 from tests.mqtt.connecting import connection_to
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("own_settings")]
