@@ -21,11 +21,12 @@ from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES, ANY
 from trainer import evaluation, pictures
 from trainer.data.user_recordings import UserWindows
-from trainer.export import export, make_card, save_with_card
+from trainer.export import export_both, make_card
+from trainer.json_file import write_json
 from trainer.networks.plain import PLAIN_BUILDERS
 from trainer.plan import TrainingPlan
 from trainer.records import Recipe, SeedRecord, read_record
-from trainer.report import different, report, write_json
+from trainer.report import different, report
 from trainer.selection.shipped import recipe_for
 from trainer.training.fitted import Progress, count_parameters, probabilities, versions
 from trainer.training.plain import fit
@@ -225,14 +226,7 @@ def _finish(
         selection=selection,
     )
     onnx_file = plan.out / f"{name}.onnx"
-    export(
-        model,
-        onnx_file,
-        card=card,
-        windows=data.test.windows,
-        reference=probabilities(model, data.test.windows),
-    )
-    save_with_card(model, folder / "model.keras", card=card)
+    export_both(model, onnx_file, folder / "model.keras", card=card, windows=data.test.windows)
     write_json(
         folder / "report.json",
         report(

@@ -28,12 +28,13 @@ from pipeline.models.classifier import (
 )
 from pipeline.vocabulary import ANY, CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
 from trainer.errors import SettingError
+from trainer.training.fitted import probabilities
 
 OPSET: Final = 18
 """The newest that tf2onnx 1.17 writes."""
 
 TOLERANCE: Final = 1e-5
-"""Most that a probability may differ from Keras' one."""
+"""Most that a probability may differ from that of Keras."""
 
 LICENCE: Final = (
     "Weights trained on the UCI HAR data set, whose licence prohibits commercial use; any use "
@@ -43,7 +44,7 @@ LICENCE: Final = (
 )
 
 _SPARE_BYTES: Final = 256 * 1024
-"""What a file may hold beside its weights: the graph's nodes, the card."""
+"""Most that a file may hold beside its weights: the graph's nodes, the card."""
 
 _VERSION_DIGITS: Final = 8
 
@@ -93,6 +94,26 @@ def version(model: keras.Model) -> str:
     return digest.hexdigest()[:_VERSION_DIGITS]
 
 
+def export_both(
+    model: keras.Model,
+    onnx_file: Path,
+    keras_file: Path,
+    *,
+    card: ModelCard,
+    windows: NDArray[np.float32],
+) -> None:
+    """Write the model with its card for the pipeline, and as a Keras file for fine-tuning.
+
+    ``windows`` ``(n_windows, 128, 9)`` are those that the ONNX file is tried with.
+
+    Raises:
+        ExportError: the ONNX file would not keep the contract.
+    """
+    reference = probabilities(model, windows)
+    export(model, onnx_file, card=card, windows=windows, reference=reference)
+    save_with_card(model, keras_file, card=card)
+
+
 def save_with_card(model: keras.Model, path: Path, *, card: ModelCard) -> None:
     """Write the model with its card as a Keras file, whole or not at all."""
     with replacing_path(path) as unfinished:
@@ -113,7 +134,7 @@ def load_with_card(path: Path) -> tuple[keras.Model, ModelCard]:
         return keras.saving.load_model(path), card
     except KeyError as error:
         raise SettingError(
-            f"{path}: tells nothing of its activities: train it anew and give its model.keras"
+            f"{path}: has no model card: train it anew and give its model.keras"
         ) from error
     except (OSError, ValueError, zipfile.BadZipFile, msgspec.MsgspecError) as error:
         raise SettingError(f"{path}: is no model.keras of har-train: {error}") from error
@@ -192,15 +213,16 @@ def _check_size(onnx_model: onnx.ModelProto, n_parameters: int) -> None:
         raise ExportError(f"the file would have {size} bytes for weights of {expected} bytes")
 
 
-def _check_same(found: NDArray[np.float32], reference: NDArray[np.float32]) -> None:
-    if found.shape != reference.shape:
-        raise ExportError(f"probabilities of shape {found.shape}, from Keras {reference.shape}")
-    difference = np.abs(found - reference).max()
+def _check_same(exported: NDArray[np.float32], reference: NDArray[np.float32]) -> None:
+    """Refuse probabilities ``(n_windows, n_activities)`` that are not Keras'."""
+    if exported.shape != reference.shape:
+        raise ExportError(f"probabilities of shape {exported.shape}, from Keras {reference.shape}")
+    difference = np.abs(exported - reference).max()
     if not difference <= TOLERANCE:  # NaN is refused too
         raise ExportError(
             f"the exported model's probabilities differ from Keras' by {difference:.2g}, "
             f"more than {TOLERANCE:g}"
         )
-    n_other = np.count_nonzero(found.argmax(axis=1) != reference.argmax(axis=1))
+    n_other = np.count_nonzero(exported.argmax(axis=1) != reference.argmax(axis=1))
     if n_other:
         raise ExportError(f"the exported model labels {n_other} windows otherwise than Keras")

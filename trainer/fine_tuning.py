@@ -7,6 +7,7 @@ after.
 
 import math
 import time
+from dataclasses import dataclass
 from typing import Any, Final
 
 import keras
@@ -22,20 +23,37 @@ from trainer.data import user_recordings
 from trainer.data.user_recordings import UserWindows, joined
 from trainer.errors import SettingError
 from trainer.evaluation import Scores, figures_by_class
-from trainer.export import export, load_with_card, make_card, save_with_card
+from trainer.export import export_both, load_with_card, make_card
+from trainer.json_file import write_json
 from trainer.networks.widening import widened
 from trainer.plan import FineTuningPlan
 from trainer.report import (
     all_versions,
     described,
     user_described,
-    write_json,
 )
 from trainer.training.fitted import History, Progress, count_parameters, probabilities, versions
 from trainer.training.plain import tune
 
 REPEATS_UP_TO: Final = 0.2
 """Where the windows of user recordings are fewer, they are repeated to be this share of all."""
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuned:
+    """A fine-tuned model and how it came about."""
+
+    model: keras.Model
+    parent: ModelCard
+    windows: UserWindows
+    """Of the user recordings"""
+    data: DataSet | None
+    """UCI HAR, if it is at hand"""
+    history: History
+    before: Scores | None
+    """Of the parent on the test split"""
+    after: Scores | None
+    """Of the fine-tuned model on the test split"""
 
 
 def run(
@@ -83,53 +101,47 @@ def run(
         progress=progress,
     )
     after = _scores(model, data, windows.activities)
-    _finish(
-        plan,
-        model,
-        parent_card=card,
-        windows=windows,
-        data=data,
-        history=history,
-        before=before,
-        after=after,
-        started=started,
-        progress=progress,
-    )
+    tuned = FineTuned(model, card, windows, data, history, before, after)
+    _finish(plan, tuned, started=started, progress=progress)
 
 
-def _finish(
-    plan: FineTuningPlan,
-    model: keras.Model,
-    *,
-    parent_card: ModelCard,
-    windows: UserWindows,
-    data: DataSet | None,
-    history: History,
-    before: Scores | None,
-    after: Scores | None,
-    started: float,
-    progress: Progress,
-) -> None:
+def _finish(plan: FineTuningPlan, tuned: FineTuned, *, started: float, progress: Progress) -> None:
     """Export the fine-tuned model, and report."""
-    stem = f"{parent_card.name}-tuned"
+    parent, windows, data = tuned.parent, tuned.windows, tuned.data
+    before, after = tuned.before, tuned.after
+    stem = f"{parent.name}-tuned"
     folder = plan.out / stem
     folder.mkdir(parents=True, exist_ok=True)
-    selection = _selection(plan, parent_card, windows, with_uci_har=data is not None)
     card = make_card(
-        model,
-        name=parent_card.name,
+        tuned.model,
+        name=parent.name,
         activities=windows.activities,
-        data_hash=f"{parent_card.training_data_hash}+{windows.data_hash}",
+        data_hash=f"{parent.training_data_hash}+{windows.data_hash}",
         seed=plan.seed,
         test_accuracy=0.0 if after is None else after.accuracy,
-        selection=selection,
-        parent=parent_card.identity,
+        selection=_selection(plan, parent, windows, with_uci_har=data is not None),
+        parent=parent.identity,
     )
-    tried = windows.split.windows if data is None else data.test.windows
     onnx_file = plan.out / f"{stem}.onnx"
-    export(model, onnx_file, card=card, windows=tried, reference=probabilities(model, tried))
-    save_with_card(model, folder / "model.keras", card=card)
-    report: dict[str, Any] = {
+    tried = windows.split.windows if data is None else data.test.windows
+    export_both(tuned.model, onnx_file, folder / "model.keras", card=card, windows=tried)
+    seconds = time.perf_counter() - started
+    write_json(folder / "report.json", _report(plan, tuned, card, wall_seconds=seconds))
+    if before is not None and after is not None:
+        progress(f"\n{evaluation.table(after, card.activities)}")
+        progress(
+            f"\n{card.identity}: test accuracy {after.accuracy:.4f} over the activities of UCI HAR "
+            f"(its parent {card.parent}: {before.accuracy:.4f})"
+        )
+    progress(f"Wrote {onnx_file}, and report.json and model.keras into {folder}")
+
+
+def _report(
+    plan: FineTuningPlan, tuned: FineTuned, card: ModelCard, *, wall_seconds: float
+) -> dict[str, Any]:
+    """Return the report on a fine-tuned model."""
+    before, after, data = tuned.before, tuned.after, tuned.data
+    return {
         "model": card.name,
         "identity": card.identity,
         "parent": card.parent,
@@ -139,9 +151,9 @@ def _finish(
         "activities": list(card.activities),
         "classes": None if after is None else figures_by_class(after, card.activities),
         "confusion_matrix": None if after is None else after.confusion.tolist(),
-        "parameters": count_parameters(model),
-        "selection": selection,
-        "history": history,
+        "parameters": count_parameters(tuned.model),
+        "selection": card.selection,
+        "history": tuned.history,
         "settings": {
             "tuning_epochs": plan.fitting.epochs,
             "tuning_rate": plan.fitting.learning_rate,
@@ -149,17 +161,9 @@ def _finish(
         },
         "versions": all_versions(versions()),
         "data": None if data is None else described(data),
-        "user_recordings": user_described(windows),
-        "wall_seconds": round(time.perf_counter() - started, 1),
+        "user_recordings": user_described(tuned.windows),
+        "wall_seconds": round(wall_seconds, 1),
     }
-    write_json(folder / "report.json", report)
-    if before is not None and after is not None:
-        progress(f"\n{evaluation.table(after, card.activities)}")
-        progress(
-            f"\n{card.identity}: test accuracy {after.accuracy:.4f} over the activities of UCI HAR "
-            f"(its parent {card.parent}: {before.accuracy:.4f})"
-        )
-    progress(f"Wrote {onnx_file}, and report.json and model.keras into {folder}")
 
 
 def _selection(

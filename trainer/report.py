@@ -3,14 +3,11 @@
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.atomic_file import replacing
 from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.vocabulary import ANY
 from trainer.data.user_recordings import UserWindows
@@ -19,12 +16,6 @@ from trainer.records import SeedRecord
 from trainer.selection import choices
 
 _EXPORT_PACKAGES: Final = ("onnx", "onnxruntime", "tf2onnx")
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write a JSON file for people, whole or not at all."""
-    with replacing(path) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(content)) + b"\n")
 
 
 def report(

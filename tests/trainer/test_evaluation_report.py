@@ -11,7 +11,7 @@ from trainer.evaluation_report import (
     read,
     summary,
 )
-from trainer.report import write_json
+from trainer.json_file import write_json
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_keras_files_that_cannot_be_fine_tuned(trained: Path, tmp_path: Path) ->
     """Without a card, or no Keras file at all, the error says what to do."""
     model, _ = load_with_card(trained)
     model.save(tmp_path / "plain.keras")
-    with pytest.raises(SettingError, match=r"plain.keras: tells nothing .* give its model.keras"):
+    with pytest.raises(SettingError, match=r"plain.keras: has no model card: train it anew"):
         load_with_card(tmp_path / "plain.keras")
     (tmp_path / "torn.keras").write_bytes(trained.read_bytes()[:1000])
     for name in ("torn.keras", "missing.keras"):

@@ -44,7 +44,7 @@ from trainer.evaluation_report import (
     ReliabilityCurve,
     summary,
 )
-from trainer.report import write_json
+from trainer.json_file import write_json
 
 TOGETHER: Final[dict[Orientation, str]] = {"training": "together", "any": f"together{ANY}"}
 """Names for the mean of the probabilities of several models of the same orientation."""

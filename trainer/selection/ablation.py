@@ -24,7 +24,7 @@ from trainer.commit import source_commit
 from trainer.data.corrupted import CORRUPTIONS
 from trainer.data.random_rotations import NO_ROTATION, RandomRotation
 from trainer.evaluation import best_temperature, log_loss, mean_and_sd, reliability
-from trainer.report import write_json
+from trainer.json_file import write_json
 from trainer.selection.choices import FILE, LEVELLED, RECIPE, TOGETHER, Choices, Row, table
 from trainer.selection.cross_validation import HeldOutProbabilities, groups, together
 from trainer.selection.group_models import (
