@@ -34,7 +34,7 @@ _LEAST_PROBABILITY: Final = 1e-12
 
 @dataclass(frozen=True)
 class Scores:
-    """What a confusion matrix tells."""
+    """The scores in a confusion matrix."""
 
     confusion: NDArray[np.int64]
     """``(n_activities, n_activities)`` windows: row the true activity, column the predicted one"""
@@ -46,8 +46,8 @@ class Scores:
 
     def accuracy_among(self, labels: Sequence[int]) -> float:
         """Share of the windows of some true activities that are predicted right, 0 to 1."""
-        own = list(labels)
-        return float(np.diag(self.confusion)[own].sum() / self.support[own].sum())
+        chosen = list(labels)
+        return float(np.diag(self.confusion)[chosen].sum() / self.support[chosen].sum())
 
     @property
     def support(self) -> NDArray[np.int64]:
@@ -57,7 +57,7 @@ class Scores:
 
     @property
     def precision(self) -> NDArray[np.float64]:
-        """Share of right ones among the predictions of each activity, 0 where there are none."""
+        """Share of each activity's predictions that are right, 0 where there are none."""
         return share(np.diag(self.confusion), self.confusion.sum(axis=0))
 
     @property
@@ -97,23 +97,23 @@ def accuracy_interval(
 ) -> tuple[float, float]:
     """Return the 95 % interval of the accuracy, by bootstrap over subjects.
 
-    A subject's windows resemble each other, so whole subjects are drawn, not windows. It says how
-    much the accuracy would vary with other people, not with other seeds.
+    A subject's windows resemble each other, so whole subjects are drawn, not windows. The
+    interval is how much the accuracy would vary with other people, not with other seeds.
 
     Args:
         right: ``(n_windows,)``, whether each window is predicted right.
         subjects: ``(n_windows,)``, whose each window is; at least two different ones.
         seed: draws the subjects.
     """
-    _, own = np.unique(subjects, return_inverse=True)
-    windows = np.bincount(own)
+    _, subject_of = np.unique(subjects, return_inverse=True)  # 0, 1, ...
+    windows = np.bincount(subject_of)
 
     def accuracy(right: NDArray[Any], windows: NDArray[Any], axis: int) -> NDArray[np.float64]:
         shares: NDArray[np.float64] = right.sum(axis=axis) / windows.sum(axis=axis)
         return shares
 
     interval = bootstrap(
-        (np.bincount(own, weights=right), windows),
+        (np.bincount(subject_of, weights=right), windows),
         accuracy,
         paired=True,
         vectorized=True,
@@ -160,14 +160,14 @@ def log_loss(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -
 
 
 def tempered(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
-    """Return what probabilities ``(n_windows, n_activities)`` become at a temperature.
+    """Return probabilities ``(n_windows, n_activities)`` at a temperature.
 
-    That is what softmax makes of the logits divided by it: 1 changes nothing, more is less sure.
+    They are the softmax of the logits divided by it: 1 changes nothing, more is less sure.
     """
     logits = np.log(np.maximum(probabilities.astype(np.float64), _LEAST_PROBABILITY)) / temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    found: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return found
+    result: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return result
 
 
 def best_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
@@ -187,7 +187,7 @@ def mean_and_sd(values: Sequence[float]) -> tuple[float, float | None]:
 
 
 def with_sd(values: Sequence[float]) -> str:
-    """Return mean and standard deviation as one reads them, ``0.9012 ± 0.0100``."""
+    """Return mean and standard deviation in words, ``0.9012 ± 0.0100``."""
     mean, sd = mean_and_sd(values)
     return f"{mean:.4f}" if sd is None else f"{mean:.4f} ± {sd:.4f}"
 
@@ -206,7 +206,7 @@ def table(scores: Scores, activities: Sequence[str]) -> str:
 
 
 def figures_by_class(scores: Scores, activities: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return what the scores say of each activity."""
+    """Return precision, recall, F1 and the number of windows of each activity."""
     return {
         activity: {"precision": precision, "recall": recall, "f1": f1, "windows": windows}
         for activity, precision, recall, f1, windows in zip(

@@ -55,7 +55,7 @@ class Material:
 
     @property
     def activities(self) -> tuple[str, ...]:
-        """What the models are to tell apart."""
+        """The activities that the models distinguish."""
         return ACTIVITIES if self.user is None else self.user.activities
 
     def recipe(self, model: str) -> Recipe:

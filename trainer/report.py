@@ -45,7 +45,7 @@ def report(
         "parameters": exported.parameters,
         "epochs": exported.epochs,
         "selection": selection,
-        "cross_validation": chosen_by(model) if "raw" in exported.recipe else None,
+        "cross_validation": choice_described(model) if "raw" in exported.recipe else None,
         "seeds": {
             "seeds": [record.seed for record in records],
             "accuracies": accuracies,
@@ -73,8 +73,8 @@ def report(
     }
 
 
-def chosen_by(model: str) -> dict[str, Any]:
-    """Return what a report says of how the recipe for a model was chosen."""
+def choice_described(model: str) -> dict[str, Any]:
+    """Return the part of a report on how the recipe of a model was chosen."""
     tried = choices.shipped()
     return {
         "date": tried.date,
@@ -91,7 +91,7 @@ def all_versions(training: dict[str, str]) -> dict[str, str]:
 
 
 def described(data: DataSet) -> dict[str, Any]:
-    """Return what a report says of the data set."""
+    """Return the part of a report on the data set."""
     return {
         "hash": data.data_hash,
         "published": data.published,
@@ -101,7 +101,7 @@ def described(data: DataSet) -> dict[str, Any]:
 
 
 def user_described(user: UserWindows) -> dict[str, Any]:
-    """Return what a report says of user recordings."""
+    """Return the part of a report on user recordings."""
     return {
         "hash": user.data_hash,
         "devices": list(user.devices),
@@ -114,6 +114,6 @@ def _split_described(split: Split) -> dict[str, Any]:
 
 
 def different(subjects: NDArray[np.int8]) -> list[int]:
-    """Return the subjects that there are, in ascending order."""
-    found: list[int] = np.unique(subjects).tolist()
-    return found
+    """Return the different subjects, in ascending order."""
+    result: list[int] = np.unique(subjects).tolist()
+    return result

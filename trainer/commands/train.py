@@ -66,7 +66,7 @@ def _data(settings: TrainSettings) -> uci_har.DataSet | None:
     """Return the data set; None if it is missing and a trained model is fine-tuned without it.
 
     Raises:
-        DataError: it cannot be had, or is not where the settings say.
+        DataError: it cannot be obtained, or is not where the settings say.
     """
     if settings.parent is None or settings.data is not None:
         return uci_har.load(settings.data)
@@ -79,10 +79,10 @@ def _data(settings: TrainSettings) -> uci_har.DataSet | None:
 def _raw_recordings(
     settings: TrainSettings, *, progress: Callable[[str], None]
 ) -> Sequence[Recording]:
-    """Return the raw recordings of the training subjects; none if they cannot be had.
+    """Return the raw recordings of the training subjects; none if they cannot be obtained.
 
     Raises:
-        DataError: they cannot be had, but were asked for.
+        DataError: they cannot be obtained, but were asked for.
     """
     try:
         return hapt.recordings(settings.data, TRAINING_SUBJECTS)

@@ -1,1 +1,1 @@
-"""What decisions over time are learnt from."""
+"""Learns the numbers of the decisions over time from labelled recordings."""

@@ -2,9 +2,9 @@
 
     python -m trainer.decisions.learning
 
-What is learnt is small: two networks of a dozen units (`networks`), a direction, a table of rates.
-Nothing here depends on the classifier, so the numbers serve any model of the same activities. What
-else a phone may send, which no body does, is made up in `novel`.
+They are few: two networks of a dozen units (`networks`), a direction, a table of rates. Nothing
+here depends on the classifier, so the numbers serve any model of the same activities. Samples that
+no body sends are made up in `novel`.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from pipeline.recognition.judgement.motion import (
     STILL_ACTIVITIES,
     motion_features,
 )
+from pipeline.recognition.judgement.network import Network
 from pipeline.recognition.judgement.novelty import novelty_features
 from pipeline.recognition.judgement.states import CHANGES_TOWARDS
 from pipeline.recognition.judgement.summary import Summary, summarize
@@ -58,6 +59,8 @@ _MOTION_UNITS: Final = 16
 _NOVELTY_UNITS: Final = 12
 _MOTION_DECAY: Final = 3e-4
 _NOVELTY_DECAY: Final = 1e-4
+"""Weights of the squares of all weights in the loss"""
+
 _UNSEEN_SHARE: Final = 0.15
 """Share of the changes from a state that is spread evenly over all states"""
 _TILT_PRIOR: Final = 1e-6
@@ -70,45 +73,24 @@ def learn(
 
     Args:
         stretches: of the training subjects.
-        seed: draws initial weights, and what is made up.
+        seed: draws initial weights, rotations, and samples that no body sends.
         orientation: how the phones are worn that the numbers are for. If it is any way round, all
             windows are rotated at random, so that sitting and standing differ in the sway alone.
     """
     rng = np.random.default_rng(seed)
     windows = [_settled(stretch.samples) for stretch in stretches]
     if orientation == "any":
-        windows = [turned(own, random_rotations(rng, len(own), ANY_WAY_ROUND)) for own in windows]
+        windows = [
+            turned(of_stretch, random_rotations(rng, len(of_stretch), ANY_WAY_ROUND))
+            for of_stretch in windows
+        ]
     labels = [_settled(stretch.labels[:, None])[:, :, 0] for stretch in stretches]
-    summaries = [summarize(own) for own in windows]
+    summaries = [summarize(of_stretch) for of_stretch in windows]
 
-    newest = np.concatenate([own[:, -1] for own in labels])
-    known = newest >= 0
-    motions = _MOTION_OF[newest[known]]
-    motion = fit_network(
-        np.concatenate([motion_features(own) for own in summaries])[known],
-        motions,
-        n_units=_MOTION_UNITS,
-        decay=_MOTION_DECAY,
-        rng=rng,
-    )
-
-    middle = np.concatenate([own[:, WINDOW_LENGTH // 2] for own in labels])
-    known = middle >= 0
-    worn = np.concatenate(windows)[known]
-    how = AROUND_THE_WAIST if orientation == "training" else ANY_WAY_ROUND
-    rotations = random_rotations(np.random.default_rng(seed), len(worn), how)
-    usual = np.concatenate(
-        [novelty_features(summarize(own)) for own in (worn, turned(worn, rotations))]
-    )
-    novel = novel_features(stretches, rng, orientation)
-    novelty = fit_network(
-        np.concatenate([usual, novel]),
-        np.repeat([0, 1], [len(usual), len(novel)]),
-        n_units=_NOVELTY_UNITS,
-        decay=_NOVELTY_DECAY,
-        rng=rng,
-        balanced=True,
-    )
+    motion, motion_shares = _motion(summaries, labels, rng)
+    middle = np.concatenate([of_stretch[:, WINDOW_LENGTH // 2] for of_stretch in labels])
+    usual = _usual_features(np.concatenate(windows)[middle >= 0], seed, orientation)
+    novelty = _novelty(usual, novel_features(stretches, rng, orientation), rng)
     sitting, standing = _postures(summaries, labels)
     direction = _tilt(sitting, standing)
     high = np.array([(features @ direction).mean() for features in sitting])
@@ -116,7 +98,7 @@ def learn(
     scatter = np.mean([(features @ direction).var() for features in (*sitting, *standing)])
     return Learnt(
         motion=motion,
-        motion_shares=np.bincount(motions, minlength=len(MOTIONS)) / len(motions),
+        motion_shares=motion_shares,
         tilt=direction,
         boundary=float((high + low).mean() / 2),
         boundary_sd=float(((high + low) / 2).std()),
@@ -127,8 +109,50 @@ def learn(
     )
 
 
+def _motion(
+    summaries: Sequence[Summary], labels: Sequence[NDArray[np.int8]], rng: np.random.Generator
+) -> tuple[Network, NDArray[np.float64]]:
+    """Return the network that judges a window's newest motion, and how often each motion occurs.
+
+    ``labels`` are ``(n_windows, 128)`` for each summary.
+    """
+    newest = np.concatenate([of_stretch[:, -1] for of_stretch in labels])
+    known = newest >= 0
+    motions = _MOTION_OF[newest[known]]
+    features = np.concatenate([motion_features(summary) for summary in summaries])
+    network = fit_network(
+        features[known], motions, n_units=_MOTION_UNITS, decay=_MOTION_DECAY, rng=rng
+    )
+    return network, np.bincount(motions, minlength=len(MOTIONS)) / len(motions)
+
+
+def _usual_features(
+    windows: NDArray[np.float32], seed: int, orientation: Orientation
+) -> NDArray[np.float64]:
+    """Return the novelty features of windows ``(n, 128, 9)``, as they are and rotated at random."""
+    how = AROUND_THE_WAIST if orientation == "training" else ANY_WAY_ROUND
+    rotations = random_rotations(np.random.default_rng(seed), len(windows), how)
+    return np.concatenate(
+        [novelty_features(summarize(worn)) for worn in (windows, turned(windows, rotations))]
+    )
+
+
+def _novelty(
+    usual: NDArray[np.float64], novel: NDArray[np.float64], rng: np.random.Generator
+) -> Network:
+    """Return the network that gives the odds of novel features against usual ones."""
+    return fit_network(
+        np.concatenate([usual, novel]),
+        np.repeat([0, 1], [len(usual), len(novel)]),
+        n_units=_NOVELTY_UNITS,
+        decay=_NOVELTY_DECAY,
+        rng=rng,
+        balanced=True,
+    )
+
+
 def _settled(signals: NDArray[Any]) -> NDArray[Any]:
-    """Return the windows that a live phone's decisions are made of."""
+    """Return the windows of which a live phone's decisions are made: the filters have settled."""
     return cut(signals, hop=HOP, offset=SETTLING_ROWS)
 
 
@@ -137,11 +161,11 @@ def _postures(
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
     """Return the tilt features of each recording's sitting windows, and of its standing ones."""
     sitting, standing = [], []
-    for summary, own in zip(summaries, labels, strict=True):
+    for summary, of_windows in zip(summaries, labels, strict=True):
         features = tilt_features(summary)
-        pure = (own == own[:, :1]).all(axis=1)
+        pure = (of_windows == of_windows[:, :1]).all(axis=1)
         sits, stands = (
-            features[pure & (own[:, 0] == ACTIVITIES.index(name))]
+            features[pure & (of_windows[:, 0] == ACTIVITIES.index(name))]
             for name in ("SITTING", "STANDING")
         )
         if min(len(sits), len(stands)) > 1:
@@ -169,12 +193,12 @@ def _tilt(
 def _rates(labels: Iterable[NDArray[np.int8]]) -> NDArray[np.float64]:
     """Return the changes a second between activities and changes of posture, by their counts.
 
-    What is unlabelled in between is passed over.
+    Unlabelled samples in between are left out.
     """
     n = len(ACTIVITIES) + len(CHANGES_TOWARDS)
     counts, seconds = np.zeros((n, n)), np.zeros(n)
-    for own in labels:
-        states = _STATE_OF[own[own >= 0]]
+    for of_stretch in labels:
+        states = _STATE_OF[of_stretch[of_stretch >= 0]]
         seconds += np.bincount(states, minlength=n) / SAMPLING_RATE_HZ
         np.add.at(counts, (states[:-1], states[1:]), 1)
     np.fill_diagonal(counts, 0)

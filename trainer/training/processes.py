@@ -1,4 +1,4 @@
-"""Several trainings at a time, each in a process of its own.
+"""Several trainings at a time, each in another process.
 
 TensorFlow takes one core for models so small: the next does well on the next core. A training's
 weights depend on how many threads it has, so each has one, alone or not.
@@ -27,20 +27,20 @@ R = TypeVar("R")
 
 
 class KilledError(Exception):
-    """A process did not end by itself; who runs the machine can help it."""
+    """A process was killed, often because memory ran out."""
 
 
 _given: Any = None
-"""What a process was given for all its jobs"""
+"""The value that a process was given for all its jobs"""
 
 
 def each(
     function: Callable[[G, J], R], given: G, jobs: Sequence[J], *, at_once: int | None = None
 ) -> Iterator[R]:
-    """Yield what a function makes of jobs, in their order; if one fails, the others end.
+    """Yield a function's results for jobs, in their order; if one fails, the others end.
 
     Args:
-        function: takes what is given to all, and a job.
+        function: takes the value given to all, and a job.
         given: can be pickled, as the jobs can.
         jobs: a single one is done in this process.
         at_once: so many at a time, at most; by default as many as there are cores.
@@ -60,7 +60,7 @@ def each(
             yield from pool.map(partial(_do, function), jobs)
         except BrokenProcessPool as error:
             raise KilledError(
-                "a training was killed, perhaps for want of memory: do the same again"
+                "a training was killed, perhaps because memory ran out: run the same command again"
             ) from error
         except BaseException:
             for process in active_children():
@@ -70,9 +70,9 @@ def each(
 
 @contextmanager
 def quiet_tensorflow() -> Iterator[None]:
-    """Let TensorFlow be imported with one thread, and keep what it tells about the machine.
+    """Let TensorFlow be imported with one thread, without its lines about the machine.
 
-    If its log level is 0, it tells.
+    At log level 0 they are shown.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
     for name in _THREADS:
@@ -82,7 +82,7 @@ def quiet_tensorflow() -> Iterator[None]:
         return
     # It would warn that every further model is traced anew.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # While it is imported, TensorFlow 2.21 writes past its own log level, not through sys.stderr.
+    # While it is imported, TensorFlow 2.21 writes past its log level, not through sys.stderr.
     stderr = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -96,9 +96,9 @@ def quiet_tensorflow() -> Iterator[None]:
 def _begin(given: bytes) -> None:
     """Make a process ready for its jobs."""
     global _given
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who is asked to stop stops this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process stops this one
     with quiet_tensorflow():
-        import tensorflow  # noqa: F401  # what is given may import it, aloud
+        import tensorflow  # noqa: F401  # while it is quiet; what is given may import it
 
         _given = pickle.loads(given)
 

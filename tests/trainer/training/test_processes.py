@@ -60,7 +60,7 @@ def end_here(_: None, job: int) -> int:
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
 def test_a_process_that_was_killed() -> None:
     """It is not waited for."""
-    with pytest.raises(KilledError, match="perhaps for want of memory"):
+    with pytest.raises(KilledError, match="perhaps because memory ran out"):
         list(each(end_here, None, [0, 1]))
 
 
