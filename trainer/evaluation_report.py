@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -69,16 +68,6 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     """By name and version"""
     selection: dict[str, str]
     """How each model was chosen, by its card"""
-
-
-def read(path: Path) -> EvaluationReport:
-    """Return the report in a file.
-
-    Raises:
-        OSError: it cannot be read.
-        msgspec.MsgspecError: it is no such report.
-    """
-    return msgspec.json.decode(path.read_bytes(), type=EvaluationReport)
 
 
 def summary(models: Mapping[str, ModelReport]) -> str:

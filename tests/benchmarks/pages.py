@@ -8,8 +8,8 @@ block stands between two comments:
     <!-- end of figures -->
 
 The first names the benchmark and, if not all its figures are meant, the part of their names up to
-the first comma. The block of har-evaluate's report is named ``evaluation``; ``python -m
-tests.benchmarks.pages out/evaluation.json`` replaces it.
+the first comma. Two blocks are of other files: ``evaluation`` of har-evaluate's
+out/evaluation.json, ``ablation`` of cross-validation's trainer/selection/choices.json.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import msgspec
 
 from tests.benchmarks.figures import FOLDER_VARIABLE, Figure, heading
 from trainer.evaluation_report import EvaluationReport, summary
-from trainer.evaluation_report import read as read_evaluation
+from trainer.selection.choices import Choices, table
 
 RESULTS: Final = Path(__file__).parents[2] / "docs" / "results"
 
@@ -34,10 +34,6 @@ _BLOCK: Final = re.compile(
     r".*?"
     r"(?P<end><!-- end of figures -->\n)",
     re.DOTALL,
-)
-
-_EVALUATION: Final = re.compile(
-    r"(?P<begin><!-- evaluation -->\n).*?(?P<end><!-- end of evaluation -->\n)", re.DOTALL
 )
 
 
@@ -73,8 +69,22 @@ def evaluated(page: str, report: EvaluationReport) -> str:
         f"{report.date[:10]}, har-stream {report.version}: {data.windows:,} windows of "
         f"{len(data.subjects)} subjects, data hash {data.hash}, seed {report.seed}"
     )
-    text = f"\n```\n{head}\n{summary(report.models)}\n```\n\n"
-    return _EVALUATION.sub(lambda found: f"{found['begin']}{text}{found['end']}", page)
+    return _with_block(page, "evaluation", f"{head}\n{summary(report.models)}")
+
+
+def ablated(page: str, tried: Choices) -> str:
+    """Return a page with the results of cross-validation in their block."""
+    head = f"{tried.date[:10]}, commit {tried.commit}, seed {tried.seed}"
+    return _with_block(page, "ablation", f"{head}\n{table(tried)}")
+
+
+def _with_block(page: str, name: str, text: str) -> str:
+    """Return a page with a text in the block of a name, if it has one."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+    before, has_block, rest = page.partition(begin)
+    if not has_block:
+        return page
+    return f"{before}{begin}\n```\n{text}\n```\n\n{end}{rest.partition(end)[2]}"
 
 
 def read(file: Path) -> tuple[dict[str, str], list[Figure]]:
@@ -87,18 +97,21 @@ def read(file: Path) -> tuple[dict[str, str], list[Figure]]:
 
 def _update_from(file: Path) -> Callable[[str], str]:
     """Return the function that writes the figures of a file into a page."""
-    try:
-        report = read_evaluation(file)
-    except msgspec.ValidationError:
-        conditions, figures = read(file)
-        return partial(updated, conditions=conditions, figures=figures)
-    return partial(evaluated, report=report)
+    content = json.loads(file.read_text())
+    if "models" in content:
+        return partial(evaluated, report=msgspec.convert(content, EvaluationReport))
+    if "rows" in content:
+        return partial(ablated, tried=msgspec.convert(content, Choices))
+    conditions, figures = read(file)
+    return partial(updated, conditions=conditions, figures=figures)
 
 
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Write figures into docs/results")
-    parser.add_argument("file", type=Path, help="from run.py --json, or evaluation.json")
+    parser.add_argument(
+        "file", type=Path, help="from run.py --json, evaluation.json or choices.json"
+    )
     update = _update_from(parser.parse_args().file)
     for page in sorted(RESULTS.glob("*.md")):
         before = page.read_text()

@@ -9,6 +9,7 @@ from tests.benchmarks import pages
 from tests.benchmarks.figures import Figure
 from tests.processes import ROOT
 from trainer import evaluation_report
+from trainer.selection import choices
 
 PAGES: Final = sorted((ROOT / "docs" / "results").glob("*.md"))
 BLOCK: Final = "<!-- figures: {} -->\n\n```\n{}\n```\n\n<!-- end of figures -->\n"
@@ -112,3 +113,15 @@ def test_the_report_of_an_evaluation_has_a_block() -> None:
     block = f"\n```\n{head}\n{evaluation_report.summary(report.models)}\n```\n\n"
     assert f"<!-- evaluation -->\n{block}<!-- end of evaluation -->\n" in written
     assert written == pages.evaluated(written, report)
+
+
+def test_the_results_of_cross_validation_have_a_block() -> None:
+    """The page on the ablation shows those that come with the package."""
+    page = (ROOT / "docs" / "results" / "ablation.md").read_text()
+    assert page == pages.ablated(page, choices.shipped())
+
+
+def test_a_page_without_a_block_stays() -> None:
+    """What has no place on a page is left out of it."""
+    page = "before\n"
+    assert page == pages.ablated(page, choices.shipped())
