@@ -179,6 +179,23 @@ def test_the_trainer_takes_plain_values(file: Path) -> None:
         assert not {name for name in imports(file) if name.startswith(above)}
 
 
+@pytest.mark.parametrize(
+    ("folder", "below"),
+    [
+        ("data", ()),
+        ("networks", ("errors",)),
+        ("decisions", ("data",)),
+        ("training", ("errors", "data", "networks")),
+    ],
+)
+def test_the_trainer_goes_one_way(folder: str, below: tuple[str, ...]) -> None:
+    """Data, networks and training know nothing of how they are chosen, exported and reported."""
+    known = tuple(f"trainer.{name}" for name in (folder, *below))
+    for file in sorted((ROOT / "trainer" / folder).rglob("*.py")):
+        ours = {name for name in imports(file) if name.startswith("trainer.")}
+        assert not {name for name in ours if not name.startswith(known)}, file
+
+
 @pytest.mark.parametrize("file", files_of("recordings"), ids=module_name)
 def test_recordings_know_no_broker(file: Path) -> None:
     """Recordings are read and written without broker, state, command or settings."""
