@@ -62,7 +62,7 @@ def _train(model: str, data: list[str]) -> list[Figure]:
 
 
 def _await_end(process: subprocess.Popen[bytes], begun: float) -> float:
-    """Wait until a process ends, and return the highest memory seen of it and its own, in MiB."""
+    """Wait until a process ends, and return the highest memory of it and its children, in MiB."""
     highest_mib = 0.0
     while process.poll() is None:
         if time.perf_counter() - begun > GIVE_UP_S:

@@ -19,25 +19,25 @@ def record(
     seconds: float = 20.0,
     seed: int = 0,
     device: str = "mine",
-    turned: NDArray[np.float64] | None = None,
+    rotation: NDArray[np.float64] | None = None,
     calibrated: bool = False,
 ) -> Path:
     """Return the recording of a phone that does one activity, perhaps worn otherwise.
 
-    ``turned`` ``(3, 3)`` goes from the training frame to the phone's axes; ``calibrated`` says
+    ``rotation`` ``(3, 3)`` goes from the training frame to the phone's axes; ``calibrated`` says
     whether the recording knows.
     """
     (stretch,) = simulated.recordings(1, seconds=seconds, seed=seed, activity=activity)[0].stretches
     samples = stretch.samples
-    if turned is not None:
-        samples = np.hstack([samples[:, :3] @ turned.T, samples[:, 3:] @ turned.T])
+    if rotation is not None:
+        samples = np.hstack([samples[:, :3] @ rotation.T, samples[:, 3:] @ rotation.T])
     header = Header(
         device=device,
         format="native",
         clock="epoch",
         convention="android",
         convention_from="setting",
-        rotation=turned.T.tolist() if turned is not None and calibrated else None,
+        rotation=rotation.T.tolist() if rotation is not None and calibrated else None,
         created=f"{activity}-{seed}",
         software="",
     )

@@ -96,9 +96,9 @@ def test_the_interval_covers_the_accuracy_of_other_subjects() -> None:
     rng = np.random.default_rng(4)
     hits = 0
     for _ in range(200):
-        own = np.clip(rng.normal(0.8, 0.1, size=20), 0, 1)
+        accuracies = np.clip(rng.normal(0.8, 0.1, size=20), 0, 1)
         subjects = np.repeat(np.arange(20), 50)
-        right = rng.random(len(subjects)) < own[subjects]
+        right = rng.random(len(subjects)) < accuracies[subjects]
         low, high = accuracy_interval(right, subjects, seed=1)
         hits += low <= 0.8 <= high
     assert 0.86 <= hits / 200 <= 0.99
@@ -117,7 +117,7 @@ def test_the_calibration_error_of_an_example() -> None:
 @given(st.integers(0, 2**32 - 1), st.floats(0.3, 3.0))
 @settings(max_examples=20)
 def test_the_temperature_is_found(seed: int, truth: float) -> None:
-    """Labels drawn by tempered probabilities tell by how much they were tempered."""
+    """From labels drawn by tempered probabilities the temperature is found."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(20_000, 4)) * 1.5
     sure = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)

@@ -166,15 +166,15 @@ def test_what_does_not_fit(trained: Path, mini_data: DataSet, tmp_path: Path) ->
     with pytest.raises(DataError, match="holds no recordings"):
         run(settings_for(tmp_path, extra=[tmp_path]), trained, mini_data)
     model, card = load_with_card(trained)
-    strange = ModelCard(
+    other = ModelCard(
         **{name: getattr(card, name) for name in card.__struct_fields__ if name != "activities"},
         activities=(*ACTIVITIES[:5], "FLYING"),
     )
-    shutil.copyfile(trained, tmp_path / "strange.keras")
-    save_with_card(model, tmp_path / "strange.keras", card=strange)
+    shutil.copyfile(trained, tmp_path / "other.keras")
+    save_with_card(model, tmp_path / "other.keras", card=other)
     settings = settings_for(tmp_path, extra=[record(tmp_path / "own", "JUMPING")])
     with pytest.raises(SettingError, match="the model has no LAYING: train it anew"):
-        run(settings, tmp_path / "strange.keras", mini_data)
+        run(settings, tmp_path / "other.keras", mini_data)
 
 
 @pytest.mark.parametrize("n_new", [10, 29, 200])

@@ -126,7 +126,7 @@ def test_what_the_command_cannot_use(
 ) -> None:
     """A model that there is not is named in a line."""
     finished = run_command("har-evaluate", "nothing.onnx", "--data", str(mini_folder))
-    assert finished.returncode == 1
+    assert 1 == finished.returncode
     assert finished.stderr.startswith("har-evaluate: no model 'nothing.onnx'")
 
 

@@ -25,11 +25,11 @@ def test_corrupted_recordings_are_recordings_still(how: str) -> None:
     """Each has its device and a label a sample; what the seed draws is drawn again."""
     recordings = simulated.recordings(2, seconds=30)
     one, again, other = (corrupted(recordings, CORRUPTIONS[how], seed=seed) for seed in (1, 1, 2))
-    assert [recording.device for recording in recordings] == [own.device for own in one]
+    assert [recording.device for recording in recordings] == [recording.device for recording in one]
     for before, after, same, different in zip(recordings, one, again, other, strict=True):
-        for own in after.stretches:
-            assert (len(own.labels), 6) == own.samples.shape
-            assert np.isfinite(own.samples).all()
+        for stretch in after.stretches:
+            assert (len(stretch.labels), 6) == stretch.samples.shape
+            assert np.isfinite(stretch.samples).all()
         samples = after.stretches[0].samples
         np.testing.assert_array_equal(samples, same.stretches[0].samples)
         assert not np.array_equal(samples, before.stretches[0].samples)
@@ -41,8 +41,8 @@ def test_who_moves_faster_turns_faster(stretch: Stretch) -> None:
     found = stretched(stretch, np.random.default_rng(0))
     faster = len(stretch.samples) / len(found.samples)
     assert 0 < abs(np.log(faster)) < 0.3
-    turning = [np.abs(one.samples[:, 3:]).max() for one in (stretch, found)]
-    assert turning[1] / turning[0] == pytest.approx(faster, rel=0.05)
+    rates = [np.abs(one.samples[:, 3:]).max() for one in (stretch, found)]
+    assert faster == pytest.approx(rates[1] / rates[0], rel=0.05)
     acc = [one.samples[:, :3].mean() for one in (stretch, found)]
     assert acc[0] == pytest.approx(acc[1], rel=1e-2)
     assert set(stretch.labels.tolist()) == set(found.labels.tolist())

@@ -53,7 +53,7 @@ def test_new_activities_come_behind_the_known(tmp_path: Path) -> None:
 
 
 def test_windows_of_two_labels_do_not_count(tmp_path: Path) -> None:
-    """Nor do those in which nothing is said."""
+    """Nor do those without a label."""
     header = parquet.read(record(tmp_path / "one", "SITTING")).header
     journal = journals.Journal(tmp_path / "other", header)
     samples = simulated.recordings(1, seconds=30.0, activity="JUMPING")[0].stretches[0].samples
@@ -69,10 +69,10 @@ def test_windows_of_two_labels_do_not_count(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_how_the_phone_was_worn(tmp_path: Path, calibrated: bool) -> None:
-    """By the recording's own calibration, else by the settings, windows are in the one frame."""
-    turned = FRAMES["portrait"].T
+    """By the recording's calibration, else by the settings, windows are in the training frame."""
+    rotation = FRAMES["portrait"].T
     expected = user_recordings.load([record(tmp_path / "plain", "WALKING")], Placements())
-    path = record(tmp_path / "turned", "WALKING", turned=turned, calibrated=calibrated)
+    path = record(tmp_path / "rotated", "WALKING", rotation=rotation, calibrated=calibrated)
     placements = Placements(frames=[] if calibrated else ["mine=portrait"])
     found = user_recordings.load([path], placements)
     np.testing.assert_allclose(expected.split.windows, found.split.windows, atol=1e-6)
@@ -142,7 +142,7 @@ def test_a_sensor_that_was_on_for_a_moment(tmp_path: Path, short: str) -> None:
 
 
 def without(path: Path, *sensors: str) -> Path:
-    """Leave sensors out of a recording whose sensors have their own times."""
+    """Leave sensors out of a recording whose sensors have different times."""
     recording = parquet.read(path)
     path.unlink()
     journal = journals.Journal(path.parent, recording.header)
@@ -209,7 +209,7 @@ def test_training_on_a_recording_without_a_sensor(
 
 
 def test_a_recording_that_is_too_slow(tmp_path: Path) -> None:
-    """It is said how fast it is, and how fast it must be."""
+    """The error says how fast it is, and how fast it must be."""
     header = parquet.read(record(tmp_path / "one", "SITTING")).header
     journal = journals.Journal(tmp_path / "slow", header)
     journal.label(EPOCH, "SITTING")

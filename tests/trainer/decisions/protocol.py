@@ -59,5 +59,5 @@ def made_up(subject: int) -> tuple[Recording, list[list[int]]]:
 def made_up_stretches() -> list[LabelledStretch]:
     """Return what three people made up do after the protocol."""
     made = [made_up(subject) for subject in SUBJECTS]
-    segments = np.array([segment for _, own in made for segment in own])
+    segments = np.array([segment for _, of_person in made for segment in of_person])
     return labelled_stretches([recording for recording, _ in made], segments)

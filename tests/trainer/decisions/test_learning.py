@@ -23,7 +23,7 @@ def stretches() -> list[LabelledStretch]:
 
 @pytest.fixture(scope="module")
 def learnt(stretches: list[LabelledStretch]) -> Learnt:
-    """What is learnt from them."""
+    """The numbers learnt from them."""
     return learn(stretches, seed=1)
 
 
@@ -41,10 +41,10 @@ def test_rates_are_those_of_the_protocol(learnt: Learnt) -> None:
     assert pytest.approx(50 / CHANGE) == learnt.rates[to_sitting].sum()
     assert sitting == learnt.rates[to_sitting].argmax()
     assert learnt.rates[sitting, to_standing] > 0.4 * 50 / BOUT
-    assert (learnt.rates + np.eye(len(states)) > 0).all()  # what was not seen is not impossible
+    assert (learnt.rates + np.eye(len(states)) > 0).all()  # no change is impossible
 
 
-def test_motions_are_told_apart(learnt: Learnt, stretches: list[LabelledStretch]) -> None:
+def test_motions_are_distinguished(learnt: Learnt, stretches: list[LabelledStretch]) -> None:
     """Windows that end still, moving, or changing posture, are mostly judged so."""
     windows = cut(stretches[0].samples, hop=16, offset=SETTLING_ROWS)
     newest = cut(stretches[0].labels[:, None], hop=16, offset=SETTLING_ROWS)[:, -1, 0]
@@ -61,8 +61,8 @@ def test_sitting_is_tilted_higher_than_standing(learnt: Learnt) -> None:
     assert learnt.boundary_sd > 0
 
 
-def test_what_is_made_up_is_novel(learnt: Learnt, stretches: list[LabelledStretch]) -> None:
-    """The people's windows are told from noise."""
+def test_made_up_samples_are_novel(learnt: Learnt, stretches: list[LabelledStretch]) -> None:
+    """The people's windows are distinguished from noise."""
     usual = cut(stretches[1].samples, hop=64, offset=SETTLING_ROWS)
     noise = np.random.default_rng(9).normal(size=usual.shape).astype(np.float32)
     assert (novelty(learnt.novelty, summarize(usual)) < 0).mean() >= 0.95
@@ -70,7 +70,7 @@ def test_what_is_made_up_is_novel(learnt: Learnt, stretches: list[LabelledStretc
 
 
 def test_any_way_round(stretches: list[LabelledStretch]) -> None:
-    """What is learnt for phones worn any way round judges turned windows as it does others."""
+    """Numbers for phones worn any way round judge rotated windows as they do others."""
     learnt = learn(stretches, seed=1, orientation="any")
     usual = cut(stretches[1].samples, hop=64, offset=SETTLING_ROWS)
     newest = cut(stretches[1].labels[:, None], hop=64, offset=SETTLING_ROWS)[:, -1, 0]
@@ -84,6 +84,8 @@ def test_any_way_round(stretches: list[LabelledStretch]) -> None:
     assert (novelty(learnt.novelty, summarize(noise)) > 0).mean() >= 0.95
 
 
-def test_the_same_seed_learns_the_same(stretches: list[LabelledStretch], learnt: Learnt) -> None:
+def test_the_same_seed_learns_the_same_numbers(
+    stretches: list[LabelledStretch], learnt: Learnt
+) -> None:
     """Everything random comes from the seed."""
     assert learnt.encode() == learn(stretches, seed=1).encode()

@@ -8,7 +8,7 @@ from trainer.decisions.networks import fit_network
 
 @given(seed=st.integers(0, 1000))
 def test_a_network_separates_what_can_be(seed: int) -> None:
-    """Three clouds that lie apart are told apart, whatever the scale of their features."""
+    """Three clouds that lie apart are distinguished, whatever the scale of their features."""
     rng = np.random.default_rng(seed)
     classes = np.repeat([0, 1, 2], 30)
     centers = np.array([[0.0, 0, 1], [3, 0, -1], [0, 3, 0]])

@@ -17,7 +17,9 @@ from trainer.selection.shipped import recipe_for
 def test_what_ships_was_chosen_among_others_on_training_subjects() -> None:
     """All that ships was tried on people held out; so was what was not taken."""
     tried = choices.shipped()
-    assert sorted(TRAINING_SUBJECTS) == sorted(subject for own in tried.groups for subject in own)
+    assert sorted(TRAINING_SUBJECTS) == sorted(
+        subject for group in tried.groups for subject in group
+    )
     for family in FAMILIES:
         for variation in (RECIPE, LEVELLED):
             row = tried.row(family, variation)
@@ -28,7 +30,7 @@ def test_what_ships_was_chosen_among_others_on_training_subjects() -> None:
 
 
 def test_the_recipe_has_the_temperatures_that_were_found() -> None:
-    """Each model that ships is tempered by what its own cross-validation found."""
+    """Each model that ships has the temperature of its cross-validation."""
     for name in SHIPPED_MODELS:
         variation = LEVELLED if name.endswith("-any") else RECIPE
         row = choices.shipped().row(name.removesuffix("-any"), variation)

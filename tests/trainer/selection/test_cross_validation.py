@@ -34,11 +34,11 @@ def test_nobody_is_trained_on_and_judged(mini_data: DataSet) -> None:
     judged = 0
     for number, group in enumerate(groups()):
         trained_on = {int(one.device[-2:]) for one in without(recordings, number)}
-        own = held_out(mini_data.train, number)
+        windows = held_out(mini_data.train, number)
         assert set(TRAINING_SUBJECTS) == trained_on | set(group)
-        assert not trained_on & set(own.subjects.tolist())
-        assert len(own.windows) == len(own.labels) == len(own.subjects)
-        judged += len(own.labels)
+        assert not trained_on & set(windows.subjects.tolist())
+        assert len(windows.windows) == len(windows.labels) == len(windows.subjects)
+        judged += len(windows.labels)
     assert len(mini_data.train.labels) == judged
 
 

@@ -19,7 +19,7 @@ SUBJECTS = (1, 3, 5, 7)
 def four_people(monkeypatch: pytest.MonkeyPatch) -> None:
     """What four people made up do after the protocol, as the data set."""
     made = [made_up(subject) for subject in SUBJECTS]
-    segments = np.array([segment for _, own in made for segment in own])
+    segments = np.array([segment for _, of_person in made for segment in of_person])
     monkeypatch.setattr(group_models, "_recordings", lambda _: [one for one, _ in made])
     monkeypatch.setattr(hapt, "label_segments", lambda _: segments)
 

@@ -59,18 +59,18 @@ def test_more_held_out_subjects_than_there_are(mini_data: DataSet) -> None:
 
 def test_held_out_subjects_are_not_seen_while_choosing(mini_data: DataSet) -> None:
     """The first model is made of the windows of the other subjects alone, the second of all."""
-    seen: list[NDArray[np.float32]] = []
+    built_of: list[NDArray[np.float32]] = []
 
     def build(windows: NDArray[np.float32]) -> keras.Model:
-        seen.append(windows)
+        built_of.append(windows)
         return build_plain(windows)
 
     train = mini_data.train
     fitted = fit(build, train, fitting=FITTING, seed=1)
     kept = ~np.isin(train.subjects, fitted.held_out)
     assert 2 == len(fitted.held_out)
-    np.testing.assert_array_equal(train.windows[kept], seen[0])
-    np.testing.assert_array_equal(train.windows, seen[1])
+    np.testing.assert_array_equal(train.windows[kept], built_of[0])
+    np.testing.assert_array_equal(train.windows, built_of[1])
 
 
 def test_same_seed_same_weights(mini_data: DataSet, small: Sizes) -> None:
@@ -128,7 +128,7 @@ def test_patience_ends_the_choice(mini_data: DataSet) -> None:
 
 
 def test_training_that_diverges(mini_data: DataSet) -> None:
-    """A loss that is no number is told as what it comes from."""
+    """A loss that is no number is an error that says what to change."""
     fitting = replace(FITTING, learning_rate=1e30)
     with pytest.raises(SettingError, match=r"try a learning rate below 1e\+30"):
         fit_plain(mini_data, fitting=fitting)
