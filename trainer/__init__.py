@@ -1,1 +1,1 @@
-"""Training of the models that the pipeline runs; needs the extra ``train``."""
+"""Trains the models that the pipeline runs, and evaluates them; needs the extra ``train``."""

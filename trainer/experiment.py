@@ -38,12 +38,12 @@ _CURVES: Final = {
     "val_": "held-out training subjects",
     "refit_": "all windows, fitted again",
 }
-"""What the learning curves show, by the beginning of their histories' names."""
+"""Titles of the learning curves, by the beginning of their histories' names."""
 
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What all trainings of a run share."""
+    """The inputs that all trainings of a run share."""
 
     plan: TrainingPlan
     data: DataSet

@@ -195,7 +195,7 @@ def _relabelled(split: Split, activities: tuple[str, ...]) -> Split:
 
 
 def _mixed(new: Split, rehearsed: Split | None) -> Split:
-    """Return what to fit to: all windows, the new ones repeated where they are few."""
+    """Return all windows to fit to, the new ones repeated where they are few."""
     if rehearsed is None:
         return new
     wanted = REPEATS_UP_TO / (1 - REPEATS_UP_TO) * len(rehearsed.labels)

@@ -1,4 +1,4 @@
-"""What har-train is to do, in plain values. Nothing here needs TensorFlow."""
+"""The tasks of har-train in plain values. Nothing here needs TensorFlow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""The installed commands."""
+"""The installed commands har-train and har-evaluate, and their settings."""

@@ -1,4 +1,4 @@
-"""The command har-train: settings in, models out; what it does with them is in `experiment`.
+"""The command har-train: settings in, models out (`experiment`, `fine_tuning`).
 
 TensorFlow is imported last, so that ``--help`` and mistakes are answered at once.
 """

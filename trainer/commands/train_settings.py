@@ -94,7 +94,7 @@ class TrainSettings(CommandSettings):
 
     @property
     def plan(self) -> TrainingPlan:
-        """What is trained from the beginning."""
+        """The plan for models that are trained from the beginning."""
         every = SHIPPED_MODELS if self.recipe == "raw" else FAMILIES
         return TrainingPlan(
             models=every if self.model == "all" else (self.model,),
@@ -107,7 +107,7 @@ class TrainSettings(CommandSettings):
         )
 
     def fine_tuning(self, parent: Path) -> FineTuningPlan:
-        """Return what a trained model is fitted to."""
+        """Return the plan for a trained model that is fine-tuned."""
         return FineTuningPlan(
             parent=parent,
             model=None if self.model == "all" else self.model,

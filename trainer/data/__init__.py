@@ -1,1 +1,1 @@
-"""From recordings to training windows."""
+"""Recordings to training windows: cut, labelled, corrupted, rotated."""

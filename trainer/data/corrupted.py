@@ -49,13 +49,13 @@ def stretched(stretch: Stretch, rng: np.random.Generator) -> Stretch:
 
 
 def miscalibrated(stretch: Stretch, rng: np.random.Generator) -> Stretch:
-    """Return what sensors of other gains and offsets would have shown."""
+    """Return a stretch as from sensors of other gains and offsets."""
     gains = np.exp(_GAIN * rng.normal(size=6))
     return replace(stretch, samples=stretch.samples * gains + _BIAS * rng.normal(size=6))
 
 
 def noisy(stretch: Stretch, rng: np.random.Generator) -> Stretch:
-    """Return what noisier sensors would have shown."""
+    """Return a stretch as from noisier sensors."""
     noise = rng.random() * _NOISE * rng.normal(size=stretch.samples.shape)
     return replace(stretch, samples=stretch.samples + noise)
 

@@ -13,14 +13,14 @@ _DEGREES_OF_FREEDOM: Final = 2
 
 @dataclass(frozen=True)
 class RandomRotation:
-    """How far windows are rotated at random, as no two people wear a phone alike."""
+    """The spread of random rotations: no two people wear a phone in the same way."""
 
     around_deg: float = 12.0
     """Scale of the rotation about the vertical, x: around the waist"""
     tilt_deg: float = 22.0
     """Standard deviation of the rotation about any axis that comes before it"""
     any_way_round: bool = False
-    """Whether all rotations are alike probable instead"""
+    """Whether all rotations are equally probable instead"""
 
 
 NO_ROTATION: Final = RandomRotation(around_deg=0.0, tilt_deg=0.0)

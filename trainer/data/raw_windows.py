@@ -51,7 +51,7 @@ def raw_windows(recordings: Sequence[Recording], *, hop: int, whole: bool = Fals
 
 
 def prepare(stretch: Stretch) -> NDArray[np.float32]:
-    """Return what the filters make of raw samples, ``(n_samples - 1, 9)`` in g and rad/s."""
+    """Return raw samples after the filters, ``(n_samples - 1, 9)`` in g and rad/s."""
     rows = np.asarray(stretch.samples, np.float64)[None]
     samples: NDArray[np.float32] = Preprocessor(1).push(_ONE_PHONE, rows)[0]
     return samples

@@ -28,7 +28,7 @@ def fit_network(
         n_units: of the hidden layer.
         decay: weight of the squares of all weights in the loss.
         rng: draws the initial weights.
-        balanced: whether each class counts alike, however often it occurs.
+        balanced: whether all classes have equal weight, however often each occurs.
     """
     center, scale = features.mean(axis=0), features.std(axis=0) + 1e-9
     inputs = _with_bias((features - center) / scale)

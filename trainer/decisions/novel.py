@@ -59,7 +59,7 @@ def novel_rows(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def random_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return a rotation ``(3, 3)``, all of them alike probable."""
+    """Return a rotation ``(3, 3)``, all of them equally probable."""
     q, r = np.linalg.qr(rng.normal(size=(3, 3)))
     q *= np.sign(np.diag(r))
     q[:, 0] *= np.linalg.det(q)

@@ -1,1 +1,1 @@
-"""The networks."""
+"""The networks, and the views of a window that they are given."""

@@ -1,4 +1,4 @@
-"""What can be chosen of the networks. Nothing here needs TensorFlow."""
+"""Options of the networks: views and sizes. Nothing here needs TensorFlow."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,8 +6,8 @@ from typing import Literal
 from pipeline.vocabulary import WINDOW_LENGTH
 
 View = Literal["coarse", "two-scale", "levelled"]
-"""How a window is shown to a network (`views`): normalised; that and the fine-scale view; or, at
-both scales, signals that are the same however the phone is rotated."""
+"""The form in which a network gets a window (`views`): normalised; that and the fine-scale view;
+or, at both scales, signals that are the same however the phone is rotated."""
 
 
 @dataclass(frozen=True)

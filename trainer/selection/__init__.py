@@ -1,1 +1,1 @@
-"""How everything is chosen, by cross-validation on training subjects."""
+"""Chooses recipes by cross-validation over the training subjects."""

@@ -1,4 +1,4 @@
-"""What each ingredient of the recipe is worth, by cross-validation over the training subjects.
+"""The worth of each ingredient of the recipe, by cross-validation over the training subjects.
 
     python -m trainer.selection.ablation
 
@@ -46,7 +46,7 @@ class Variation:
 
     recipe: RawRecipe
     added: str = ""
-    """What is trained on beside the recordings, as `GroupModel.added` has it"""
+    """As in `GroupModel`"""
 
 
 def _for(epochs: int) -> RawRecipe:
@@ -58,7 +58,7 @@ FOR_ALL: Final[dict[str, Variation]] = {
     RECIPE: Variation(RawRecipe()),
     LEVELLED: Variation(ANY_RECIPE),
 }
-"""What is tried with every family"""
+"""The variations that are tried with every family"""
 
 VARIATIONS: Final[dict[str, Variation]] = FOR_ALL | {
     "without the fine-scale view": Variation(RawRecipe(view="coarse")),

@@ -40,15 +40,15 @@ class GroupModel:
     """Family"""
     recipe: RawRecipe
     group: int
-    """Whose subjects are held out"""
+    """Number of the group that is held out"""
     added: str = ""
-    """What is trained on beside the recordings: a name in `CORRUPTIONS` for the recordings once
+    """Trained on beside the recordings: a name in `CORRUPTIONS` for the recordings once
     more, corrupted so; ``transitions`` for windows of them, as one more activity"""
     seed: int = SEED
 
     @property
     def file(self) -> Path:
-        """Where the model is kept."""
+        """The file in which the model is kept."""
         key = hashlib.sha256(repr((self.recipe, self.seed)).encode()).hexdigest()[:8]
         folder = datasets.cache_folder() / "cross-validation"
         added = f"-{self.added}" if self.added else ""
@@ -56,7 +56,7 @@ class GroupModel:
 
     @property
     def probabilities_file(self) -> Path:
-        """Where its probabilities for the people held out are kept."""
+        """The file of its probabilities for the people held out."""
         return self.file.with_suffix(".npz")
 
     @property

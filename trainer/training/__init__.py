@@ -1,1 +1,1 @@
-"""How networks are trained."""
+"""Fits networks to windows: by a raw recipe (`raw`), or as tutorials do (`plain`)."""

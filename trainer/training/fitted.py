@@ -1,4 +1,4 @@
-"""What every training gives and needs: the fitted model, its history, and lines on its progress."""
+"""The parts that all trainings share: fitted model, history, lines on the progress."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from trainer.errors import SettingError
 
 History = dict[str, list[float]]
-"""What Keras recorded, one number an epoch: ``loss``, ``accuracy``, ``val_loss``, ..."""
+"""Keras' record, one number an epoch: ``loss``, ``accuracy``, ``val_loss``, ..."""
 
 Progress = Callable[[str], None]
 """Takes a line on how far a training is."""

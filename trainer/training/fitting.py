@@ -1,4 +1,4 @@
-"""How long and how fast a network is fitted where no raw recipe decides it.
+"""Epochs, batches and learning rate where no raw recipe decides them.
 
 Nothing here needs TensorFlow.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fitting:
-    """How a model of the plain recipe is fitted to its training windows."""
+    """The fitting of a model of the plain recipe."""
 
     epochs: int = 15
     """Most epochs"""
@@ -26,7 +26,7 @@ class Fitting:
 
 @dataclass(frozen=True)
 class FineTuning:
-    """How a trained model is fitted to more windows."""
+    """The fitting of a trained model to more windows."""
 
     epochs: int = 5
     learning_rate: float = 1e-4

@@ -1,4 +1,4 @@
-"""What decides the weights of the models that ship, besides data, family and seed.
+"""Recipes: the choices that decide the weights of a model, besides data, family and seed.
 
 Every number here was chosen by cross-validation over the training subjects (`cross_validation`), or
 beforehand; what each is worth is measured by ``python -m trainer.selection.ablation``. How a recipe
@@ -14,7 +14,7 @@ from trainer.networks.options import View
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long a model is fitted to windows of the raw recordings, and how fast.
+    """Epochs, batches and learning rate of a training.
 
     The learning rate rises in a line for the first twentieth of the steps, then falls as half a
     cosine. Fixed beforehand, not searched for.
@@ -34,7 +34,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class RawRecipe:
-    """How a model is made of the raw recordings of the training subjects."""
+    """The way from raw recordings to a model; the defaults are the recipe of what ships."""
 
     hop: int = 16
     """Samples between the starts of the windows to train on"""
@@ -42,12 +42,12 @@ class RawRecipe:
     """Windows that have not one label throughout are left out, not labelled by their newest
     sample"""
     rotation: RandomRotation = field(default_factory=RandomRotation)
-    """How far windows are rotated at random, differently in every epoch"""
+    """Of every window, differently in every epoch"""
     view: View = "two-scale"
-    """How windows are shown to the network"""
+    """Of a window, as the network gets it"""
     schedule: Schedule = field(default_factory=Schedule)
     temperature: float = 1.0
-    """What the logits are divided by at the end (`raw.cool`)"""
+    """Divides the logits at the end (`raw.cool`)"""
 
 
 ANY_RECIPE: Final = RawRecipe(view="levelled", rotation=NO_ROTATION)
