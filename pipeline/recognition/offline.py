@@ -1,4 +1,4 @@
-"""The windows of a recorded phone, made by the very machine that makes those of a live one."""
+"""The windows of a recorded phone, made by the same machine as those of a live phone."""
 
 from collections.abc import Sequence
 from typing import Final

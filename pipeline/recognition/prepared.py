@@ -1,4 +1,4 @@
-"""What preparation hands to judgement: windows, and where each phone's signal broke off."""
+"""The windows that preparation hands to judgement, and where each phone's signal broke off."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class Windows:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The windows of a tick that each phone has up to its next gap, and what came before them."""
+    """The windows of a tick that each phone has up to its next gap, and what precedes them."""
 
     interrupted: list[int]
     """Slots that had a gap before these windows"""

@@ -1,8 +1,8 @@
 """The core: readings of all phones in; predictions, activities, episodes out. No I/O, no clock.
 
-Two machines after each other: `preparation` makes windows of the phones' messages, `judgement`
-says what they show. The state of both is arrays over *slots*, one slot a phone (`slots`); every
-step works on all phones of a tick at once. What a phone's samples give does not depend on how they
+Two machines, one after the other: `preparation` makes windows of the phones' messages, `judgement`
+makes results of the windows. The state of both is arrays over *slots*, one slot a phone (`slots`);
+every step works on all phones of a tick at once. A phone's results do not depend on how its samples
 were cut into messages and ticks, nor on the other phones.
 """
 
@@ -31,7 +31,7 @@ class StateError(Exception):
 
 
 State = dict[str, Any]
-"""All that a recognizer knows: arrays, and small values that MessagePack can hold."""
+"""The state of a recognizer: arrays, and small values that MessagePack can hold."""
 
 
 class Recognizer:
@@ -49,8 +49,8 @@ class Recognizer:
     ) -> None:
         """Begin without phones; there is room for ``max_devices`` at once.
 
-        With ``baseline`` it is learnt how upright each phone is while its wearer walks, and its
-        windows are rotated by that.
+        With ``baseline`` each wearer's upright direction is learnt while walking, and the windows
+        are corrected by it.
 
         Raises:
             ValueError: ``hop`` is not 1 to 128 samples.
@@ -105,7 +105,7 @@ class Recognizer:
         return self._preparation.intake.rates_hz(self._slots.of(device))
 
     def problems(self, device: str) -> tuple[str, ...]:
-        """Return what cannot be right about an admitted phone's samples."""
+        """Return the problems of an admitted phone's samples, of `PROBLEMS` and `TROUBLES`."""
         return self._problems(self._slots.of(device))
 
     def clocks_apart_s(self, device: str) -> float:
@@ -123,7 +123,7 @@ class Recognizer:
         return self._preparation.intake.age_s(self._slots.of(delivery.device), delivery)
 
     def push(self, deliveries: Iterable[Delivery]) -> Recognised:
-        """Return the predictions that a tick's messages complete, and what they change.
+        """Return the results of a tick's messages.
 
         Every phone must have been admitted.
         """
@@ -135,7 +135,7 @@ class Recognizer:
         return self._recognised(prepared, self._judgement.push(prepared.parts))
 
     def finish(self, devices: Iterable[str]) -> Recognised:
-        """Return what these phones' last samples lead to, now that they have fallen silent."""
+        """Return the last results of these phones, which have fallen silent."""
         slots = [self._slots.of(device) for device in devices]
         prepared = self._preparation.finish(slots)
         recognised = self._recognised(prepared, self._judgement.push(prepared.parts))
@@ -149,9 +149,10 @@ class Recognizer:
         self._judgement.reset(slots)
 
     def state(self) -> State:
-        """Return all that is known of the phones, as of now; nothing in it changes later.
+        """Return the state of all phones, as of now; nothing in it changes later.
 
-        ``of`` says what it belongs to; the other values are about ``devices``, in their order.
+        ``of`` names the model and settings that it belongs to; the other values are about
+        ``devices``, in their order.
         """
         slots = self._slots.in_use
         return {
@@ -162,9 +163,9 @@ class Recognizer:
         }
 
     def restore(self, state: State) -> None:
-        """Know what `state` returned, in place of all that is known now.
+        """Restore what `state` returned, in place of the present state.
 
-        From then on each phone's samples lead to what they would have led to there.
+        From then on each phone's samples have the results that they would have had there.
 
         Raises:
             StateError: it belongs to other settings or another model, or has too many phones.
@@ -184,7 +185,7 @@ class Recognizer:
         return (*self._judgement.problems(slot), *self._preparation.intake.troubles(slot))
 
     def _recognised(self, prepared: Prepared, judged: Judged) -> Recognised:
-        """Return what both machines say, with the devices' names in place of slots."""
+        """Return the results of both machines, with the devices' names in place of slots."""
         names = self._slots.names
         changed = dict.fromkeys([*judged.changed, *prepared.changed])
         return Recognised(

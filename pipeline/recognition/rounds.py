@@ -1,7 +1,7 @@
-"""The windows of a tick in rounds, for what must follow each phone's windows in their order.
+"""The windows of a tick in rounds, for steps that need each phone's windows in their order.
 
-A round has each phone at most once. The phones that have the most windows come first, so that each
-round is of the first so many phones: what they need for it are slices, not choices.
+A round has each phone at most once. The phones with the most windows come first, so that each round
+is of the first so many phones, and their state can be sliced instead of picked.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ S = TypeVar("S", bound=np.generic)
 
 @dataclass(frozen=True, eq=False)
 class Rounds:
-    """The order in which windows are gone through, and the phone of each."""
+    """The order in which windows are processed, and the phone of each."""
 
     slots: NDArray[np.intp]
     """``(n_phones,)``: each phone once"""
@@ -28,18 +28,18 @@ class Rounds:
     """``(n_rounds,)``: where in that order each round ends"""
 
     def __iter__(self) -> Iterator[tuple[int, slice]]:
-        """Yield for each round of how many phones it is, and where its windows are."""
+        """Yield for each round the number of its phones, and the place of its windows."""
         begin = 0
         for end in self.ends.tolist():
             yield end - begin, slice(begin, end)
             begin = end
 
     def ordered(self, of_windows: NDArray[S]) -> NDArray[S]:
-        """Return what belongs to the windows, ``(n, ...)``, round by round."""
+        """Return values of the windows, ``(n, ...)``, in the order of the rounds."""
         return of_windows if self.order is None else of_windows[self.order]
 
     def restored(self, of_rounds: NDArray[S]) -> NDArray[S]:
-        """Return what `ordered` returned, or the like, in the windows' own order again."""
+        """Return values in the order of the rounds, ``(n, ...)``, in the windows' order again."""
         if self.order is None:
             return of_rounds
         result = np.empty_like(of_rounds)

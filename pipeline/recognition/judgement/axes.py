@@ -1,9 +1,9 @@
-"""Whether accelerometer and gyroscope have the same axes, seen by the rotations that both measure.
+"""Whether accelerometer and gyroscope have the same axes, by the turns that both measure.
 
 Strategy: while a phone turns by a small angle w, gravity turns in its axes by -w x g, which shows w
-but for its part along g. The gyroscope measures all of w; were its axes exchanged by a signed
-permutation, it would agree better after that was undone. Over 48 of them sums of three products are
-enough to tell how well each agrees.
+but for its part along g. The gyroscope measures all of w. If its axes are exchanged by a signed
+permutation, both agree better after that is undone. Sums of three products suffice to compare how
+well all 48 permutations agree.
 """
 
 from itertools import permutations, product
@@ -15,29 +15,29 @@ from numpy.typing import NDArray
 from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 TURN_RAD2: Final = 0.02
-"""Rotation in a window, summed as squares over steps of 0.32 s, that makes it worth comparing."""
+"""Turn in a window, summed as squares over steps of 0.32 s, from which it is compared."""
 ENOUGH_RAD2: Final = 0.5
-"""Rotation seen in all, summed likewise, from which the axes are judged."""
+"""Turn in all windows, summed likewise, from which the axes are compared."""
 MOST_RAD2: Final = 4.0
-"""Rotation that is remembered; what is older counts less."""
+"""Turn that is remembered; older turns count less."""
 AGREEMENT: Final = 0.6
-"""Least correlation of the two sensors' rotations that shows which axes are which: 0.8 in the
-median of the recordings."""
+"""Least correlation of the two sensors' turns that shows which axes are which: 0.8 in the median of
+the recordings."""
 MARGIN: Final = 0.15
 """By how much other axes must agree better than the axes as they are."""
 
 _BLOCK: Final = 16  # samples that are averaged, 0.32 s
 _N_TURNS: Final = WINDOW_LENGTH // _BLOCK - 1
-_SEEN: Final = 9 + 81  # column of the rotation that gravity shows, squared
-_ALONG: Final = slice(9, _SEEN)
-N_SUMS: Final = _SEEN + 1
-"""Numbers that the rotations of a window add up to"""
+_SHOWN: Final = 9 + 81  # column of the turn that gravity shows, squared
+_ALONG: Final = slice(9, _SHOWN)
+N_SUMS: Final = _SHOWN + 1
+"""Sums over the turns of a window"""
 
 
 _TINY: Final = 1e-12
 
 
-def rotations_of(
+def turn_sums(
     signals: NDArray[np.float32], calm: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Return which calm windows turn, and the sums ``(n_turning, 91)`` over their turns.
@@ -54,8 +54,8 @@ def rotations_of(
     strength = np.sqrt(np.einsum("nti,nti->nt", gravity, gravity))[:, :, np.newaxis]
     up = gravity / np.maximum(strength, _TINY)
     shown = _cross(change / np.maximum(strength, _TINY), up)
-    seen = np.einsum("nti,nti->n", shown, shown)
-    turning = np.flatnonzero(seen >= TURN_RAD2)
+    shown_rad2 = np.einsum("nti,nti->n", shown, shown)
+    turning = np.flatnonzero(shown_rad2 >= TURN_RAD2)
 
     up, shown = up[turning], shown[turning]
     measured = np.matmul(signals[calm[turning], 3:6], _SMOOTHING[:, 2 * _N_TURNS :]).transpose(
@@ -66,14 +66,14 @@ def rotations_of(
         [
             np.einsum("nti,ntj->nij", shown, measured).reshape(-1, 9),
             np.matmul(along.transpose(0, 2, 1), along).reshape(-1, 81),
-            seen[turning, np.newaxis],
+            shown_rad2[turning, np.newaxis],
         ],
         axis=1,
     )
 
 
 def _cross(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the cross products along the last axis, as `np.cross` does in many more steps."""
+    """Return the cross products along the last axis, in far fewer steps than `np.cross`."""
     result = np.empty_like(a)
     for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
         result[..., i] = a[..., j] * b[..., k] - a[..., k] * b[..., j]
@@ -81,7 +81,7 @@ def _cross(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32
 
 
 def _smoothing() -> NDArray[np.float32]:
-    """Return what makes of a window, for each turn, mean, change and integral ``(128, 3 * 7)``.
+    """Return the weights ``(128, 3 * 7)`` of mean, change and integral over a window, by turn.
 
     A turn goes from the mean over one block to the mean over the next, so the integral is one over
     the time between, blurred by the same blocks: a triangle over both.
@@ -111,27 +111,27 @@ def _axes() -> NDArray[np.float64]:
 def remembered(
     sums: NDArray[np.float64], of_window: NDArray[np.float32], share: float
 ) -> NDArray[np.float64]:
-    """Return sums over rotations ``(n, 91)`` with those of one more window.
+    """Return sums over turns ``(n, 91)`` with those of one more window.
 
     Windows overlap, and each moment is to count once: ``share`` is that of a window which is new.
     """
     sums = sums + of_window * share
-    sums *= MOST_RAD2 / np.maximum(sums[:, [_SEEN]], MOST_RAD2)
+    sums *= MOST_RAD2 / np.maximum(sums[:, [_SHOWN]], MOST_RAD2)
     return sums
 
 
 def axes_differ(sums: NDArray[np.float64], in_force: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return whether the sensors' axes differ, ``(n,)``, as these sums over rotations show.
+    """Return whether the sensors' axes differ, ``(n,)``, by sums over turns ``(n, 91)``.
 
     ``in_force`` ``(n,)`` is whether they seemed to before.
     """
-    seen = sums[:, _SEEN]
+    shown_rad2 = sums[:, _SHOWN]
     # A product for each phone by itself: its bits do not depend on how many there are.
     measured = np.maximum((sums[:, np.newaxis, _ALONG] @ _MEASURED)[:, 0], _TINY)  # (n, 48)
     common = (sums[:, np.newaxis, :9] @ _COMMON)[:, 0]
-    agreement = common / np.sqrt(np.maximum(seen, _TINY)[:, np.newaxis] * measured)
+    agreement = common / np.sqrt(np.maximum(shown_rad2, _TINY)[:, np.newaxis] * measured)
     best, as_they_are = agreement.max(axis=1), agreement[:, _AS_THEY_ARE]
-    clear = (seen >= ENOUGH_RAD2) & (best >= AGREEMENT)
+    clear = (shown_rad2 >= ENOUGH_RAD2) & (best >= AGREEMENT)
     result: NDArray[np.bool_] = (clear & (best >= as_they_are + MARGIN)) | (
         in_force & (best > as_they_are)
     )
@@ -142,7 +142,7 @@ _SMOOTHING: Final = _smoothing()
 _AXES: Final = _axes()
 _AS_THEY_ARE: Final = int(np.flatnonzero((_AXES == np.eye(3)).all(axis=(1, 2)))[0])
 _COMMON: Final = _AXES.reshape(-1, 9).T
-"""``(9, 48)``: from the sums v w' to the product of the turns that both sensors see, by axes"""
+"""``(9, 48)``: from the sums v w' to the product of the turns that both sensors measure, by axes"""
 _MEASURED: Final = np.transpose(
     [(np.eye(9) - np.outer(axes, axes)).ravel() for axes in _AXES.reshape(-1, 9)]
 )

@@ -1,8 +1,8 @@
 """The sanity checks of a window, by itself: units, gravity, placement.
 
-Each check speaks for a problem, against it, or not at all. The figures in this module are of the 21
-training subjects of HAPT, over all that was recorded, labelled or not. When a problem is
-in force is decided in `plausibility`.
+Each check is evidence for a problem, against it, or neither. The figures in this module are of the
+21 training subjects of HAPT, over all that was recorded, labelled or not. When a problem is in
+force is decided in `plausibility`.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.axes import rotations_of
+from pipeline.recognition.judgement.axes import turn_sums
 from pipeline.recognition.judgement.problems import WRONG_FRAME
 from pipeline.vocabulary import WINDOW_LENGTH
 
@@ -57,13 +57,13 @@ class CheckResults:
 
     verdicts: NDArray[np.int8]
     """``(n, n_problems - 1)``, of all problems but the last: 1 for the problem, -1 against it, 0
-    for nothing"""
+    for neither"""
     stirs: NDArray[np.bool_]
     """``(n, 2)``: whether the wearer stirs upright, and otherwise"""
     place: NDArray[np.intp]
     """``(n,)``: where in `rotations` a calm window's are, -1 if it turns too little"""
     rotations: NDArray[np.float32]
-    """``(n_turning, 91)``, as `axes.rotations_of` gives them"""
+    """``(n_turning, 91)``, as `turn_sums` returns them"""
 
     @property
     def walking(self) -> NDArray[np.bool_]:
@@ -108,9 +108,9 @@ def check(windows: NDArray[np.float32]) -> CheckResults:
     stirs = np.column_stack([stirring & upright, stirring & otherwise])
 
     calm = np.flatnonzero(right & (unsteady < CALM_G))
-    turns, rotations = rotations_of(signals, calm)
+    turning_windows, rotations = turn_sums(signals, calm)
     place = np.full(len(windows), -1)
-    place[calm[turns]] = np.arange(len(rotations))
+    place[calm[turning_windows]] = np.arange(len(rotations))
     return CheckResults(verdicts, stirs, place, rotations)
 
 

@@ -6,13 +6,11 @@ time it gives the activity now; looking back over a few seconds, the episodes (`
 
 Rules:
 
-* A phone's decisions depend on its settled windows alone, not on how they were dealt out to calls,
+* A phone's decisions depend on its settled windows alone, not on how they were divided among calls,
   nor on the other phones.
 * The first window of a stretch is believed at once; after that another activity is shown only from
   a probability of `CONFIRMED` on.
-* A window of an implausible phone is unknown, whatever else its evidence is.
-
-Where the windows come from and what is done with the decisions is decided elsewhere.
+* A window of an implausible phone is unknown, whatever its evidence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,14 +35,14 @@ CONFIRMED: Final = 0.7
 """Probability from which another label is shown as the activity now"""
 
 _CERTAIN: Final = 30.0
-"""Log odds of what is not open to doubt"""
+"""Log odds that stand for certainty"""
 
 _NO_LABEL: Final = -1  # nothing is shown for this phone yet
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """Changes and episodes that some windows led to, each list ordered in time for each phone."""
+    """Changes and episodes, each list ordered in time for each phone."""
 
     changes: list[Change]
     episodes: list[Episode]
@@ -62,8 +60,8 @@ class Decider(PerPhone):
 
         Args:
             n_slots: phones at once.
-            activities: names of the model's probabilities; what is learnt of those of `ACTIVITIES`
-                is used, others are taken for average ones.
+            activities: names of the model's probabilities; those not among `ACTIVITIES`, for which
+                there are no learnt numbers, count as average ones.
             hop: samples between the starts of neighbouring windows.
             learnt: the learnt numbers.
 
@@ -116,7 +114,7 @@ class Decider(PerPhone):
         evidence: Evidence,
         implausible: NDArray[np.bool_],
     ) -> Decisions:
-        """Return what settled windows change, and the episodes that they finish.
+        """Return the changes and the finished episodes that settled windows lead to.
 
         Args:
             rounds: those of the windows' phones.

@@ -2,7 +2,7 @@
 
 Strategy: four kinds of evidence are added as weighted log likelihoods.
 
-* The classifier's probabilities, for the activities; it knows nothing of changes of posture.
+* The classifier's probabilities, for the activities; it does not know changes of posture.
 * The motion of the newest samples (`motion`), for activities and changes of posture.
 * The novelty (`novelty`), for unknown; and a classifier that prefers no activity.
 * The tilt (`tilt`), for sitting and standing. It depends on the wearer, so that only the number is
@@ -10,7 +10,7 @@ Strategy: four kinds of evidence are added as weighted log likelihoods.
 
 The weights are those of windows at a hop of `REFERENCE_HOP`; windows farther apart share less and
 count more. All defaults did best, at hops of 16 and 64 together, on the HAPT training subjects,
-each of whom was decided with models and numbers learnt from others.
+each with models and numbers that were learnt from the others.
 """
 
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ def window_weight(hop: int) -> float:
 
 
 class EvidenceModel:
-    """How likely windows are in the states; it has no state of its own."""
+    """Computes the log likelihoods of windows; it holds no state of the phones."""
 
     def __init__(self, states: States, learnt: Learnt, *, weight: float) -> None:
         """Use the learnt numbers; ``weight`` is that of `window_weight`."""
@@ -109,7 +109,7 @@ class EvidenceModel:
         classifier = _log_probabilities(probabilities)
         if self._states.postures is not None:
             _scale_odds(classifier, self._states.postures, POSTURE_FACTOR)
-        # The classifier was taught activities only: of a change of posture it knows nothing.
+        # The classifier was trained on activities only, not on changes of posture.
         changing = motions[:, 2:].sum(axis=1, keepdims=True)
         classifier += CHANGE_DISCOUNT * changing * (_AVERAGE_LOG_PROBABILITY - classifier)
         motion = motion_log_likelihoods(motions, self._learnt.motion_shares)

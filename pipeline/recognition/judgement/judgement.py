@@ -27,16 +27,16 @@ from pipeline.recognition.rounds import Rounds, rounds_of
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What windows led to, each list ordered in time for each phone."""
+    """The results of windows, each list ordered in time for each phone."""
 
     windows: Windows
-    """As the model got them"""
+    """As the model classified them"""
     probabilities: NDArray[np.float32]
     """``(n, n_activities)``: the model's, NaN for windows that it gave no numbers for"""
     changes: list[Change]
     episodes: list[Episode]
     changed: list[int]
-    """Slots whose problems are others than before, in between or now"""
+    """Slots whose problems have changed, also in between"""
 
 
 class _Problems(PerPhone):
@@ -73,8 +73,8 @@ class Judgement:
     def __init__(self, n_slots: int, model: Model, *, hop: int, baseline: bool) -> None:
         """Make room for ``n_slots`` phones, whose windows are ``hop`` samples apart.
 
-        With ``baseline`` it is learnt how upright each phone is while its wearer walks, and its
-        windows are rotated by that.
+        With ``baseline`` each wearer's upright direction is learnt while walking, and the windows
+        are corrected by it.
         """
         self._model = model
         self._baseline = Baseline(n_slots, hop=hop) if baseline else None
@@ -90,13 +90,13 @@ class Judgement:
             part.reset(slots)
 
     def place_anew(self, slots: Sequence[int]) -> None:
-        """Forget what is known of these phones that depends on how they were worn."""
+        """Forget the state of these phones that depends on how they were worn."""
         self._plausibility.reset(slots)
         if self._baseline is not None:
             self._baseline.reset(slots)
 
     def push(self, parts: Sequence[Part]) -> Judged:
-        """Return what a tick's windows lead to."""
+        """Return the results of a tick's windows."""
         windows = Windows.joined([part.windows for part in parts])
         if len(windows) == 0:
             episodes = [episode for part in parts for episode in self._begin(part)]
@@ -135,7 +135,7 @@ class Judgement:
         return judged
 
     def finish(self, slots: Sequence[int]) -> list[Episode]:
-        """Return the last episodes of these phones, now that they have fallen silent."""
+        """Return the last episodes of these phones, which have fallen silent."""
         return self._decider.interrupt(slots)
 
     def problems(self, slot: int) -> tuple[str, ...]:
@@ -161,7 +161,7 @@ class Judgement:
         }
 
     def _begin(self, part: Part) -> list[Episode]:
-        """Let what comes before a part's windows take effect; return the episodes it ends."""
+        """Apply what precedes a part's windows; return the episodes that it ends."""
         self._plausibility.reset(part.new_recordings)
         return self._decider.interrupt(part.interrupted)
 

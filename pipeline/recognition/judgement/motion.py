@@ -1,7 +1,8 @@
-"""What the newest samples of a window are doing: resting, moving, or changing the posture.
+"""The motion in the newest samples of a window: still, moving, or changing the posture.
 
-The features that a small network judges the motion by, and how well each motion goes with each
-state. The classifier answers for a whole window of 2.56 s; the newest 0.3 s show a change sooner.
+Here are the features from which a small network computes the motion's probabilities, and their log
+likelihoods. The classifier answers for a whole window of 2.56 s; the newest 0.3 s show a change
+sooner.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from pipeline.recognition.judgement.summary import (
 )
 
 MOTIONS: Final = ("still", "moving", *CHANGE_NAMES)
-"""What the newest samples of a window can be doing"""
+"""The motions of a window's newest samples"""
 
 STILL_ACTIVITIES: Final = frozenset({"SITTING", "STANDING", "LAYING"})
 MOVING_ACTIVITIES: Final = frozenset({"WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS"})
@@ -30,7 +31,7 @@ _PROBABILITY_FLOOR: Final = 1e-6
 
 
 def motion_features(summary: Summary) -> NDArray[np.float64]:
-    """Return the features that the motion of windows' newest samples is judged by, ``(n, 59)``."""
+    """Return the features of windows from which their motion is computed, ``(n, 59)``."""
     body_acc, gyro, total_acc = (
         summary.mean[:, :, channels] for channels in (BODY_ACC, ANGULAR_VELOCITY, TOTAL_ACC)
     )

@@ -55,7 +55,7 @@ class Plausibility(PerPhone):
         self._any_way_round = any_way_round
         self.in_force = np.zeros((n_slots, len(PROBLEMS)), np.bool_)
         self.evidence = np.zeros((n_slots, len(PROBLEMS) - 1), np.int64)  # of all but the last
-        self.rotations = np.zeros((n_slots, N_SUMS))  # of the last, as `axes` adds them up
+        self.rotations = np.zeros((n_slots, N_SUMS))  # of the last: sums over turns, as in `axes`
         self.stirred = np.zeros((n_slots, 2), np.int64)  # samples of stirring: upright, otherwise
 
     def reset(self, slots: Sequence[int]) -> None:

@@ -43,8 +43,8 @@ class States:
         transition = of_states[..., n:-1].sum(axis=-1, keepdims=True)
         return np.concatenate([of_states[..., :n], transition, of_states[..., -1:]], axis=-1)
 
-    def _places(self, *wanted: str) -> list[int] | None:
+    def _places(self, *names: str) -> list[int] | None:
         """Return the indices of these activities, None unless all of them are there."""
-        if not set(wanted) <= set(self.activities):
+        if not set(names) <= set(self.activities):
             return None
-        return [self.activities.index(name) for name in wanted]
+        return [self.activities.index(name) for name in names]

@@ -1,7 +1,7 @@
 """How a phone is tilted while its wearer sits and stands, which differs from person to person.
 
 Strategy: a window's tilt is one number, higher in sitting than in standing by about the same in
-everyone. The *boundary* halfway between the two is each wearer's own: it begins as the mean over
+everyone. The *boundary* halfway between the two differs between wearers: it begins as the mean over
 people, and moves, by a Kalman filter for either posture, towards the tilts of windows whose posture
 is clear. Then the tilt decides where the classifier cannot.
 """

@@ -1,4 +1,4 @@
-"""The timeline: which episodes each phone's windows make up, decided a few seconds late.
+"""The timeline: the episodes of each phone, decided a few seconds late.
 
 Rules:
 
@@ -7,7 +7,7 @@ Rules:
   are *settled*, some at once, so that an episode is final at most `TIMELINE_DELAY_S` after its end.
 * Settled windows of one label make up an *open* episode. The first window of another label finishes
   it; so does a gap, at the end of the last window, after what is pending was settled.
-* How the windows were dealt out to calls does not matter.
+* How the windows are divided among calls does not matter.
 """
 
 from collections.abc import Sequence

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 _EVERY: Final = ""
-"""Stands for all phones that have no setting of their own."""
+"""Stands for all phones without a setting for them alone."""
 
 
 class PlacementError(ValueError):
-    """A convention or frame is not what it can be; whoever set it can mend it."""
+    """A convention or frame is none of those allowed; the user can correct the setting."""
 
 
 class ByDevice:
@@ -30,5 +30,5 @@ class ByDevice:
             self._values[device] = value
 
     def of(self, device: str, *, default: str) -> str:
-        """Return a phone's value: its own, else that of all phones, else the default."""
+        """Return a phone's value, else that of all phones, else the default."""
         return self._values.get(device, self._values.get(_EVERY, default))

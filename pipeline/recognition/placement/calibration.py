@@ -46,7 +46,7 @@ GRAVITY_TOLERANCE: Final = 0.1
 """How far a phone at rest may measure from 1 g: 4 % in the training data, which nobody had
 calibrated."""
 NO_GRAVITY_G: Final = 0.05
-"""What is left at rest where gravity was taken out; g taken for m/s² gives 0.1."""
+"""Upper limit at rest where gravity was taken out; g given as m/s² measures 0.1."""
 MAX_LEAN_DEG: Final = 40.0
 """Gravity's direction in the phone changes by less from standing to walking: 18 degrees at most in
 the training data."""
@@ -74,11 +74,11 @@ def calibrate(rows: NDArray[np.float64]) -> Calibration:
     """Return how a phone is worn, from its wearer's standing still and then walking.
 
     ``rows`` ``(n_rows, 6)`` are evenly spaced at 50 Hz, in m/s² and rad/s, Android signs, in the
-    phone's axes; before and after there may be anything. Standing and walking tell where up is;
-    walking tells where forward is, in a phone worn on the belt.
+    phone's axes; before and after there may be anything. Standing and walking show where up is;
+    walking shows where forward is, in a phone worn on the belt.
 
     Raises:
-        CalibrationError: standing or walking is not to be found; it says what to do.
+        CalibrationError: the rows hold no standing or no walking; it says what to do.
     """
     if len(rows) < STANDING_SAMPLES:
         raise CalibrationError(

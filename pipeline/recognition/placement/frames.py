@@ -1,4 +1,4 @@
-"""The axes of the training data, and the rotations to them from a phone's own axes.
+"""The axes of the training data, and the rotations to them from a phone's axes.
 
 The phones that made the training data hung on the belt in landscape, right edge up: gravity's
 reaction is on +x, and their wearers walked between +y and +z (measured). The rows of a phone worn
@@ -17,7 +17,8 @@ FRAMES: Final[dict[str, NDArray[np.float64]]] = {
     "portrait-upside-down": np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]),
 }
 """Rotations ``(3, 3)`` from a phone's axes (Android) to the training frame, by placement.
-``landscape`` is the training data's own: the right edge is up. The screen faces as it did there."""
+``landscape`` is that of the training data: the right edge is up. The screen faces as it did
+there."""
 
 UP: Final = np.array([0.984, -0.169, -0.049])
 """Mean direction of gravity's reaction in the training frame, standing and walking alike: the
@@ -48,7 +49,7 @@ def turned(
 
 
 def rotation_onto_x(gravity: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the shortest rotation ``(3, 3)`` that turns a direction ``(3,)`` onto +x.
+    """Return the shortest rotation ``(3, 3)`` that takes a direction ``(3,)`` to +x.
 
     Raises:
         ValueError: the direction has no length.
@@ -58,7 +59,7 @@ def rotation_onto_x(gravity: NDArray[np.float64]) -> NDArray[np.float64]:
         raise ValueError(f"{gravity} has no direction")
     x, y, z = gravity / length
     across = np.hypot(y, z)
-    if across == 0:  # there already, or opposite: then any half turn about an axis across will do
+    if across == 0:  # it is +x, or opposite: then a half turn about any axis across
         return np.diag([x, x, 1.0])
     # Rodrigues' formula; the part across is kept as a direction, so that nothing cancels.
     v, w = y / across, z / across

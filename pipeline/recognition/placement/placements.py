@@ -27,7 +27,7 @@ class Placement:
     frame: str
     """A name of `FRAMES`, or ``calibrated``"""
     sign: float
-    """What accelerations are multiplied by to be Android's, 1 or -1"""
+    """The factor that makes accelerations Android's, 1 or -1"""
     rotation: NDArray[np.float64]
     """``(3, 3)``: from the phone's axes (Android) to the training frame"""
 

@@ -7,7 +7,7 @@ from pipeline.readings import Convention
 from pipeline.recognition.placement.by_device import ByDevice
 
 ACCELERATION_SIGN: Final[dict[Convention, float]] = {"android": 1.0, "ios": -1.0}
-"""What accelerations, on all three axes, are multiplied by to be Android's; angular velocities
+"""The factor of accelerations, on all three axes, that makes them Android's; angular velocities
 are the same on both (Sensor Logger, COORDINATES.md)."""
 
 Basis = Literal["set", "proven", "assumed"]

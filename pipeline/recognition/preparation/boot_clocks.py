@@ -1,8 +1,8 @@
-"""When the clocks began of phones whose samples are dated since their boot.
+"""Boot clocks: the epoch time at which each phone was switched on, for samples dated since then.
 
-Such a clock is read by when messages come, which is never too early: the quickest message shows
-best when the clock stood at 0. A clock that was misread, since its first messages came late, is
-read anew; and what was dated by it is earlier from then on.
+It is estimated from the times at which messages come, which are never too early: the quickest
+message shows best when the clock stood at 0. If the first messages came late, the clock was
+misread; it is then read anew, and its samples are dated earlier from then on.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from pipeline.recognition.per_phone import PerPhone
 
 CLOCK_TOLERANCE_S: Final = 0.5
 CLOCK_CHECKED_S: Final = 5.0
-"""If the quickest messages of two spans of so many seconds agree, to the tolerance, and came
-earlier than the clock made believe, by more than that, it is read anew. While a backlog comes they
-do not agree."""
+"""If the quickest messages of two spans of so many seconds agree, within the tolerance, and came
+earlier than the clock implies, by more than that, the clock is read anew. While a backlog comes,
+they do not agree."""
 
 
 class BootClocks(PerPhone):

@@ -1,4 +1,4 @@
-"""Sensors that come beside those of a phone's rows, and may take their place."""
+"""Candidates: sensors that come beside those of a phone's rows, and may take their place."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ if that one has been away for so long."""
 
 
 class Candidates:
-    """Since when such sensors have come."""
+    """The candidates, and since when each has come."""
 
     def __init__(self) -> None:
         """Begin without any."""
@@ -25,7 +25,7 @@ class Candidates:
     def better_choice(
         self, sensor: Sensor, oldest: float, newest: float, choice: Choice, clocks: Clocks
     ) -> Choice | None:
-        """Note a message of such a sensor; return what makes better rows than ``choice``, if any.
+        """Note a message of a candidate; return a choice better than ``choice``, if there is one.
 
         Args:
             sensor: the sensor.

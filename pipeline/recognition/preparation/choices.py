@@ -6,7 +6,7 @@ from typing import Final
 from pipeline.readings import Sensor
 
 Choice = tuple[tuple[Sensor, ...], ...]
-"""What makes up a row: for each group of columns the sensors whose sum it is."""
+"""The sensors of a row: for each group of columns those whose sum it is."""
 
 _ACCELERATIONS: Final[tuple[tuple[Sensor, ...], ...]] = (
     ("accelerometer",),
@@ -22,7 +22,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
     (("motion",),),
     *((acc, gyro) for acc in _ACCELERATIONS for gyro in _ANGULAR_VELOCITIES),
 )
-"""What a row can be made of, the best first."""
+"""The sensors that a row can be made of, the best first."""
 
 
 def sensors_of(choice: Choice) -> list[Sensor]:
@@ -37,7 +37,7 @@ def best_choice(sensors: Collection[Sensor]) -> Choice | None:
 
 
 def missing_sensors(sensors: Collection[Sensor]) -> list[Sensor]:
-    """Return what a phone that sends these sensors lacks for rows, nothing if it has all."""
+    """Return the sensors still missing for rows when a phone sends these, none if it has all."""
     sending = set(sensors)
     needs = [set(sensors_of(choice)) for choice in CHOICES]
     begun = [need for need in needs if need & sending] or needs

@@ -1,9 +1,9 @@
-"""The clocks of a phone's sensors, compared: some apps date each sensor by a clock of its own.
+"""The clocks of a phone's sensors, compared: some apps date each sensor by a separate clock.
 
-Strategy: over `CLOCKS_COMPARED_S` of samples it is noted how far each sensor's newest sample is
-ahead of the reference's, at least and at most. Messages of sensors whose clocks agree overtake one
-another, so that this is now positive, now negative; if it never is, the clocks differ. Each sensor
-must have come after another, and again, for that.
+Strategy: over `CLOCKS_COMPARED_S` of samples, the least and the greatest lead of each sensor's
+newest sample over the reference's is noted. Messages of sensors whose clocks agree overtake one
+another, so that the lead is now positive, now negative; if it keeps its sign, the clocks differ.
+For this, each sensor must have sent after another, and again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ import numpy as np
 from pipeline.readings import Sensor
 
 STALL_S: Final = 11.0
-"""A sensor that is so far behind the phone's others is waited for no longer: apps send what they
-have every 10 s at the least."""
+"""Do not wait for a sensor that is so far behind the phone's others: apps send every 10 s at
+least."""
 
 CLOCKS_APART_S: Final = 0.1
 """The last samples of two sensors are never closer than this if their clocks differ; a sampling
 interval of theirs may come on top."""
 CLOCKS_COMPARED_S: Final = 3.0
-"""So many seconds of samples the sensors' clocks are compared."""
+"""Seconds of samples over which the sensors' clocks are compared."""
 
 
 @dataclass

@@ -12,7 +12,7 @@ class Dropped:
     late: int = 0
     """They came after newer ones, by more than the lateness"""
     unused: int = 0
-    """What they were to be combined with did not come, or they were too few a second"""
+    """The samples to combine them with did not come, or they were too few a second"""
 
     def __iadd__(self, other: "Dropped") -> "Dropped":
         """Add another's counts."""

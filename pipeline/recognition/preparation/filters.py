@@ -1,13 +1,13 @@
 """The filters that made the UCI HAR windows from the phones' raw signals, causal, sample by sample.
 
-The recipe was found by comparing the published windows with the raw recordings of the same people
-(HAPT data set); it gives all 10,299 windows back to 5e-7, the text precision of the files:
+The recipe was derived by comparing the published windows with the raw recordings of the same people
+(HAPT data set); it reproduces all 10,299 windows to 5e-7, the text precision of the files:
 
 1. accelerometer and gyroscope: median of three, then Butterworth low-pass, order 10, 20 Hz;
 2. ``total_acc`` is that; ``body_acc`` is it less its Butterworth low-pass, order 3, 0.3 Hz;
 3. ``body_gyro`` is the denoised gyroscope less its Butterworth low-pass, order 2, 0.1 Hz.
 
-The median looks one sample ahead, so each row comes out when the next goes in.
+The median needs the next sample, so each row comes out when the next goes in.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """The form of a phone's messages, and whether those of another form are taken.
 
-A sender keeps to one form: its sensors each by itself, both in one row, or rows prepared by itself.
-When messages of another form come, they are taken, and what is known is forgotten; but when two
-forms alternate, as of two phones under one name, the first is kept to.
+A sender keeps to one form: each sensor by itself, both in one row, or rows that it has prepared.
+When messages of another form come, they are taken, and the earlier samples are forgotten; but when
+two forms alternate, as of two phones under one name, only the first is taken.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from typing import Final
 from pipeline.readings import Sensor
 
 MIXED_MESSAGES: Final = 200
-"""A sender of another form is heard only after so many messages without one of the first, if both
-have alternated."""
+"""If two forms have alternated, messages of the other form are taken only after so many without a
+message of the first."""
 
 
 def form_of(sensor: Sensor) -> str:
@@ -30,7 +30,7 @@ class Forms:
     """How often the form changed, since it last was calm"""
 
     def take_other(self) -> bool:
-        """Count a message of another form; return whether it is taken, and the form its own."""
+        """Count a message of another form; return whether it is taken, and its form from now on."""
         self.n_other += 1
         if self.n_changes > 1 and self.n_other < MIXED_MESSAGES:
             return False

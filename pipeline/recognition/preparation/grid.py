@@ -2,12 +2,12 @@
 
 Rules, for the messages of a phone one after another:
 
-* All readings of a message are taken to their sensors' samples (`source`), then all rows are made
-  that can be. So it does not matter which messages are worked through in one go.
+* All readings of a message are added to their sensors' samples (`source`), then all rows are made
+  that can be made. So it does not matter which messages are processed together.
 * A grid begins where all sensors of the best `Choice` have a sample, and again after every gap.
   It ends when one of them is too slow or far behind, or when a better choice has come for a while.
 * When the clock was set back (`set_back`), the grid begins with the late samples.
-* What cannot be right about the samples (`troubles`) wears off when it is over.
+* A trouble of the samples (`troubles`) wears off when it is over.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ class Grid:
         self._lateness_s = lateness_s
         self.sources: dict[Sensor, Source] = {}
         self.choice: Choice = ()
-        """What rows are made of; empty while the grid has not begun"""
+        """The sensors that rows are made of; empty while the grid has not begun"""
         self.sensors: list[Sensor] = []
         """The sensors of `choice`"""
         self.origin = 0.0
@@ -91,7 +91,7 @@ class Grid:
         return max((source.newest for source in self.sources.values()), default=-np.inf)
 
     def push(self, readings: Sequence[Readings]) -> tuple[list[Piece], Dropped]:
-        """Return the rows that the readings of a message complete, and what is dropped."""
+        """Return the rows that the readings of a message complete, and the dropped samples."""
         if len(readings) == 1 and self._continues_on_grid(readings[0]):
             [of_sensor] = readings
             source = self.sources[of_sensor.sensor]
@@ -119,7 +119,7 @@ class Grid:
         return pieces, dropped
 
     def finish(self) -> tuple[list[Piece], Dropped]:
-        """Return the rows that waited for messages which will not come, and what is dropped."""
+        """Return the rows that waited for messages which will not come, and the dropped samples."""
         dropped = Dropped()
         for source in self.sources.values():
             dropped += source.release_all()

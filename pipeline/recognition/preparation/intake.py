@@ -1,12 +1,12 @@
 """Messages to grid rows, dated in epoch seconds.
 
-* Each message of a phone is one of the recording under way, of a new one, or of one before:
+* Each message of a phone belongs to the recording under way, to a new one, or to an earlier one:
   `recording_sequence`. A new recording begins a new grid.
-* The samples that are used are laid on the phone's grid: `resampler`. Messages that just continue
-  it are dealt with for all phones at once, all others one by one.
-* Where a grid begins is dated in epoch seconds, whatever the phone's clock: `boot_clocks`.
+* The samples in use are put on the phone's grid: `resampler`. Messages that just continue it are
+  processed for all phones at once, all others one by one.
+* The beginning of a grid is dated in epoch seconds, whatever the phone's clock: `boot_clocks`.
 
-If the work on a phone's message fails, by a mistake of ours, the phone begins anew.
+If processing a phone's message fails, because of an error of ours, the phone begins anew.
 """
 
 from collections import defaultdict
@@ -32,7 +32,7 @@ _NO_ROWS: Final = np.empty((0, 6))
 
 @dataclass(frozen=True)
 class Taken:
-    """What a tick's messages come to."""
+    """The rows and losses of a tick's messages."""
 
     steady: list[Rows]
     """Rows of phones that have no piece"""
@@ -41,13 +41,13 @@ class Taken:
     dropped: dict[int, Dropped]
     """Samples of each slot of which no row was made"""
     failures: list[tuple[int, Exception]]
-    """Slots whose messages could not be worked through; they began anew"""
+    """Slots whose messages could not be processed; they began anew"""
     changed: list[int]
-    """Slots whose troubles are others than before"""
+    """Slots whose troubles have changed"""
 
 
 class _Flags(PerPhone):
-    """What is known of the phones' recordings and samples."""
+    """Flags of the phones' recordings and samples."""
 
     _per_phone = ("troubles", "begins_recording")
 
@@ -86,7 +86,7 @@ class Intake:
         self._resampler.reset([slot])
 
     def push(self, messages: Mapping[int, Sequence[Delivery]]) -> Taken:
-        """Return what a tick's messages, by slot, come to."""
+        """Return the rows and losses of a tick's messages, which are given by slot."""
         steady = self._resampler.push_steady(
             {
                 slot: [delivery.readings[0] for delivery in of_phone]
@@ -106,7 +106,7 @@ class Intake:
             for delivery in of_phone:
                 try:
                     pieces += self._resample(slot, delivery, dropped)
-                except Exception as error:  # whatever it is, it is not to end the other phones
+                except Exception as error:  # whatever it is, it must not end the other phones
                     taken.failures.append((slot, error))
                     pieces = []
                     self.reset([slot])
@@ -117,7 +117,7 @@ class Intake:
         return taken
 
     def finish(self, slots: Sequence[int]) -> Taken:
-        """Return what these phones' last samples come to, now that they have fallen silent."""
+        """Return the last rows of these phones, which have fallen silent."""
         taken = Taken([], [], {}, [], [])
         for slot in slots:
             pieces, dropped = self._resampler.finish(slot)
@@ -174,7 +174,7 @@ class Intake:
         self.n_samples = state["n_samples"]
 
     def _goes_on(self, slot: int, deliveries: Sequence[Delivery]) -> bool:
-        """Return whether nothing but one sensor's samples is new in a phone's messages."""
+        """Return whether a phone's messages only continue one sensor's samples."""
         sequence = self._sequences[slot]
         if sequence.clock != "epoch" or not sequence.is_settled:
             return False
@@ -210,9 +210,9 @@ class Intake:
         return pieces
 
     def _used(self, slot: int, delivery: Delivery, dropped: Dropped) -> Sequence[Readings]:
-        """Return the readings that belong to a phone's recording, which may begin with them.
+        """Return the readings of a message that are used; a new recording may begin with them.
 
-        Add to what is ``dropped`` what comes again of another, or is of another phone.
+        Add the others to ``dropped``: those of an earlier recording or of another phone.
         """
         sequence, first = self._sequences[slot], delivery.readings[0]
         decision, known_until = sequence.decide(
@@ -234,7 +234,7 @@ class Intake:
         if decision == "mixed":
             dropped.unused += n_samples
             return []
-        # Only the grid: what it gave before, in this tick, has yet to pass filters and windows.
+        # Only the grid: its earlier rows of this tick have yet to pass filters and windows.
         self._resampler.reset([slot])
         self._clocks.reset([slot])
         self._flags.begins_recording[slot] = True

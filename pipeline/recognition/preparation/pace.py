@@ -1,4 +1,4 @@
-"""How fast a sensor is, measured again and again, and how its samples are to be taken.
+"""The rate of a sensor, measured again and again, and how its samples are processed.
 
 The rate is measured over every two seconds of samples. By the rate a sensor faster than 100 Hz is
 low-passed, one below 30 Hz counts as slow, and one below 10 Hz gives no rows.
@@ -19,7 +19,7 @@ MEASURED_S: Final = 2.0
 LOW_RATE_HZ: Final = 30.0
 """From a slower sensor the steps of a walk cannot be reconstructed."""
 SURELY_LOW_RATE_HZ: Final = 28.0
-"""What is measured varies: a sensor counts as slow from here on, until it has `LOW_RATE_HZ`."""
+"""Measured rates vary: a sensor counts as slow below this rate, until it reaches `LOW_RATE_HZ`."""
 
 LOWEST_RATE_HZ: Final = 10.0
 """A slower sensor gives no rows: between two of its samples anything may have happened."""
@@ -33,7 +33,7 @@ MOST_OVERSAMPLING: Final = 20
 
 @dataclass(frozen=True)
 class Pace:
-    """How a sensor's samples are to be taken, by their rate."""
+    """How a sensor's samples are processed, by their rate."""
 
     oversampling: int = 1
     """Points of the finer grid on which the low-pass works, a grid point; 1 for no low-pass"""
@@ -71,7 +71,7 @@ class RateMeter:
         self.n = 0
         """Samples since then"""
         self.rate_hz = np.nan
-        """What was measured last"""
+        """The last result"""
 
     def add(self, before: float, times: NDArray[np.float64]) -> list[tuple[float, float]]:
         """Return the time and result of each measurement that samples complete.

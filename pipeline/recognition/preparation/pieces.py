@@ -23,8 +23,7 @@ class Piece:
     begins_recording: bool = False
     """Whether it is the first of another recording"""
     earlier_s: float = 0.0
-    """By how much all that follows is earlier than it seemed, in a piece without rows that only
-    says so"""
+    """By how much all that follows is earlier than it seemed; such a piece has no rows"""
 
 
 def joined_pieces(pieces: Sequence[Piece]) -> list[Piece]:

@@ -1,8 +1,8 @@
 """The first of recognition's two machines: the phones' messages in, windows out.
 
-`intake` makes grid rows of messages, `signal_chain` windows of rows. A phone's rows come in pieces,
-from gap to gap. The tick's pieces are dealt out in rounds that have each phone at most once, and a
-round's are worked through together.
+`intake` makes grid rows of messages, `signal_chain` makes windows of rows. A phone's rows come in
+pieces, from gap to gap. The tick's pieces are divided into rounds that have each phone at most
+once, and the pieces of a round are processed together.
 """
 
 from collections import Counter
@@ -25,16 +25,16 @@ from pipeline.recognition.prepared import Part
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a tick's messages led to."""
+    """The windows and losses of a tick's messages."""
 
     parts: list[Part]
     """The windows, each phone's in their order"""
     dropped: dict[int, Dropped]
     """Samples of each slot of which no row was made"""
     failures: list[tuple[int, Exception]]
-    """Slots whose samples could not be worked through, by a mistake of ours; they began anew"""
+    """Slots whose samples could not be processed because of an error of ours; they began anew"""
     changed: list[int]
-    """Slots whose troubles are others than before"""
+    """Slots whose troubles have changed"""
 
 
 class Preparation:
@@ -54,7 +54,7 @@ class Preparation:
             ValueError: ``hop`` is not 1 to 128 samples.
         """
         self.intake = Intake(n_slots, lateness_s=lateness_s)
-        """Also knows the phones' sensors and clocks"""
+        """Also answers for the phones' sensors and clocks"""
         self._chain = SignalChain(n_slots, hop=hop, filter_start=filter_start)
 
     @property
@@ -78,13 +78,13 @@ class Preparation:
         return is_news
 
     def push(self, messages: Mapping[int, Sequence[Delivery]]) -> Prepared:
-        """Return what a tick's messages, by slot, lead to."""
+        """Return the windows and losses of a tick's messages, which are given by slot."""
         taken = self.intake.push(messages)
         self._chain.begin_anew([slot for slot, _ in taken.failures])
         return self._prepared(taken)
 
     def finish(self, slots: Sequence[int]) -> Prepared:
-        """Return what these phones' last samples lead to, now that they have fallen silent."""
+        """Return the last windows of these phones, which have fallen silent."""
         return self._prepared(self.intake.finish(slots))
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class Preparation:
 
 
 def _rounds(pieces: Iterable[Piece]) -> list[list[Piece]]:
-    """Deal pieces out so that each round has a phone at most once, in its order."""
+    """Divide pieces into rounds that have each phone at most once, in its order."""
     rounds: list[list[Piece]] = []
     dealt: Counter[int] = Counter()
     for piece in pieces:

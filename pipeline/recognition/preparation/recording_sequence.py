@@ -1,14 +1,15 @@
 """Which recording of a phone a message belongs to: the one under way, a new one, or one before.
 
-A recording is what the phone calls so, on one kind of clock; messages that name none are of one
+A recording is named by the phone, and is on one kind of clock; messages that name none are one
 recording, too. Rules, for the messages of a phone one after another:
 
-* Another recording begins with its first message. Of one that was left, what is not newer than its
-  newest sample comes again; what just continues it was overtaken, and is late; all else is new.
-* If recordings alternate, two phones send under one name. Then only the one under way is used until
-  it has been silent for `MIXED_S` of another's samples; and they count as two until it has sent so
-  much without any of another between.
-* Recordings of less than a window, one after another, are reported: no window comes of them.
+* Another recording begins with its first message. Of a recording that was left, samples that are
+  not newer than its newest are repeated; a message that just continues it was overtaken, and is
+  late; all else is new.
+* If recordings alternate, two phones send under one name. Then only the recording under way is
+  used, until it has been silent for `MIXED_S` of another's samples; and they count as two phones
+  until it has sent for so long with nothing of another between.
+* Recordings shorter than a window, one after another, are reported: they have no windows.
 """
 
 from typing import Any, Final, Literal
@@ -22,7 +23,7 @@ MOST_RETURNS: Final = 2
 """So often a phone may go back to a recording before two phones are taken to use its name."""
 MIXED_S: Final = 30.0
 """Seconds of one recording's samples, without a message of another, that show it to be alone. A
-phone may send what it has gathered over such a time in one message."""
+phone may gather samples over such a time and send them in one message."""
 MOST_SHORT: Final = 3
 """So many recordings shorter than a window may follow each other."""
 
@@ -75,7 +76,7 @@ class RecordingSequence:
         newest: float,
         newest_before: float,
     ) -> tuple[Decision, float]:
-        """Return how a message belongs, and the time up to which its samples come again.
+        """Return which recording a message belongs to, and until when its samples are repeated.
 
         Args:
             recording: what the message names; nothing if it names none.

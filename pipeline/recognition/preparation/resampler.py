@@ -5,10 +5,10 @@
   every gap of any of them: `grid`. A sample within half a millisecond of a grid point is taken
   untouched; between samples a cubic runs through the two before and the two after, and sensors
   faster than 100 Hz pass an anti-alias low-pass: `interpolation`.
-* The grids that just continue are dealt with all at once: `steady`.
+* The grids that just continue are processed all at once: `steady`.
 
-What comes out depends on the messages of the phone alone, not on which were worked through
-together; and, if they come in their order and of one sensor, not on how samples were cut into them.
+A phone's rows depend on its messages alone, not on which of them were processed together; and, if
+the messages come in their order and from one sensor, not on how samples were cut into them.
 """
 
 from collections import defaultdict
@@ -87,7 +87,7 @@ class Resampler:
             self._grids[slot] = Grid.restored(slot, of_grid, self._lateness_s)
 
     def push_steady(self, messages: Mapping[int, Sequence[Readings]]) -> list[Rows]:
-        """Return the rows of those phones, by slot, whose messages just continue their grids.
+        """Return the rows of the phones, given by slot, whose messages just continue their grids.
 
         Each message has one sensor's readings. Of the other phones, whose messages remain for
         `push`, nothing is taken.
@@ -141,7 +141,7 @@ class Resampler:
         return -np.inf if grid is None else grid.newest
 
     def lacks(self, slot: int) -> list[Sensor]:
-        """Return what one phone would have to send besides for there to be rows."""
+        """Return the sensors that one phone's rows still lack."""
         grid = self._grids.get(slot)
         return [] if grid is None else grid.lacks()
 

@@ -25,7 +25,7 @@ PROVEN_S: Final = 600.0
 
 @dataclass
 class SetBack:
-    """What is known of a phone's clock having been set back."""
+    """Whether a phone's clock was set back."""
 
     after_s: float = SET_BACK_S
     """Seconds of late samples from which the clock counts as set back"""

@@ -1,6 +1,6 @@
 """Grid rows to windows: the training frame, the filters, 128 samples each.
 
-All phones whose rows are alike in number and in the filters' state are worked through at once.
+All phones whose rows are alike in number and in the filters' state are processed at once.
 """
 
 from collections import defaultdict
@@ -92,7 +92,7 @@ class SignalChain:
         self.n_gaps = state["n_gaps"]
 
     def _begin_stretches(self, pieces: Sequence[Piece]) -> list[int]:
-        """Reset what a gap ends; return the slots that had one."""
+        """Begin new stretches behind gaps; return the slots that had a gap."""
         begun = [piece for piece in pieces if piece.origin is not None]
         dated_anew = [piece for piece in pieces if piece.earlier_s]
         slots = [piece.slot for piece in begun]
@@ -100,14 +100,14 @@ class SignalChain:
         self.n_gaps += len(interrupted)
         self.begin_anew(slots)
         self._stretches.origin[slots] = [piece.origin for piece in begun]
-        for piece in dated_anew:  # what was decided has other times than what is to come
+        for piece in dated_anew:  # earlier decisions have other times than later ones
             self._stretches.origin[piece.slot] -= piece.earlier_s
         return interrupted + [piece.slot for piece in dated_anew]
 
     def _alike(
         self, pieces: Sequence[Piece], steady: Sequence[Rows]
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
-        """Yield what one array operation can take: slots, and rows of one shape, in one state."""
+        """Yield groups for one array operation: slots, and rows of one shape and filter state."""
         groups: defaultdict[tuple[object, ...], list[Rows]] = defaultdict(list)
         for rows in steady:
             groups[*rows.rows.shape[1:], False].append(rows)
@@ -141,6 +141,6 @@ class SignalChain:
         )
 
 
-def _which(slots: NDArray[np.intp], wanted: Sequence[int]) -> NDArray[np.bool_]:
-    """Return which of ``slots`` ``(n,)`` are wanted; mostly none is."""
-    return np.isin(slots, wanted) if wanted else np.zeros(len(slots), np.bool_)
+def _which(slots: NDArray[np.intp], among: Sequence[int]) -> NDArray[np.bool_]:
+    """Return which of ``slots`` ``(n,)`` are ``among`` some others; mostly none is."""
+    return np.isin(slots, among) if among else np.zeros(len(slots), np.bool_)

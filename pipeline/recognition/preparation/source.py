@@ -2,8 +2,8 @@
 
 Rules, for the samples of one message after another:
 
-* What lies behind a *hole* waits, unreleased, until the missing message comes, or until one begins
-  more than the lateness after it. Released samples never change.
+* Samples behind a *hole* wait, unreleased, until the missing message comes, or until a message
+  begins more than the lateness after them. Released samples never change.
 * A message that is not newer than what is released is *late*. If its start is known it is repeated,
   and dropped; else it is kept, for the clock may have been set back: that is decided in `grid`.
 * The rate is measured over every two seconds of samples. Its *pace*, how finely it is to be low-
@@ -27,10 +27,11 @@ from pipeline.recognition.preparation.timing import MAX_GAP_S, ON_GRID_S
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 HOLD_S: Final = 2.0
-"""More than this is not held back: a window has 2.56 s."""
+"""Never wait longer for a late message: a window has 2.56 s."""
 
 SURVEY_S: Final = 0.3
-"""A grid begins when this much of each sensor is known: how fast it is, and which there are."""
+"""A grid begins when each sensor has sent for so long: then its rate is known, and which sensors
+there are."""
 
 MOST_SAMPLES: Final = 20_000
 """Samples that are kept of a sensor: two messages of the largest size."""
@@ -39,11 +40,10 @@ TAIL: Final = 3
 """Samples before the next grid point that interpolation can still need."""
 
 HISTORY_S: Final = 0.075
-"""Seconds before a grid point that its low-pass can need, whichever comes to be needed: half the
-longest is 0.07 s."""
+"""Seconds before a grid point that any low-pass can need: half the longest is 0.07 s."""
 
 KEPT: Final = 3 + TAIL
-"""Samples at 50 Hz that are kept for both."""
+"""Samples at 50 Hz that cover both."""
 
 _HOLE: Final = 1.5
 """A pause of so many sampling intervals may hide a message that is yet to come."""
@@ -59,7 +59,7 @@ class Source:
         self.rows = np.empty((0, n_columns))
         self.joined = np.empty(0, np.bool_)  # came in one message with the sample before
         self.n_released = 0  # the others lie behind a hole
-        self.newest = -np.inf  # of those released, also when they are gone
+        self.newest = -np.inf  # of the released samples, also when they are no longer kept
         self.latest_start = -np.inf  # when the latest message began
         self.late: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         self.starts = Starts()
@@ -67,7 +67,7 @@ class Source:
         self.pace = STEADY_PACE
         self.paced_at = -np.inf  # when that was measured
         self.coming: list[tuple[float, Pace]] = []
-        """Paces measured, each with the time behind which it holds"""
+        """The paces that were measured, each with the time behind which it holds"""
 
     @property
     def is_plain(self) -> bool:
@@ -200,7 +200,7 @@ class Source:
         return dropped
 
     def unused_after(self, used_until: float) -> Dropped:
-        """Return what is lost if the samples here are forgotten, of which some were used."""
+        """Return what is lost if all samples are forgotten, of which some were used."""
         lost = Dropped(unused=len(self.times) - int(np.searchsorted(self.times, used_until)))
         lost.late = sum(len(times) for times, _ in self.late)
         return lost

@@ -1,15 +1,15 @@
-"""When a sensor's last messages began, by which a message that comes again is known."""
+"""The starts of a sensor's last messages, by which a repeated message is recognised."""
 
 from typing import Final
 
 import numpy as np
 
 N_STARTS: Final = 256
-"""Messages a sensor whose repetition is recognised however late it comes"""
+"""Messages of a sensor whose repetition is recognised, however late it comes"""
 
 
 class Starts:
-    """When a sensor's last messages began."""
+    """The starts of a sensor's last messages, in seconds on its clock."""
 
     def __init__(self) -> None:
         """Begin with none."""

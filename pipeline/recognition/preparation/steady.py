@@ -1,8 +1,8 @@
-"""The grids that just continue, in arrays over all phones: a tick's messages for all at once.
+"""The steady grids, which just continue, in arrays over all phones.
 
-Most phones' samples just continue on their grids, and then hardly anything of a grid changes. Such
-a grid is kept here; it becomes a `Grid` with its `Source` only for as long as something else
-happens.
+Most phones' samples just continue on their grids, and then hardly anything of a grid changes. The
+messages of all such phones are processed at once. A steady grid becomes a `Grid` with its `Source`
+only for as long as something else happens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ _N_COLUMNS: Final[Mapping[Sensor, int]] = {"motion": 6, "prepared": 9}
 
 
 class Steady(PerPhone):
-    """The grids that just continue."""
+    """The steady grids."""
 
     _per_phone = (
         *("sensor", "origin", "next_index", "newest", "latest_start"),
@@ -58,10 +58,10 @@ class Steady(PerPhone):
     def push(
         self, sensor: Sensor, slots: NDArray[np.intp], messages: Sequence[Sequence[Readings]]
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """Let the grids of these phones continue with messages of as many samples for each.
+        """Continue the grids of these phones, whose messages have equally many samples for each.
 
-        Return which of the grids they continue, ``(n_phones,)``; of the others nothing was taken;
-        and the rows of those, ``(n_continued, n_rows, n_columns)``.
+        Return which of the grids were continued, ``(n_phones,)``, and their rows,
+        ``(n_continued, n_rows, n_columns)``. Of the others no samples were taken.
         """
         shape = len(messages), -1
         times = np.concatenate([message.times for of_phone in messages for message in of_phone])
@@ -107,7 +107,7 @@ class Steady(PerPhone):
         return continued, rows
 
     def keep(self, slot: int, grid: Grid) -> bool:
-        """Take a phone's grid over if it is steady; return whether it is."""
+        """Take over a phone's grid if it is steady; return whether it is."""
         if not grid.is_steady or grid.sensors[0] not in STEADY_SENSORS:
             return False
         [sensor] = grid.sensors
@@ -122,7 +122,7 @@ class Steady(PerPhone):
         return True
 
     def release(self, slot: int, lateness_s: float) -> Grid:
-        """Give a phone's grid up, and return it by itself."""
+        """Return a phone's grid by itself; it is steady no longer."""
         sensor = self.sensor_of(slot)
         grid = Grid(slot, lateness_s)
         source = Source(_N_COLUMNS[sensor], lateness_s)

@@ -1,4 +1,4 @@
-"""Raw samples of all phones as if each was worn as the phones of the training data."""
+"""The rotation of raw samples into the training frame, for all phones."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from pipeline.recognition.placement.frames import turned
 
 
 class TrainingFrame(PerPhone):
-    """The way from each phone's axes to those of the training data."""
+    """The sign and rotation from each phone's axes to the training frame."""
 
     _per_phone = ("sign", "rotation", "differs")
 
@@ -33,7 +33,7 @@ class TrainingFrame(PerPhone):
         return True
 
     def rotated(self, slots: NDArray[np.intp], rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return raw rows ``(n_phones, n_rows, 6)`` of phones ``(n_phones,)`` in that frame."""
+        """Return raw rows ``(n_phones, n_rows, 6)`` of these phones in the training frame."""
         others = np.flatnonzero(self.differs[slots])
         if len(others) == 0:
             return rows

@@ -1,4 +1,4 @@
-"""What cannot be right about a phone's samples, and for how long it is held against it."""
+"""Troubles: signs in a phone's samples that something is wrong, and how long each counts."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,20 +8,20 @@ TROUBLES: Final[tuple[Trouble, ...]] = (
     *("low-rate", "clocks-apart", "two-phones"),
     *("late-samples", "short-recordings"),
 )
-"""What cannot be right about a phone's samples."""
+"""Signs in a phone's samples that something is wrong."""
 DOUBTFUL: Final = frozenset(TROUBLES[:3])
-"""Those that make its rows doubtful."""
+"""Those that make its rows doubtful"""
 
 LATE_RAISE_S: Final = 2.0
 LATE_MOST_S: Final = 4.0
 LATE_WEARS_OFF: Final = 0.1
-"""`late-samples` and `two-phones` come into force by so many seconds of late samples, and each
-second of other samples takes that share of a second off."""
+"""`late-samples` and `two-phones` come into force after `LATE_RAISE_S` of late samples; at most
+`LATE_MOST_S` count, and each second of other samples takes this share of a second off."""
 
 
 @dataclass
 class Level:
-    """How much there was of a trouble, in seconds of samples."""
+    """The amount of a trouble, in seconds of samples."""
 
     seconds: float = 0.0
     in_force: bool = False

@@ -39,7 +39,8 @@ class Windower:
         """Make room for ``n_slots`` phones; a window begins every ``hop`` samples.
 
         Raises:
-            ValueError: ``hop`` is not 1 to 128; between longer hops samples would go unseen.
+            ValueError: ``hop`` is not 1 to 128; with a longer hop some samples would be in no
+                window.
         """
         if not 1 <= hop <= WINDOW_LENGTH:
             raise ValueError(f"hop must be 1 to {WINDOW_LENGTH} samples, not {hop}")
