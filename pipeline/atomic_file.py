@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever crashes."""
+"""Files that are written completely or not at all, whatever crashes."""
 
 import os
 import tempfile
@@ -34,7 +34,7 @@ def replacing(target: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
 def replacing_path(target: Path) -> Iterator[Path]:
     """Give the path of a file to write in place of ``target``: for libraries that open it anew.
 
-    It has the same name, in a folder of its own beside ``target``, and is on the disk when the
+    It has the same name, in a separate folder beside ``target``, and is on the disk when the
     context has ended without an error.
 
     Raises:

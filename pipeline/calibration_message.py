@@ -34,13 +34,13 @@ def encode_calibration(
     forward: NDArray[np.float64],
     n_steps: int,
 ) -> bytes:
-    """Return the message that tells har-stream of a calibration.
+    """Return the message that gives har-stream a calibration.
 
     Args:
         rotation: ``(3, 3)``, from the phone's axes (Android) to the training frame.
         created: epoch seconds.
-        gravity: ``(3,)`` m/s², what the accelerometer read while its wearer stood still.
-        forward: ``(3,)``, where its wearer walked to, a direction in the phone's axes.
+        gravity: ``(3,)`` m/s², the accelerometer's reading while the wearer stood still.
+        forward: ``(3,)``, the direction of walking in the phone's axes.
         n_steps: steps walked.
     """
     return msgspec.json.encode(
@@ -58,8 +58,8 @@ def encode_calibration(
 def decode_calibration(payload: bytes) -> NDArray[np.float64] | None:
     """Return the rotation ``(3, 3)`` that a message holds, None if it takes the calibration back.
 
-    It turns the phone's axes (Android) to the training frame. What is a rotation but for rounding
-    becomes the nearest that is one exactly.
+    It goes from the phone's axes (Android) to the training frame. A matrix that is a rotation up to
+    rounding becomes the nearest exact rotation.
 
     Raises:
         MessageError: the message holds no rotation.

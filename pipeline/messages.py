@@ -1,12 +1,13 @@
-"""Messages between this program and the broker, and how each is known until it is settled.
+"""Messages between this program and the broker, and how each is identified until it is settled.
 
-What they say is decided elsewhere, and how they travel in `mqtt`.
+Their contents are decided in `formats` and `commands`, their transport in `mqtt`.
 """
 
 import msgspec
 
 Receipt = tuple[int, float]
-"""Packet identifier of a message and when it came (monotonic seconds): what acknowledges it"""
+"""Packet identifier of a message, and when it came in monotonic seconds: needed to acknowledge
+it"""
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -23,7 +24,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     oversize: int = 0
     """Bytes of a message that was too large to be kept, and whose payload is therefore empty"""
     retained: bool = False
-    """The broker had kept it for whoever subscribes: it is of any age"""
+    """The broker had kept it for later subscribers: it may be of any age"""
 
     @property
     def receipt(self) -> Receipt:

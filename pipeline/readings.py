@@ -1,6 +1,6 @@
-"""What any phone said, in SI units: the form in which formats hand samples and labels on.
+"""Readings: samples of any phone, in SI units, the form in which formats hand them on.
 
-A `Readings` that exists is whole and plausible; what it means over time is decided later.
+Each `Readings` is complete and physically possible; its place in time is decided later.
 """
 
 import re
@@ -40,7 +40,7 @@ Clock = Literal["epoch", "boot"]
 
 MAX_PAYLOAD_BYTES: Final = 1 << 20
 HARMLESS_BYTES: Final = 8_192
-"""So short a payload takes neither long nor much memory, whatever it says."""
+"""A payload up to this length takes neither long nor much memory, whatever it holds."""
 MAX_ROWS: Final = 10_000
 """Samples in a message."""
 MAX_VALUES: Final = 12 * MAX_ROWS
@@ -60,7 +60,7 @@ MAX_TOTAL_ACC_G: Final = 40.0
 MAX_GYRO_RAD_S: Final = 100.0
 """Phones measure up to 4,000 deg/s = 70 rad/s."""
 MAX_EXPLANATION: Final = 500
-"""Characters of what is said of a message; it may quote the sender at any length."""
+"""Characters of an error's explanation, which may quote the sender at any length."""
 LATEST_TIME_S: Final = 1e11
 """The year 5138: larger times are in milliseconds or nanoseconds by mistake."""
 ACC_UNITS: Final = {"m/s2": 1.0, "g": STANDARD_GRAVITY}
@@ -80,8 +80,8 @@ _LIMITS: Final[dict[Sensor, NDArray[np.float64]]] = {
     "gyroscope_uncalibrated": np.array(_GYRO),
 }
 _SMALLEST_LIMIT: Final = {sensor: float(limits.min()) for sensor, limits in _LIMITS.items()}
-# Brokers end the connection of whoever publishes on a topic with one of these: controls, halves of
-# characters, and what Unicode will never make a character (MQTT 5, 1.5.4).
+# Brokers end the connection of a client that publishes on a topic with one of these: controls,
+# halves of characters, and code points that never become characters (MQTT 5, 1.5.4).
 _NOT_IN_TOPICS: Final = r"\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef" + "".join(
     chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)
 )
@@ -102,8 +102,7 @@ class MessageError(Exception):
     def __init__(self, reason: str, explanation: str) -> None:
         """Keep the reason's word and the explanation for the log.
 
-        What of the sender's own words would be a line of its own there, or steer a terminal, is
-        escaped.
+        Characters of the sender that would begin a line there, or control a terminal, are escaped.
         """
         explanation = explanation[:MAX_EXPLANATION]
         if not explanation.isprintable():
@@ -115,7 +114,7 @@ class MessageError(Exception):
 
 
 class _JsonErrors:
-    """What `reading_json` returns: a class, because a generator would cost four times as much."""
+    """The context of `reading_json`: a class, because a generator would cost four times as much."""
 
     __slots__ = ()
 
@@ -133,7 +132,7 @@ _JSON_ERRORS: Final = _JsonErrors()
 
 
 def reading_json() -> AbstractContextManager[None]:
-    """Turn what msgspec raises about a sender's JSON into an error of the sender's.
+    """Raise errors of a sender's JSON, within the context, as `MessageError`.
 
     Raises:
         MessageError: within, the JSON was none, or did not fit.
@@ -142,7 +141,7 @@ def reading_json() -> AbstractContextManager[None]:
 
 
 def largest_value(sensor: Sensor) -> float:
-    """Return what no value of a sensor may be beyond, in m/s² or rad/s."""
+    """Return the limit of the size of a sensor's values, in m/s² or rad/s."""
     return _SMALLEST_LIMIT[sensor]
 
 
@@ -166,7 +165,7 @@ class Readings(msgspec.Struct, frozen=True, eq=False):
     """The sign of accelerations if the message proves it, None if it does not say"""
 
     def __post_init__(self) -> None:
-        """Refuse what no phone can have measured.
+        """Refuse values that no phone can have measured.
 
         Raises:
             MessageError: a name, a time or a value is out of its bounds; none may be NaN.
@@ -221,7 +220,7 @@ class Delivery:
     readings: Sequence[Readings]
     """One sensor's each, at least one"""
     received: float = 0.0
-    """Epoch seconds when the message came; for devices whose own clock does not tell"""
+    """Epoch seconds when the message came; dates samples of devices without a clock of the epoch"""
 
     @property
     def device(self) -> str:
@@ -241,13 +240,13 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Label:
-    """What somebody says a device's carrier does, from a time on."""
+    """The activity of a device's carrier from a time on, as its message names it."""
 
     device: str
     time: float
     """Seconds since the epoch"""
     text: str
-    """Whatever it is, it ends the label before; empty for no activity from then on"""
+    """The activity's name; empty for no activity. It ends the label before"""
 
 
 def check_payload(payload: bytes) -> None:
@@ -292,7 +291,7 @@ def check_unit(key: str, unit: str | None, units: Mapping[str, float]) -> None:
     Typed as `Literal` msgspec would do it, but quote the unit three times over, however long.
 
     Raises:
-        ValueError: msgspec turns it into an error of the sender's.
+        ValueError: it is none; msgspec makes an error of the sender's of it.
     """
     if unit is not None and unit not in units:
         raise ValueError(f"{key} is {unit[:20]!r}, not {' or '.join(units)}")
@@ -308,7 +307,7 @@ def check_device(device: str) -> None:
     """Refuse a device's name that could not be used in the results' topics.
 
     Raises:
-        MessageError: it is empty, too long, or holds a character with a meaning of its own.
+        MessageError: it is empty, too long, or holds a special character.
     """
     if not _DEVICE.fullmatch(device):
         raise MessageError(

@@ -40,7 +40,7 @@ ENV_FILE: Final = ".env"
 
 
 class CommandSettings(BaseSettings):
-    """What all commands share: how settings are read."""
+    """Base of all commands' settings: how they are read."""
 
     model_config = SettingsConfigDict(
         env_prefix="HAR_",
@@ -137,7 +137,7 @@ def _paths(argument: str) -> list[str]:
 
 def _problem(details: ErrorDetails) -> str:
     """Return in a line what is wrong with a setting, without any password."""
-    if not details["loc"]:  # with settings that do not go together
+    if not details["loc"]:  # of settings that do not go together
         return details["msg"].removeprefix("Value error, ")
     name = str(details["loc"][0])
     if details["type"] == "missing":
@@ -187,7 +187,7 @@ class BrokerSettings(CommandSettings):
         description="authority that vouches for the broker (PEM); else the system's",
     )
     cert: Path | None = Field(None, description="client certificate, if the broker demands one")
-    key: Path | None = Field(None, description="its private key, if that is in a file of its own")
+    key: Path | None = Field(None, description="its private key, if that is in another file")
     key_password: SecretStr | None = Field(
         None, description="what decrypts the key; better in HAR_KEY_PASSWORD or a file"
     )

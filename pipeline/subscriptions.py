@@ -13,7 +13,7 @@ from pipeline.readings import Label, Readings, check_device, check_payload
 
 
 class SubscriptionError(ValueError):
-    """A subscription is not ``TOPIC=FORMAT``; whoever wrote it can mend it."""
+    """A subscription is not ``TOPIC=FORMAT``; the user can correct it."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Route:
-    """What a message's topic says of it."""
+    """The format, device and topic filter of a message, by its topic."""
 
     format: Format
     device: str | None
-    """The device's name, None if the payload has to tell it"""
+    """The device's name, None if the payload names it"""
     topic: str
     """The topic filter under which all of the device's messages come"""
 
@@ -96,15 +96,15 @@ def _pattern(levels: Sequence[str]) -> re.Pattern[str]:
 
 
 def route(subscriptions: Sequence[Subscription], topic: str) -> Route | None:
-    """Return what the first subscription that takes the topic makes of it, None if none does."""
+    """Return the route by the first subscription that matches the topic, None if none does."""
     for subscription in subscriptions:
         match = subscription.pattern.fullmatch(topic)
         if match is not None:
             device = match.groupdict().get("device")
-            own = (
+            of_device = (
                 subscription.filter
                 if device is None
                 else subscription.filter.replace("+", device, 1)
             )
-            return Route(subscription.format, device, own)
+            return Route(subscription.format, device, of_device)
     return None

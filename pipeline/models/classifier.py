@@ -40,9 +40,9 @@ INPUT_NAME: Final = "window"
 OUTPUT_NAME: Final = "probabilities"
 
 LONGEST_S: Final = 10.0
-"""In which a model is loaded, and classifies one batch: usual are some hundredths of a second"""
+"""Within which a model must be loaded, and classify one batch: usual are hundredths of a second"""
 _END_S: Final = 1.0
-"""In which onnxruntime stops between two operations of a model, once it is told to"""
+"""Within which onnxruntime stops between two operations of a model, when it is asked to"""
 SUM_TOLERANCE: Final = 1e-3
 """By which the probabilities of a window may differ from 1 together, or from 0 or 1 alone"""
 
@@ -50,11 +50,11 @@ T = TypeVar("T")
 
 
 class ModelError(Exception):
-    """The model file cannot be used; whoever made or named the file can mend it."""
+    """The model file cannot be used; its trainer can mend it, or the user name another."""
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a model file says of itself."""
+    """The model card: metadata inside a model file."""
 
     name: str
     """The model's family, ``lstm``, ``cnn-lstm`` or ``conv-lstm``, and ``-any`` if it is so."""
@@ -78,7 +78,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     selection: str
     """How epochs and weights were chosen, in a sentence."""
     licence: str
-    """What the weights may be used for."""
+    """Permitted uses of the weights"""
     orientation: Orientation = "training"
     """How the phones are worn that it was trained for."""
     parent: str | None = None
@@ -129,7 +129,7 @@ class Classifier:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only
-        # Else a plan is kept for every size of batch that ever was: 17 MB with an LSTM, no faster.
+        # Else a plan is kept for every batch size that occurred: 17 MB with an LSTM, no faster.
         options.enable_mem_pattern = False
         try:
             self._ort = _within(
@@ -205,7 +205,7 @@ class Classifier:
         return probabilities
 
     def check_answers(self) -> None:
-        """See that the model gives probabilities, for ordinary windows and for extreme ones.
+        """Check that the model gives probabilities, for ordinary windows and for extreme ones.
 
         Raises:
             ModelError: it gives something else.
@@ -225,7 +225,7 @@ class Classifier:
                 )
 
     def _classify(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what the model gives, whatever that is."""
+        """Return the model's output unchecked."""
         batches = [
             self._run(windows[first : first + self.batch_size])
             for first in range(0, len(windows), self.batch_size)
@@ -242,20 +242,20 @@ class Classifier:
 
 
 def _within(longest_s: float, work: Callable[[onnxruntime.RunOptions], T]) -> T:
-    """Return the result of work that is done elsewhere, lest it be waited for in vain.
+    """Return the result of work, done on a thread so that the wait for it has a limit.
 
     Raises:
-        TimeoutError: there is none after ``longest_s`` seconds. It is told to stop; else it goes on
-            until the program ends.
+        TimeoutError: there is none after ``longest_s`` seconds. The work is asked to stop; if it
+            does not, it goes on until the program ends.
     """
     options = onnxruntime.RunOptions()
-    options.log_severity_level = 4  # what goes wrong is the caller's to tell
+    options.log_severity_level = 4  # the caller reports what goes wrong
     result: Future[T] = Future()
 
     def run() -> None:
         try:
             result.set_result(work(options))
-        except Exception as error:  # whatever it is, it is the caller's
+        except Exception as error:  # whatever it is, the caller gets it
             result.set_exception(error)
 
     thread = threading.Thread(target=run, daemon=True)
@@ -307,15 +307,15 @@ def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
         card = msgspec.json.decode(metadata[CARD_KEY], type=ModelCard)
     except msgspec.MsgspecError as error:
         raise ModelError(f"{path}: its model card cannot be read: {error}") from error
-    for what, found, expected in (
+    for what, in_card, expected in (
         ("channels", card.channels, CHANNELS),
         ("units", card.units, UNITS),
         ("sampling rate", card.sampling_rate_hz, SAMPLING_RATE_HZ),
         ("window length", card.window_length, WINDOW_LENGTH),
     ):
-        if found != expected:
+        if in_card != expected:
             raise ModelError(
-                f"{path}: the model's {what} do not fit: it was trained with {found}, "
+                f"{path}: the model's {what} do not fit: it was trained with {in_card}, "
                 f"this pipeline makes {expected}"
             )
     if len(set(card.activities)) != len(card.activities) or len(card.activities) < 2:
@@ -329,9 +329,9 @@ def _check_graph(path: Path, session: onnxruntime.InferenceSession, card: ModelC
         ("input", session.get_inputs(), INPUT_NAME, [card.window_length, len(card.channels)]),
         ("output", session.get_outputs(), OUTPUT_NAME, [len(card.activities)]),
     ):
-        found = [(node.name, node.type, node.shape[1:]) for node in nodes]
-        if found != [(name, "tensor(float)", shape)]:
+        tensors = [(node.name, node.type, node.shape[1:]) for node in nodes]
+        if tensors != [(name, "tensor(float)", shape)]:
             raise ModelError(
                 f"{path}: its {what} must be one float32 tensor {name!r} of shape "
-                f"(batch, {', '.join(map(str, shape))}), but is {found}"
+                f"(batch, {', '.join(map(str, shape))}), but is {tensors}"
             )

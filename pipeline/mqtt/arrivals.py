@@ -1,8 +1,8 @@
 """Messages on their way from the network thread to the caller.
 
-The caller takes many at once, at a pace that its work sets: what can be worked through in an
-instant is taken as it comes, and what is more is shared out by `inbox`. Where the broker knows no
-bound, reading pauses while far too many wait.
+The caller takes many at once, as fast as it can process them: a few messages are taken as they
+come, more are shared out by `inbox`. If the broker does not limit them, reading pauses while far
+too many wait.
 """
 
 import queue
@@ -18,11 +18,11 @@ from pipeline.mqtt.inbox import Inbox
 MOST_AT_ONCE: Final = 2_000
 """Messages that are taken at once: some tenths of a second's work"""
 SOON_S: Final = 0.05
-"""What can be worked through in so many seconds is taken as it comes."""
+"""As many messages as can be processed in this time are taken as they come."""
 MOST_SOON: Final = 200
-"""Messages for which that is assumed at most"""
+"""At most so many are assumed"""
 COST_OF: Final = 8
-"""Calls of late that count for how long a message takes"""
+"""Calls over which the time for a message is averaged, the latest counting most"""
 
 
 class Arrivals:
@@ -45,9 +45,9 @@ class Arrivals:
         self._taken_at = 0.0  # monotonic seconds
         self._n_taken_last = 0
         self._cost_s = SOON_S / MOST_SOON
-        """Seconds that the caller has taken for a message of late"""
+        """Seconds that the caller takes for a message, averaged over the latest calls"""
         self._n_arrived = 0  # counted on the network thread alone
-        self._n_fetched = 0  # of those, what the inbox has got; counted by the caller alone
+        self._n_fetched = 0  # of those, the messages in the inbox; counted by the caller alone
 
     def put(self, messages: list[Message]) -> None:
         """Add messages, on the network thread."""
@@ -87,7 +87,7 @@ class Arrivals:
             elapsed_s=now - self._taken_at, soon=round(min(SOON_S / self._cost_s, MOST_SOON))
         )
         self._taken_at, self._n_taken_last = now, len(messages)
-        if len(self._inbox) > 2 * self._most_waiting:  # the broker knows no bound
+        if len(self._inbox) > 2 * self._most_waiting:  # the broker does not limit them
             self.room.clear()
         else:
             self.room.set()

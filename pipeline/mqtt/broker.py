@@ -1,6 +1,6 @@
 """The embedded broker: an MQTT broker for demo and tests that needs no installation by root.
 
-The only file that knows amqtt. The broker runs in a process of its own, so that it takes no time
+The only file that knows amqtt. The broker runs in a separate process, so that it takes no time
 from the Python that measures, and is reached from this machine alone. It speaks MQTT 3.1.1.
 """
 
@@ -55,7 +55,7 @@ def companion(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run Python with ``arguments`` beside this process as long as the context lasts.
 
-    It is in a session of its own: a Ctrl-C in the terminal is for this process, which then stops
+    It is in a separate session: a Ctrl-C in the terminal is for this process, which then stops
     the other one. If it calls `end_with_parent` it does not outlive this process in any case.
     """
     with subprocess.Popen(

@@ -130,8 +130,8 @@ class Connection:
 
         Without ``retry`` the first attempt is the only one; with it, one is the last if its failure
         will not pass by itself, such as a wrong password. Later, all failures are followed by
-        another attempt: whoever reconfigures a broker need not start its clients again. Only what
-        the broker does not support at all ends the connection for good at any time.
+        another attempt, so that clients need not be restarted after a broker is reconfigured. Only
+        a feature that the broker does not support at all ends the connection for good at any time.
 
         Raises:
             ConnectionError: the last attempt failed, or a file for TLS cannot be used.
@@ -194,7 +194,7 @@ class Connection:
     def acknowledge(self, receipts: Iterable[Receipt]) -> None:
         """Let the broker know that these messages need not be sent again.
 
-        It is told in the order of their arrival (MQTT 5, 4.6): of a message as soon as this was
+        They are acknowledged in the order of their arrival (MQTT 5, 4.6): each as soon as this was
         called for all before it too. Those of an earlier connection are passed over; they come
         again.
         """
@@ -224,7 +224,7 @@ class Connection:
 
     @property
     def unconfirmed(self) -> list[Publication]:
-        """What was published and is not confirmed by the broker, in its order."""
+        """The publications that the broker has not confirmed, in their order."""
         with self._lock:
             return self._publisher.unconfirmed
 
@@ -242,7 +242,7 @@ class Connection:
         return False
 
     def show_status(self, status: Literal["online", "degraded"]) -> bool:
-        """Let the status say so while we are connected; return whether it said otherwise."""
+        """Publish a status while connected; return whether it differs from the status before."""
         if status == self._events.shown_status:
             return False
         self._events.shown_status = status
@@ -257,7 +257,7 @@ class Connection:
             self._events.unsubscribed.wait(UNSUBSCRIBE_TIMEOUT_S)
 
     def close(self, *, timeout_s: float) -> bool:
-        """Say ``offline``, disconnect, and return whether everything was delivered in time."""
+        """Publish ``offline``, disconnect, and return whether everything was delivered in time."""
         delivered = True
         if self.ready.is_set():
             self._events.show_status("offline")

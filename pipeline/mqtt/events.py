@@ -3,7 +3,7 @@
 A connection comes up in the steps of `link`: it is opened, the login is answered, what the broker
 announces is heeded, the subscriptions are answered. Whatever goes wrong on the way, or later, ends
 in another attempt to connect, or in an error of the caller's next call: never in a program that
-hears nothing and does not know it.
+silently receives nothing.
 """
 
 import logging
@@ -33,7 +33,7 @@ from pipeline.settings import BrokerSettings
 logger = logging.getLogger(__name__)
 
 ANSWER_S: Final = 30.0
-"""In which a broker that is there answers subscriptions"""
+"""Within which a working broker answers subscriptions"""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Status:
 
 
 class BrokerEvents:
-    """Hears of all that happens between the broker and us, as a `Listener`."""
+    """Reacts to all that happens between the broker and us, as a `Listener`."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class BrokerEvents:
         self._session = session
         self._status = status
         self.shown_status = "online"
-        """What the status says while we are connected"""
+        """The status that is published while connected"""
         self._client = client
         self._lock = lock
         self._link = link
@@ -165,10 +165,10 @@ class BrokerEvents:
             self._arrivals.put(messages)
 
     def marked(self, mark: str) -> bool:
-        """See who has published last that it is there; return whether the connection goes on.
+        """Compare the mark of the last status with ours; return whether the connection goes on.
 
-        Not all brokers tell whose place is taken by another client with its name. After the loss of
-        a connection that other client shows by its mark; who was started last is to stay.
+        Not all brokers tell a client that another with its name has taken its place. After the loss
+        of a connection, the other client is known by its mark; the one started last stays.
         """
         if self._status is None or not self._link.was_ready_before:
             return True
@@ -180,7 +180,7 @@ class BrokerEvents:
         return False
 
     def malformed(self, error: MalformedPacketError) -> None:
-        """Begin anew: where the next packet begins is not known."""
+        """Begin anew, because it is not known where the next packet begins."""
         self._fail(f"it sends what is no MQTT {self._settings.protocol}: {error}")
 
     def is_overdue(self) -> bool:
@@ -234,7 +234,7 @@ class BrokerEvents:
             )
 
     def give_up(self, lacking: Sequence[int]) -> None:
-        """Stop for good: the broker does not offer what we cannot do without."""
+        """Stop for good: the broker lacks a feature that is needed."""
         self._end(f"no connection to {self._link.address}: {reasons.of_lacking(lacking)}")
 
     def _on_login(self, code: int) -> bool:
@@ -295,7 +295,7 @@ class BrokerEvents:
         return True
 
     def _compare_session(self, announced: Announcement) -> None:
-        """Warn where the broker keeps our session not, or not as long as asked."""
+        """Warn if the broker does not keep our session, or not for as long as asked."""
         if self._session is None:
             return
         is_again = self._link.n_ready > 0
@@ -310,7 +310,7 @@ class BrokerEvents:
             )
 
     def _give_up_session(self) -> None:
-        """Stop for good: two that connect again and again would put each other out for ever."""
+        """Stop for good: two clients of one name would end each other's connections for ever."""
         if self._session is not None:
             advice = "has it a copy of our --state folder? Give each program one of its own"
         else:

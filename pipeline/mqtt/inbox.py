@@ -1,12 +1,15 @@
-"""Messages that have arrived and wait to be worked through.
+"""Messages that have arrived and wait to be taken, in fair shares when there are many.
 
-Usually all of them are taken at once, in the order of their arrival. Only when there are more than
-are soon worked through, each topic, which is one phone's, gets an equal share, so that what comes
-meanwhile need not wait long, and one that floods does not hold up the others. The rest is left for
-the next time. Of messages at QoS 0, which the broker cannot be made to keep, only so many wait:
-beyond that the oldest of the topics with most of them are dropped. And no topic gets more of them
-through than any phone would send, however idle the machine is: what is older than a second of that
-is dropped. Those at QoS 1 are never dropped.
+Rules:
+
+* Usually all messages are taken at once, in the order of their arrival.
+* When there are more than can be processed soon, each topic, which is one phone's, gets an equal
+  share; the rest is left for the next time. So new messages need not wait long, and a topic that
+  floods does not hold up the others.
+* Messages at QoS 1 are never dropped. Of those at QoS 0, which the broker cannot be made to keep,
+  only a limited number wait: beyond it, the oldest of the topics with most of them are dropped.
+* No topic gets more messages at QoS 0 through than any phone would send, however idle the machine
+  is: what is older than a second of that is dropped.
 """
 
 from collections import Counter, deque
@@ -36,16 +39,16 @@ class Inbox:
         """
         self._limit, self._most, self._shared = limit, most, shared
         self._left: dict[str, deque[tuple[int, Message]]] = {}
-        """What was left, by topic, with its place in the order of arrival"""
+        """Messages that were left, by topic, with their places in the order of arrival"""
         self._new: list[Message] = []
-        """What has arrived since"""
+        """Messages that have arrived since"""
         self._n_arrived = 0  # but for what is new
         self._n_waiting = 0
         self._n_droppable = 0  # at QoS 0
         self.dropped: Counter[str] = Counter()
-        """By topic; whoever looks at it may empty it"""
+        """Messages that were dropped, by topic; the caller may empty it"""
         self.backlogged = False
-        """Of what was left the last time, more can be taken at once"""
+        """There are messages left that can be taken at once"""
 
     def __len__(self) -> int:
         """How many wait."""
@@ -57,7 +60,7 @@ class Inbox:
         self._n_waiting += len(messages)
         self._n_droppable += _count_droppable(messages)
         if self._n_droppable > self._limit:
-            # Some more than has to be, or the next message would lead here again.
+            # More than necessary, or the next message would exceed the limit again.
             self._drop(round(0.9 * self._limit))
 
     def take(self, *, elapsed_s: float, soon: int) -> list[Message]:
@@ -65,7 +68,7 @@ class Inbox:
 
         Args:
             elapsed_s: seconds since they were taken last.
-            soon: messages that can be worked through so quickly that nobody need be limited.
+            soon: messages that can be processed so quickly that no topic need be limited.
         """
         counts = Counter(map(_TOPIC, self._new))
         for topic, queue in self._left.items():
@@ -120,7 +123,7 @@ class Inbox:
             surplus -= 1
 
     def _sort_in(self) -> None:
-        """Put what is new to what was left of its topic."""
+        """Put new messages behind those that were left of their topics."""
         for message in self._new:
             self._n_arrived += 1
             queue = self._left.get(message.topic)

@@ -6,11 +6,11 @@
 
 and from each of them to ENDED, for good. `Link` makes all transitions:
 
-* A step forward is made only from the state before; a broker that answers what nobody asked is
-  found by that.
+* A step forward is made only from the state before, which reveals a broker that answers what nobody
+  has asked.
 * A failure leads to CLOSED, and to another attempt later. Until the link was READY once, the
-  caller may have asked for one attempt only, and a failure that trying again cannot mend is final;
-  afterwards it is not: whoever reconfigures a broker need not start its clients again.
+  caller may have asked for one attempt only, and a failure that trying again cannot mend is final.
+  Afterwards it is not, so that clients need not be restarted after a broker is reconfigured.
 * The more attempts fail one after the other, the longer the wait. A connection that was READY for
   some time ends the series.
 """
@@ -63,7 +63,7 @@ class Link:
 
         Args:
             address: host and port of the broker, for people.
-            lock: is held while the state changes; whoever waits for it is notified of the end.
+            lock: is held while the state changes; its waiters are notified of the end.
         """
         self.address = address
         self.retry = True
@@ -78,7 +78,7 @@ class Link:
         self.failure: str | None = None
         """Why the last attempt failed, or the last connection was lost"""
         self.error: Exception | None = None
-        """What the caller's next call is to raise, after the end"""
+        """The error that the caller's next call raises, after the end"""
         self._lock = lock
         self._n_failures = 0  # one after the other
 

@@ -56,7 +56,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Marked(msgspec.Struct, frozen=True, gc=False):
-    """Who has published last on the topic whose messages are looked at for that alone."""
+    """The mark of the client that published last on the marked topic."""
 
     mark: str
 
@@ -66,7 +66,7 @@ class MalformedPacketError(Exception):
 
 
 Arrived = Message | Confirmation | Answer | Marked | bytes | MalformedPacketError
-"""What was split off; bytes are the answer to a ping, whole, and after an error comes nothing"""
+"""A packet that was split off. Bytes are the whole answer to a ping; nothing follows an error."""
 
 
 class Splitter:
@@ -78,7 +78,7 @@ class Splitter:
         Args:
             v5: whether the connection speaks MQTT 5.
             most_bytes: of a message with its topic; larger ones are passed over.
-            marked_topic: whose messages, at QoS 0, are looked at for their marks alone.
+            marked_topic: topic of whose messages, at QoS 0, only the marks are read.
         """
         self._v5 = v5
         self._marked = None if marked_topic is None else _string(marked_topic)
@@ -101,7 +101,7 @@ class Splitter:
             data = self._pass_over(data, received, packets)
         self._parts.append(data)
         self._n_kept += len(data)
-        if self._n_kept < self._n_needed:  # copying what is there each time would take too long
+        if self._n_kept < self._n_needed:  # else they would be copied each time
             return packets
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         at = self._n_needed = 0
@@ -193,7 +193,7 @@ _CODES_OF_3_1_1: Final = {1: 0x84, 2: 0x85, 3: 0x88, 4: 0x86, 5: 0x87}
 
 
 def _opening(data: bytes, head: int, body: int) -> int:
-    """Return the place after a PUBLISH's topic and identifier, or after as much as tells it.
+    """Return the place after a PUBLISH's topic and identifier, or after the topic's length.
 
     Raises:
         MalformedPacketError: it is none.

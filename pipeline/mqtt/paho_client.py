@@ -54,7 +54,7 @@ class Login:
 
 @dataclass(frozen=True)
 class Announcement:
-    """What the broker announces with its answer to a login (MQTT 5, 3.2.2); None where it does not.
+    """The broker's announcements at a login (MQTT 5, 3.2.2), None for those it omits.
 
     A broker of MQTT 3.1.1 announces whether it has the session, and nothing else.
     """
@@ -136,7 +136,7 @@ class PahoClient(Client):
             v5: speak MQTT 5, not 3.1.1.
             room: nothing is read while it is not set.
             most_bytes: of a message; larger ones are passed over.
-            marked_topic: topic whose messages are looked at for their marks alone.
+            marked_topic: topic of whose messages only the marks are read.
         """
         protocol = MQTTProtocolVersion.MQTTv5 if v5 else MQTTProtocolVersion.MQTTv311
         super().__init__(CallbackAPIVersion.VERSION2, client_id, protocol=protocol)
@@ -229,12 +229,12 @@ class PahoClient(Client):
         """Keep the connection up: what the network thread does."""
         try:
             return super().loop_forever(timeout, retry_first_connection)
-        except Exception as error:  # whatever it is: nobody else would hear of it
+        except Exception as error:  # whatever it is, or it would be lost with the thread
             self._listener.broken(error)
             return MQTTErrorCode.MQTT_ERR_UNKNOWN
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """Deal with all that has arrived."""
+        """Process all that has arrived."""
         if not self._room.wait(HOLD_S):
             return MQTTErrorCode.MQTT_ERR_SUCCESS
         try:
@@ -246,7 +246,7 @@ class PahoClient(Client):
         if not data:
             return self._break_off(ConnectionError("the broker has closed the connection"))
         now = time.monotonic()
-        self._last_bytes_received = now  # a broker is alive that sends one long message, too
+        self._last_bytes_received = now  # a broker that sends one long message is alive, too
         passed_by: list[Message | Confirmation] = []
         for packet in self._splitter.split(data, now):
             if isinstance(packet, Message | Confirmation):

@@ -1,8 +1,8 @@
 """Publications, sent within what the broker offers.
 
-By MQTT 5 the broker announces its limits at the login; some tell theirs only by ending the
-connection. What is too large for it is dropped, and what it refuses is lost: both are logged, but
-not each time.
+By MQTT 5 the broker announces its limits at the login; some brokers show theirs only by ending the
+connection. A publication that is too large for the broker is dropped, one that it refuses is lost:
+both are logged, but not each time.
 """
 
 import logging
@@ -43,7 +43,7 @@ class Publisher:
         self._outbox = Outbox(v5=v5)
         self._most_in_flight = MOST_IN_FLIGHT
         self._unsupported: set[int] = set()
-        """What the broker has announced not to offer, by reason code"""
+        """Features that the broker has announced to lack, by reason code"""
         self._learned_most_bytes = sys.maxsize
         """Of a packet, as far as the broker has ended connections because of larger ones"""
         self._n_dropped = 0

@@ -1,7 +1,7 @@
-"""Why there is no connection, in words: what the broker says, and what each error may mean.
+"""Reasons for which there is no connection, in words: the broker's answers, and errors.
 
-A reason says what to do, because whoever reads it runs the program or the broker. Whether to try
-again is decided in `link`; here only whether that could help.
+A reason says what to do, because its reader runs the program or the broker. It also says whether
+trying again could help; whether to do so is decided in `link`.
 """
 
 import socket
@@ -29,13 +29,13 @@ UNSUPPORTED: Final = {
     NO_QOS: "it takes nothing at QoS 1: set max_qos 1 or more there",
     NO_WILDCARDS: "it takes no subscriptions with wildcards: allow them there",
 }
-"""What a broker may not offer that we cannot do without, by reason code, and what to do"""
+"""Features that a broker may lack and that are needed, by reason code, and what to do"""
 
 OR_ELSE: Final = (
     "Or does it refuse retained messages (retain_available false), QoS 1 (max_qos 0) or more "
     "clients? Its own log says"
 )
-"""What else keeps a broker from answering, by MQTT 3.1.1, where it cannot say why"""
+"""Other reasons for no answer, which MQTT 3.1.1 cannot express"""
 
 
 def of_refused_login(code: int, settings: BrokerSettings) -> str:

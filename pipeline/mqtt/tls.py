@@ -1,4 +1,4 @@
-"""TLS on the way to the broker: which certificates count, and what an error of it means.
+"""TLS on the way to the broker: which certificates are accepted, and what its errors mean.
 
 When to connect, and whether to try again, is not decided here.
 """
@@ -19,9 +19,9 @@ _OTHER_HOST: Final = {62, 64}
 
 _SPEAKS_NO_TLS: Final = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}
 _OTHER_VERSION: Final = {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"}
-_WANTS_A_CERTIFICATE: Final = {
+_DEMANDS_A_CERTIFICATE: Final = {
     "TLSV13_ALERT_CERTIFICATE_REQUIRED",
-    "SSLV3_ALERT_HANDSHAKE_FAILURE",  # so it is said in TLS 1.2
+    "SSLV3_ALERT_HANDSHAKE_FAILURE",  # the alert in TLS 1.2
 }
 _REFUSES_THE_CERTIFICATE: Final = {
     "SSLV3_ALERT_BAD_CERTIFICATE",
@@ -36,7 +36,7 @@ _REFUSES_THE_CERTIFICATE: Final = {
 
 
 class CertificateFileError(Exception):
-    """A file of certificates or keys cannot be used; whoever named it can mend it."""
+    """A file of certificates or keys cannot be used; the user can name another."""
 
 
 class _Socket(ssl.SSLSocket):
@@ -119,9 +119,9 @@ def explain(error: ssl.SSLError, settings: BrokerSettings) -> tuple[str, bool]:
         return "it does not speak TLS at this port: see --port, or leave out --tls", False
     if reason in _OTHER_VERSION:
         return "the broker knows only versions of TLS that are no longer safe", False
-    if settings.cert is None and reason in _WANTS_A_CERTIFICATE:
+    if settings.cert is None and reason in _DEMANDS_A_CERTIFICATE:
         return "the broker demands a client certificate: give --cert and --key", False
-    if reason in _WANTS_A_CERTIFICATE | _REFUSES_THE_CERTIFICATE:
+    if reason in _DEMANDS_A_CERTIFICATE | _REFUSES_THE_CERTIFICATE:
         return f"the broker does not accept --cert {settings.cert} ({_reason(error)})", False
     # Also brokers without TLS end the handshake so.
     return f"no TLS handshake ({_reason(error)}): does it speak TLS at this port?", True

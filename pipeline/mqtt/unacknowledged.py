@@ -1,8 +1,8 @@
-"""Messages at QoS 1 from when they come until the broker is told that it need not keep them.
+"""Messages at QoS 1, from their arrival until they are acknowledged.
 
-The broker is told in the order of their arrival (MQTT 5, 4.6): of a message as soon as it and all
-before it may be acknowledged. Over a new connection the broker sends again what was not, so nothing
-of an old one is acknowledged over it.
+Messages are acknowledged in the order of their arrival (MQTT 5, 4.6): each as soon as it and all
+before it may be. Over a new connection the broker sends again what was not acknowledged, so nothing
+that came over an old connection is acknowledged over a new one.
 """
 
 import threading

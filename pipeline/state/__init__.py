@@ -1,1 +1,1 @@
-"""What outlives the program: the checkpoint, and what may be acknowledged when it is written."""
+"""The state on disk: checkpoints, and which messages may be acknowledged once one is written."""

@@ -1,10 +1,10 @@
-"""What may be forgotten when: messages by the broker, once a checkpoint holds what they led to.
+"""When a message may be acknowledged: once a checkpoint holds its samples and results.
 
 The broker sends a message again until it is acknowledged, over a new connection or to a new
 process. So a message is acknowledged only when a checkpoint is on the disk that holds its samples
-and, of what was published, all that the broker has not confirmed. What comes again although it is
-in the state is known by its packet identifier and checksum; samples that come again otherwise, by
-their times (`resampling`).
+and all publications that the broker has not confirmed. A message that comes again although it is in
+the state is recognised by its packet identifier and checksum; samples that come again in another
+message, by their times (`resampler`).
 """
 
 import logging
@@ -25,7 +25,7 @@ LOG_INTERVAL_S: Final = 10.0
 
 
 class Keeper:
-    """Writes checkpoints, beside the caller's work, and knows which messages are in them."""
+    """Writes checkpoints on a thread, and knows which messages are in them."""
 
     def __init__(self, folder: StateFolder, *, period_s: float) -> None:
         """Begin with a folder; a checkpoint is due every ``period_s`` seconds, if there is news."""
@@ -34,7 +34,7 @@ class Keeper:
         self._known: dict[int, int] = {}
         """Checksum of messages in the state, by packet identifier. An acknowledgement may be lost,
         or read late: they are remembered until another message has their identifier"""
-        self._news: list[Receipt] = []  # worked through, and in no checkpoint yet
+        self._news: list[Receipt] = []  # processed, and in no checkpoint yet
         self._changed = False  # since the last checkpoint was begun
         self._written: list[Receipt] = []  # in the checkpoint that is being written
         self._writing: Future[int] | None = None
@@ -45,13 +45,13 @@ class Keeper:
         """Why the last checkpoint could not be written, None if it could"""
 
     def knows(self, message: Message) -> bool:
-        """Return whether the state already holds what a message says."""
+        """Return whether the state already holds a message."""
         if not message.dup:
             return False
         return self._known.get(message.mid) == _checksum(message)
 
     def note(self, message: Message) -> None:
-        """Remember that a message has been worked through, or was known."""
+        """Remember that a message has been processed, or was known."""
         self._changed = True
         if message.mid:
             self._known[message.mid] = _checksum(message)
@@ -71,7 +71,7 @@ class Keeper:
         self._due = now + self._period_s
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Know the messages that are in a checkpoint's state."""
+        """Restore the known messages of a checkpoint's state."""
         known = zip(state["known_mids"].tolist(), state["known_checksums"].tolist(), strict=True)
         self._known = dict(known)
 
@@ -79,7 +79,7 @@ class Keeper:
         """Return which messages may be acknowledged, in the order in which they were noted.
 
         With ``wait`` the checkpoint that is being written is waited for. If it cannot be written,
-        that is logged, and what it held waits for the next one.
+        that is logged, and its messages wait for the next checkpoint.
         """
         if self._writing is None or not (wait or self._writing.done()):
             return []

@@ -1,7 +1,7 @@
 """The state on disk: a checkpoint, written so that a crash leaves the old one or the new one.
 
-A checkpoint is one file: a header with a checksum, then MessagePack. What is in it, and when one is
-written, is decided in `stream`.
+A checkpoint is one file: a header with a checksum, then MessagePack. Its contents, and when it is
+written, are decided in `stream`.
 """
 
 import fcntl
@@ -32,11 +32,11 @@ CHECKPOINT: Final = "checkpoint"
 _CLIENT_ID: Final = "client-id"
 _LOCK: Final = "lock"
 _MODE: Final = 0o600
-"""What somebody was doing is nobody else's business."""
+"""Only the owner may read what a person was doing."""
 
 
 class CheckpointError(Exception):
-    """The folder or the checkpoint cannot be used; whoever runs the program can mend it."""
+    """The folder or the checkpoint cannot be used; the program's operator can mend it."""
 
 
 class _Array(msgspec.Struct, array_like=True):
@@ -125,7 +125,7 @@ class StateFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the folder free for others."""
+        """Release the folder for others."""
         self._lock.close()
 
     @property

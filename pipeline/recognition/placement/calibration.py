@@ -63,9 +63,9 @@ class Calibration:
     rotation: NDArray[np.float64]
     """``(3, 3)``: from the phone's axes (Android) to the training frame"""
     gravity: NDArray[np.float64]
-    """``(3,)``: m/s², what the accelerometer read while its wearer stood still"""
+    """``(3,)``: m/s², the accelerometer's reading while the wearer stood still"""
     forward: NDArray[np.float64]
-    """``(3,)``: where its wearer walked to, a direction in the phone's axes"""
+    """``(3,)``: the direction of walking in the phone's axes"""
     n_steps: int
     """Steps walked"""
 
