@@ -1,8 +1,8 @@
-"""The log of a command, in bounds: whatever comes from outside, it grows only so fast.
+"""The log of a command, limited: whatever comes from outside, it grows at a bounded rate.
 
-Each kind of line, and all together, may come so often; what is more is counted, and the counts are
-logged now and then. Kinds are told apart by the text that the program logs, before names and
-numbers are filled in. Whatever is logged because of a message needs no other bound.
+The rate of each kind of line, and of all together, is limited; further lines are counted, and the
+counts are logged now and then. The kind of a line is the text that the program logs, before names
+and numbers are filled in. So logging because of a message needs no other limit.
 """
 
 import atexit
@@ -20,16 +20,16 @@ PER_S_OF_A_KIND: Final = 0.5
 PER_S: Final = 2.0
 """Lines that may come for each further second"""
 REPORT_S: Final = 10.0
-"""What was left out is logged at most this often."""
+"""The counts of lines left out are logged at most this often."""
 MOST_KINDS: Final = 200
-"""Kinds that are told apart; a library may fill in its texts itself, and so have any number"""
+"""Kinds that are distinguished; a library that fills in its texts itself may have any number"""
 LONGEST: Final = 2000
 """Characters of a line"""
 
 
 @dataclass
 class _Allowance:
-    """Lines that may still come, of so many at most; for each second there are some more."""
+    """Lines that may still come: at most ``most``, and ``per_s`` more for each second."""
 
     most: float
     per_s: float
@@ -58,7 +58,7 @@ class Bounds:
         Args:
             kind: its text before anything is filled in.
             now: the time.
-            always: other kinds cannot crowd it out; its own bound holds all the same.
+            always: other kinds cannot crowd it out; the limit of its kind holds all the same.
         """
         if len(self._kinds) >= MOST_KINDS and kind not in self._kinds:
             kind = "other lines"

@@ -1,7 +1,7 @@
-"""What har-stream publishes of itself: its topics, and ``har/info``.
+"""The topics of har-stream itself, and the retained message on ``har/info``.
 
-Retained on ``har/info`` is what others must know to work with it: har-replay takes the hop from it.
-Whether it is there, on ``har/status``, is published by `connection`.
+It holds what other programs must know to work with har-stream: har-replay takes the hop from it.
+Whether har-stream is connected, on ``har/status``, is published by `connection`.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ DEFAULT_HOP: Final = 64
 INFO_TOPIC: Final = "har/info"
 LOAD_TOPIC: Final = "har/load"
 PROGRAM_TOPICS: Final = frozenset({STATUS_TOPIC, INFO_TOPIC, LOAD_TOPIC})
-"""They are no phone's, whatever is subscribed to."""
+"""Never read as a phone's topics, whatever is subscribed to."""
 
 
 class ProgramInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """The payload of ``har/info``; what later versions add is ignored."""
+    """The payload of ``har/info``; keys of later versions are ignored."""
 
     version: str
     """Of har-stream"""
@@ -39,7 +39,7 @@ class ProgramInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, model: str, *, hop: int, formats: Sequence[str]) -> Self:
-        """Return what a har-stream of this version publishes."""
+        """Return the info of a har-stream of this version."""
         return cls(
             version=version("har-stream"),
             model=model,
@@ -50,7 +50,7 @@ class ProgramInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def publication(self) -> Publication:
-        """What is published of it, retained."""
+        """The message to publish, retained."""
         return Publication(INFO_TOPIC, msgspec.json.encode(self), retain=True)
 
 

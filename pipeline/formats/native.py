@@ -1,4 +1,4 @@
-"""The project's own messages: JSON on ``har/<device>/samples``, raw or prepared samples.
+"""The project's messages: JSON on ``har/<device>/samples``, raw or prepared samples.
 
 Three forms: ``acc`` and ``gyro`` row by row; ``sensors``, each at its own times; and the nine
 prepared ``channels``.
@@ -152,7 +152,7 @@ def _prepared(message: _Message, samples: list[Nine]) -> NDArray[np.float64]:
 
 
 def _separate(message: _Message, sensors: _Sensors, device: str) -> list[Readings]:
-    """Return the readings of sensors that have times of their own."""
+    """Return the readings of sensors that each have their own times."""
     if message.start is not None or message.rate is not None or message.time is not None:
         raise MessageError("field", "sensors have their own time; leave out start, rate and time")
     readings = []

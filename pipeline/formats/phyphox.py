@@ -1,6 +1,6 @@
-"""phyphox (iOS and Android): JSON from the network section of an experiment of one's own.
+"""phyphox (iOS and Android): JSON from the network section of a user's experiment.
 
-The experiment's settings: a connection with ``service="mqtt/json"``, a ``sendTopic`` of its own for
+The experiment's settings: a connection with ``service="mqtt/json"``, a separate ``sendTopic`` for
 each phone (``phyphox/phone-7``) and an ``interval``, that sends the buffers of the sensors
 ``accelerometer`` and ``gyroscope`` under these ids (upper case and separators do not matter), and
 the time, without which samples cannot be dated:
@@ -9,7 +9,7 @@ the time, without which samples cannot be dated:
 * ``gyrT`` (or ``gyr_time``), ``gyrX``, ``gyrY``, ``gyrZ``; ``gyro...`` will do as well;
 * ``<send id="time" type="time" />``.
 
-The app turns the iPhone's signs into Android's.
+The app converts the iPhone's signs to Android's.
 
 https://phyphox.org/wiki/index.php/Network_Connections
 """

@@ -1,6 +1,6 @@
 """SensorSpot (Android): one JSON message a sensor event, on a topic that the user chooses.
 
-The app's settings: a topic of its own for each phone (``sensorspot/phone-7``), because nothing else
+The app's settings: a separate topic for each phone (``sensorspot/phone-7``), because nothing else
 names it; *Dedicated Topics* off, because they leave the sensor out of the message; a sampling rate
 of 20,000 µs or less, because the default is 5 Hz. The app speaks MQTT 5 only.
 
@@ -62,7 +62,7 @@ def _read(payload: bytes, device: str) -> list[Readings]:
     if kind is None:
         raise MessageError("field", "has no type: switch Dedicated Topics off in SensorSpot")
     if kind not in _SENSORS:
-        return []  # its other keys are others
+        return []  # other sensors have other keys
     event = _event_decoder.decode(payload)
     try:
         times = np.array([event.timestamp / _NS_PER_S])

@@ -1,1 +1,1 @@
-"""How a phone is worn, measured while its wearer stands and walks, and published."""
+"""``har-calibrate``: how a phone is worn, measured while its wearer stands and walks."""

@@ -1,4 +1,4 @@
-"""The command har-calibrate: tells the wearer what to do, and publishes what was measured."""
+"""The command har-calibrate: instructs the wearer, measures, and publishes the calibration."""
 
 import sys
 import time
@@ -23,7 +23,7 @@ WHAT_TO_DO: Final[dict[Phase, str]] = {
 
 
 class _Guide:
-    """What the wearer is told: a bar in a terminal, else a line for each thing to do."""
+    """Instructions to the wearer: a bar in a terminal, else a line for each phase."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -31,7 +31,7 @@ class _Guide:
             TextColumn("{task.description}"), BarColumn(), console=console, transient=True
         )
         self._task = self._bar.add_task("")
-        self._told: Phase | None = None
+        self._shown: Phase | None = None
 
     def __enter__(self) -> "_Guide":
         if self._console.is_terminal:
@@ -42,12 +42,12 @@ class _Guide:
         self._bar.stop()
 
     def show(self, phase: Phase, n_steps: int) -> None:
-        """Tell the wearer what to do and how far it is done."""
+        """Show the wearer what to do, and the progress."""
         task = WHAT_TO_DO[phase]
-        if phase == self._told:
+        if phase == self._shown:
             self._bar.update(self._task, completed=n_steps)
             return
-        self._told = phase
+        self._shown = phase
         self._bar.reset(
             self._task, description=task, total=ASKED_STEPS if phase == "walk" else None
         )
@@ -79,7 +79,7 @@ def measure(settings: CalibrateSettings, info: Info, console: Console) -> Calibr
 
 
 def describe(calibration: Calibration) -> str:
-    """Return in two lines what was found."""
+    """Return the calibration in two lines, for people."""
     x, y, z = calibration.gravity
     frame, degrees = nearest_frame(calibration.rotation)
     leaning = angle_deg(calibration.gravity, FRAMES[frame].T @ (1.0, 0.0, 0.0))
@@ -93,7 +93,7 @@ def run(settings: CalibrateSettings, console: Console) -> None:
     """Calibrate the phone, or take its calibration back.
 
     Raises:
-        CalibrationError: it did not come to that; it says why.
+        CalibrationError: that failed; it says why.
         MessageError: no phone can have such a name.
         ConnectionError: the broker cannot be reached.
     """

@@ -1,4 +1,4 @@
-"""How far a wearer has come who is to stand still and then to walk.
+"""The progress of a wearer who is to stand still and then to walk.
 
 What the samples mean is decided in `recognition.placement.calibration`.
 """
@@ -33,7 +33,7 @@ Phase = Literal["stand", "walk", "done"]
 
 
 class Measurement:
-    """What has been seen of a wearer who stands and then walks."""
+    """The samples of a wearer who stands and then walks, and the phase reached."""
 
     def __init__(self, convention: Convention) -> None:
         """Begin without samples; accelerations have the signs of ``convention``."""
@@ -42,12 +42,12 @@ class Measurement:
         self._rows = np.empty((0, 6))
         self._longest = 0  # samples without a pause
         self.phase: Phase = "stand"
-        """What the wearer is to do"""
+        """The phase that the wearer is in"""
         self.n_steps = 0
         """Steps walked so far"""
 
     def push(self, readings: Sequence[Readings]) -> None:
-        """Take the samples of a message, and see how far the wearer has come.
+        """Take the samples of a message, and update the phase.
 
         Raises:
             CalibrationError: the phone cannot be calibrated as it is.
@@ -55,19 +55,19 @@ class Measurement:
         pieces, _ = self._resampler.push(0, readings)
         for piece in pieces:
             if piece.rows.shape[1] != 6:
-                raise CalibrationError("the phone sends prepared samples, which cannot be turned")
+                raise CalibrationError("the phone sends prepared samples, which cannot be rotated")
             if piece.origin is not None:  # samples were lost
                 self._rows = np.empty((0, 6))
                 self.phase = "stand"
             self._rows = np.concatenate([self._rows, piece.rows * self._sign])
             self._longest = max(self._longest, len(self._rows))
         if self.phase == "stand":
-            self._see_standing()
+            self._check_standing()
         if self.phase == "walk":
-            self._see_walking()
+            self._check_walking()
 
     def give_up(self) -> NoReturn:
-        """Say what was missing.
+        """Raise an error that says what was missing.
 
         Raises:
             CalibrationError: always.
@@ -96,7 +96,7 @@ class Measurement:
         """
         return calibrate(self._rows)
 
-    def _see_standing(self) -> None:
+    def _check_standing(self) -> None:
         if len(self._rows) < STILL:
             return
         check_gravity(self._rows)
@@ -110,7 +110,7 @@ class Measurement:
         else:
             self._rows = self._rows[1 - STILL :]
 
-    def _see_walking(self) -> None:
+    def _check_walking(self) -> None:
         steps = walk(self._rows)
         self.n_steps = len(steps)
         over = len(steps) > 0 and len(self._rows) - steps[-1] > PAUSE

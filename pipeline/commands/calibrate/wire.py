@@ -1,7 +1,7 @@
-"""What har-calibrate and the broker exchange: what is known of a phone, its samples, the result.
+"""The messages of har-calibrate: a phone's info and samples in, its calibration out.
 
-Rules: a result counts only when the broker has passed it on. Samples that har-stream would refuse
-are no measurement.
+Rules: a calibration counts only when the broker has passed it on. Samples that har-stream would
+reject are not measured.
 """
 
 import time
@@ -22,26 +22,26 @@ from pipeline.recognition.placement.calibration import (
 from pipeline.subscriptions import Route
 
 INFO_TIMEOUT_S: Final = 5.0
-"""For the retained message that tells where a phone's samples are, and that some are of use."""
+"""For the retained info, which names the topic of a phone's samples."""
 MAX_AHEAD_S: Final[float] = StreamSettings.model_fields["max_ahead"].default
-"""So far samples may be ahead of this machine's clock where har-stream refuses some."""
+"""How far samples may be ahead of this machine's clock where har-stream rejects some."""
 SILENCE_S: Final = 5.0
 """Without samples for so long, the measurement is given up."""
 DELIVERY_TIMEOUT_S: Final = 5.0
 EFFECT_TIMEOUT_S: Final = 5.0
-"""For what was published to come back from the broker, or har-stream to tell that it uses it."""
-LOOK_EVERY_S: Final = 0.2
+"""For the calibration to come back from the broker, or har-stream to publish that it uses it."""
+POLL_S: Final = 0.2
 
 
 class Info(msgspec.Struct):
-    """What har-stream tells of a phone on ``har/<device>/info``."""
+    """The message on ``har/<device>/info``."""
 
     topic: str
-    """Where its samples come from"""
+    """Topic of its samples"""
     format: str
     convention: Convention = "android"
     convention_by: str = ""
-    """``assumed`` if nothing says so"""
+    """``assumed`` if it is neither set nor proven"""
     frame: str = ""
     """``calibrated``, or the name of a placement"""
     warnings: tuple[str, ...] = ()
@@ -50,34 +50,34 @@ class Info(msgspec.Struct):
     """What to do about each of them"""
 
     @property
-    def is_refused(self) -> bool:
-        """Whether har-stream could use nothing of the phone, and tells why instead of how it is."""
+    def is_rejected(self) -> bool:
+        """Whether har-stream could use no message of the phone; then the info says why."""
         return "rejected" in self.warnings and not self.convention_by
 
 
 def read_info(settings: CalibrateSettings) -> Info:
-    """Return what har-stream tells of the phone.
+    """Return the phone's info.
 
     Raises:
-        CalibrationError: it does not know the phone, or refuses all that it sends.
+        CalibrationError: har-stream does not know the phone, or rejects all that it sends.
         ConnectionError: the broker cannot be reached.
     """
     topic = f"har/{settings.device}/info"
-    refused: Info | None = None
+    rejected: Info | None = None
     deadline = time.monotonic() + INFO_TIMEOUT_S
     with connected(settings, topic) as connection:
         while time.monotonic() < deadline:
-            for message in connection.take(timeout_s=LOOK_EVERY_S, gather_s=0.0):
+            for message in connection.take(timeout_s=POLL_S, gather_s=0.0):
                 try:
                     info = msgspec.json.decode(message.payload, type=Info)
                 except msgspec.MsgspecError as error:
                     raise CalibrationError(f"{topic} says nothing useful: {error}") from error
-                if not info.is_refused:
+                if not info.is_rejected:
                     return info
-                refused = info  # it may have been mended just now
-    if refused is not None:
+                rejected = info  # it may have been mended just now
+    if rejected is not None:
         raise CalibrationError(
-            f"har-stream can use nothing of {settings.device}: {'; '.join(refused.advice)}"
+            f"har-stream can use nothing of {settings.device}: {'; '.join(rejected.advice)}"
         )
     raise CalibrationError(
         f"no har-stream knows {settings.device}: start har-stream, let the phone send to it, "
@@ -100,7 +100,7 @@ def messages_of(connection: Connection, device: str, info: Info) -> Iterator[lis
     trouble = "is it sending?"
     while True:
         messages: list[list[Readings]] = []
-        for message in connection.take(timeout_s=LOOK_EVERY_S, gather_s=LOOK_EVERY_S):
+        for message in connection.take(timeout_s=POLL_S, gather_s=POLL_S):
             try:
                 if message.oversize:
                     raise MessageError(
@@ -134,10 +134,10 @@ def _ahead_s(readings: Sequence[Readings]) -> float:
 
 
 def publish(settings: CalibrateSettings, payload: bytes) -> None:
-    """Publish what har-stream is to keep of the phone, an empty payload to keep nothing.
+    """Publish the phone's calibration, or an empty payload to take it back.
 
-    Returns when the broker has passed it on: a broker that speaks MQTT 3.1.1 confirms also what it
-    drops for want of rights.
+    Returns when the broker has passed it on: a broker that speaks MQTT 3.1.1 also confirms messages
+    that it drops because rights are missing.
 
     Raises:
         CalibrationError: the broker did not confirm it, or did not pass it on.
@@ -156,14 +156,14 @@ def publish(settings: CalibrateSettings, payload: bytes) -> None:
 
 
 def _took_effect(connection: Connection, topic: str, payload: bytes) -> bool:
-    """Return whether what was published comes back, or the phone's info changes accordingly.
+    """Return whether the publication comes back, or the phone's info changes accordingly.
 
     The connection is subscribed to both; it has been since before the publication.
     """
-    was_calibrated: bool | None = None  # not told yet
+    was_calibrated: bool | None = None  # not known yet
     deadline = time.monotonic() + EFFECT_TIMEOUT_S
     while time.monotonic() < deadline:
-        for message in connection.take(timeout_s=LOOK_EVERY_S, gather_s=0.0):
+        for message in connection.take(timeout_s=POLL_S, gather_s=0.0):
             if message.topic == topic:
                 if message.payload == payload:
                     return True
@@ -173,7 +173,7 @@ def _took_effect(connection: Connection, topic: str, payload: bytes) -> bool:
             except msgspec.MsgspecError:
                 continue
             is_calibrated = frame == "calibrated"
-            # What is told first was retained, from before: a change alone is an effect.
+            # The first info was retained, from before: only a change is an effect.
             changed = was_calibrated is not None and was_calibrated != is_calibrated
             if changed and is_calibrated == bool(payload):
                 return True

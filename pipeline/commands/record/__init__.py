@@ -1,1 +1,1 @@
-"""What one phone sends, kept in files with what its carrier does."""
+"""``har-record``: samples of one phone, kept in files with labels of what its carrier does."""

@@ -65,7 +65,7 @@ class _Run:
         return not (self._stopping or self._recorder.files)
 
     def why_in_vain(self) -> str:
-        """Return that nothing could be kept, and what to check."""
+        """Return a line that nothing could be kept, and what to check."""
         device = self._settings.device
         text = f"nothing came from {device} that can be kept: is it sending, under this name"
         if self._rejected:
@@ -127,7 +127,7 @@ class _Run:
         return bool(messages)
 
     def _warn_of_silence(self, now: float) -> None:
-        """Say once that nothing comes, until something does."""
+        """Warn once when nothing comes, and again after something has come."""
         last = self._recorder.last
         if now - (self._started if last is None else last) < SILENCE_S:
             self._warned = False
@@ -159,7 +159,7 @@ def _live(console: Console, recorder: Recorder) -> Iterator[None]:
 
 
 def _make_folder(folder: Path) -> None:
-    """Let there be a folder that can be written to.
+    """Make a folder, unless it exists, and check that it can be written to.
 
     Raises:
         DataError: it cannot be.

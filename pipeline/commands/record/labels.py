@@ -1,7 +1,7 @@
-"""Labels: what a phone's carrier does, as messages say it, and when a time cannot be meant.
+"""Labels: the activity of a phone's carrier, as messages name it, and times that are impossible.
 
-A label holds from its time on, until the next one. One that cannot be used ends the label before
-all the same: what is done from then on is not known.
+A label holds from its time on, until the next label. A label that cannot be used ends the one
+before all the same: from then on the activity is unknown.
 """
 
 import logging
@@ -21,20 +21,20 @@ MAX_LABEL_BYTES: Final = 4_096
 MOST_LABEL_LINES: Final = 5
 """Changes of the label that are logged in `LOG_INTERVAL_S`"""
 CLOCKS_DIFFER_S: Final = 60.0
-"""By which the clock of whoever sends labels may differ from the phone's and this machine's"""
+"""By which the clock of the labels' sender may differ from the phone's and this machine's"""
 FIRST_LABEL_S: Final = 1e9
 """Epoch seconds, September 2001: an earlier time is none since 1970. A label may be older than the
 recording that it is of."""
 
 FINER_UNITS: Final = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
-"""What times are sent in by mistake, and how many of them are a second"""
+"""Units of time that are sent by mistake, and how many of them make a second"""
 
 
 class LabelError(MessageError):
     """A label that cannot be used. It ends the label before all the same."""
 
     def __init__(self, reason: str, explanation: str, *, time: float | None = None) -> None:
-        """Keep from when on nothing is known, None for now."""
+        """Keep the time from which the activity is unknown, None for now."""
         super().__init__(reason, explanation)
         self.time = time
 

@@ -45,19 +45,19 @@ NOT_KEPT: Final[dict[Decision, str]] = {
     "late": "{!r} has ended, and these samples come too late for it",
     "mixed": "two phones seem to send under this name, also {!r}: give each a name of its own",
 }
-"""Why samples of a recording are left out that is not under way"""
+"""Why samples are left out that do not belong to the recording under way"""
 
 MOST_LABELS_AHEAD: Final = 1_000
-"""Labels with times of their own that are kept for a recording to come"""
+"""Labels with times that are kept for the next recording"""
 
 
 class Recorder:
-    """What has been recorded of one device, and the recording that goes on."""
+    """The recordings of one device: those that have ended, and the one under way."""
 
     def __init__(
         self, settings: RecordSettings, subscriptions: Sequence[Subscription], label: str | None
     ) -> None:
-        """Begin with no recording; ``label`` is done until something else is said."""
+        """Begin with no recording; ``label`` holds until another label comes."""
         self._settings = settings
         self._subscriptions = subscriptions
         self._label_topic = f"har/{settings.device}/label"
@@ -67,7 +67,7 @@ class Recorder:
         self._header: Header | None = None
         self._sequence = RecordingSequence()
         self._known_until = -np.inf  # newest sample of a former recording of the same name
-        self._said: deque[tuple[float | None, str | None]] = deque(
+        self._next_labels: deque[tuple[float | None, str | None]] = deque(
             [(None, label)], maxlen=MOST_LABELS_AHEAD
         )
         """Labels for the next recording: from when on, None from its beginning"""
@@ -77,7 +77,7 @@ class Recorder:
         self._proved = False  # which sign accelerations have
         self._warned_of_sign = False
         self.label = label
-        """What is done now"""
+        """The activity now, None for no activity"""
         self.n_samples = 0
         """Of all recordings"""
         self.begun: float | None = None
@@ -90,7 +90,7 @@ class Recorder:
         """Recordings that have ended"""
 
     def take(self, message: Message, *, now: float) -> None:
-        """Keep what a message holds; ``now`` is epoch seconds.
+        """Keep the samples and labels of a message; ``now`` is epoch seconds.
 
         Raises:
             MessageError: the message, or a label in it, cannot be used.
@@ -102,21 +102,21 @@ class Recorder:
             try:
                 activity, time = decode_label(message.payload)
             except LabelError as error:
-                self._say(None, error.time, now=now)
+                self._set_label(None, error.time, now=now)
                 raise
-            self._say(activity, time, now=now)
+            self._set_label(activity, time, now=now)
             return
         if message.topic == self._calibration_topic:
             self._rotation = decode_calibration(message.payload)
             return
-        way = route(self._subscriptions, message.topic)
-        if way is None:
+        sent_by = route(self._subscriptions, message.topic)
+        if sent_by is None:
             return
-        if way.device not in (None, self._settings.device):
-            self._note_other(way.device or "")
+        if sent_by.device not in (None, self._settings.device):
+            self._note_other(sent_by.device or "")
             return
         bad_label: MessageError | None = None
-        parts = way.decode(message.payload)
+        parts = sent_by.decode(message.payload)
         for part in parts:
             if part.device != self._settings.device:
                 self._note_other(part.device)
@@ -126,13 +126,13 @@ class Recorder:
                 except MessageError as error:
                     bad_label = error
             else:
-                self._keep(part, way.format.name, message, now=now)
+                self._keep(part, sent_by.format.name, message, now=now)
         self._n_messages += 1
         if bad_label is not None:
             raise bad_label
 
     def flush(self) -> None:
-        """Put what was kept on the disk.
+        """Write the samples kept so far to the disk.
 
         Raises:
             OSError: it cannot be written.
@@ -247,24 +247,24 @@ class Recorder:
         self._n_messages = 0
         self._proved = False
         to_epoch_s = now - float(readings.times.max()) if readings.clock == "boot" else 0.0
-        for since, activity in self._said:
+        for since, activity in self._next_labels:
             self._journal.label(-np.inf if since is None else since - to_epoch_s, activity)
 
     def _annotate(self, label: Label, parts: Sequence[Readings | Label], *, now: float) -> None:
-        """Note what is done from a label's time on; ``parts`` are all of its message.
+        """Note the activity from a label's time on; ``parts`` are all of its message.
 
         Raises:
-            MessageError: it names no activity, or its time cannot be meant.
+            MessageError: it names no activity, or its time is impossible.
         """
         beside = [part for part in parts if isinstance(part, Readings)]
         try:
             activity = activity_name(label.text)
         except MessageError:
-            self._say(None, label.time, now=now, beside=beside)
+            self._set_label(None, label.time, now=now, beside=beside)
             raise
-        self._say(activity, label.time, now=now, beside=beside)
+        self._set_label(activity, label.time, now=now, beside=beside)
 
-    def _say(
+    def _set_label(
         self,
         activity: str | None,
         time: float | None,
@@ -272,7 +272,7 @@ class Recorder:
         now: float,
         beside: Sequence[Readings] = (),
     ) -> None:
-        """Note what is done from a time on, or from now on.
+        """Note the activity from a time on, or from now on.
 
         Args:
             activity: its name, None for no activity.
@@ -281,12 +281,12 @@ class Recorder:
             beside: samples that came with the label.
 
         Raises:
-            LabelError: the time cannot be meant; from now on nothing is known.
+            LabelError: the time is impossible; from now on the activity is unknown.
         """
         if time is not None:
             oldest, newest = self._label_times(now, beside)
             if not oldest <= time <= newest:
-                self._say(None, None, now=now)
+                self._set_label(None, None, now=now)
                 raise LabelError("time", explanation(time, oldest, newest))
         if activity != self.label:
             self._label_log.add(activity, now=now)
@@ -325,8 +325,8 @@ class Recorder:
     def _hold_label(self, time: float | None, activity: str | None) -> None:
         """Keep a label for the next recording; without a time, in place of those before."""
         if time is None:
-            self._said.clear()
-        self._said.append((time, activity))
+            self._next_labels.clear()
+        self._next_labels.append((time, activity))
 
 
 class _Count:

@@ -1,1 +1,1 @@
-"""``har-stream``: what phones send, classified live."""
+"""``har-stream``: the samples of phones, classified live, and the topics of the results."""

@@ -103,7 +103,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    gc.freeze()  # what is there now stays: it need not be gone through again and again
+    gc.freeze()  # these objects stay: do not traverse them again and again
     logger.info("model %s, hop %d samples", classifier.card.identity, settings.hop)
     try:
         connection.start(retry=settings.retry)

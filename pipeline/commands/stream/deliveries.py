@@ -1,8 +1,8 @@
-"""A tick's samples on their way through the recognizer, and its results put into messages.
+"""Deliveries: a tick's samples on their way through the recognizer, and the results as messages.
 
-Samples are collected and go through the recognizer together. What changes how a phone's samples
-are to be taken (its placement, or that it is forgotten) takes effect behind the samples that came
-before: these go through first.
+Samples are collected and go through the recognizer together. A change of how a phone's samples are
+processed (a new placement, or that it is forgotten) takes effect behind the samples that came
+before: these are processed first.
 """
 
 import logging
@@ -58,7 +58,7 @@ class Deliveries:
         self._collect(self._recognizer.push(waiting))
 
     def finish(self, devices: Iterable[str]) -> None:
-        """Conclude what these phones' last samples lead to, now that they have fallen silent."""
+        """Publish the last results of these phones, which have fallen silent."""
         self._collect(self._recognizer.finish(devices))
 
     def place(self, device: str) -> None:
@@ -78,14 +78,14 @@ class Deliveries:
             self._presence.clear(device, phone)
 
     def fail(self, topic: str, device: str | None, error: Exception) -> None:
-        """Go on without what a mistake of har-stream's kept from being worked through."""
+        """Count a message or phone that an error of har-stream kept from being processed."""
         self._failures.add(topic, error)
         phone = self._phones.get(device)
         if phone is not None:
             phone.last_failure, phone.info_due = time.monotonic(), 0.0
 
     def summary(self) -> str:
-        """Return what the run came to."""
+        """Return the counts of the run, for people."""
         counts = self._recognizer.counts
         return (
             f"{self._n_predictions} predictions from {counts['samples']} samples; "
@@ -94,7 +94,7 @@ class Deliveries:
         )
 
     def _collect(self, recognised: Recognised) -> None:
-        """Put what was recognised into messages."""
+        """Put results into messages."""
         now, time_s = time.monotonic(), time.time()
         for device, error in recognised.failures:
             self.fail(self._phones[device].route.topic, device, error)

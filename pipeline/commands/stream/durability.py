@@ -1,9 +1,9 @@
-"""That nothing is lost: when messages are acknowledged, and what a checkpoint waits for.
+"""Durability: when messages are acknowledged, so that nothing is lost.
 
-Rules: a message is noted once it has taken effect, or was refused for good; a checkpoint that is
-begun after that holds it, and it is acknowledged when that is on the disk. Messages that were
-refused for samples of the future are *postponed*: they stay unacknowledged and are taken again
-when this machine's clock is set, unless there is too much of them.
+Rules: a message is noted once it has taken effect, or was rejected for good; a checkpoint that is
+begun after that holds it, and it is acknowledged when that checkpoint is on the disk. Messages that
+were rejected for samples of the future are *postponed*: they stay unacknowledged and are taken
+again when this machine's clock is set, unless there are too many of them.
 """
 
 import time
@@ -31,7 +31,7 @@ class Durability:
         self._clock = clock
         self._most_waiting = most_waiting
         self._postponed: dict[int, Message] = {}
-        """Refused, perhaps by our clock's fault, and unacknowledged; by packet identifier"""
+        """Rejected, perhaps because this machine's clock is wrong; by packet identifier"""
 
     @property
     def trouble(self) -> str | None:
@@ -66,7 +66,7 @@ class Durability:
         self._postponed[message.mid] = message
 
     def settle_postponed(self) -> None:
-        """Give up what is ahead of our clock, once that is right or there is too much of it.
+        """Give up postponed messages, once our clock is right or there are too many of them.
 
         The broker sends only so many messages that are not acknowledged.
         """
@@ -84,7 +84,7 @@ class Durability:
             self._keeper.begin(state(), now)
 
     def leave(self, state: Callable[[], Mapping[str, Any]]) -> None:
-        """Save the state for the next start; what waits stays with the broker until then."""
+        """Save the state for the next start; waiting messages stay with the broker until then."""
         self._connection.await_confirmations(0, timeout_s=DELIVERY_TIMEOUT_S)
         now = time.monotonic()
         self._connection.acknowledge(self._keeper.settled(now, wait=True))

@@ -1,8 +1,8 @@
-"""What announces a phone to Home Assistant: its MQTT discovery message, one a device.
+"""The MQTT discovery messages that announce phones to Home Assistant, one for each.
 
 Home Assistant shows each phone as a device with two sensors, the activity and how sure it is. The
 format is that of https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery (device
-discovery, 2024.11 and later). When messages are published is not decided here.
+discovery, 2024.11 and later). When they are published is decided in `presence`.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 BIRTH_TOPIC: Final = "homeassistant/status"
-"""Home Assistant says ``online`` here when it starts, and then expects all discovery messages."""
+"""Home Assistant publishes ``online`` here when it starts, and then expects all announcements."""
 
 MISSED_HEARTBEATS: Final = 3
 """A state that was not published again for so many heartbeats is no longer shown."""

@@ -1,7 +1,7 @@
-"""What is due every second, whatever comes: heartbeats, infos, reports, and silent phones.
+"""The work that is due every second: heartbeats, infos, reports, and silent phones.
 
-How long a phone has been silent is known to `silence`, which counts in what waits unread. That a
-topic had messages dropped shows that somebody has sent some: where phones share it, perhaps any.
+`silence` knows how long a phone has been silent, and takes account of messages that wait. Dropped
+messages of a topic show that its phone has sent some; where phones share the topic, perhaps any.
 """
 
 import time
@@ -58,7 +58,7 @@ class Housekeeping:
         self._crowded_out = Losses("messages at QoS 0, the oldest of who sent most")
 
     def keep(self, now: float) -> None:
-        """Do what is due, whatever waits; to be called every second."""
+        """Do what is due; to be called every second."""
         dropped = self._connection.take_dropped()
         self._crowded_out.add(dropped, now)
         self._reports.publish_load(now, n_dropped=self._crowded_out.total)

@@ -33,7 +33,7 @@ WARNINGS: Final = ADVICE | {
     "fault": "har-stream failed on samples of this phone and began anew with it: please report "
     "what its log says",
 }
-"""What can be wrong with a phone's samples, and what to do."""
+"""For each problem of a phone's samples, its sign and what to do."""
 
 NO_SENSOR: Final = (
     "accelerometer, with gravity, and gyroscope are both needed: switch it on in the app"

@@ -1,4 +1,4 @@
-"""What har-stream publishes of itself: ``har/info``, ``har/load``, and whether it is degraded."""
+"""Reports of har-stream on itself: ``har/info``, ``har/load``, and whether it is degraded."""
 
 import msgspec
 

@@ -37,7 +37,7 @@ class StreamSettings(BrokerSettings):
     )
     baseline: bool = Field(
         False,
-        description="learn how upright each phone is as its wearer walks; turn its windows by that",
+        description="learn each wearer's upright direction while walking; correct windows by it",
     )
     lateness: NonNegativeFloat = Field(
         0.2, description="seconds by which messages of a phone may overtake one another"

@@ -1,4 +1,4 @@
-"""How much there is to do, and what could not be used: counted, and logged now and then.
+"""The work that waits, and losses and failures: counted, and logged now and then.
 
 Names that senders make up are forgotten when they are logged, so that counts do not grow with them.
 """
@@ -17,13 +17,13 @@ logger = logging.getLogger(__name__)
 LOG_INTERVAL_S: Final = 10.0
 """Trouble of one kind is logged at most this often."""
 REPORT_S: Final = 10.0
-"""How busy the program is is told this often."""
+"""The load is reported this often."""
 MOST_NAMED: Final = 5
 """Senders that are named in a line"""
 
 
 class Load:
-    """How much waits, and how old results are."""
+    """The messages that wait, and the age of results."""
 
     def __init__(self, most_waiting: int, now: float) -> None:
         """Begin idle; times are in monotonic seconds.
@@ -36,10 +36,10 @@ class Load:
         self._ages_s: list[float] = []
         self._begun = now
         self.too_much = False
-        """More waits than is soon worked through"""
+        """More messages wait than can be processed soon"""
 
     def add(self, messages: Sequence[Message], now: float) -> None:
-        """Note that messages have been worked through, and what they led to published."""
+        """Note that messages have been processed, and their results published."""
         self._ages_s += [now - message.received for message in messages]
 
     def watch(self, waiting: int) -> None:
@@ -55,10 +55,7 @@ class Load:
             logger.info("caught up")
 
     def report(self, now: float, *, at_once: bool = False) -> dict[str, object] | None:
-        """Return how it went since the last report, None if that is not long ago.
-
-        Unless it is to be told ``at_once``.
-        """
+        """Return a report since the last one, None if that is not long ago, unless ``at_once``."""
         seconds = now - self._begun
         if (seconds < REPORT_S and not at_once) or seconds <= 0:
             return None
@@ -73,17 +70,17 @@ class Load:
 
 
 class Losses:
-    """What of one kind was dropped, by who sent it."""
+    """Losses of one kind, by sender."""
 
     def __init__(self, what: str) -> None:
-        """Begin with nothing; ``what`` was dropped, and why."""
+        """Begin with none; ``what`` names what is lost, and why."""
         self._what = what
         self._news: Counter[str] = Counter()
         self._next_log = 0.0
         self.total = 0
 
     def add(self, dropped: Mapping[str, int], now: float) -> None:
-        """Count what was dropped, and log it unless something was logged just before."""
+        """Count losses by sender, and log them unless some were logged just before."""
         self._news.update(dropped)
         self.total += sum(dropped.values())
         if not self._news or now < self._next_log:
@@ -102,7 +99,7 @@ class Losses:
 
 
 class Failures:
-    """What could not be worked through by a mistake of ours, by where it happened."""
+    """Messages that could not be processed because of an error of ours, by its place."""
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -110,7 +107,7 @@ class Failures:
         self._logged: set[str] = set()
 
     def add(self, topic: str, error: Exception) -> None:
-        """Count a failure; log the first of its kind with a traceback, for it is to be mended."""
+        """Count a failure; log the first of its kind with a traceback."""
         self.total += 1
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
