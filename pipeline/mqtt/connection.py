@@ -1,7 +1,7 @@
 """The connection to the broker: messages in, publications out.
 
 This is the caller's side. The other side, where packets come and the link goes up and down, is a
-thread of its own, on which nothing else happens (`events`, `paho_client`). In between are the
+separate thread, on which nothing else happens (`events`, `paho_client`). In between are the
 messages that wait to be taken (`arrivals`), those that the broker keeps until they are acknowledged
 (`unacknowledged`), the publications (`publisher`) and the state of the link (`link`). What goes
 wrong on the network thread ends in another attempt to connect, or in an error of the next call.

@@ -40,14 +40,13 @@ OR_ELSE: Final = (
 
 def of_refused_login(code: int, settings: BrokerSettings) -> str:
     """Return what the broker's answer to the login means, and what to do."""
+    reason = reason_name(code)
     if code not in WRONG_LOGIN:
-        return f"the broker refuses: {reason_name(code)}"
+        return f"the broker refuses: {reason}"
     if settings.username is None:
-        return (
-            f"the broker wants a login ({reason_name(code)}): give --username and --password-file"
-        )
+        return f"the broker requires a login ({reason}): give --username and --password-file"
     return (
-        f"the broker refuses the login of {settings.username} ({reason_name(code)}): "
+        f"the broker refuses the login of {settings.username} ({reason}): "
         "are name and password right?"
     )
 

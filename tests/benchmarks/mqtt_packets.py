@@ -1,7 +1,8 @@
 """Just enough of MQTT 3.1.1 to publish and subscribe over a bare socket, as cheaply as it goes.
 
-Load and its measurement must not cost more than what they measure: no client library here. Without
-keep-alive; a connection lasts as long as its socket.
+Load and its measurement must not cost more than what they measure: no client library here. Nor any
+code of the program, so that another version of it is measured by the same load. Without keep-alive;
+a connection lasts as long as its socket.
 """
 
 import socket

@@ -167,7 +167,7 @@ NOT_IN: Final = {
         "it does not answer the login: does it expect --tls? Or does it refuse retained messages "
         "(retain_available false), QoS 1 (max_qos 0) or more clients? Its own log says",
     ),
-    "anonymous": ("login", {}, "the broker wants a login (Not authorized): give --username"),
+    "anonymous": ("login", {}, "the broker requires a login (Not authorized): give --username"),
     "wrong password": (
         "login",
         {"username": "me", "password": "s3cret"},

@@ -100,7 +100,7 @@ class StreamSettings(BrokerSettings):
             self.protocol = "5"
         elif self.protocol != "5":
             raise ValueError(
-                f"protocol = {self.protocol!r}: --state needs 5, by which the broker is told how "
+                f"protocol = {self.protocol!r}: --state needs 5, by which the broker knows how "
                 "much it may send before it is acknowledged"
             )
         return self

@@ -5,8 +5,8 @@ from typing import Final
 ADVICE: Final = {
     "acc-unit": "gravity does not measure 1 g: accelerations are about ten times too large or too "
     "small; make the unit that the messages name, m/s2 or g, that of their numbers",
-    "no-gravity": "accelerations come without gravity, so postures cannot be told: let the app "
-    "send the accelerometer instead of linear acceleration, or gravity besides it",
+    "no-gravity": "accelerations come without gravity, so postures cannot be told apart: let the "
+    "app send the accelerometer instead of linear acceleration, or gravity besides it",
     "gyro-unit": "angular velocities are far too large or too small for the movement, or missing: "
     "make the unit that the messages name, rad/s or deg/s, that of their numbers",
     "wrong-frame": "somebody walks, but gravity is not where the model knows it: say how the phone "
