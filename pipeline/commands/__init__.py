@@ -1,1 +1,1 @@
-"""The installed commands."""
+"""The installed commands, one module or folder each, with its settings beside it."""

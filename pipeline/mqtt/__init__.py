@@ -1,1 +1,1 @@
-"""The link to the broker."""
+"""The link to the broker; no other folder knows an MQTT library, or how packets are made."""

@@ -1,1 +1,4 @@
-"""``har-stream``: the samples of phones, classified live, and the topics of the results."""
+"""``har-stream``: the samples of phones, classified live.
+
+An output topic of a phone belongs in `publications`, a topic of the program in `program_reports`.
+"""

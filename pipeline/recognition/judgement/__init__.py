@@ -1,1 +1,4 @@
-"""From windows to results: what cannot be right, and what is being done."""
+"""From windows to results: problems, evidence, the activity now, episodes.
+
+A sanity check of a window belongs in `checks`, its name and advice in `problems`.
+"""
