@@ -1,7 +1,7 @@
 """How exactly har-calibrate finds how a phone is worn, and what that is worth to the model.
 
 Each bout of level walking of the 21 training subjects stands for the ten steps, standing of the
-same recording for the three seconds before; the phone is turned to a random frame first. Where
+same recording for the three seconds before; the phone is rotated to a random frame first. Where
 forward was is known from the same recording: it is what faced up while its wearer lay on the back.
 """
 
@@ -54,19 +54,19 @@ def measure(options: Options) -> list[Figure]:
     worn: list[Worn] = []
     before_deg, total, right, right_turned, refused, asked = [], 0, 0, 0, 0, 0
     for stretch in stretches:
-        turned = _turned(stretch, random_rotation(rng))
+        rotated = _rotated(stretch, random_rotation(rng))
         before_deg.append(angle_deg(_upright(stretch), UP))
         bouts = _bouts(stretch)
         asked += len(bouts)
         as_recorded, n_windows = _right(classifier, stretch)
-        in_another_frame, _ = _right(classifier, turned)
+        in_another_frame, _ = _right(classifier, rotated)
         for bout in bouts:
             try:
-                rotation = calibrate(turned.samples[bout]).rotation
+                rotation = calibrate(rotated.samples[bout]).rotation
             except CalibrationError:
                 refused += 1
                 continue
-            found = _turned(turned, rotation)
+            found = _rotated(rotated, rotation)
             worn.append(
                 Worn(
                     _heading_deg(found),
@@ -128,7 +128,7 @@ def _longest(stretch: Stretch, activity: str) -> NDArray[np.intp]:
     return max(np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1), key=len)
 
 
-def _turned(stretch: Stretch, rotation: NDArray[np.float64]) -> Stretch:
+def _rotated(stretch: Stretch, rotation: NDArray[np.float64]) -> Stretch:
     rows = (stretch.samples.reshape(-1, 3) @ rotation.T).reshape(-1, 6)  # either sensor's
     return Stretch(stretch.start, rows, stretch.labels)
 

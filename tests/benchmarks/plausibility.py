@@ -31,7 +31,7 @@ Rows = NDArray[np.float64]
 """``(n_rows, 6)`` in m/s² and rad/s"""
 
 
-def turned(rows: Rows, acc: NDArray[np.float64], gyro: NDArray[np.float64]) -> Rows:
+def rotated(rows: Rows, acc: NDArray[np.float64], gyro: NDArray[np.float64]) -> Rows:
     """Return rows with each sensor in other axes."""
     return np.hstack([rows[:, :3] @ acc.T, rows[:, 3:] @ gyro.T])
 
@@ -50,16 +50,16 @@ SPOILT: Final[dict[str, tuple[str, Callable[[Rows], Rows]]]] = {
     "rad/s declared as deg/s": ("gyro-unit", lambda rows: rows * [1, 1, 1, *[np.pi / 180] * 3]),
     "gyroscope's x and y exchanged": (
         "swapped-axes",
-        lambda rows: turned(rows, np.eye(3), SWAPPED),
+        lambda rows: rotated(rows, np.eye(3), SWAPPED),
     ),
     "gyroscope's signs reversed": ("swapped-axes", lambda rows: rows * [1, 1, 1, -1, -1, -1]),
     "accelerometer's x and y exchanged": (
         "swapped-axes",
-        lambda rows: turned(rows, SWAPPED, np.eye(3)),
+        lambda rows: rotated(rows, SWAPPED, np.eye(3)),
     ),
     "iPhone taken for Android": ("wrong-frame", lambda rows: rows * [-1, -1, -1, 1, 1, 1]),
     **{
-        f"worn {frame}": ("wrong-frame", lambda rows, back=back: turned(rows, back.T, back.T))
+        f"worn {frame}": ("wrong-frame", lambda rows, back=back: rotated(rows, back.T, back.T))
         for frame, back in FRAMES.items()
         if frame != "landscape"
     },

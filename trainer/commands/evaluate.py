@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from pipeline.models.classifier import Classifier, ModelError, find_model
-from pipeline.recognition.preparation.windows import turned
+from pipeline.recognition.preparation.windows import rotate
 from pipeline.recordings import uci_har
 from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import Split
@@ -142,7 +142,7 @@ def evaluate(classifiers: Sequence[Classifier], test: Split, *, seed: int) -> li
     """
     activities = _check_activities(classifiers)
     rotations = Rotation.random(len(test.labels), rng=np.random.default_rng(seed)).as_matrix()
-    rotated_windows = turned(test.windows, rotations)
+    rotated_windows = rotate(test.windows, rotations)
     probabilities = {
         classifier.card.identity: (
             classifier.classify(test.windows),

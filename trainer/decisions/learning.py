@@ -31,7 +31,7 @@ from pipeline.recognition.judgement.states import CHANGES_TOWARDS
 from pipeline.recognition.judgement.summary import Summary, summarize
 from pipeline.recognition.judgement.tilt import tilt_features
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
-from pipeline.recognition.preparation.windows import turned
+from pipeline.recognition.preparation.windows import rotate
 from pipeline.recordings import hapt
 from pipeline.vocabulary import (
     ACTIVITIES,
@@ -81,7 +81,7 @@ def learn(
     windows = [_settled(stretch.samples) for stretch in stretches]
     if orientation == "any":
         windows = [
-            turned(of_stretch, random_rotations(rng, len(of_stretch), ANY_WAY_ROUND))
+            rotate(of_stretch, random_rotations(rng, len(of_stretch), ANY_WAY_ROUND))
             for of_stretch in windows
         ]
     labels = [_settled(stretch.labels[:, None])[:, :, 0] for stretch in stretches]
@@ -133,7 +133,7 @@ def _usual_features(
     how = AROUND_THE_WAIST if orientation == "training" else ANY_WAY_ROUND
     rotations = random_rotations(np.random.default_rng(seed), len(windows), how)
     return np.concatenate(
-        [novelty_features(summarize(worn)) for worn in (windows, turned(windows, rotations))]
+        [novelty_features(summarize(worn)) for worn in (windows, rotate(windows, rotations))]
     )
 
 

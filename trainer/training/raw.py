@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from pipeline.recognition.preparation.windows import turned
+from pipeline.recognition.preparation.windows import rotate
 from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import Split
 from pipeline.vocabulary import ANY
@@ -101,7 +101,7 @@ class RotatedBatches(keras.utils.PyDataset):  # type: ignore[misc]
         # Of the batch alone, in whatever order Keras asks for them.
         rng = np.random.default_rng([self._seed, self._epoch, index])
         rotations = random_rotations(rng, len(chosen), self._rotation)
-        return turned(self._split.windows[chosen], rotations), self._split.labels[chosen]
+        return rotate(self._split.windows[chosen], rotations), self._split.labels[chosen]
 
     def on_epoch_end(self) -> None:
         """Begin the next epoch."""

@@ -30,13 +30,13 @@ FORWARD_DEG: Final = 39.7
 without any one subject it is less than two degrees off)."""
 
 
-def turned(
+def in_training_frame(
     rows: NDArray[np.float64], signs: NDArray[np.float64], rotations: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return raw rows ``(n_phones, n_rows, 6)`` in the training frame.
 
-    ``signs`` ``(n_phones,)`` and ``rotations`` ``(n_phones, 3, 3)`` are those of `Placement`. What
-    comes of a row does not depend on the rows beside it.
+    ``signs`` ``(n_phones,)`` and ``rotations`` ``(n_phones, 3, 3)`` are those of `Placement`. The
+    result of a row does not depend on the rows beside it.
     """
     result = np.empty_like(rows)
     # Products and sums written out: a matrix product may round otherwise for other shapes.

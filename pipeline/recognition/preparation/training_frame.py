@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.recognition.per_phone import PerPhone
-from pipeline.recognition.placement.frames import turned
+from pipeline.recognition.placement.frames import in_training_frame
 
 
 class TrainingFrame(PerPhone):
@@ -39,5 +39,5 @@ class TrainingFrame(PerPhone):
             return rows
         worn = slots[others]
         rows = rows.copy()
-        rows[others] = turned(rows[others], self.sign[worn], self.rotation[worn])
+        rows[others] = in_training_frame(rows[others], self.sign[worn], self.rotation[worn])
         return rows

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.placement.frames import UP
-from pipeline.recognition.preparation.windows import turned
+from pipeline.recognition.preparation.windows import rotate
 from pipeline.recognition.rounds import rounds_of
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
@@ -67,7 +67,7 @@ class Baseline(PerPhone):
             of_round[walks] += self._hop_s * direction[places][walks]
             upright[places] = of_round
         self.upright[rounds.slots] = known
-        return turned(windows, _onto_up(_unit(rounds.restored(upright))))
+        return rotate(windows, _onto_up(_unit(rounds.restored(upright))))
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

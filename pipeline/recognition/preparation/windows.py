@@ -101,10 +101,10 @@ class Windower:
         self.ring[slots[:, None], place] = samples
 
 
-def turned(windows: NDArray[np.float32], rotations: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return windows ``(n, 128, 9)``, all sensors of each turned by its rotation ``(3, 3)``.
+def rotate(windows: NDArray[np.float32], rotations: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return windows ``(n, 128, 9)``, all sensors of each rotated by its rotation ``(3, 3)``.
 
-    That is turning the phone, but for the median of three: the other filters are linear, and the
+    That is rotating the phone, but for the median of three: the other filters are linear, and the
     same on all axes.
     """
     vectors = windows.reshape(len(windows), -1, 3)  # (n, 384, 3): each sample's three sensors

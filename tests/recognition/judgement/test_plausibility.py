@@ -100,7 +100,7 @@ def scaled(rows: Rows, *, acc: float = 1.0, gyro: float = 1.0) -> Rows:
     return np.hstack([rows[:, :3] * acc, rows[:, 3:] * gyro])
 
 
-def turned(rows: Rows, acc: NDArray[np.float64], gyro: NDArray[np.float64]) -> Rows:
+def rotated(rows: Rows, acc: NDArray[np.float64], gyro: NDArray[np.float64]) -> Rows:
     """Return rows with each sensor in other axes."""
     return np.hstack([rows[:, :3] @ acc.T, rows[:, 3:] @ gyro.T])
 
@@ -161,13 +161,13 @@ def test_walking_with_the_phone_otherwise(degrees: float) -> None:
             [0, 0, 1],
         ]
     )
-    assert found(turned(stroll(), rotation, rotation)) == {"wrong-frame"}
+    assert found(rotated(stroll(), rotation, rotation)) == {"wrong-frame"}
 
 
 def test_for_a_model_that_takes_any_phone_none_is_otherwise() -> None:
     """Neither a walker's nor that of one who stirs; other problems are noticed still."""
     upside_down = np.diag([-1.0, -1.0, 1.0])
-    rows = scaled(turned(np.vstack([stroll(), tumble()]), upside_down, upside_down), gyro=57.3)
+    rows = scaled(rotated(np.vstack([stroll(), tumble()]), upside_down, upside_down), gyro=57.3)
     windows = windows_of(rows)
     slots = np.zeros(len(windows), np.intp)
     at_once, any_way = (
@@ -185,27 +185,29 @@ def test_for_a_model_that_takes_any_phone_none_is_otherwise() -> None:
 def test_a_phone_that_lies() -> None:
     """Gravity may be anywhere as long as nobody walks."""
     lying = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
-    assert found(turned(stand(), lying, lying)) == set()
+    assert found(rotated(stand(), lying, lying)) == set()
 
 
 @pytest.mark.parametrize("exchange", signed_permutations()[1:])
 def test_a_gyroscope_with_other_axes(exchange: NDArray[np.float64]) -> None:
     """Any exchange of the gyroscope's axes or signs is noticed once the phone is turned."""
-    assert found(turned(tumble(), np.eye(3), exchange)) == {"swapped-axes"}
+    assert found(rotated(tumble(), np.eye(3), exchange)) == {"swapped-axes"}
 
 
 @pytest.mark.parametrize("exchange", signed_permutations()[1:])
 def test_an_accelerometer_with_other_axes(exchange: NDArray[np.float64]) -> None:
     """So is any of the accelerometer's, but for all three signs: gravity turns alike up or down."""
     mirrored = np.array_equal(exchange, -np.eye(3))
-    assert found(turned(tumble(), exchange, np.eye(3))) == (set() if mirrored else {"swapped-axes"})
+    assert found(rotated(tumble(), exchange, np.eye(3))) == (
+        set() if mirrored else {"swapped-axes"}
+    )
 
 
 @pytest.mark.parametrize("exchange", signed_permutations())
 def test_both_sensors_with_other_axes(exchange: NDArray[np.float64]) -> None:
     """If both sensors are turned alike, their axes fit; if mirrored, they do not."""
     proper = np.linalg.det(exchange) > 0
-    assert found(turned(tumble(), exchange, exchange)) == (set() if proper else {"swapped-axes"})
+    assert found(rotated(tumble(), exchange, exchange)) == (set() if proper else {"swapped-axes"})
 
 
 @pytest.mark.parametrize("hop", [1, 16, 64, 128])
@@ -244,18 +246,18 @@ def test_a_problem_ends_with_evidence_of_the_contrary() -> None:
 
 def test_exchanged_axes_that_are_put_right() -> None:
     """Once the axes are as they should be, turning the phone ends the problem."""
-    wrong = turned(tumble(), np.eye(3), np.diag([1.0, -1, -1]))
+    wrong = rotated(tumble(), np.eye(3), np.diag([1.0, -1, -1]))
     assert found(np.vstack([wrong, tumble(160)])) == set()
 
 
 def test_standing_says_nothing_of_the_axes() -> None:
     """A phone at rest shows no rotation, whatever the gyroscope's axes are."""
-    assert found(turned(stand(60), np.eye(3), -np.eye(3))) == set()
+    assert found(rotated(stand(60), np.eye(3), -np.eye(3))) == set()
 
 
 def test_walking_says_nothing_of_the_axes() -> None:
     """A walker's accelerations are not gravity's, so they are not taken for it."""
-    assert found(turned(stroll(60), np.eye(3), -np.eye(3))) == set()
+    assert found(rotated(stroll(60), np.eye(3), -np.eye(3))) == set()
 
 
 def test_reset() -> None:
@@ -285,7 +287,7 @@ PHONES = [
         stroll(),
         tumble(),
         scaled(stand(), acc=STANDARD_GRAVITY),
-        turned(tumble(), np.eye(3), np.diag([1.0, -1, -1])),
+        rotated(tumble(), np.eye(3), np.diag([1.0, -1, -1])),
         np.zeros((1000, 6)),
     )
 ]
@@ -387,7 +389,7 @@ def test_who_stirs_but_is_never_upright(frame: str) -> None:
     rows[:, 0] = STANDARD_GRAVITY
     rows += rng.normal(0, 0.02, rows.shape)
     rows[700:760] += rng.normal(0, 3.0, (60, 6)) * [1, 1, 1, 0.2, 0.2, 0.2]  # gets up
-    worn = turned(rows, FRAMES[frame].T, FRAMES[frame].T)
+    worn = rotated(rows, FRAMES[frame].T, FRAMES[frame].T)
 
     assert found(rows) == set()
     in_force = watch(worn)[:, PROBLEMS.index("wrong-frame")]

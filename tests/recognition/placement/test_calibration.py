@@ -29,7 +29,7 @@ WALK_S = 7
 STEP_HZ = 1.8
 
 
-def turned(rows: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDArray[np.float64]:
+def rotated(rows: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return rows ``(n_rows, 6)`` in another frame."""
     return np.hstack([rows[:, :3] @ rotation.T, rows[:, 3:] @ rotation.T])
 
@@ -42,7 +42,7 @@ def in_training_frame(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         np.cos(np.radians(FORWARD_DEG)),
         np.sin(np.radians(FORWARD_DEG)),
     )
-    return turned(rows, np.stack([up, forward, np.cross(up, forward)], axis=1))
+    return rotated(rows, np.stack([up, forward, np.cross(up, forward)], axis=1))
 
 
 def stand(seconds: float = STAND_S) -> NDArray[np.float64]:
@@ -77,13 +77,13 @@ def test_a_phone_worn_as_in_training() -> None:
 @given(rotations)
 def test_a_phone_worn_anyhow(rotation: NDArray[np.float64]) -> None:
     """However the phone is turned, the calibration turns it back."""
-    calibration = calibrate(turned(outing(), rotation))
+    calibration = calibrate(rotated(outing(), rotation))
     np.testing.assert_allclose(calibration.rotation @ rotation, np.eye(3), atol=0.02)
 
 
 def test_what_is_found() -> None:
     """Gravity and the way forward are told in the phone's axes, and the steps."""
-    rows = turned(outing(), FRAMES["portrait"].T)
+    rows = rotated(outing(), FRAMES["portrait"].T)
     calibration = calibrate(rows)
     np.testing.assert_allclose(calibration.gravity, rows[:200, :3].mean(axis=0), atol=0.2)
     assert np.linalg.norm(calibration.forward) == pytest.approx(1)
@@ -93,7 +93,7 @@ def test_what_is_found() -> None:
 
 def test_handling_before_and_standing_after_do_no_harm() -> None:
     """A phone that was on a table, put on, calibrated and taken off is calibrated as worn."""
-    table = turned(stand(), rotation_about((1, 2, 0), 90))
+    table = rotated(stand(), rotation_about((1, 2, 0), 90))
     rng = np.random.default_rng(3)
     handling = rng.normal((0, 9.8, 0, 0, 0, 0), 3, (100, 6))
     rows = np.vstack([table, handling, outing(), in_training_frame(stand()), handling, table])
@@ -135,7 +135,7 @@ def test_a_restless_stand() -> None:
 def test_a_loose_phone() -> None:
     """A phone that hangs otherwise when its wearer walks is noticed."""
     with pytest.raises(CalibrationError, match=r"turned by 6\d degrees"):
-        calibrate(np.vstack([stand(), turned(stroll(), rotation_about((0, 0, 1), 65))]))
+        calibrate(np.vstack([stand(), rotated(stroll(), rotation_about((0, 0, 1), 65))]))
 
 
 def test_walking_on_the_spot() -> None:
@@ -203,7 +203,7 @@ def test_training_subjects(data_dir: Path) -> None:
         labels = recording.stretches[0].labels
         stood, walked = rows[labels == standing], rows[labels == walking]
         rotation = rotation_about(tuple(rng.normal(size=3)), rng.uniform(0, 360))
-        calibration = calibrate(turned(np.vstack([stood[500:700], walked[:500]]), rotation))
+        calibration = calibrate(rotated(np.vstack([stood[500:700], walked[:500]]), rotation))
         for activity in (stood, walked):
             gravity = calibration.rotation @ rotation @ activity[:, :3].mean(axis=0)
             assert angle_deg(UP, gravity) < 15

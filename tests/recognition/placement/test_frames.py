@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from pipeline.recognition.placement.frames import (
     FRAMES,
     angle_deg,
+    in_training_frame,
     nearest_frame,
     rotation_onto_x,
-    turned,
 )
 from tests.recognition.placement.rotations import directions, rotation_about
 
@@ -70,7 +70,7 @@ def test_turning() -> None:
     """Both sensors are turned, and the sign is of accelerations alone."""
     rows = np.array([[[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]])
 
-    found = turned(rows, np.array([-1.0]), FRAMES["portrait"][np.newaxis])
+    found = in_training_frame(rows, np.array([-1.0]), FRAMES["portrait"][np.newaxis])
 
     np.testing.assert_array_equal([[[-2.0, 1.0, -3.0, 5.0, -4.0, 6.0]]], found)
 
@@ -83,8 +83,8 @@ def test_turning_does_not_depend_on_company(n_phones: int, n_rows: int, seed: in
     signs = rng.choice([-1.0, 1.0], n_phones)
     rotations = np.linalg.qr(rng.normal(size=(n_phones, 3, 3)))[0]
 
-    together = turned(rows, signs, rotations)
+    together = in_training_frame(rows, signs, rotations)
 
     phone, row = n_phones - 1, n_rows // 2
-    alone = turned(rows[phone:, row : row + 1], signs[phone:], rotations[phone:])
+    alone = in_training_frame(rows[phone:, row : row + 1], signs[phone:], rotations[phone:])
     assert together[phone, row].tobytes() == alone[0, 0].tobytes()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.recognition.preparation.windows import turned
+from pipeline.recognition.preparation.windows import rotate
 from pipeline.recordings.recording import Stretch
 from pipeline.vocabulary import WINDOW_LENGTH
 from trainer.data.random_rotations import RandomRotation, random_rotations
@@ -12,19 +12,19 @@ def test_rotated_windows_keep_lengths_and_dtype() -> None:
     """A rotation keeps the lengths of all vectors; none keeps the windows."""
     rng = np.random.default_rng(0)
     windows = rng.normal(size=(50, WINDOW_LENGTH, 9)).astype(np.float32)
-    found = turned(windows, random_rotations(rng, 50, RandomRotation()))
+    found = rotate(windows, random_rotations(rng, 50, RandomRotation()))
     lengths, kept = (np.square(of.reshape(50, -1, 3)).sum(axis=2) for of in (windows, found))
     np.testing.assert_allclose(lengths, kept, rtol=1e-4)
     assert not np.allclose(windows, found, atol=1e-2)
     assert windows.dtype == found.dtype
-    np.testing.assert_array_equal(windows, turned(windows, np.tile(np.eye(3), (50, 1, 1))))
+    np.testing.assert_array_equal(windows, rotate(windows, np.tile(np.eye(3), (50, 1, 1))))
 
 
 def test_a_rotation_is_of_all_sensors_alike() -> None:
     """In each window the rotation is the same for every sample and each of the three sensors."""
     windows = np.tile(np.array([0, 1, 0] * 3, np.float32), (20, WINDOW_LENGTH, 1))
     rotations = random_rotations(np.random.default_rng(3), 20, RandomRotation())
-    found = turned(windows, rotations).reshape(20, -1, 3)
+    found = rotate(windows, rotations).reshape(20, -1, 3)
     np.testing.assert_array_equal(found[:, :1].repeat(found.shape[1], axis=1), found)
     np.testing.assert_allclose(rotations[:, :, 1], found[:, 0], atol=1e-6)
 
@@ -41,7 +41,7 @@ def test_rotating_windows_is_rotating_the_phone() -> None:
     labels = np.zeros(900, np.int8)
     before, after = (prepare(Stretch(0.0, one, labels)) for one in (rows, other_rows))
     windows = cut(before, hop=16)
-    expected = turned(windows, np.tile(rotation, (len(windows), 1, 1)))
+    expected = rotate(windows, np.tile(rotation, (len(windows), 1, 1)))
     np.testing.assert_allclose(expected, cut(after, hop=16), atol=2e-3)
 
 

@@ -7,7 +7,7 @@ from pipeline.recognition.judgement.novelty import novelty
 from pipeline.recognition.judgement.states import CHANGES_TOWARDS
 from pipeline.recognition.judgement.summary import summarize
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
-from pipeline.recognition.preparation.windows import turned
+from pipeline.recognition.preparation.windows import rotate
 from pipeline.vocabulary import ACTIVITIES
 from tests.trainer.decisions.protocol import BOUT, CHANGE, made_up_stretches
 from trainer.data.raw_windows import cut
@@ -75,7 +75,7 @@ def test_any_way_round(stretches: list[LabelledStretch]) -> None:
     usual = cut(stretches[1].samples, hop=64, offset=SETTLING_ROWS)
     newest = cut(stretches[1].labels[:, None], hop=64, offset=SETTLING_ROWS)[:, -1, 0]
     noise = np.random.default_rng(9).normal(size=usual.shape).astype(np.float32)
-    upside_down = turned(usual, np.tile(np.diag([-1.0, -1.0, 1.0]), (len(usual), 1, 1)))
+    upside_down = rotate(usual, np.tile(np.diag([-1.0, -1.0, 1.0]), (len(usual), 1, 1)))
     for windows in (usual, upside_down):
         assert (novelty(learnt.novelty, summarize(windows)) < 0).mean() >= 0.95
         motions = learnt.motion.log_probabilities(motion_features(summarize(windows)))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.recognition.preparation.windows import turned
+from pipeline.recognition.preparation.windows import rotate
 from tests.trainer.networks.contract import N_ACTIVITIES, some_windows
 from trainer.data.random_rotations import RandomRotation, random_rotations
 from trainer.networks.models import BUILDERS, lstm
@@ -22,7 +22,7 @@ def test_a_levelled_view_is_the_same_however_the_phone_is_rotated(name: str) -> 
     level, two = (BUILDERS[name](upright, N_ACTIVITIES, view) for view in ("levelled", "two-scale"))
     for model, alike in ((level, True), (two, False)):
         before, after = (
-            model.predict(some, verbose=0) for some in (upright, turned(upright, rotations))
+            model.predict(some, verbose=0) for some in (upright, rotate(upright, rotations))
         )
         assert np.isfinite(before).all()
         assert alike == np.allclose(before, after, atol=1e-3)
