@@ -109,7 +109,7 @@ class Judgement:
             walking[is_settled] = checks.walking
             rotated = self._baseline.rotate(windows.slots, windows.samples, walking)
             windows = replace(windows, samples=rotated)
-            settled = windows.chosen(is_settled)
+            settled = replace(settled, samples=rotated[is_settled])
         probabilities = self._model.classify(windows.samples)
         unanswered = np.isnan(probabilities[:, 0])
         known = np.where(unanswered[:, np.newaxis], 0.0, probabilities)
