@@ -24,11 +24,11 @@ from rich.text import Text
 from pipeline.commands import log
 from pipeline.commands.demo_settings import DemoSettings
 from pipeline.commands.program_info import DEFAULT_HOP
+from pipeline.commands.replay import sources
 from pipeline.commands.replay.batches import Batch
 from pipeline.commands.replay.replay import Replay
 from pipeline.commands.replay.report import print_report, report
 from pipeline.commands.replay.settings import ReplaySettings
-from pipeline.commands.replay.sources import read_recordings
 from pipeline.commands.replay.windows import ExpectedWindow
 from pipeline.mqtt.broker import (
     HOST,
@@ -235,7 +235,7 @@ def _cause(error: BaseException) -> BaseException:
 
 def _read(replay: ReplaySettings) -> list[Recording]:
     if replay.recording != "simulated" or replay.duration is None:
-        return read_recordings(replay)
+        return sources.read(replay)
     try:
         return simulated.recordings(seconds=replay.duration)
     except ValueError as error:

@@ -29,12 +29,11 @@ from pipeline.recordings.labelled import (
     EXPORT,
     Evidence,
     Header,
-    LabelledRecording,
     activity_name,
     rate_hz,
     software,
 )
-from pipeline.recordings.recording import DataError
+from pipeline.recordings.recording import DataError, Recording, Stretch
 from pipeline.recordings.uci_har import OVERLAP
 from pipeline.settings import from_command_line
 
@@ -57,7 +56,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Recording:
+class ImportedRecording:
     """An app's recording, as it is to be written."""
 
     source: str
@@ -99,7 +98,7 @@ class Recording:
         begins, names = zip(*sorted(self.labels, key=lambda label: label[0]), strict=True)
         return np.array(begins), np.array(names, object)
 
-    def is_of(self, recording: LabelledRecording) -> bool:
+    def is_of(self, recording: Recording) -> bool:
         """Return whether these are another recording's samples, whatever is said of them."""
         here, there = self.export.sensors, _by_sensor(recording)
         return here.keys() == there.keys() and all(
@@ -108,10 +107,10 @@ class Recording:
             for sensor, (times, values) in here.items()
         )
 
-    def says_the_same(self, recording: LabelledRecording) -> bool:
+    def says_the_same(self, recording: Recording) -> bool:
         """Return whether another recording of these samples says the same of them."""
         one, other = self.header, recording.header
-        if (one.device, one.convention) != (other.device, other.convention):
+        if other is None or (one.device, one.convention) != (other.device, other.convention):
             return False
         begins, names = self._events()
         for times, _ in self.export.sensors.values():
@@ -165,7 +164,7 @@ def _why_unknown(files: ExportFiles, name: str) -> str:
 
 def as_recording(
     source: str, export: Export, settings: ImportSettings, *, label: str | None
-) -> Recording:
+) -> ImportedRecording:
     """Return an app's recording as it is to be written; ``label`` holds until an annotation.
 
     Raises:
@@ -196,7 +195,8 @@ def as_recording(
         _warn(line)
     if len(no_activities) > MOST_NOTES:
         _warn(f"{source}: and {len(no_activities) - MOST_NOTES} more annotations are no activities")
-    return Recording(source, export, _header(source, export, device, settings), labels, messages)
+    header = _header(source, export, device, settings)
+    return ImportedRecording(source, export, header, labels, messages)
 
 
 def _header(source: str, export: Export, device: str, settings: ImportSettings) -> Header:
@@ -225,17 +225,16 @@ def _header(source: str, export: Export, device: str, settings: ImportSettings) 
     )
 
 
-def _by_sensor(recording: LabelledRecording) -> dict[Sensor, Samples]:
-    parts: dict[Sensor, list[Readings]] = {}
-    for message in recording.messages:
-        for part in message:
-            parts.setdefault(part.readings.sensor, []).append(part.readings)
+def _by_sensor(recording: Recording) -> dict[Sensor, Samples]:
+    parts: dict[Sensor, list[Stretch]] = {}
+    for stretch in recording.stretches:
+        parts.setdefault(stretch.sensor, []).append(stretch)
     return {
         sensor: (
-            np.concatenate([one.times for one in readings]),
-            np.concatenate([one.values for one in readings]),
+            np.concatenate([one.times for one in stretches]),
+            np.concatenate([one.samples for one in stretches]),
         )
-        for sensor, readings in parts.items()
+        for sensor, stretches in parts.items()
     }
 
 
@@ -308,7 +307,7 @@ class Import:
                 f"from {TRAINABLE_S:.1f} s on, so it cannot be trained on"
             )
 
-    def _same(self, recording: Recording) -> Path | None:
+    def _same(self, recording: ImportedRecording) -> Path | None:
         """Return the file in the output folder that holds a recording's samples, if any.
 
         Raises:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.recordings import datasets
 from pipeline.recordings.dataset_files import DataSetFiles
-from pipeline.recordings.recording import DataError, Recording, Stretch
+from pipeline.recordings.recording import DataError, Recording, Stretch, grid_times
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
 
 TRANSITIONS: Final = (
@@ -74,12 +74,21 @@ def recordings(
         if subject in stretches:
             stretches[subject].append(
                 Stretch(
-                    _next_start(stretches[subject]),
+                    grid_times(_next_start(stretches[subject]), n_samples),
                     arrays["samples"][end - n_samples : end],
                     _labels(arrays["segments"], experiment, subject, n_samples),
                 )
             )
-    return [Recording(f"subject-{subject:02d}", tuple(stretches[subject])) for subject in wanted]
+    return [
+        Recording(
+            f"subject-{subject:02d}",
+            tuple(stretches[subject]),
+            rate_hz=SAMPLING_RATE_HZ,
+            person=str(subject),
+            worn_at="waist",
+        )
+        for subject in wanted
+    ]
 
 
 def label_segments(

@@ -1,14 +1,10 @@
-"""What one phone sent, message by message, with what its carrier did meanwhile.
+"""What a recorded file says of itself, and the names that activities may have.
 
-The form in which own recordings are replayed and trained on, and the names of activities. How they
-are kept in files is decided in `parquet`.
+How recordings are kept in files is decided in `parquet`.
 """
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from importlib.metadata import version
 from typing import Final, Literal
 
@@ -16,8 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import Clock, Convention, MessageError, Readings, Sensor
-from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.readings import Clock, Convention, MessageError, Sensor
 
 ACCELERATIONS: Final[dict[Sensor, int]] = {
     "motion": 3,
@@ -71,59 +66,6 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         return self.format.endswith(EXPORT)
 
 
-@dataclass(frozen=True, eq=False)
-class LabelledReadings:
-    """Samples of one sensor out of one message, each with its label."""
-
-    readings: Readings
-    labels: NDArray[np.int16]
-    """``(n_samples,)``: index into the recording's `activities`, -1 where nothing is said"""
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledRecording:
-    """All that one device sent in a recording, in the order in which it came."""
-
-    header: Header
-    activities: tuple[str, ...]
-    """Names of the activities that labels stand for"""
-    messages: tuple[tuple[LabelledReadings, ...], ...]
-
-    def done_throughout(self, start: float) -> str | None:
-        """Return the activity that a window shares whose first sample is at ``start``, if any."""
-        labels = self.labels_at(start + np.arange(WINDOW_LENGTH) / SAMPLING_RATE_HZ)
-        alike = labels[0] >= 0 and (labels == labels[0]).all()
-        return self.activities[labels[0]] if alike else None
-
-    @property
-    def n_samples(self) -> int:
-        """Number of samples, those of all sensors counted."""
-        return sum(len(part.labels) for message in self.messages for part in message)
-
-    @property
-    def sensors(self) -> list[Sensor]:
-        """The sensors of which there are samples."""
-        return sorted({part.readings.sensor for message in self.messages for part in message})
-
-    def labels_at(self, times: NDArray[np.float64]) -> NDArray[np.int16]:
-        """Return what the device's carrier did at ``times`` ``(n,)``: ``(n,)`` labels.
-
-        It is what the last sample before says, whichever sensor's, or that sample itself.
-        """
-        known, labels = self._timeline
-        last = np.searchsorted(known, times, side="right") - 1
-        return np.where(last >= 0, labels[last], np.int16(-1))
-
-    @cached_property
-    def _timeline(self) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
-        """All samples' times, ascending, and labels."""
-        parts = [part for message in self.messages for part in message]
-        times = np.concatenate([part.readings.times for part in parts])
-        labels = np.concatenate([part.labels for part in parts])
-        order = np.argsort(times, kind="stable")
-        return times[order], labels[order]
-
-
 def activity_name(text: str) -> str | None:
     """Return the name of an activity as models and predictions have it, ``walking`` as ``WALKING``.
 
@@ -153,11 +95,6 @@ def _may_be_in_a_name(character: str) -> bool:
 def software() -> str:
     """Return what writes recordings, ``har-stream 0.1.0``."""
     return f"har-stream {version('har-stream')}"
-
-
-def activities_of(recordings: Sequence[LabelledRecording]) -> tuple[str, ...]:
-    """Return the names that the labels of these recordings use, in alphabetical order."""
-    return tuple(sorted({name for recording in recordings for name in recording.activities}))
 
 
 def rate_hz(times: NDArray[np.float64]) -> float:

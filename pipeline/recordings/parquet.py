@@ -14,10 +14,10 @@ from typing import Final, get_args
 import msgspec
 import numpy as np
 
-from pipeline.readings import MessageError, Readings, Sensor
+from pipeline.readings import MessageError, Sensor
 from pipeline.recordings import bounded
-from pipeline.recordings.labelled import Header, LabelledReadings, LabelledRecording
-from pipeline.recordings.recording import DataError
+from pipeline.recordings.labelled import Header
+from pipeline.recordings.recording import DataError, Recording, Stretch
 
 try:
     import pyarrow as pa
@@ -116,7 +116,7 @@ def survey(path: Path) -> tuple[Header, int]:
         return header_of(path, file.schema_arrow), file.metadata.num_rows
 
 
-def read(path: Path) -> LabelledRecording:
+def read(path: Path) -> Recording:
     """Return a recording, as it was sent but in Android's convention.
 
     Raises:
@@ -133,9 +133,11 @@ def read(path: Path) -> LabelledRecording:
             raise DataError(f"{path}: holds {n_samples} samples; at most {MOST_SAMPLES} are taken")
         table = file.read(use_threads=False)
     try:
-        return _as_recording(table, header)
+        recording = _as_recording(table, header)
+        _ = recording.messages  # refuses what no phone can have sent
     except MessageError as error:
         raise DataError(f"{path}: {error}") from error
+    return recording
 
 
 @contextmanager
@@ -151,8 +153,8 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
 
 
-def _as_recording(table: pa.Table, header: Header) -> LabelledRecording:
-    """Return what a file's rows hold: every run of one sensor within a message is one part."""
+def _as_recording(table: pa.Table, header: Header) -> Recording:
+    """Return what a file's rows hold: every run of one sensor within a message is a stretch."""
     table = table.unify_dictionaries().combine_chunks()
     activities = tuple(sorted(set(table["label"].drop_null().to_pylist())))
     index = pc.index_in(table["label"].cast(pa.string()), pa.array(activities, pa.string()))
@@ -161,24 +163,21 @@ def _as_recording(table: pa.Table, header: Header) -> LabelledRecording:
     sensors = table["sensor"].cast(pa.string()).to_numpy()
     values = np.column_stack([table[name].to_numpy() for name in VALUE_COLUMNS])
     new_message = np.concatenate([[True], numbers[1:] != numbers[:-1]])
-    new_part = new_message | np.concatenate([[True], sensors[1:] != sensors[:-1]])
-    firsts = np.flatnonzero(new_part)
-    messages: list[list[LabelledReadings]] = []
+    new_stretch = new_message | np.concatenate([[True], sensors[1:] != sensors[:-1]])
+    firsts = np.flatnonzero(new_stretch)
+    stretches: list[Stretch] = []
     for first, last in zip(firsts, [*firsts[1:], len(times)], strict=True):
-        if new_message[first]:
-            messages.append([])
         sensor: Sensor = sensors[first]
         if sensor not in get_args(Sensor) or sensor == "prepared":
             raise MessageError("field", f"there is no sensor {sensor!r}")
         n_columns = 6 if sensor == "motion" else 3
-        readings = Readings(
-            header.device,
-            times[first:last],
-            values[first:last, :n_columns],
-            sensor,
-            header.recording,
-            header.clock,
-            "android",
+        stretches.append(
+            Stretch(
+                times[first:last],
+                values[first:last, :n_columns],
+                labels[first:last],
+                sensor,
+                is_same_message=not new_message[first],
+            )
         )
-        messages[-1].append(LabelledReadings(readings, labels[first:last]))
-    return LabelledRecording(header, activities, tuple(map(tuple, messages)))
+    return Recording(header.device, tuple(stretches), activities, header=header)

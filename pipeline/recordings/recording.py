@@ -1,31 +1,188 @@
-"""What a recording is: the samples of one device over time, as replay and training take them."""
+"""What a recording is: the samples of one device over time, with what its carrier did.
 
-from dataclasses import dataclass
+Data sets, simulated phones and recorded files are all recordings. A recording keeps its samples in
+stretches, as arrays, and gives them as the readings that a phone's messages hold. Where recordings
+come from is decided by their readers: `hapt`, `uci_har`, `simulated`, `parquet`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.readings import Readings, Sensor
+from pipeline.recordings.labelled import Header
+from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 
 class DataError(Exception):
     """A data set is missing or not what its publishers wrote; whoever supplied it can mend it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stretch:
-    """Evenly spaced samples (50 Hz) without a break."""
+    """Samples of one sensor that follow each other: without a break, or in one message."""
 
-    start: float
-    """Seconds after the start of the recording"""
+    times: NDArray[np.float64]
+    """``(n_samples,)``: seconds on the recording's clock, in any order"""
     samples: NDArray[np.floating]
-    """Prepared ``(n_samples, 9)`` in g and rad/s, or raw ``(n_samples, 6)``: accelerometer with
-    gravity in m/s², then gyroscope in rad/s"""
-    labels: NDArray[np.int8]
-    """``(n_samples,)``: index into `ACTIVITIES`, or -1 where none of them was going on"""
+    """``(n_samples, n_columns)``, as `Sensor` says"""
+    labels: NDArray[np.signedinteger]
+    """``(n_samples,)``: index into the recording's `activities`, -1 where none is known"""
+    sensor: Sensor = "motion"
+    is_same_message: bool = False
+    """Whether it came in one message with the stretch before it"""
+
+    @property
+    def start(self) -> float:
+        """Time of the first sample, in seconds."""
+        return float(self.times[0])
+
+    def part(self, first: int, last: int) -> "Stretch":
+        """Return the samples from ``first`` to before ``last``, as a message by themselves."""
+        rows = slice(first, last)
+        return Stretch(self.times[rows], self.samples[rows], self.labels[rows], self.sensor)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class LabelledReadings:
+    """Samples of one sensor out of one message, each with its label."""
+
+    readings: Readings
+    labels: NDArray[np.signedinteger]
+    """``(n_samples,)``: index into the recording's `activities`, -1 where none is known"""
+
+
+@dataclass(frozen=True, eq=False)
 class Recording:
-    """All that one device recorded; between two stretches nothing was recorded."""
+    """All that one device recorded, in the order in which it came."""
 
     device: str
+    """Name of the sender"""
     stretches: tuple[Stretch, ...]
+    activities: tuple[str, ...] = ACTIVITIES
+    """Names of the activities that labels stand for; they may be none of the model's"""
+    rate_hz: float | None = None
+    """Samples a second, where a rate was published in place of times: times are evenly spaced
+    within a stretch, and count from the recording's beginning. None if each sample has its own"""
+    person: str = ""
+    """Who carried the device, by the data set's name for them; empty if unknown"""
+    worn_at: str = ""
+    """Where on the body, such as ``waist``; empty if unknown"""
+    header: Header | None = None
+    """What a file says of itself; None of data sets and simulated phones"""
+
+    @property
+    def messages(self) -> tuple[tuple[LabelledReadings, ...], ...]:
+        """The readings of all stretches with their labels, message by message.
+
+        Raises:
+            MessageError: a stretch makes no `readings`.
+        """
+        return tuple(
+            tuple(LabelledReadings(self.readings(part), part.labels) for part in parts)
+            for parts in self.by_message()
+        )
+
+    @property
+    def start(self) -> float:
+        """Time of the first message's earliest sample, in seconds."""
+        return min(float(stretch.times.min()) for stretch in self.by_message()[0])
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples, those of all sensors counted."""
+        return sum(len(stretch.labels) for stretch in self.stretches)
+
+    @property
+    def sensors(self) -> list[Sensor]:
+        """The sensors of which there are samples."""
+        return sorted({stretch.sensor for stretch in self.stretches})
+
+    def times_of(self, sensor: Sensor) -> NDArray[np.float64]:
+        """Return the times of a sensor's samples, ascending: ``(n,)`` seconds."""
+        return np.sort(np.concatenate([s.times for s in self.stretches if s.sensor == sensor]))
+
+    def readings(self, stretch: Stretch) -> Readings:
+        """Return a stretch as the readings that a message of the device holds.
+
+        Raises:
+            MessageError: it is longer than a message can be (`cut` the recording), or has a value
+                that no phone can have measured.
+        """
+        return Readings(
+            self.device,
+            stretch.times,
+            np.asarray(stretch.samples, np.float64),
+            stretch.sensor,
+            "" if self.header is None else self.header.recording,
+            "epoch" if self.header is None else self.header.clock,
+            "android",
+        )
+
+    def by_message(self) -> list[list[Stretch]]:
+        """Return the stretches of each message."""
+        messages: list[list[Stretch]] = []
+        for stretch in self.stretches:
+            if stretch.is_same_message:
+                messages[-1].append(stretch)
+            else:
+                messages.append([stretch])
+        return messages
+
+    def cut(self, rows: int) -> Self:
+        """Return the recording in messages of up to ``rows`` samples, whatever it came in."""
+        parts = (
+            stretch.part(first, first + rows)
+            for stretch in self.stretches
+            for first in range(0, len(stretch.labels), rows)
+        )
+        return replace(self, stretches=tuple(parts))
+
+    def moved(self, seconds: float) -> Self:
+        """Return the recording with all its times so much later."""
+        later = (replace(one, times=one.times + seconds) for one in self.stretches)
+        return replace(self, stretches=tuple(later))
+
+    def done_throughout(self, starts: NDArray[np.float64]) -> list[str | None]:
+        """Return the activity that all samples of each window share, None if they share none.
+
+        The windows' first samples are at ``starts`` ``(n,)``, in seconds.
+        """
+        at = starts[:, np.newaxis] + np.arange(WINDOW_LENGTH) / SAMPLING_RATE_HZ  # (n, 128)
+        labels = self.labels_at(at)
+        alike = (labels[:, 0] >= 0) & (labels == labels[:, :1]).all(axis=1)
+        return [
+            self.activities[label] if shared else None
+            for label, shared in zip(labels[:, 0].tolist(), alike.tolist(), strict=True)
+        ]
+
+    def labels_at(self, times: NDArray[np.float64]) -> NDArray[np.int16]:
+        """Return the labels at ``times``, in the same shape.
+
+        It is that of the last sample before, whichever sensor's, or of that sample itself.
+        """
+        known, labels = self._timeline
+        last = np.searchsorted(known, times, side="right") - 1
+        return np.where(last >= 0, labels[last], np.int16(-1))
+
+    @cached_property
+    def _timeline(self) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
+        """All samples' times, ascending, and labels."""
+        times = np.concatenate([stretch.times for stretch in self.stretches])
+        labels = np.concatenate([stretch.labels for stretch in self.stretches]).astype(np.int16)
+        order = np.argsort(times, kind="stable")
+        return times[order], labels[order]
+
+
+def grid_times(start: float, n_samples: int) -> NDArray[np.float64]:
+    """Return the times ``(n_samples,)`` of samples 50 a second from ``start`` on, in seconds."""
+    return start + np.arange(n_samples) / SAMPLING_RATE_HZ
+
+
+def activities_of(recordings: Iterable[Recording]) -> tuple[str, ...]:
+    """Return the names that the labels of these recordings use, in alphabetical order."""
+    return tuple(sorted({name for recording in recordings for name in recording.activities}))

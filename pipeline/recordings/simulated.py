@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recordings.recording import Recording, Stretch
+from pipeline.recordings.recording import Recording, Stretch, grid_times
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
 
 TRANSITION: Final = 50
@@ -208,6 +208,10 @@ def recordings(
                     rng=np.random.default_rng((seed, phone)),
                 ),
             ),
+            activities=LABELS,
+            rate_hz=SAMPLING_RATE_HZ,
+            person=str(phone + 1),
+            worn_at="waist",
         )
         for phone in range(phones)
     ]
@@ -234,7 +238,7 @@ def _perform(performed: Sequence[int], *, n_samples: int, rng: np.random.Generat
         samples[first:fade_end] += weight[:, np.newaxis] * motion
     samples += NOISE * rng.standard_normal(samples.shape)
     samples[:, :3] = np.round(samples[:, :3] / RESOLUTION_G) * RESOLUTION_G * STANDARD_GRAVITY
-    return Stretch(0.0, samples, labels)
+    return Stretch(grid_times(0.0, n_samples), samples, labels)
 
 
 def _move(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.recordings import datasets
 from pipeline.recordings.dataset_files import DataSetFiles
-from pipeline.recordings.recording import DataError, Recording, Stretch
+from pipeline.recordings.recording import DataError, Recording, Stretch, grid_times
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 PUBLISHED_HASH: Final = "2084f4f2c05f1fef"
@@ -87,7 +87,13 @@ def recordings(split: Split) -> list[Recording]:
     times are not published, the bouts of a subject follow each other with a `BREAK` between them.
     """
     return [
-        Recording(f"subject-{subject:02d}", tuple(_stretches(split, subject)))
+        Recording(
+            f"subject-{subject:02d}",
+            tuple(_stretches(split, subject)),
+            rate_hz=SAMPLING_RATE_HZ,
+            person=str(subject),
+            worn_at="waist",
+        )
         for subject in np.unique(split.subjects).tolist()
     ]
 
@@ -126,7 +132,8 @@ def _stretches(split: Split, subject: int) -> Iterator[Stretch]:
     ):
         new = windows[1:, OVERLAP:].reshape(-1, len(CHANNELS))
         samples = np.concatenate([windows[0], new])  # (n_samples, 9)
-        yield Stretch(start / SAMPLING_RATE_HZ, samples, np.full(len(samples), labels[0], np.int8))
+        times = grid_times(start / SAMPLING_RATE_HZ, len(samples))
+        yield Stretch(times, samples, np.full(len(samples), labels[0], np.int8), "prepared")
         start += len(samples) + BREAK
 
 

@@ -5,7 +5,7 @@ same recording for the three seconds before; the phone is rotated to a random fr
 forward was is known from the same recording: it is what faced up while its wearer lay on the back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -130,7 +130,7 @@ def _longest(stretch: Stretch, activity: str) -> NDArray[np.intp]:
 
 def _rotated(stretch: Stretch, rotation: NDArray[np.float64]) -> Stretch:
     rows = (stretch.samples.reshape(-1, 3) @ rotation.T).reshape(-1, 6)  # either sensor's
-    return Stretch(stretch.start, rows, stretch.labels)
+    return replace(stretch, samples=rows)
 
 
 def _upright(stretch: Stretch) -> NDArray[np.float64]:

@@ -103,7 +103,7 @@ def measure(options: Options) -> list[Figure]:
     except DataError as error:
         raise NotMeasuredError(str(error)) from error
     recordings = uci_har.recordings(data.test)
-    n_messages = sum(len(list(batches(r, rows=ROWS, hop=HOP))) for r in recordings)
+    n_messages = sum(len(list(batches(r, rows=ROWS, hop=HOP, epoch=0.0))) for r in recordings)
     models = present_models(options.models)
     fast: dict[str, list[Run]] = {name: [] for name, _ in models}
     for _ in range(REPEATS):

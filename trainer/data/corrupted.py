@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 
-from pipeline.recordings.recording import Recording, Stretch
+from pipeline.recordings.recording import Recording, Stretch, grid_times
 from pipeline.vocabulary import STANDARD_GRAVITY
 
 _STRETCH: Final = 0.05
@@ -33,7 +33,7 @@ def corrupted(recordings: list[Recording], how: Corruption, *, seed: int) -> lis
     """Return recordings with each stretch corrupted, as the seed draws."""
     rng = np.random.default_rng(seed)
     return [
-        Recording(one.device, tuple(how(stretch, rng) for stretch in one.stretches))
+        replace(one, stretches=tuple(how(stretch, rng) for stretch in one.stretches))
         for one in recordings
     ]
 
@@ -45,7 +45,12 @@ def stretched(stretch: Stretch, rng: np.random.Generator) -> Stretch:
     at = np.linspace(0, len(stretch.samples) - 1, n)
     samples = _interpolated(stretch.samples, at)
     samples[:, 3:] *= faster
-    return replace(stretch, samples=samples, labels=stretch.labels[np.rint(at).astype(np.intp)])
+    return replace(
+        stretch,
+        times=grid_times(stretch.start, n),
+        samples=samples,
+        labels=stretch.labels[np.rint(at).astype(np.intp)],
+    )
 
 
 def miscalibrated(stretch: Stretch, rng: np.random.Generator) -> Stretch:

@@ -29,7 +29,7 @@ def raw_windows(recordings: Sequence[Recording], *, hop: int, whole: bool = Fals
     """Return the windows of raw recordings whose newest sample has a label, in their order.
 
     Args:
-        recordings: of devices named ``subject-01`` and so on.
+        recordings: of persons with a number, 50 samples a second.
         hop: samples between the starts of neighbouring windows.
         whole: leave out those whose samples have not all the same label.
     """
@@ -45,8 +45,8 @@ def raw_windows(recordings: Sequence[Recording], *, hop: int, whole: bool = Fals
             if whole:
                 chosen &= (of_windows == newest[:, np.newaxis]).all(axis=1)
             windows.append(cut(samples, hop=hop)[chosen])
-            labels.append(newest[chosen])
-            subjects.append(np.full(np.count_nonzero(chosen), recording.device[-2:], np.int8))
+            labels.append(newest[chosen].astype(np.int8))
+            subjects.append(np.full(np.count_nonzero(chosen), int(recording.person), np.int8))
     return Split(np.concatenate(windows), np.concatenate(labels), np.concatenate(subjects))
 
 

@@ -15,7 +15,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import Sensor
 from pipeline.recognition.offline import RecordedPhone
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.preparation.choices import missing_sensors
@@ -23,8 +22,8 @@ from pipeline.recognition.preparation.filters import SETTLING_ROWS, settled_afte
 from pipeline.recognition.preparation.pace import LOWEST_RATE_HZ
 from pipeline.recognition.prepared import Windows
 from pipeline.recordings import parquet
-from pipeline.recordings.labelled import LabelledRecording, activities_of, rate_hz
-from pipeline.recordings.recording import DataError
+from pipeline.recordings.labelled import rate_hz
+from pipeline.recordings.recording import DataError, Recording, activities_of
 from pipeline.recordings.uci_har import OVERLAP, Split
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
@@ -106,7 +105,7 @@ def load(
         np.array(labels, np.int8),
         np.full(len(labels), NOBODY, np.int8),
     )
-    devices = tuple(sorted({recording.header.device for recording in recordings}))
+    devices = tuple(sorted({recording.device for recording in recordings}))
     digest = sha256(b"".join(sha256(path.read_bytes()).digest() for path in files))
     return UserWindows(split, activities, devices, digest.hexdigest()[:16])
 
@@ -121,32 +120,28 @@ def joined(one: Split, other: Split) -> Split:
 
 
 def _windows(
-    recording: LabelledRecording, placements: Placements
+    recording: Recording, placements: Placements
 ) -> tuple[NDArray[np.float32], list[str], NDArray[np.bool_]]:
     """Return the windows ``(n, 128, 9)`` with one label, and what was done in each.
 
     Returned is also ``(n_made,)``, whether the filters had settled, of every window that was made.
     """
-    header = recording.header
-    rotation = (
-        placements.of(header.device).rotation
-        if header.rotation is None
-        else np.array(header.rotation)
-    )
+    measured = None if recording.header is None else recording.header.rotation
+    rotation = placements.of(recording.device).rotation if measured is None else np.array(measured)
     phone = RecordedPhone(hop=OVERLAP, rotation=rotation)
     passed = [phone.push([part.readings for part in message]) for message in recording.messages]
     passed.append(phone.finish())
     kept = [np.empty((0, WINDOW_LENGTH, len(CHANNELS)), np.float32)]
     done: list[str] = []
     for some in passed:
-        names = [recording.done_throughout(start) for start in some.starts.tolist()]
+        names = recording.done_throughout(some.starts)
         counts = _counts(some, names)
         kept.append(some.samples[counts])
         done += [name for name, counted in zip(names, counts, strict=True) if name and counted]
     return np.concatenate(kept), done, ~np.concatenate([some.settling for some in passed])
 
 
-def _why_without_windows(recording: LabelledRecording, settled: NDArray[np.bool_]) -> str:
+def _why_without_windows(recording: Recording, settled: NDArray[np.bool_]) -> str:
     """Return what a recording lacks to be learnt from.
 
     ``settled`` ``(n_made,)`` says of its windows whether the filters had settled.
@@ -155,10 +150,11 @@ def _why_without_windows(recording: LabelledRecording, settled: NDArray[np.bool_
     if missing:
         names = " and no ".join(missing).replace("_", " ")
         return f"has no {names}: record or import it with all sensors on"
-    for sensor, times in _times(recording).items():
-        if rate_hz(times) < LOWEST_RATE_HZ:
+    for sensor in recording.sensors:
+        rate = rate_hz(recording.times_of(sensor))
+        if rate < LOWEST_RATE_HZ:
             return (
-                f"its {sensor.replace('_', ' ')} has {rate_hz(times):.0f} samples a second; "
+                f"its {sensor.replace('_', ' ')} has {rate:.0f} samples a second; "
                 f"{LOWEST_RATE_HZ:.0f} are needed: let the app take 50 or more"
             )
     if not settled.any():
@@ -173,31 +169,14 @@ def _why_without_windows(recording: LabelledRecording, settled: NDArray[np.bool_
     )
 
 
-def _extents(recording: LabelledRecording) -> str:
+def _extents(recording: Recording) -> str:
     """Return in words from when to when each sensor has samples."""
-    times = _times(recording)
+    times = {sensor: recording.times_of(sensor) for sensor in recording.sensors}
     first = min(float(one[0]) for one in times.values())
     return ", ".join(
         f"{sensor.replace('_', ' ')} from {one[0] - first:.1f} to {one[-1] - first:.1f} s"
         for sensor, one in times.items()
     )
-
-
-def _times(recording: LabelledRecording) -> dict[Sensor, NDArray[np.float64]]:
-    """Return the times of each sensor's samples, ascending."""
-    return {
-        sensor: np.sort(
-            np.concatenate(
-                [
-                    part.readings.times
-                    for message in recording.messages
-                    for part in message
-                    if part.readings.sensor == sensor
-                ]
-            )
-        )
-        for sensor in recording.sensors
-    }
 
 
 def _counts(windows: Windows, names: Sequence[str | None]) -> NDArray[np.bool_]:

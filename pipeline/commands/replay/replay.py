@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 from uuid import uuid4
 
-from pipeline.commands.replay.batches import Batch, payload, prepared
+from pipeline.commands.replay.batches import Batch, schedule
 from pipeline.commands.replay.har_stream import HarStream
+from pipeline.commands.replay.native_message import native_message
 from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.replay.windows import ExpectedWindows
 from pipeline.mqtt.connection import Connection
-from pipeline.recordings.labelled import LabelledRecording
 from pipeline.recordings.recording import Recording
 
 MAX_OUTSTANDING_WINDOWS: Final = 256
@@ -27,13 +27,13 @@ class Replay:
     def __init__(
         self,
         settings: ReplaySettings,
-        recordings: Sequence[Recording | LabelledRecording],
+        recordings: Sequence[Recording],
         connection: Connection,
         *,
         hop: int,
         har_stream: HarStream | None = None,
     ) -> None:
-        """Prepare all messages in the order in which they are due.
+        """Begin with nothing sent.
 
         Args:
             settings: speed and size of the messages.
@@ -46,13 +46,13 @@ class Replay:
         self._connection = connection
         self._hop = hop
         self._har_stream = har_stream or HarStream()
-        self._batches, self._epoch = prepared(settings, recordings, hop=hop)
-        devices = {batch.device for batch in self._batches}
-        self.n_samples = sum(batch.n_samples for batch in self._batches)
+        self._batches, epoch = schedule(settings, recordings, hop=hop)
+        devices = {recording.device for recording in recordings}
+        self.n_samples = sum(recording.n_samples for recording in recordings)
         self.n_phones = len(devices)
         self.n_sent = 0
         """Samples sent so far"""
-        self.windows = ExpectedWindows(devices, epoch=self._epoch)
+        self.windows = ExpectedWindows(devices, epoch=epoch)
         self.seconds = 0.0
         """What sending took"""
         self._recording = uuid4().hex[:8]
@@ -94,9 +94,11 @@ class Replay:
             else:
                 self._await_confirmations(MAX_UNCONFIRMED_MESSAGES)
             self._check()
-            body = payload(batch, epoch=self._epoch, recording=self._recording)
+            message = native_message(
+                batch.readings, recording=self._recording, rate_hz=batch.rate_hz
+            )
             self.windows.expect(batch)
-            self._connection.publish(f"har/{batch.device}/samples", body)
+            self._connection.publish(f"har/{batch.device}/samples", message)
             self.n_sent += batch.n_samples
             self.seconds = time.monotonic() - begun
             yield batch

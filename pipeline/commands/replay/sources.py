@@ -1,7 +1,6 @@
 """What is replayed: the recordings that the settings name, shortened as they ask.
 
-Recordings of data sets and simulated phones lie on one grid of 50 Hz; those of files are what
-phones sent, message by message. How either becomes messages is decided in `batches`.
+How they become messages is decided in `batches`.
 """
 
 from dataclasses import replace
@@ -9,28 +8,26 @@ from pathlib import Path
 
 from pipeline.commands.replay.settings import DATA_SETS, ReplaySettings
 from pipeline.recordings import hapt, simulated, uci_har
-from pipeline.recordings.labelled import LabelledRecording
-from pipeline.recordings.recording import DataError, Recording, Stretch
-from pipeline.vocabulary import SAMPLING_RATE_HZ
+from pipeline.recordings.recording import DataError, Recording
 
 
-def read(settings: ReplaySettings) -> list[Recording] | list[LabelledRecording]:
+def read(settings: ReplaySettings) -> list[Recording]:
     """Return the recordings that the settings name.
 
     Raises:
         DataError: one is missing or damaged, or the settings ask for what is in none.
     """
     if settings.recording in DATA_SETS:
-        return read_recordings(settings)
-    return read_files(settings)
+        recordings = _from_data_set(settings)
+    else:
+        recordings = _from_files(settings)
+    if settings.duration is not None:
+        recordings = [_shortened(recording, settings.duration) for recording in recordings]
+    return [recording for recording in recordings if recording.stretches]
 
 
-def read_recordings(settings: ReplaySettings) -> list[Recording]:
-    """Return the recordings that the settings name, of a data set or simulated.
-
-    Raises:
-        DataError: the data is missing or damaged, or has no such subject or activity.
-    """
+def _from_data_set(settings: ReplaySettings) -> list[Recording]:
+    """Return recordings of a data set, or of simulated phones."""
     if settings.activity is not None and settings.recording != "simulated":
         raise DataError("--activity is for --recording simulated")
     if settings.recording == "uci-har":
@@ -43,50 +40,40 @@ def read_recordings(settings: ReplaySettings) -> list[Recording]:
             recordings = simulated.recordings(seed=settings.seed, activity=settings.activity)
         except ValueError as error:
             raise DataError(str(error)) from error
-    if settings.subjects:
-        by_number = {int(one.device.rpartition("-")[2]): one for one in recordings}
-        missing = [str(number) for number in settings.subjects if number not in by_number]
-        if missing:
-            raise DataError(
-                f"{settings.recording} has no subject {', '.join(missing)}; "
-                f"it has {', '.join(map(str, by_number))}"
-            )
-        recordings = [by_number[number] for number in dict.fromkeys(settings.subjects)]
-    if settings.duration is not None:
-        recordings = [_shortened(recording, settings.duration) for recording in recordings]
-    return recordings
+    if not settings.subjects:
+        return recordings
+    by_number = {int(recording.person): recording for recording in recordings}
+    missing = [str(number) for number in settings.subjects if number not in by_number]
+    if missing:
+        raise DataError(
+            f"{settings.recording} has no subject {', '.join(missing)}; "
+            f"it has {', '.join(map(str, by_number))}"
+        )
+    return [by_number[number] for number in dict.fromkeys(settings.subjects)]
 
 
-def read_files(settings: ReplaySettings) -> list[LabelledRecording]:
-    """Return the recordings in the file or folder that the settings name.
-
-    Raises:
-        DataError: one is missing or damaged, or the settings ask for what is in none.
-    """
+def _from_files(settings: ReplaySettings) -> list[Recording]:
+    """Return the recordings in a file or folder."""
     from pipeline.recordings import parquet  # pyarrow takes its time
 
     parquet.require()
     if settings.subjects or settings.activity is not None:
         raise DataError("--subjects and --activity are for data sets and simulated phones")
-    recordings = [parquet.read(path) for path in parquet.find([Path(settings.recording)])]
-    if settings.duration is not None:
-        recordings = [_shortened_file(recording, settings.duration) for recording in recordings]
-    return recordings
-
-
-def _shortened_file(recording: LabelledRecording, seconds: float) -> LabelledRecording:
-    """Return the messages whose samples are all of the first ``seconds``, at least one."""
-    last = min(part.readings.times.min() for part in recording.messages[0]) + seconds
-    n = sum(
-        max(part.readings.times.max() for part in message) <= last for message in recording.messages
-    )
-    return replace(recording, messages=recording.messages[: max(n, 1)])
+    return [parquet.read(path) for path in parquet.find([Path(settings.recording)])]
 
 
 def _shortened(recording: Recording, seconds: float) -> Recording:
-    stretches = []
-    for stretch in recording.stretches:
-        n = round((seconds - stretch.start) * SAMPLING_RATE_HZ)
-        if n > 0:
-            stretches.append(Stretch(stretch.start, stretch.samples[:n], stretch.labels[:n]))
-    return Recording(recording.device, tuple(stretches))
+    """Return the first ``seconds`` of a recording; of one that came in messages, whole ones."""
+    if recording.rate_hz is None:
+        last = recording.start + seconds
+        messages = recording.by_message()
+        n = sum(max(part.times.max() for part in message) <= last for message in messages)
+        kept = [part for message in messages[: max(n, 1)] for part in message]
+    else:
+        lengths = [round((seconds - one.start) * recording.rate_hz) for one in recording.stretches]
+        kept = [
+            stretch.part(0, length)
+            for stretch, length in zip(recording.stretches, lengths, strict=True)
+            if length > 0
+        ]
+    return replace(recording, stretches=tuple(kept))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from pipeline.recordings.labelled import LabelledRecording
+    from pipeline.recordings.recording import Recording
 
 T0_NS = 1_787_923_304_000_000_000
 
@@ -28,7 +28,7 @@ def sensor_logger(
     return folder
 
 
-def labels(recording: "LabelledRecording") -> list[str | None]:
+def labels(recording: "Recording") -> list[str | None]:
     """Return what was done at each half second."""
     names = (*recording.activities, None)
     at = T0_NS / 1e9 + np.arange(0.25, 3.0, 0.5)

@@ -10,7 +10,7 @@ from pipeline.commands.record.recorder import Recorder
 from pipeline.commands.record.settings import RecordSettings
 from pipeline.messages import Message
 from pipeline.recordings import parquet
-from pipeline.recordings.labelled import LabelledRecording
+from pipeline.recordings.recording import Recording as KeptRecording
 from pipeline.subscriptions import parse
 
 EPOCH = 1.7e9
@@ -71,13 +71,13 @@ class Recording:
         """Let a message arrive."""
         self.recorder.take(Message(topic, payload, time.monotonic()), now=now)
 
-    def results(self) -> list[LabelledRecording]:
+    def results(self) -> list[KeptRecording]:
         """End and read what was recorded."""
         self.recorder.finish()
         return [parquet.read(path) for path in self.recorder.files]
 
 
-def labels(recording: LabelledRecording) -> list[str | None]:
+def labels(recording: KeptRecording) -> list[str | None]:
     """Return what each sample of the first sensor is labelled."""
     numbers = np.concatenate([message[0].labels for message in recording.messages])
     return [None if number < 0 else recording.activities[number] for number in numbers]

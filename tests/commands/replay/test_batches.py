@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.commands.replay.batches import Batch, batches, file_batches, payload
+from pipeline.commands.replay.batches import Batch, batches
+from pipeline.commands.replay.native_message import native_message
 from pipeline.formats import native
 from pipeline.models.classifier import Classifier
 from pipeline.readings import MAX_PAYLOAD_BYTES, Delivery, Readings, Sensor
 from pipeline.recognition.recognizer import Recognizer
-from pipeline.recordings.recording import Recording, Stretch
+from pipeline.recordings.recording import Recording, Stretch, grid_times
+from pipeline.vocabulary import SAMPLING_RATE_HZ
 from tests.commands.replay.file_recordings import apart_recording, file_recording
 
 EPOCH = 1.6e9
@@ -29,10 +31,18 @@ def recording(lengths: list[int], *, width: int) -> Recording:
     for length in lengths:
         numbers = np.arange(number, number + length) / 10_000
         labels = np.full(length, number % 6, np.int8)
-        stretches.append(Stretch(start, np.tile(numbers[:, None], (1, width)), labels))
+        samples = np.tile(numbers[:, None], (1, width))
+        sensor: Sensor = "prepared" if width == 9 else "motion"
+        stretches.append(Stretch(grid_times(start, length), samples, labels, sensor))
         start += length / 50 + 10.0
         number += length
-    return Recording("phone", tuple(stretches))
+    return Recording("phone", tuple(stretches), rate_hz=SAMPLING_RATE_HZ)
+
+
+def decoded(batch: Batch) -> list[Readings]:
+    """Return what har-stream reads of a batch."""
+    message = native_message(batch.readings, recording="again", rate_hz=batch.rate_hz)
+    return list(native.decode(message, "phone"))
 
 
 @given(
@@ -48,9 +58,8 @@ def test_the_books_agree_with_the_recognizer(
     """Each message completes just the windows for which the recognizer then has predictions."""
     recognizer = Recognizer(classifier, hop=hop)
     recognizer.admit("phone")
-    for batch in batches(recording(lengths, width=width), rows=rows, hop=hop):
-        message = native.decode(payload(batch, epoch=EPOCH, recording="once more"), "phone")
-        predictions = recognizer.push([Delivery(message)]).predictions
+    for batch in batches(recording(lengths, width=width), rows=rows, hop=hop, epoch=EPOCH):
+        predictions = recognizer.push([Delivery(decoded(batch))]).predictions
         expected = [round(start * 50) for start, _ in batch.completes]
         assert expected == [round((p.start - EPOCH) * 50) for p in predictions]
 
@@ -60,38 +69,33 @@ def test_messages_hold_every_sample_once(rows: int) -> None:
     """The messages' rows are the recording's, in order, and a message never spans a break."""
     whole = recording([300, 1, 130], width=9)
 
-    made = list(batches(whole, rows=rows, hop=64))
+    made = list(batches(whole, rows=rows, hop=64, epoch=EPOCH))
 
-    sent = np.concatenate([batch.rows for batch in made])
-    np.testing.assert_array_equal(np.concatenate([s.samples for s in whole.stretches]), sent)
-    for batch in made:
-        assert 1 <= len(batch.rows) <= rows
-        assert batch.due == pytest.approx(batch.start + (len(batch.rows) - 1) / 50)
-        assert np.ptp(batch.rows[:, 0]) == pytest.approx((len(batch.rows) - 1) / 10_000)
-    assert [s.start for s in whole.stretches] == [
-        batch.start
-        for batch in made
-        if batch.rows[0, 0] in [s.samples[0, 0] for s in whole.stretches]
-    ]
+    sent = [readings for batch in made for readings in decoded(batch)]
+    expected = np.concatenate([s.samples for s in whole.stretches])
+    np.testing.assert_array_equal(expected, np.concatenate([one.values for one in sent]))
+    for batch, one in zip(made, sent, strict=True):
+        assert 1 <= len(one.times) <= rows
+        assert batch.due == pytest.approx(one.times[-1] - EPOCH, abs=1e-6)
+        assert np.ptp(one.values[:, 0]) == pytest.approx((len(one.times) - 1) / 10_000)
+    firsts = [s.samples[0, 0] for s in whole.stretches]
+    starts = [one.times[0] - EPOCH for one in sent if one.values[0, 0] in firsts]
+    assert [s.start for s in whole.stretches] == pytest.approx(starts, abs=1e-6)
 
 
 def test_windows_of_two_activities_are_not_judged() -> None:
     """A window whose samples have different labels has no activity."""
     labels = np.repeat(np.array([3, 4], np.int8), 128)
-    stretch = Stretch(0.0, np.zeros((256, 9)), labels)
+    stretch = Stretch(grid_times(0.0, 256), np.zeros((256, 9)), labels, "prepared")
+    whole = Recording("phone", (stretch,), rate_hz=SAMPLING_RATE_HZ)
 
-    made = batches(Recording("phone", (stretch,)), rows=25, hop=64)
+    made = batches(whole, rows=25, hop=64, epoch=0.0)
 
     expected = [(0.0, "SITTING"), (1.28, None), (2.56, "STANDING")]
     assert expected == [window for batch in made for window in batch.completes]
 
 
-# Recordings of one's own
-
-
-def decoded(batch: Batch) -> list[Readings]:
-    """Return what har-stream reads of a batch."""
-    return list(native.decode(payload(batch, epoch=EPOCH, recording="again"), "phone"))
+# Recordings of files
 
 
 MESSAGES: Final[list[list[tuple[Sensor, int]]]] = [
@@ -109,7 +113,7 @@ def test_files_are_played_as_they_were_recorded(begins: float, original_times: b
     recording = file_recording(MESSAGES, begins=begins)
     sent = [part.readings for message in recording.messages for part in message]
     made = list(
-        file_batches(recording, hop=64, epoch=1.8e9, begins=3.0, original_times=original_times)
+        batches(recording, rows=25, hop=64, epoch=1.8e9, begins=3.0, original_times=original_times)
     )
     back = [readings for batch in made for readings in decoded(batch)]
     shift = 0 if original_times else back[0].times[0] - sent[0].times[0]
@@ -122,7 +126,7 @@ def test_files_are_played_as_they_were_recorded(begins: float, original_times: b
             np.testing.assert_array_equal(one.times, other.times - shift)
         else:
             np.testing.assert_allclose(one.times, other.times - shift, atol=2.5e-7)
-    assert [1, 1, 3, 1, 3, 1] == [len(batch.rows) for batch in made]
+    assert [1, 1, 3, 1, 3, 1] == [len(batch.readings) for batch in made]
     if not original_times:
         assert 1.8e9 + 2.0 < min(one.times.min() for one in back) <= 1.8e9 + 3.0
 
@@ -130,10 +134,10 @@ def test_files_are_played_as_they_were_recorded(begins: float, original_times: b
 def test_a_message_that_is_too_large_is_cut() -> None:
     """What would be refused for its size is sent as several messages."""
     recording = file_recording([[("accelerometer", 9_000), ("gyroscope", 9_000)]], begins=1.4e9)
-    made = list(file_batches(recording, hop=64, epoch=0.0, begins=0.0, original_times=True))
+    made = list(batches(recording, rows=25, hop=64, epoch=0.0, original_times=True))
     assert [5_000, 4_000, 5_000, 4_000] == [batch.n_samples for batch in made]
     for batch in made:
-        assert len(payload(batch, epoch=0.0, recording="")) <= MAX_PAYLOAD_BYTES
+        assert len(native_message(batch.readings, recording="")) <= MAX_PAYLOAD_BYTES
 
 
 @given(
@@ -150,7 +154,7 @@ def test_the_books_of_files_agree_with_the_recognizer(
     recognizer = Recognizer(classifier, hop=hop)
     recognizer.admit("phone")
     recording = file_recording(messages, begins=1.5e9)
-    for batch in file_batches(recording, hop=hop, epoch=EPOCH, begins=0.0, original_times=False):
+    for batch in batches(recording, rows=25, hop=hop, epoch=EPOCH):
         predictions = recognizer.push([Delivery(decoded(batch))]).predictions
         expected = [start for start, _ in batch.completes]
         assert expected == pytest.approx([p.start - EPOCH for p in predictions], abs=1e-6)
@@ -163,7 +167,7 @@ def test_the_books_of_sensors_that_are_apart(classifier: Classifier, apart_s: fl
     recognizer.admit("phone")
     recording = apart_recording(20, apart_s=apart_s)
     expected, predicted = [], []
-    for batch in file_batches(recording, hop=64, epoch=EPOCH, begins=0.0, original_times=False):
+    for batch in batches(recording, rows=25, hop=64, epoch=EPOCH):
         expected += [start for start, _ in batch.completes]
         assert {"WALKING"} >= {done for _, done in batch.completes}
         predicted += [
@@ -176,13 +180,10 @@ def test_the_books_of_sensors_that_are_apart(classifier: Classifier, apart_s: fl
 def test_the_books_know_what_was_done() -> None:
     """A window of a file is judged by the activity that all its samples share."""
     recording = file_recording([[("motion", 50)]] * 20, begins=1.4e9)
-    made = file_batches(recording, hop=64, epoch=0.0, begins=0.0, original_times=True)
+    made = batches(recording, rows=25, hop=64, epoch=0.0, original_times=True)
     done = dict(window for batch in made for window in batch.completes)
     expected = ["JUMPING", "WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS"]
     assert expected == list(dict.fromkeys(name for name in done.values() if name))
     for start, name in done.items():
         first, last = ((start - 1.4e9 + at) * 50 for at in (0.0, 127 / 50))
         assert (round(first) // 200 == round(last) // 200 and first >= 199) == (name is not None)
-
-
-# With a broker

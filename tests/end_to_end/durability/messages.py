@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.commands.replay.batches import Batch, payload
+from pipeline.commands.replay.native_message import native_message
 from pipeline.readings import Readings, Sensor
 from pipeline.recordings import hapt, simulated, uci_har
 from pipeline.recordings.recording import Recording, Stretch
@@ -40,31 +39,29 @@ def messages_of(
     """
     placed: list[tuple[float, Sent]] = []
     for recording in recordings:
-        device, batches = recording.device, []
-        for stretch in recording.stretches:
+        device, payloads = recording.device, []
+        for stretch in recording.moved(EPOCH).stretches:
             first = 0
             while first < len(stretch.samples):
-                part = stretch.samples[first : first + int(rng.integers(*rows))]
-                start = stretch.start + first / SAMPLING_RATE_HZ
-                taken = _apart(device, part, start, rng) if device in separate else part
-                batches.append(Batch(device, due=0.0, start=start, rows=taken, completes=[]))
-                first += len(part)
-        for number, batch in enumerate(batches):
-            message = Sent(device, payload(batch, epoch=EPOCH, recording=RECORDING))
-            placed.append((number / len(batches), message))
+                part = stretch.part(first, first + int(rng.integers(*rows)))
+                if device in separate:
+                    readings, rate_hz = _apart(device, part, rng), None
+                else:
+                    readings, rate_hz = (recording.readings(part),), SAMPLING_RATE_HZ
+                payloads.append(native_message(readings, recording=RECORDING, rate_hz=rate_hz))
+                first += len(part.samples)
+        for number, payload in enumerate(payloads):
+            placed.append((number / len(payloads), Sent(device, payload)))
     return [message for _, message in sorted(placed, key=lambda one: one[0])]
 
 
-def _apart(
-    device: str, rows: NDArray[np.floating], start: float, rng: np.random.Generator
-) -> tuple[Readings, ...]:
-    """Return raw rows ``(n, 6)`` as what two sensors measured, at times of their own."""
+def _apart(device: str, part: Stretch, rng: np.random.Generator) -> tuple[Readings, ...]:
+    """Return raw samples as what two sensors measured, at times of their own."""
     sensors: tuple[Sensor, Sensor] = ("accelerometer", "gyroscope")
     readings = []
     for number, sensor in enumerate(sensors):
-        jitter = rng.uniform(-4e-3, 4e-3, len(rows)) + 3e-3 * number
-        times = EPOCH + start + np.arange(len(rows)) / SAMPLING_RATE_HZ + jitter
-        values = rows[:, 3 * number : 3 * number + 3].astype(np.float64)
+        times = part.times + rng.uniform(-4e-3, 4e-3, len(part.times)) + 3e-3 * number
+        values = part.samples[:, 3 * number : 3 * number + 3].astype(np.float64)
         readings.append(Readings(device, times, values, sensor, RECORDING))
     return tuple(readings)
 
@@ -86,9 +83,9 @@ def real_recordings(*, most_samples: int | None = None) -> list[Recording]:
     tested = {recording.device for recording in prepared}
     raw = [one for one in hapt.recordings(download=False) if one.device not in tested]
     if most_samples is None:
-        return [*prepared, *(Recording(one.device, one.stretches[:1]) for one in raw[:3])]
+        return [*prepared, *(replace(one, stretches=one.stretches[:1]) for one in raw[:3])]
     return [
-        Recording(one.device, tuple(_first(one.stretches, most_samples)))
+        replace(one, stretches=tuple(_first(one.stretches, most_samples)))
         for one in [*prepared[:2], *raw[:2]]
     ]
 
@@ -96,6 +93,5 @@ def real_recordings(*, most_samples: int | None = None) -> list[Recording]:
 def _first(stretches: Iterable[Stretch], n_samples: int) -> Iterator[Stretch]:
     for stretch in stretches:
         if n_samples > 0:
-            samples, labels = stretch.samples[:n_samples], stretch.labels[:n_samples]
-            yield Stretch(stretch.start, samples, labels)
+            yield stretch.part(0, n_samples)
         n_samples -= len(stretch.samples)

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.commands.replay.batches import Batch, payload
+from pipeline.commands.replay.native_message import native_message
 from pipeline.formats import native
 from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.preparation.filters import FilterStart, Preprocessor
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.recordings import hapt, uci_har
-from pipeline.recordings.recording import Stretch
+from pipeline.recordings.recording import Stretch, grid_times
 from pipeline.vocabulary import STANDARD_GRAVITY
 
 ONE_PHONE = np.array([0])
@@ -196,9 +196,9 @@ def reproduced(
             size = int(rng.integers(1, 400))
             rows = stretch.samples[sent[device] : sent[device] + size]
             if len(rows):
-                start = sent[device] / 50
-                body = payload(Batch(device, start, start, rows, []), epoch=1.6e9, recording="")
-                tick += native.decode(body, device)
+                times = grid_times(1.6e9 + sent[device] / 50, len(rows))
+                message = native_message([Readings(device, times, rows)], recording="", rate_hz=50)
+                tick += native.decode(message, device)
                 recognizer.admit(device)
                 sent[device] += len(rows)
         for prediction in recognizer.push([Delivery([one]) for one in tick]).predictions:

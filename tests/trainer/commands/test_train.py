@@ -186,7 +186,7 @@ def test_report_tells_how_the_model_came_about(trained: Trained, mini_data: Data
 def test_the_raw_recipe(mini_data: DataSet, tmp_path: Path) -> None:
     """Raw recordings take the place of the published training windows; nobody is held out."""
     raw = [
-        Recording(f"subject-0{number}", recording.stretches)
+        Recording(f"subject-0{number}", recording.stretches, person=str(number))
         for number, recording in enumerate(simulated.recordings(2, seconds=30), start=1)
     ]
     settings = TrainSettings(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.recognition.preparation.windows import rotate
-from pipeline.recordings.recording import Stretch
+from pipeline.recordings.recording import Stretch, grid_times
 from pipeline.vocabulary import WINDOW_LENGTH
 from trainer.data.random_rotations import RandomRotation, random_rotations
 from trainer.data.raw_windows import cut, prepare
@@ -39,7 +39,8 @@ def test_rotating_windows_is_rotating_the_phone() -> None:
     rotation = random_rotations(np.random.default_rng(1), 1, RandomRotation())[0]
     other_rows = (rows.reshape(-1, 3) @ rotation.T).reshape(-1, 6)
     labels = np.zeros(900, np.int8)
-    before, after = (prepare(Stretch(0.0, one, labels)) for one in (rows, other_rows))
+    times = grid_times(0.0, 900)
+    before, after = (prepare(Stretch(times, one, labels)) for one in (rows, other_rows))
     windows = cut(before, hop=16)
     expected = rotate(windows, np.tile(rotation, (len(windows), 1, 1)))
     np.testing.assert_allclose(expected, cut(after, hop=16), atol=2e-3)

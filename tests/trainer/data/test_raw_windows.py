@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
-from pipeline.recordings.recording import Recording, Stretch
+from pipeline.recordings.recording import Recording, Stretch, grid_times
 from pipeline.vocabulary import ACTIVITIES, WINDOW_LENGTH
 from trainer.data.raw_windows import (
     TRAINING_SUBJECTS,
@@ -23,7 +23,8 @@ GRAVITY: Final = np.array([9.8, 0, 0, 0, 0, 0])
 def recording(labels: NDArray[np.int8], *, subject: int = 7, seed: int = 0) -> Recording:
     """Return raw noise about gravity with these labels."""
     rows = np.random.default_rng(seed).normal(size=(len(labels), 6)) + GRAVITY
-    return Recording(f"subject-{subject:02d}", (Stretch(0.0, rows, labels),))
+    stretch = Stretch(grid_times(0.0, len(rows)), rows, labels)
+    return Recording(f"subject-{subject:02d}", (stretch,), person=str(subject))
 
 
 def two_bouts() -> NDArray[np.int8]:

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from pipeline.recordings import hapt
-from pipeline.recordings.recording import Recording, Stretch
+from pipeline.recordings.recording import Recording, Stretch, grid_times
 from pipeline.vocabulary import ACTIVITIES, STANDARD_GRAVITY
 from trainer.decisions.labelled import LabelledStretch, labelled_stretches
 
@@ -52,8 +52,10 @@ def made_up(subject: int) -> tuple[Recording, list[list[int]]]:
         segments.append([1, subject, names.index(name) + 1, begin, begin + n - 1])
         pieces.append(rows)
         labels += [names.index(name) if name in ACTIVITIES else -1] * n
-    stretch = Stretch(0.0, np.concatenate(pieces), np.array(labels, np.int8))
-    return Recording(f"subject-{subject:02d}", (stretch,)), segments
+    times = grid_times(0.0, len(labels))
+    stretch = Stretch(times, np.concatenate(pieces), np.array(labels, np.int8))
+    recording = Recording(f"subject-{subject:02d}", (stretch,), person=str(subject))
+    return recording, segments
 
 
 def made_up_stretches() -> list[LabelledStretch]:
