@@ -72,7 +72,7 @@ def measure(options: Options) -> list[Figure]:
     for family, models in families.items():
         by_group = [partial(probabilities, keras.saving.load_model(one.file)) for one in models]
         judged = [
-            _judged(stretch, by_group[GROUP_OF[int(recording.device[-2:])]])
+            _judged(stretch, by_group[GROUP_OF[int(recording.person)]])
             for recording in recordings
             for stretch in recording.stretches
         ]

@@ -29,7 +29,7 @@ def labelled_stretches(
     """Return the stretches of raw recordings with the labels of `hapt.label_segments`."""
     stretches = []
     for recording in recordings:
-        subject = int(recording.device[-2:])
+        subject = int(recording.person)
         own = segments[segments[:, 1] == subject]
         for experiment, stretch in zip(np.unique(own[:, 0]), recording.stretches, strict=True):
             labels = np.full(len(stretch.samples) - 1, -1, np.int8)

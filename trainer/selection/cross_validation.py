@@ -33,7 +33,7 @@ def groups() -> list[tuple[int, ...]]:
 
 def without(recordings: Sequence[Recording], group: int) -> list[Recording]:
     """Return the raw recordings of the other groups' subjects."""
-    return [one for one in recordings if int(one.device[-2:]) not in groups()[group]]
+    return [one for one in recordings if int(one.person) not in groups()[group]]
 
 
 def held_out(published: Split, group: int) -> Split:

@@ -266,7 +266,7 @@ def test_real_recordings_of_three_people(data_dir: Path) -> None:
     segments = hapt.label_segments(data_dir, download=False)
     n_transitions, n_seen, known, unknown, right = 0, 0, 0, 0, 0
     for recording in hapt.recordings(data_dir, (1, 3, 5), download=False):
-        own = segments[segments[:, 1] == int(recording.device[-2:])]
+        own = segments[segments[:, 1] == int(recording.person)]
         for experiment, stretch in zip(np.unique(own[:, 0]), recording.stretches, strict=True):
             shown = timeline_over(np.asarray(stretch.samples, np.float64), classifier)
             for _, _, label, first, last in own[own[:, 0] == experiment].tolist():
