@@ -22,18 +22,12 @@ from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import settled_after_s
 from pipeline.recognition.preparation.pace import LOW_RATE_HZ, LOWEST_RATE_HZ
 from pipeline.recordings import journals, parquet
+from pipeline.recordings.activity_names import activity_name
 from pipeline.recordings.exports import phyphox, sensor_logger
 from pipeline.recordings.exports.exports import Export, Samples, checked
 from pipeline.recordings.exports.files import ExportFiles, Source, sources
-from pipeline.recordings.labelled import (
-    EXPORT,
-    Evidence,
-    Header,
-    activity_name,
-    rate_hz,
-    software,
-)
-from pipeline.recordings.recording import DataError, Recording, Stretch
+from pipeline.recordings.header import EXPORT, ConventionSource, Header, software
+from pipeline.recordings.recording import DataError, Recording, Stretch, typical_rate_hz
 from pipeline.recordings.uci_har import OVERLAP
 from pipeline.settings import from_command_line
 
@@ -203,7 +197,7 @@ def _header(source: str, export: Export, device: str, settings: ImportSettings) 
     first = min(float(times[0]) for times, _ in export.sensors.values())
     began = datetime.fromtimestamp(first, UTC) if export.clock == "epoch" else datetime.now(UTC)
     convention: Convention = "android"
-    evidence: Evidence = "assumption"
+    evidence: ConventionSource = "assumption"
     if settings.convention != "auto":
         convention, evidence = settings.convention, "setting"
     elif export.convention is not None:
@@ -289,7 +283,7 @@ class Import:
             self.failures.append(f"{source}: {error}")
             return
         missing = missing_sensors(export.sensors)
-        rates = {sensor: rate_hz(times) for sensor, (times, _) in export.sensors.items()}
+        rates = {sensor: typical_rate_hz(times) for sensor, (times, _) in export.sensors.items()}
         slow, slowest = min(rates.items(), key=lambda rate: rate[1])
         if slowest < LOW_RATE_HZ:
             needed = LOWEST_RATE_HZ if slowest < LOWEST_RATE_HZ else LOW_RATE_HZ

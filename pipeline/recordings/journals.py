@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic_file import replacing, sync_folder, unfinished_of
-from pipeline.readings import Readings
-from pipeline.recordings.labelled import ACCELERATIONS, Header
+from pipeline.readings import Readings, Sensor
+from pipeline.recordings.header import Header
 from pipeline.recordings.parquet import HEADER_KEY, SUFFIX, VALUE_COLUMNS, header_of, schema_of
 from pipeline.recordings.recording import DataError
 
@@ -37,6 +37,15 @@ except ImportError:  # `parquet.require` says what to do
 _log = logging.getLogger(__name__)
 
 JOURNAL_SUFFIX: Final = ".arrows"
+
+ACCELERATIONS: Final[tuple[Sensor, ...]] = (
+    "motion",
+    "accelerometer",
+    "accelerometer_uncalibrated",
+    "linear_acceleration",
+    "gravity",
+)
+"""Sensors whose first three columns are accelerations, whose sign is a matter of convention."""
 
 _LABEL: Final = "label"  # in a journal the "sensor" of rows that say what is done from a time on
 _CHECKSUM: Final = b"crc32"
@@ -261,7 +270,7 @@ def _signed(samples: pa.Table, *, flip: bool) -> list[pa.ChunkedArray]:
     """Return the value columns, with Android's sign of accelerations."""
     columns = [samples[name] for name in VALUE_COLUMNS]
     if flip:
-        is_acceleration = pc.is_in(samples["sensor"], pa.array(list(ACCELERATIONS)))
+        is_acceleration = pc.is_in(samples["sensor"], pa.array(ACCELERATIONS))
         columns[:3] = [
             pc.if_else(is_acceleration, pc.negate(column), column) for column in columns[:3]
         ]

@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.readings import MessageError, Sensor
 from pipeline.recordings import bounded
-from pipeline.recordings.labelled import Header
+from pipeline.recordings.header import Header
 from pipeline.recordings.recording import DataError, Recording, Stretch
 
 try:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor
-from pipeline.recordings.labelled import Header
+from pipeline.recordings.header import Header
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 
@@ -181,6 +181,12 @@ class Recording:
 def grid_times(start: float, n_samples: int) -> NDArray[np.float64]:
     """Return the times ``(n_samples,)`` of samples 50 a second from ``start`` on, in seconds."""
     return start + np.arange(n_samples) / SAMPLING_RATE_HZ
+
+
+def typical_rate_hz(times: NDArray[np.float64]) -> float:
+    """Return how many samples a second there are between pauses, of ascending times ``(n,)``."""
+    pause = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    return 1 / pause if pause > 0 else np.inf
 
 
 def activities_of(recordings: Iterable[Recording]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from pipeline.readings import Delivery, MessageError, Readings, check_device
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.recognition.results import Recognised
 from pipeline.recordings import journals, parquet
-from pipeline.recordings.labelled import Header
+from pipeline.recordings.header import Header
 from pipeline.subscriptions import parse, route
 from pipeline.vocabulary import ACTIVITIES, CHANNELS
 from tests.phone import Phone

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.readings import Convention, Readings, Sensor
 from pipeline.recordings import parquet
-from pipeline.recordings.labelled import Header
+from pipeline.recordings.header import Header
 
 EPOCH = 1.7e9
 HEADER = Header(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.readings import Readings
 from pipeline.recordings import journals, simulated
-from pipeline.recordings.labelled import Header
+from pipeline.recordings.header import Header
 
 EPOCH = 1.7e9
 

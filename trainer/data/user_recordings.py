@@ -22,8 +22,7 @@ from pipeline.recognition.preparation.filters import SETTLING_ROWS, settled_afte
 from pipeline.recognition.preparation.pace import LOWEST_RATE_HZ
 from pipeline.recognition.prepared import Windows
 from pipeline.recordings import parquet
-from pipeline.recordings.labelled import rate_hz
-from pipeline.recordings.recording import DataError, Recording, activities_of
+from pipeline.recordings.recording import DataError, Recording, activities_of, typical_rate_hz
 from pipeline.recordings.uci_har import OVERLAP, Split
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
@@ -151,7 +150,7 @@ def _why_without_windows(recording: Recording, settled: NDArray[np.bool_]) -> st
         names = " and no ".join(missing).replace("_", " ")
         return f"has no {names}: record or import it with all sensors on"
     for sensor in recording.sensors:
-        rate = rate_hz(recording.times_of(sensor))
+        rate = typical_rate_hz(recording.times_of(sensor))
         if rate < LOWEST_RATE_HZ:
             return (
                 f"its {sensor.replace('_', ' ')} has {rate:.0f} samples a second; "

@@ -26,7 +26,7 @@ from pipeline.formats import native
 from pipeline.mqtt.connection import Connection
 from pipeline.readings import MessageError, check_device
 from pipeline.recordings import journals, parquet
-from pipeline.recordings.labelled import activity_name
+from pipeline.recordings.activity_names import activity_name
 from pipeline.recordings.recording import DataError
 from pipeline.settings import from_command_line
 from pipeline.subscriptions import SubscriptionError, parse

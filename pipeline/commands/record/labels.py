@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.commands.stream.workload import LOG_INTERVAL_S
 from pipeline.readings import MessageError
-from pipeline.recordings.labelled import activity_name
+from pipeline.recordings.activity_names import activity_name
 
 logger = logging.getLogger(__name__)
 

@@ -29,7 +29,8 @@ from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings, 
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.recording_sequence import Decision, RecordingSequence
 from pipeline.recordings import journals
-from pipeline.recordings.labelled import Header, activity_name, software
+from pipeline.recordings.activity_names import activity_name
+from pipeline.recordings.header import Header, software
 from pipeline.subscriptions import Subscription, route
 
 logger = logging.getLogger(__name__)

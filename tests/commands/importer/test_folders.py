@@ -82,7 +82,7 @@ def test_a_folder_that_may_not_be_read(mode: int, named: str) -> None:
         code = f"""
 import os, sys
 from pipeline.commands import importer
-from pipeline.recordings.labelled import software
+from pipeline.recordings.header import software
 software()  # imports what else is needed
 if not os.getuid():  # root may read everything
     os.setuid({NOBODY})

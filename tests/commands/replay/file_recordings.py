@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from pipeline.readings import Clock, Sensor
-from pipeline.recordings.labelled import Header
+from pipeline.recordings.header import Header
 from pipeline.recordings.recording import Recording, Stretch
 from pipeline.vocabulary import ACTIVITIES
 

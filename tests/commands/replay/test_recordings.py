@@ -17,7 +17,7 @@ from tests.commands.replay.file_recordings import apart_recording, file_recordin
 from tests.commands.replay.listener import Listener
 
 if TYPE_CHECKING:
-    from pipeline.recordings.labelled import LabelledRecording
+    from pipeline.recordings.recording import Recording
     from tests.brokers import Broker
     from tests.processes import Running
 
@@ -52,7 +52,7 @@ def phone_messages(seconds: float) -> list[bytes]:
 
 
 def write(
-    recording: "LabelledRecording", folder: Path, *, created: str = "", label: str | None = None
+    recording: "Recording", folder: Path, *, created: str = "", label: str | None = None
 ) -> None:
     """Write the samples of a recording into a file of its own."""
     header = msgspec.structs.replace(recording.header, created=created)

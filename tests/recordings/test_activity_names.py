@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.readings import MessageError
-from pipeline.recordings.labelled import activity_name
+from pipeline.recordings.activity_names import activity_name
 
 
 @pytest.mark.parametrize(
