@@ -17,17 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.commands.import_settings import ImportSettings
-from pipeline.readings import Convention, MessageError, Readings, Sensor, check_device
+from pipeline.readings import Convention, MessageError, Readings, check_device
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import settled_after_s
 from pipeline.recognition.preparation.pace import LOW_RATE_HZ, LOWEST_RATE_HZ
 from pipeline.recordings import journals, parquet
 from pipeline.recordings.activity_names import activity_name
 from pipeline.recordings.exports import phyphox, sensor_logger
-from pipeline.recordings.exports.exports import Export, Samples, checked
+from pipeline.recordings.exports.exports import Export, checked
 from pipeline.recordings.exports.files import ExportFiles, Source, sources
 from pipeline.recordings.header import EXPORT, ConventionSource, Header, software
-from pipeline.recordings.recording import DataError, Recording, Stretch, typical_rate_hz
+from pipeline.recordings.recording import DataError, Recording, typical_rate_hz
 from pipeline.recordings.uci_har import OVERLAP
 from pipeline.settings import from_command_line
 
@@ -94,12 +94,15 @@ class ImportedRecording:
 
     def is_of(self, recording: Recording) -> bool:
         """Return whether these are another recording's samples, whatever is said of them."""
-        here, there = self.export.sensors, _by_sensor(recording)
-        return here.keys() == there.keys() and all(
-            np.array_equal(times, there[sensor][0])
-            and np.array_equal(np.abs(values), np.abs(there[sensor][1]))  # of either convention
-            for sensor, (times, values) in here.items()
-        )
+        if sorted(self.export.sensors) != recording.sensors:
+            return False
+        for sensor, (times, values) in self.export.sensors.items():
+            other_times, other_values = recording.samples_of(sensor)
+            if not np.array_equal(times, other_times):
+                return False
+            if not np.array_equal(np.abs(values), np.abs(other_values)):  # of either convention
+                return False
+        return True
 
     def says_the_same(self, recording: Recording) -> bool:
         """Return whether another recording of these samples says the same of them."""
@@ -217,19 +220,6 @@ def _header(source: str, export: Export, device: str, settings: ImportSettings) 
         created=began.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         software=software(),
     )
-
-
-def _by_sensor(recording: Recording) -> dict[Sensor, Samples]:
-    parts: dict[Sensor, list[Stretch]] = {}
-    for stretch in recording.stretches:
-        parts.setdefault(stretch.sensor, []).append(stretch)
-    return {
-        sensor: (
-            np.concatenate([one.times for one in stretches]),
-            np.concatenate([one.samples for one in stretches]),
-        )
-        for sensor, stretches in parts.items()
-    }
 
 
 class Import:

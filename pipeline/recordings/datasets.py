@@ -21,7 +21,8 @@ from pipeline.atomic_file import replacing
 from pipeline.recordings import bounded
 from pipeline.recordings.dataset_files import DataSetFiles, FolderFiles, Published, open_zip
 from pipeline.recordings.download import fetch_zip
-from pipeline.recordings.recording import DataError
+from pipeline.recordings.recording import DataError, Recording, Stretch
+from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 FOLDER_VARIABLE: Final = "HAR_DATA_DIR"
 """Environment variable that names a folder with data sets."""
@@ -93,6 +94,17 @@ def opened(
         yield files
     finally:
         files.close()
+
+
+def recording_of(subject: int, stretches: Iterable[Stretch]) -> Recording:
+    """Return a subject's recording: a phone worn at the waist, sampled 50 times a second."""
+    return Recording(
+        f"subject-{subject:02d}",
+        tuple(stretches),
+        rate_hz=SAMPLING_RATE_HZ,
+        person=str(subject),
+        worn_at="waist",
+    )
 
 
 def data_hash(files: DataSetFiles, names: Iterable[str]) -> str:

@@ -79,16 +79,7 @@ def recordings(
                     _labels(arrays["segments"], experiment, subject, n_samples),
                 )
             )
-    return [
-        Recording(
-            f"subject-{subject:02d}",
-            tuple(stretches[subject]),
-            rate_hz=SAMPLING_RATE_HZ,
-            person=str(subject),
-            worn_at="waist",
-        )
-        for subject in wanted
-    ]
+    return [datasets.recording_of(subject, stretches[subject]) for subject in wanted]
 
 
 def label_segments(

@@ -102,9 +102,16 @@ class Recording:
         """The sensors of which there are samples."""
         return sorted({stretch.sensor for stretch in self.stretches})
 
-    def times_of(self, sensor: Sensor) -> NDArray[np.float64]:
-        """Return the times of a sensor's samples, ascending: ``(n,)`` seconds."""
-        return np.sort(np.concatenate([s.times for s in self.stretches if s.sensor == sensor]))
+    def samples_of(self, sensor: Sensor) -> tuple[NDArray[np.float64], NDArray[np.floating]]:
+        """Return a sensor's times ``(n,)`` in seconds and samples ``(n, n_columns)``, as they came.
+
+        It must be one of `sensors`.
+        """
+        stretches = [stretch for stretch in self.stretches if stretch.sensor == sensor]
+        return (
+            np.concatenate([stretch.times for stretch in stretches]),
+            np.concatenate([stretch.samples for stretch in stretches]),
+        )
 
     def readings(self, stretch: Stretch) -> Readings:
         """Return a stretch as the readings that a message of the device holds.

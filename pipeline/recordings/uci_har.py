@@ -87,13 +87,7 @@ def recordings(split: Split) -> list[Recording]:
     times are not published, the bouts of a subject follow each other with a `BREAK` between them.
     """
     return [
-        Recording(
-            f"subject-{subject:02d}",
-            tuple(_stretches(split, subject)),
-            rate_hz=SAMPLING_RATE_HZ,
-            person=str(subject),
-            worn_at="waist",
-        )
+        datasets.recording_of(subject, _stretches(split, subject))
         for subject in np.unique(split.subjects).tolist()
     ]
 

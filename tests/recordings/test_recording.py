@@ -38,7 +38,8 @@ def test_a_recording_is_cut_and_joined_by_message() -> None:
     two = Recording("phone", (gyro, acc, gyro))
     assert [2, 1] == [len(message) for message in two.messages]
     assert (["accelerometer", "gyroscope"], 2.0) == (two.sensors, two.start)
-    assert [3.0, 3.0] == two.times_of("gyroscope").tolist()
+    times, samples = two.samples_of("gyroscope")
+    assert ([3.0, 3.0], (2, 3)) == (times.tolist(), samples.shape)
 
 
 def test_a_stretch_may_be_longer_than_a_message() -> None:

@@ -150,7 +150,7 @@ def _why_without_windows(recording: Recording, settled: NDArray[np.bool_]) -> st
         names = " and no ".join(missing).replace("_", " ")
         return f"has no {names}: record or import it with all sensors on"
     for sensor in recording.sensors:
-        rate = typical_rate_hz(recording.times_of(sensor))
+        rate = typical_rate_hz(np.sort(recording.samples_of(sensor)[0]))
         if rate < LOWEST_RATE_HZ:
             return (
                 f"its {sensor.replace('_', ' ')} has {rate:.0f} samples a second; "
@@ -170,11 +170,12 @@ def _why_without_windows(recording: Recording, settled: NDArray[np.bool_]) -> st
 
 def _extents(recording: Recording) -> str:
     """Return in words from when to when each sensor has samples."""
-    times = {sensor: recording.times_of(sensor) for sensor in recording.sensors}
-    first = min(float(one[0]) for one in times.values())
+    times = {sensor: recording.samples_of(sensor)[0] for sensor in recording.sensors}
+    first = min(float(of_sensor.min()) for of_sensor in times.values())
     return ", ".join(
-        f"{sensor.replace('_', ' ')} from {one[0] - first:.1f} to {one[-1] - first:.1f} s"
-        for sensor, one in times.items()
+        f"{sensor.replace('_', ' ')} from {of_sensor.min() - first:.1f} to "
+        f"{of_sensor.max() - first:.1f} s"
+        for sensor, of_sensor in times.items()
     )
 
 

@@ -8,9 +8,7 @@ from typing import Final
 import numpy as np
 
 from pipeline.readings import Sensor
-from pipeline.recordings.exports.exports import (
-    Samples,
-)
+from pipeline.recordings.exports.exports import Samples, enter
 from pipeline.recordings.exports.files import ExportFiles
 from pipeline.recordings.exports.tables import number
 from pipeline.recordings.recording import DataError
@@ -125,7 +123,7 @@ def labels_of(
         ]
         if len(beside) > MOST_NAMED:
             lines.append(f"and {len(beside) - MOST_NAMED} more")
-        passed_over[name] = "; ".join(filter(None, [passed_over.get(name), *lines]))
+        enter(passed_over, name, *lines)
     return [(one.time, one.text) for one in annotations if first <= one.time <= last]
 
 

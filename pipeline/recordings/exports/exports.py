@@ -7,7 +7,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import MAX_ROWS, Clock, Convention, MessageError, Readings, Sensor
+from pipeline.readings import (
+    MAX_ROWS,
+    Clock,
+    Convention,
+    MessageError,
+    Readings,
+    Sensor,
+    largest_value,
+)
 from pipeline.recordings.exports.files import both_hold
 from pipeline.recordings.exports.tables import MOST_DAMAGED
 from pipeline.recordings.recording import DataError
@@ -109,13 +117,14 @@ def by_sensor(source: str, tracks: Sequence[Track]) -> dict[Sensor, Samples]:
     return {track.sensor: track.samples for track in tracks}
 
 
-def whole(table: NDArray[np.float64], *, largest: float = np.inf) -> tuple[Samples, int]:
+def whole(sensor: Sensor, table: NDArray[np.float64]) -> tuple[Samples, int]:
     """Return the samples of which every number is there, in the order of their times.
 
-    ``table`` ``(n, 4)`` is times and x, y, z; NaN and infinity are no numbers, nor is what is
-    beyond ``largest`` in a few rows. Returned is also how many rows have some numbers of a sample,
-    but not all.
+    ``table`` ``(n, 4)`` is times and x, y, z; NaN and infinity are no numbers, nor is in a few
+    rows what no ``sensor`` gives. Returned is also how many rows have some numbers of a sample, but
+    not all.
     """
+    largest = largest_value(sensor)
     known = np.isfinite(table)
     within = np.abs(table[:, 1:]) <= largest
     if (known[:, 1:] & ~within).any(axis=1).sum() <= MOST_DAMAGED * len(table):
@@ -127,11 +136,17 @@ def whole(table: NDArray[np.float64], *, largest: float = np.inf) -> tuple[Sampl
     return (kept[:, 0].copy(), kept[:, 1:].copy()), n_partial
 
 
-def left_out(*, n_unfit: int, n_partial: int) -> str | None:
-    """Return in words which rows of a file are not used, None if all are."""
-    why = {"of too many cells": n_unfit, "without a number": n_partial}
-    counts = ", ".join(f"{n} {reason}" for reason, n in why.items() if n)
-    return f"rows left out: {counts}" if counts else None
+def enter(passed_over: dict[str, str], file: str, *reasons: str) -> None:
+    """Enter why a file is not read, or not all of it, behind what is entered already."""
+    passed_over[file] = "; ".join(filter(None, [passed_over.get(file), *reasons]))
+
+
+def enter_left_out(passed_over: dict[str, str], file: str, *, n_unfit: int, n_partial: int) -> None:
+    """Enter how many rows of a file are left out, and why, if any are."""
+    counts = {"of too many cells": n_unfit, "without a number": n_partial}
+    reasons = ", ".join(f"{n} {reason}" for reason, n in counts.items() if n)
+    if reasons:
+        enter(passed_over, file, f"rows left out: {reasons}")
 
 
 def checked(source: str, make: Callable[[], list[list[Readings]]]) -> list[list[Readings]]:

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import Clock, Sensor, largest_value
+from pipeline.readings import Clock, Sensor
 from pipeline.recordings.exports.exports import (
     FIRST_EPOCH_S,
     AppExports,
@@ -23,7 +23,7 @@ from pipeline.recordings.exports.exports import (
     Samples,
     Track,
     by_sensor,
-    left_out,
+    enter_left_out,
     whole,
 )
 from pipeline.recordings.exports.files import ExportFiles
@@ -197,14 +197,12 @@ def _tracks(files: ExportFiles, name: str, passed_over: dict[str, str]) -> list[
             [numbers[:, at[columns[0].time]] * columns[0].time_factor]
             + [numbers[:, at[one.index]] * one.factor for one in columns]
         )
-        samples, n_lacking = whole(rows, largest=largest_value(sensor))
+        samples, n_lacking = whole(sensor, rows)
         n_partial += n_lacking
         _check_times(files.where(name), samples)
         if len(samples[0]):
             tracks.append(Track(name, sensor, samples))
-    rest = left_out(n_unfit=table.n_unfit, n_partial=n_partial)
-    if rest is not None:
-        passed_over[name] = "; ".join(filter(None, [passed_over.get(name), rest]))
+    enter_left_out(passed_over, name, n_unfit=table.n_unfit, n_partial=n_partial)
     if not tracks:
         passed_over.setdefault(name, "holds no samples")
     return tracks

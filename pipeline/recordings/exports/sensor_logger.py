@@ -13,9 +13,10 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.formats.sensor_logger import SENSORS, is_in_g
-from pipeline.readings import Convention, Sensor, largest_value, plain
+from pipeline.readings import Convention, Sensor, plain
 from pipeline.recordings.exports.annotations import (
     MOST_ANNOTATIONS,
     Annotation,
@@ -32,7 +33,7 @@ from pipeline.recordings.exports.exports import (
     Samples,
     Track,
     by_sensor,
-    left_out,
+    enter_left_out,
     whole,
 )
 from pipeline.recordings.exports.files import ExportFiles, both_hold
@@ -225,18 +226,28 @@ def _track(
         if len(known) < len(columns):
             raise DataError(f"{files.where(name)}: has not the columns time, x, y, z")
         numbers = table.numbers({known[0]: epoch_seconds} | dict.fromkeys(known[1:], number))
-    samples, n_partial = whole(numbers, largest=largest_value(sensor))
-    rest = left_out(n_unfit=table.n_unfit, n_partial=n_partial)
-    if rest is not None:
-        passed_over[name] = rest
-    if not len(samples[0]):
+    track = _whole_track(name, sensor, numbers, passed_over, n_unfit=table.n_unfit)
+    if track is None:
         passed_over.setdefault(name, "holds no samples")
-        return None
-    if samples[0][0] < FIRST_EPOCH_S:
+    elif track.samples[0][0] < FIRST_EPOCH_S:
         raise DataError(
             f"{files.where(name)}: times must be nanoseconds since 1970: export it anew"
         )
-    return Track(name, sensor, samples)
+    return track
+
+
+def _whole_track(
+    name: str,
+    sensor: Sensor,
+    numbers: NDArray[np.float64],
+    passed_over: dict[str, str],
+    *,
+    n_unfit: int = 0,
+) -> Track | None:
+    """Return the whole samples of a table ``(n, 4)``, None if there are none."""
+    samples, n_partial = whole(sensor, numbers)
+    enter_left_out(passed_over, name, n_unfit=n_unfit, n_partial=n_partial)
+    return Track(name, sensor, samples) if len(samples[0]) else None
 
 
 def _metadata(files: ExportFiles, name: str) -> dict[str, str]:
@@ -306,8 +317,4 @@ def _json_track(
         )
         for one in records
     ]
-    samples, n_partial = whole(np.array(rows), largest=largest_value(sensor))
-    rest = left_out(n_unfit=0, n_partial=n_partial)
-    if rest is not None:
-        passed_over[name] = "; ".join(filter(None, [passed_over.get(name), rest]))
-    return Track(name, sensor, samples) if len(samples[0]) else None
+    return _whole_track(name, sensor, np.array(rows), passed_over)

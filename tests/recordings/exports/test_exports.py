@@ -14,7 +14,7 @@ def test_whole_samples() -> None:
         [2.0, 4, np.nan, 4],
         [5] + [np.nan] * 3,
     ]
-    (times, values), n_partial = whole(np.array(table))
+    (times, values), n_partial = whole("accelerometer", np.array(table))
     assert ([1.0, 3.0], [2.0, 1.0], 2) == (times.tolist(), values[:, 0].tolist(), n_partial)
 
 
