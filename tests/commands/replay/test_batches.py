@@ -95,6 +95,28 @@ def test_windows_of_two_activities_are_not_judged() -> None:
     assert expected == [window for batch in made for window in batch.completes]
 
 
+@pytest.mark.parametrize("rate_hz", [25.0, 40.0])
+def test_the_books_of_sets_with_times(classifier: Classifier, rate_hz: float) -> None:
+    """A set whose samples have times, at any rate, is cut, and its activities are its own."""
+    n_samples = round(30 * rate_hz)
+    times = np.arange(n_samples) / rate_hz
+    samples = np.tile([0.1, 9.8, 0.1, 0.1, 0.2, 0.3], (n_samples, 1))
+    labels = np.where(times < 15, 0, -1)
+    whole = Recording("phone", (Stretch(times, samples, labels),), ("HOPPING",), person="s1")
+    recognizer = Recognizer(classifier, hop=64)
+    recognizer.admit("phone")
+    expected, predicted = {}, []
+    for batch in batches(whole, rows=25, hop=64, epoch=EPOCH):
+        assert 25 == batch.n_samples
+        expected |= dict(batch.completes)
+        result = recognizer.push([Delivery(decoded(batch))])
+        predicted += [p.start - EPOCH for p in result.predictions]
+    assert 20 <= len(expected)
+    assert list(expected) == pytest.approx(predicted, abs=1e-6)
+    for start, done in expected.items():
+        assert (None if start + 127 / 50 >= 15 else "HOPPING") == done
+
+
 # Recordings of files
 
 

@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.commands.replay.settings import ReplaySettings
+from pipeline.commands.replay.sources import read
+from pipeline.recordings import journals
+from pipeline.recordings.recording import DataError
+from tests.commands.replay.file_recordings import file_recording
+
+
+def settings(**given: object) -> ReplaySettings:
+    """Return settings that name a recording."""
+    return ReplaySettings(
+        _env_file=None, _cli_parse_args=False, **({"broker": "localhost"} | given)
+    )
+
+
+def test_the_subjects_asked_for() -> None:
+    """Each is played once, in the order asked for."""
+    recordings = read(settings(recording="simulated", subjects=[3, 1, 3]))
+    assert ["phone-3", "phone-1"] == [recording.device for recording in recordings]
+    with pytest.raises(DataError, match="simulated has no subject 7, 9; it has 1, 2, 3, 4, 5, 6"):
+        read(settings(recording="simulated", subjects=[1, 7, 9]))
+
+
+@pytest.mark.parametrize(("seconds", "n_samples"), [(7.0, 350), (0.71, 36), (100.0, 3000)])
+def test_the_first_seconds_of_what_has_a_rate(seconds: float, n_samples: int) -> None:
+    """They are as many samples as the rate gives."""
+    recordings = read(settings(recording="simulated", duration=seconds))
+    assert [n_samples] * 6 == [recording.n_samples for recording in recordings]
+
+
+def test_less_than_a_sample_is_nothing() -> None:
+    """Then there is no phone to play."""
+    assert not read(settings(recording="simulated", duration=0.001))
+
+
+@pytest.mark.parametrize(("seconds", "n_messages"), [(3.1, 3), (0.5, 1), (100.0, 5)])
+def test_the_first_seconds_of_a_file(tmp_path: Path, seconds: float, n_messages: int) -> None:
+    """A file is played by whole messages, one at least."""
+    whole = file_recording([[("accelerometer", 100), ("gyroscope", 100)]] * 5, begins=1.4e9)
+    journal = journals.Journal(tmp_path, whole.header)
+    for number, message in enumerate(whole.messages):
+        for part in message:
+            journal.append(number, part.readings)
+    journal.close()
+    [recording] = read(settings(recording=str(tmp_path), duration=seconds))
+    assert n_messages == len(recording.by_message())
+    for expected, found in zip(whole.stretches, recording.stretches, strict=False):
+        np.testing.assert_array_equal(expected.samples, found.samples)
