@@ -274,15 +274,15 @@ def play(settings: DemoSettings, console: Console) -> None:
         replay_settings = replay_settings.model_copy(update={"port": port})
         with (
             har_stream(settings, replay_settings) as stream,
-            _connected(replay_settings, "har-replay", "har/+/prediction", STATUS_TOPIC) as own,
+            _connected(replay_settings, "har-replay", "har/+/prediction", STATUS_TOPIC) as playing,
             _connected(replay_settings, "har-demo", "har/+/prediction") as watching,
         ):
-            replay = Replay(replay_settings, recordings, own, hop=DEFAULT_HOP)
+            replay = Replay(replay_settings, recordings, playing, hop=DEFAULT_HOP)
             replay.start_receiving()
 
             def check() -> None:
                 stream.check()
-                if not own.ready.is_set():
+                if not playing.ready.is_set():
                     raise BrokerError("the embedded broker has gone")
 
             _await_stream(replay, check)

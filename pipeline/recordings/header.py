@@ -1,4 +1,4 @@
-"""What a recorded file says of itself; where in the file it stands is decided in `parquet`."""
+"""The header of a recorded file; where it stands in the file is decided in `parquet`."""
 
 from importlib.metadata import version
 from typing import Final, Literal
@@ -15,7 +15,7 @@ EXPORT: Final = " export"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What a recording says of itself."""
+    """Where the samples of a recorded file come from, and in what form they are."""
 
     version: Literal[1] = 1
     device: str

@@ -47,7 +47,7 @@ ACCELERATIONS: Final[tuple[Sensor, ...]] = (
 )
 """Sensors whose first three columns are accelerations, whose sign is a matter of convention."""
 
-_LABEL: Final = "label"  # in a journal the "sensor" of rows that say what is done from a time on
+_LABEL: Final = "label"  # in a journal the "sensor" of rows that label the samples from a time on
 _CHECKSUM: Final = b"crc32"
 _ROW_GROUP: Final = 1 << 16  # samples
 _MOST_HELD: Final = 1_000  # batches; one takes some kilobytes, however short it is
@@ -92,7 +92,7 @@ class Journal:
         self._add(pa.record_batch(columns, schema=self._schema))
 
     def label(self, time: float, activity: str | None) -> None:
-        """Note what is done from a time of the device's clock on; None for no activity.
+        """Label the samples from a time of the device's clock on; None for no activity.
 
         Raises:
             OSError: what has come together cannot be written.

@@ -84,7 +84,7 @@ def find(paths: Iterable[Path]) -> list[Path]:
     Raises:
         DataError: there is no such file or folder, or the folder holds none.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
         place = path.expanduser()
         if place.is_dir():
@@ -95,18 +95,18 @@ def find(paths: Iterable[Path]) -> list[Path]:
                 raise DataError(
                     f"{path}: holds no recordings (*{SUFFIX}): make some with har-record"
                 )
-            found += inside
+            files += inside
         elif place.is_file() and place.suffix.lower() in bounded.READ:
             raise DataError(f"{path}: is an app's export: turn it into a recording by har-import")
         elif place.exists():  # and no file, perhaps, as opening it says
-            found.append(place)
+            files.append(place)
         else:
             raise DataError(f"{path}: no such recording or folder")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(files))
 
 
 def survey(path: Path) -> tuple[Header, int]:
-    """Return what a recording says of itself, and how many samples it holds, at little cost.
+    """Return a recording's header and number of samples, at little cost.
 
     Raises:
         DataError: the file is missing, damaged, or no recording.
@@ -142,7 +142,7 @@ def read(path: Path) -> Recording:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; what goes wrong until it is closed is told as an error of its own."""
+    """Open a Parquet file; errors until it is closed become DataError."""
     if not os.path.lexists(path):
         raise DataError(f"{path}: no such recording")
     try:

@@ -1,4 +1,4 @@
-"""What a recording is: the samples of one device over time, with what its carrier did.
+"""Recordings: the samples of one device over time, each with a label.
 
 Data sets, simulated phones and recorded files are all recordings. A recording keeps its samples in
 stretches, as arrays, and gives them as the readings that a phone's messages hold. Where recordings
@@ -19,7 +19,7 @@ from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 
 class DataError(Exception):
-    """A data set is missing or not what its publishers wrote; whoever supplied it can mend it."""
+    """A recording or data set is missing, damaged or of another form; its owner can mend it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class Recording:
     worn_at: str = ""
     """Where on the body, such as ``waist``; empty if unknown"""
     header: Header | None = None
-    """What a file says of itself; None of data sets and simulated phones"""
+    """That of a recorded file; None of data sets and simulated phones"""
 
     @property
     def messages(self) -> tuple[tuple[LabelledReadings, ...], ...]:
@@ -154,11 +154,13 @@ class Recording:
         later = (replace(one, times=one.times + seconds) for one in self.stretches)
         return replace(self, stretches=tuple(later))
 
-    def done_throughout(self, starts: NDArray[np.float64]) -> list[str | None]:
+    def window_activities(self, starts: NDArray[np.float64]) -> list[str | None]:
         """Return the activity that all samples of each window share, None if they share none.
 
         The windows' first samples are at ``starts`` ``(n,)``, in seconds.
         """
+        if not len(starts):
+            return []
         at = starts[:, np.newaxis] + np.arange(WINDOW_LENGTH) / SAMPLING_RATE_HZ  # (n, 128)
         labels = self.labels_at(at)
         alike = (labels[:, 0] >= 0) & (labels == labels[:, :1]).all(axis=1)

@@ -44,6 +44,10 @@ class Split:
     subjects: NDArray[np.int8]
     """``(n_windows,)``: 1 to 30"""
 
+    def chosen(self, which: NDArray[np.bool_]) -> "Split":
+        """Return those windows where ``which`` ``(n_windows,)`` is true."""
+        return Split(self.windows[which], self.labels[which], self.subjects[which])
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -52,7 +56,7 @@ class DataSet:
     train: Split
     test: Split
     data_hash: str
-    """What `datasets.data_hash` says of the files read"""
+    """`datasets.data_hash` of the files read"""
     source: Path
     """The zip or the folder"""
     published: bool
@@ -117,12 +121,13 @@ def continues(split: Split) -> NDArray[np.bool_]:
 
 
 def _stretches(split: Split, subject: int) -> Iterator[Stretch]:
-    of_subject = split.subjects == subject
-    one = Split(split.windows[of_subject], split.labels[of_subject], split.subjects[of_subject])
-    firsts = np.flatnonzero(np.concatenate([[True], ~continues(one)]))
+    of_subject = split.chosen(split.subjects == subject)
+    firsts = np.flatnonzero(np.concatenate([[True], ~continues(of_subject)]))
     start = 0  # samples
     for windows, labels in zip(
-        np.split(one.windows, firsts[1:]), np.split(one.labels, firsts[1:]), strict=True
+        np.split(of_subject.windows, firsts[1:]),
+        np.split(of_subject.labels, firsts[1:]),
+        strict=True,
     ):
         new = windows[1:, OVERLAP:].reshape(-1, len(CHANNELS))
         samples = np.concatenate([windows[0], new])  # (n_samples, 9)

@@ -73,7 +73,7 @@ def test_a_window_has_the_activity_that_all_its_samples_share() -> None:
     """One other sample, or one without a label, and it has none."""
     one = recording([0] * 128 + [1] * 129 + [-1] * 128, activities=("A", "B"))
     starts = {100.0: "A", 100.02: None, 102.56: "B", 102.58: "B", 102.6: None, 105.14: None}
-    assert list(starts.values()) == one.done_throughout(np.array(list(starts)))
+    assert list(starts.values()) == one.window_activities(np.array(list(starts)))
 
 
 def test_samples_and_activities_are_counted() -> None:

@@ -84,5 +84,5 @@ CORRUPTIONS: Final[dict[str, Corruption]] = {
 
 def _interpolated(samples: NDArray[np.floating], at: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return samples ``(n_samples, 6)`` at places between them ``(n,)``."""
-    found: NDArray[np.float64] = make_interp_spline(np.arange(len(samples)), samples, k=1)(at)
-    return found
+    values: NDArray[np.float64] = make_interp_spline(np.arange(len(samples)), samples, k=1)(at)
+    return values

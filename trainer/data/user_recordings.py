@@ -20,7 +20,6 @@ from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, settled_after_s
 from pipeline.recognition.preparation.pace import LOWEST_RATE_HZ
-from pipeline.recognition.prepared import Windows
 from pipeline.recordings import parquet
 from pipeline.recordings.recording import DataError, Recording, activities_of, typical_rate_hz
 from pipeline.recordings.uci_har import OVERLAP, Split
@@ -88,10 +87,10 @@ def load(
     labels: list[int] = []
     without: list[str] = []
     for path, recording in zip(files, recordings, strict=True):
-        new, done, settled = _windows(recording, placements)
+        new, names, settled = _windows(recording, placements)
         windows.append(new)
-        labels += [activities.index(name) for name in done]
-        if not done:
+        labels += [activities.index(name) for name in names]
+        if not names:
             without.append(f"{path}: {_why_without_windows(recording, settled)}")
     if len(without) > MOST_NAMED:
         without[MOST_NAMED:] = [f"and {len(without) - MOST_NAMED} more files without windows"]
@@ -121,7 +120,7 @@ def joined(one: Split, other: Split) -> Split:
 def _windows(
     recording: Recording, placements: Placements
 ) -> tuple[NDArray[np.float32], list[str], NDArray[np.bool_]]:
-    """Return the windows ``(n, 128, 9)`` with one label, and what was done in each.
+    """Return the windows ``(n, 128, 9)`` with one label, and the activity of each.
 
     Returned is also ``(n_made,)``, whether the filters had settled, of every window that was made.
     """
@@ -131,13 +130,14 @@ def _windows(
     passed = [phone.push([part.readings for part in message]) for message in recording.messages]
     passed.append(phone.finish())
     kept = [np.empty((0, WINDOW_LENGTH, len(CHANNELS)), np.float32)]
-    done: list[str] = []
-    for some in passed:
-        names = recording.done_throughout(some.starts)
-        counts = _counts(some, names)
-        kept.append(some.samples[counts])
-        done += [name for name, counted in zip(names, counts, strict=True) if name and counted]
-    return np.concatenate(kept), done, ~np.concatenate([some.settling for some in passed])
+    names: list[str] = []
+    for windows in passed:
+        activities = recording.window_activities(windows.starts)
+        is_known = np.array([activity is not None for activity in activities], np.bool_)
+        chosen = is_known & ~windows.settling
+        kept.append(windows.samples[chosen])
+        names += [activity for activity in np.array(activities, object)[chosen] if activity]
+    return np.concatenate(kept), names, ~np.concatenate([one.settling for one in passed])
 
 
 def _why_without_windows(recording: Recording, settled: NDArray[np.bool_]) -> str:
@@ -177,8 +177,3 @@ def _extents(recording: Recording) -> str:
         f"{of_sensor.max() - first:.1f} s"
         for sensor, of_sensor in times.items()
     )
-
-
-def _counts(windows: Windows, names: Sequence[str | None]) -> NDArray[np.bool_]:
-    """Return ``(n,)``, whether each window is one to learn from."""
-    return np.array([name is not None for name in names], np.bool_) & ~windows.settling

@@ -39,7 +39,7 @@ def without(recordings: Sequence[Recording], group: int) -> list[Recording]:
 def held_out(published: Split, group: int) -> Split:
     """Return the published training windows of a group's subjects."""
     chosen = np.isin(published.subjects, groups()[group])
-    return Split(published.windows[chosen], published.labels[chosen], published.subjects[chosen])
+    return published.chosen(chosen)
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,7 +51,7 @@ def fit(
     tf.config.experimental.enable_op_determinism()
     held_out = draw_subjects(train.subjects, fitting.validation_subjects, seed=seed)
     is_held_out = np.isin(train.subjects, held_out)
-    kept, validation = _select(train, ~is_held_out), _select(train, is_held_out)
+    kept, validation = train.chosen(~is_held_out), train.chosen(is_held_out)
     for windows in extra:
         kept, train = joined(kept, windows), joined(train, windows)
 
@@ -161,7 +161,3 @@ def _fit(
     ).history
     check_finite(history, float(model.optimizer.learning_rate))
     return history
-
-
-def _select(split: Split, chosen: NDArray[np.bool_]) -> Split:
-    return Split(split.windows[chosen], split.labels[chosen], split.subjects[chosen])

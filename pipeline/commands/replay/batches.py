@@ -47,7 +47,7 @@ class Batch:
     """Samples a second if it is sent by start and rate, None if each sample's time is sent"""
     completes: list[tuple[float, str | None]]
     """Windows whose last needed sample it holds: start in seconds after that of the replay, and
-    what was done throughout"""
+    the activity of all samples, None if they share none"""
 
     @property
     def n_samples(self) -> int:
@@ -116,20 +116,20 @@ def batches(
         for readings in _sendable(map(recording.readings, message)):
             newest = max(newest, *(float(one.times.max()) for one in readings))
             starts = completed(readings)
-            done = recording.done_throughout(starts + ROUNDING_S) if len(starts) else []
+            activities = recording.window_activities(starts + ROUNDING_S)
             yield Batch(
                 recording.device,
                 due=begins + (newest - shift) - first,
                 readings=readings,
                 rate_hz=recording.rate_hz,
-                completes=list(zip((starts - epoch).tolist(), done, strict=True)),
+                completes=list(zip((starts - epoch).tolist(), activities, strict=True)),
             )
 
 
 def _completed(
     recording: Recording, *, hop: int
 ) -> Callable[[Sequence[Readings]], NDArray[np.float64]]:
-    """Return what returns the starts of the windows that a message of a recording completes."""
+    """Return a function from a message to the starts ``(n,)`` of the windows that it completes."""
     if recording.rate_hz == SAMPLING_RATE_HZ:
         return CountedWindows(hop=hop).push
     phone = RecordedPhone(hop=hop)

@@ -18,7 +18,7 @@ class Report:
     windows_expected: int
     windows_received: int
     windows_labelled: int
-    """Received windows in which one known activity was done; the others are not judged"""
+    """Received windows with one known activity throughout; the others do not count"""
     accuracy: float | None
     """Share of the labelled windows that were recognised, 0 to 1"""
     recall: dict[str, float | None]
@@ -34,12 +34,15 @@ class Report:
 def report(replay: Replay) -> Report:
     """Return how a replay went."""
     expected = replay.windows.by_number.values()
-    received = [window for window in expected if window.activity is not None]
-    labelled = [window for window in received if window.done is not None]
-    counts = Counter((window.done or "", window.activity or "") for window in labelled)
-    others = sorted({name for pair in counts for name in pair} - set(ACTIVITIES))
+    received = [window for window in expected if window.predicted_activity is not None]
+    labelled = [window for window in received if window.true_activity is not None]
+    counts = Counter((window.true_activity, window.predicted_activity) for window in labelled)
+    others = sorted({name for pair in counts for name in pair if name} - set(ACTIVITIES))
     activities = [*ACTIVITIES, *others]
-    confusion = {done: {other: counts[done, other] for other in activities} for done in activities}
+    confusion = {
+        true: {predicted: counts[true, predicted] for predicted in activities}
+        for true in activities
+    }
     totals = {activity: sum(row.values()) for activity, row in confusion.items()}
     right = {activity: confusion[activity][activity] for activity in activities}
     latencies_ms = [w.latency_s * 1000 for w in received if w.latency_s is not None]

@@ -9,11 +9,11 @@ from pipeline.settings import BrokerSettings
 from pipeline.vocabulary import WINDOW_LENGTH
 
 DATA_SETS: Final = ("uci-har", "hapt", "simulated")
-"""What can be played without a file of one's own."""
+"""What can be played without a recorded file."""
 
 
 def _playable(recording: str) -> str:
-    """Return the name of recordings, or the path of own ones."""
+    """Return the name of a data set, or the path of recorded files."""
     if recording not in DATA_SETS and not (
         recording.endswith(".parquet") or Path(recording).is_dir()
     ):

@@ -23,12 +23,12 @@ class ExpectedWindow:
     device: str
     start: float
     """Seconds after the start of the replay"""
-    done: str | None
-    """What was done throughout, None if that is not known or changed"""
+    true_activity: str | None
+    """The label of all its samples, None if they have none or several"""
     published: float
     """Monotonic seconds when its last sample was handed to the connection"""
-    activity: str | None = None
-    """What was recognised"""
+    predicted_activity: str | None = None
+    """None until its prediction has come"""
     latency_s: float | None = None
 
 
@@ -65,11 +65,11 @@ class ExpectedWindows:
         now = time.monotonic()
         with self._changed:
             self._last_progress = self._last_progress if self._n_outstanding else now
-            for start, done in batch.completes:
+            for start, activity in batch.completes:
                 key = batch.device, math.floor(start * SAMPLING_RATE_HZ + 0.5)
                 if key not in self.by_number:  # files of overlapping times share windows
                     self._n_outstanding += 1
-                    self.by_number[key] = ExpectedWindow(batch.device, start, done, now)
+                    self.by_number[key] = ExpectedWindow(batch.device, start, activity, now)
 
     def answer(self, payload: bytes, received: float) -> None:
         """Enter a prediction, which came at ``received`` in monotonic seconds, at its window."""
@@ -78,8 +78,8 @@ class ExpectedWindows:
         with self._changed:
             if window is None:
                 self.n_unexpected += prediction.device in self._devices
-            elif window.activity is None:  # not a repeat
-                window.activity = prediction.activity
+            elif window.predicted_activity is None:  # not a repeat
+                window.predicted_activity = prediction.activity
                 window.latency_s = received - window.published
                 self._n_outstanding -= 1
                 self._last_progress = self.last_answer = received

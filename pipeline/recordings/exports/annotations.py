@@ -1,4 +1,4 @@
-"""What a phone's carrier wrote down in Sensor Logger, and which of it are a recording's labels."""
+"""The annotations of Sensor Logger, and which of them are a recording's labels."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -150,7 +150,7 @@ def enter_left_out(passed_over: dict[str, str], file: str, *, n_unfit: int, n_pa
 
 
 def checked(source: str, make: Callable[[], list[list[Readings]]]) -> list[list[Readings]]:
-    """Return what ``make`` does, with its errors told as those of an export.
+    """Return what ``make`` does, its errors as those of an export.
 
     Raises:
         DataError: a sample cannot be one.

@@ -64,7 +64,7 @@ class ExportFiles:
         return f"{self.source}: {name}"
 
     def columns(self, name: str) -> list[str]:
-        """Return what the first line of a file says, nothing if it is empty or no table.
+        """Return the names in a file's first line, none if it is empty or no table.
 
         Raises:
             DataError: it is damaged.

@@ -70,7 +70,7 @@ _GRAVITY: Final = re.compile(r"\bgrav|schwer|重力", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class _Column:
-    """What a heading says."""
+    """The values of one axis: where they and their times are, and the factors to SI units."""
 
     index: int
     time: int
@@ -209,10 +209,10 @@ def _tracks(files: ExportFiles, name: str, passed_over: dict[str, str]) -> list[
 
 
 def _check_times(where: str, samples: Samples) -> None:
-    """Return if the times are the phone's own.
+    """Refuse times that a spreadsheet has rounded.
 
     Raises:
-        DataError: a spreadsheet has rounded them, so that different samples have the same.
+        DataError: many different samples have the same time.
     """
     times, values = samples
     differ = (np.diff(values, axis=0) != 0).any(axis=1)
@@ -320,9 +320,9 @@ def _dated(
     times: NDArray[np.float64], starts: Sequence[tuple[float, float]]
 ) -> NDArray[np.float64]:
     """Return epoch seconds of the experiment's times, which stood still while it was paused."""
-    own, epoch = np.array(starts).T
-    latest = np.maximum(np.searchsorted(own, times, side="right") - 1, 0)
-    dated: NDArray[np.float64] = epoch[latest] + (times - own[latest])
+    experiment, epoch = np.array(starts).T
+    latest = np.maximum(np.searchsorted(experiment, times, side="right") - 1, 0)
+    dated: NDArray[np.float64] = epoch[latest] + (times - experiment[latest])
     return dated
 
 

@@ -60,7 +60,7 @@ class Table:
         self.separator = separator
         self._reader = csv.reader(chain([heading], lines), delimiter=separator)
         self.columns = [name.strip() for name in next(self._reader, [])]
-        """What the first line says, nothing if there is none"""
+        """The names in the first line, none if it is empty"""
         self.n_unfit = 0
         """Rows so far that were left out, as they had more cells than there are columns"""
 

@@ -52,7 +52,7 @@ def decoded(batch: Batch) -> list[Readings]:
     width=st.sampled_from([6, 9]),
 )
 @settings(max_examples=50)
-def test_the_books_agree_with_the_recognizer(
+def test_the_recognizer_makes_the_expected_windows(
     classifier: Classifier, lengths: list[int], rows: int, hop: int, width: int
 ) -> None:
     """Each message completes just the windows for which the recognizer then has predictions."""
@@ -96,7 +96,7 @@ def test_windows_of_two_activities_are_not_judged() -> None:
 
 
 @pytest.mark.parametrize("rate_hz", [25.0, 40.0])
-def test_the_books_of_sets_with_times(classifier: Classifier, rate_hz: float) -> None:
+def test_the_expected_windows_of_sets_with_times(classifier: Classifier, rate_hz: float) -> None:
     """A set whose samples have times, at any rate, is cut, and its activities are its own."""
     n_samples = round(30 * rate_hz)
     times = np.arange(n_samples) / rate_hz
@@ -168,7 +168,7 @@ def test_a_message_that_is_too_large_is_cut() -> None:
     hop=st.integers(16, 128),
 )
 @settings(max_examples=30)
-def test_the_books_of_files_agree_with_the_recognizer(
+def test_the_recognizer_makes_the_expected_windows_of_files(
     classifier: Classifier, sizes: list[int], sensors: tuple[Sensor, ...], hop: int
 ) -> None:
     """Each message of a file completes just the windows that the recognizer then predicts."""
@@ -183,7 +183,9 @@ def test_the_books_of_files_agree_with_the_recognizer(
 
 
 @pytest.mark.parametrize("apart_s", [0.008, -0.008, 0.019, 0.1])
-def test_the_books_of_sensors_that_are_apart(classifier: Classifier, apart_s: float) -> None:
+def test_the_expected_windows_of_sensors_that_are_apart(
+    classifier: Classifier, apart_s: float
+) -> None:
     """Windows are expected where har-stream makes them, however the phone's clock began."""
     recognizer = Recognizer(classifier, hop=64)
     recognizer.admit("phone")
@@ -199,7 +201,7 @@ def test_the_books_of_sensors_that_are_apart(classifier: Classifier, apart_s: fl
     assert expected == pytest.approx(predicted, abs=1e-6)
 
 
-def test_the_books_know_what_was_done() -> None:
+def test_windows_of_files_have_the_activity_of_their_samples() -> None:
     """A window of a file is judged by the activity that all its samples share."""
     recording = file_recording([[("motion", 50)]] * 20, begins=1.4e9)
     made = batches(recording, rows=25, hop=64, epoch=0.0, original_times=True)
