@@ -62,7 +62,7 @@ def measure(options: Options) -> list[Figure]:
         in_another_frame, _ = _right(classifier, rotated)
         for bout in bouts:
             try:
-                rotation = calibrate(rotated.samples[bout]).rotation
+                rotation = calibrate(rotated.samples[bout].astype(np.float64)).rotation
             except CalibrationError:
                 refused += 1
                 continue

@@ -123,12 +123,13 @@ def _decide_group(
         if first < SETTLING_ROWS:
             continue
         rounds = rounds_of(slots)
-        problems = plausibility.problems_after(rounds, check(windows)).any(axis=1)
+        in_force = plausibility.problems_after(rounds, check(windows))  # (n_windows, n_problems)
+        problems = np.logical_or.reduce(in_force, axis=1) if checked else np.zeros(len(slots), bool)
         decided = decider.decide(
             rounds,
             np.full(len(slots), first / SAMPLING_RATE_HZ),
             decider.evidence(windows, np.stack([probabilities[i][number] for i in slots])),
-            problems & checked,
+            problems,
         )
         known_from = first + WINDOW_LENGTH - 1 + FILTER_ROWS
         for change in decided.changes:

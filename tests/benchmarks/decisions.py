@@ -195,13 +195,15 @@ def _changes(labels: NDArray[np.int8], now: NDArray[np.int8]) -> tuple[list[floa
     A change of now within a bout is false but for the one that leads to the bout's activity.
     """
     bounds = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
-    delays, false, before = [], 0, NO_LABEL
+    delays: list[float] = []
+    false, before = 0, NO_LABEL
     for first, last in pairwise(bounds):
         label = int(labels[first])
         if label == NO_LABEL or label == NAMES.index(TRANSITION):
             continue
         bout = now[first:last]
-        false += max(0, np.count_nonzero(np.diff(bout)) - int(bout[0] != label))
+        n_changes = int(np.count_nonzero(np.diff(bout)))
+        false += max(0, n_changes - int(bout[0] != label))
         if before not in (NO_LABEL, label):
             right = np.flatnonzero(bout == label)
             delays.append(right[0] / SAMPLING_RATE_HZ if len(right) else np.inf)

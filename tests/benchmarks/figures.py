@@ -5,12 +5,13 @@ What is measured, and how, is decided by the benchmarks themselves.
 
 import argparse
 import importlib.metadata
+import json
 import os
 import platform
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -125,7 +126,7 @@ def parse_options(description: str) -> Options:
     return options
 
 
-def raw_stretches(options: Options, subjects: Iterable[int]) -> list[Stretch]:
+def raw_stretches(options: Options, subjects: Collection[int]) -> list[Stretch]:
     """Return the raw recordings of these subjects of HAPT.
 
     Raises:
@@ -190,14 +191,33 @@ def show(figures: Sequence[Figure]) -> None:
         print(figure, flush=True)
 
 
+def write_figures(
+    file: Path,
+    found: Mapping[str, str],
+    figures: Sequence[Figure],
+    not_measured: Mapping[str, str] | None = None,
+) -> None:
+    """Write the conditions, the figures, and why others are missing, as JSON."""
+    everything = {
+        "conditions": found,
+        "figures": [figure.as_json() for figure in figures],
+        "not_measured": not_measured or {},
+    }
+    file.write_text(json.dumps(everything, indent=2) + "\n")
+
+
 def run_alone(measure: Callable[[Options], list[Figure]], description: str) -> None:
     """Run one benchmark as a command."""
     options = parse_options(description)
-    print_conditions(conditions())
+    found = conditions()
+    print_conditions(found)
     try:
-        show(measure(options))
+        figures = measure(options)
     except NotMeasuredError as error:
         sys.exit(f"  not measured: {error}")
+    show(figures)
+    if options.json is not None:
+        write_figures(options.json, found, figures)
 
 
 def readable(value: float) -> str:

@@ -1,8 +1,9 @@
 """Writes the newest figures into the pages of docs/results.
 
 ``python -m tests.benchmarks.run --json figures.json`` measures; ``python -m tests.benchmarks.pages
-figures.json`` then replaces the blocks of what was measured. Other blocks stay, with their dates. A
-block stands between two comments:
+figures.json`` then replaces the blocks of what was measured. Other blocks stay, with their dates.
+Each benchmark alone, the soak and the fuzzer take ``--json`` too. A block stands between two
+comments:
 
     <!-- figures: load, cnn-lstm -->
     <!-- end of figures -->
@@ -23,11 +24,16 @@ from typing import Any, Final
 
 import msgspec
 
+from tests.benchmarks.charts import draw_resampling
 from tests.benchmarks.figures import FOLDER_VARIABLE, Figure, heading
 from trainer.evaluation_report import EvaluationReport, summary
 from trainer.selection.choices import Choices, table
 
 RESULTS: Final = Path(__file__).parents[2] / "docs" / "results"
+IMAGES: Final = RESULTS.parent / "images"
+
+CHARTS: Final[dict[str, Callable[[Sequence[Figure], Path], None]]] = {"resampling": draw_resampling}
+"""What draws a benchmark's figures, where a chart shows more than a table"""
 
 _BLOCK: Final = re.compile(
     r"(?P<begin><!-- figures: (?P<benchmark>\w+)(?:, (?P<part>[^>]+?))? -->\n)"
@@ -106,19 +112,34 @@ def _update_from(file: Path) -> Callable[[str], str]:
     return partial(updated, conditions=conditions, figures=figures)
 
 
+def draw_charts(figures: Sequence[Figure], folder: Path) -> list[Path]:
+    """Draw the charts of the benchmarks that there are figures of, and return their files."""
+    drawn = []
+    for benchmark, draw in CHARTS.items():
+        of_benchmark = [figure for figure in figures if figure.benchmark == benchmark]
+        if of_benchmark:
+            drawn.append(folder / f"{benchmark}.svg")
+            draw(of_benchmark, drawn[-1])
+    return drawn
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Write figures into docs/results")
     parser.add_argument(
         "file", type=Path, help="from run.py --json, evaluation.json or choices.json"
     )
-    update = _update_from(parser.parse_args().file)
+    file = parser.parse_args().file
+    update = _update_from(file)
     for page in sorted(RESULTS.glob("*.md")):
         before = page.read_text()
         after = update(before)
         if after != before:
             page.write_text(after)
             print(f"wrote {page.name}")
+    if "figures" in json.loads(file.read_text()):
+        for chart in draw_charts(read(file)[1], IMAGES):
+            print(f"drew {chart.name}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ within one activity at which any problem is in force.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -27,7 +28,7 @@ from trainer.data.raw_windows import TRAINING_SUBJECTS
 HOP: Final = 64
 SWAPPED: Final = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
-Rows = NDArray[np.float64]
+Rows = NDArray[np.floating]
 """``(n_rows, 6)`` in m/s² and rad/s"""
 
 
@@ -59,7 +60,7 @@ SPOILT: Final[dict[str, tuple[str, Callable[[Rows], Rows]]]] = {
     ),
     "iPhone taken for Android": ("wrong-frame", lambda rows: rows * [-1, -1, -1, 1, 1, 1]),
     **{
-        f"worn {frame}": ("wrong-frame", lambda rows, back=back: rotated(rows, back.T, back.T))
+        f"worn {frame}": ("wrong-frame", partial(rotated, acc=back.T, gyro=back.T))
         for frame, back in FRAMES.items()
         if frame != "landscape"
     },
@@ -93,7 +94,7 @@ def measure(options: Options) -> list[Figure]:
 
 def _watched(rows: Rows) -> NDArray[np.bool_]:
     """Return the problems in force after each window once the filters have settled."""
-    samples = Preprocessor(1).push(np.array([0]), rows[np.newaxis])
+    samples = Preprocessor(1).push(np.array([0]), rows[np.newaxis].astype(np.float64))
     windows = Windower(1, hop=HOP).push(np.array([0]), samples).windows
     plausibility = Plausibility(1, hop=HOP)
     first = -(-SETTLING_ROWS // HOP)

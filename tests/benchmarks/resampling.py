@@ -24,6 +24,7 @@ from scipy.signal import resample_poly
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import Readings
 from pipeline.recognition.preparation.filters import Preprocessor
+from pipeline.recognition.preparation.pieces import Piece
 from pipeline.recognition.preparation.resampler import Resampler
 from pipeline.recognition.preparation.windows import Windower
 from pipeline.recordings.recording import Stretch
@@ -141,7 +142,7 @@ def _motion(stretch: Stretch) -> Motion:
 
 def _as_recorded(stretch: Stretch) -> Samples:
     times = np.arange(len(stretch.samples)) / SAMPLING_RATE_HZ
-    return times, stretch.samples
+    return times, stretch.samples.astype(np.float64)
 
 
 def _sampled(motion: Motion, phone: Phone, *, seed: int) -> Samples:
@@ -160,15 +161,16 @@ def _samples(measured: Samples) -> NDArray[np.float32]:
     """Return what reaches the model, ``(n_samples, 9)``."""
     times, values = measured
     resampler = Resampler(1)
-    pieces = []
+    pieces: list[Piece] = []
     for first in range(0, len(times), MESSAGE):
         part = slice(first, first + MESSAGE)
         pieces += resampler.push(0, [Readings("phone", times[part], values[part])])[0]
-    pieces += resampler.finish(0)
+    pieces += resampler.finish(0)[0]
     rows = np.concatenate([piece.rows for piece in pieces])
     if sum(piece.origin is not None for piece in pieces) != 1:
         raise NotMeasuredError("the phone lost more than half a second")
-    return Preprocessor(1).push(np.array([0]), rows[np.newaxis])[0]
+    prepared: NDArray[np.float32] = Preprocessor(1).push(np.array([0]), rows[np.newaxis])[0]
+    return prepared
 
 
 def _error(
@@ -196,7 +198,8 @@ def _labels(stretch: Stretch) -> NDArray[np.int64]:
 def _recognised(classifier: Classifier, samples: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return what the model takes each window for."""
     cut = Windower(1, hop=HOP).push(np.array([0]), samples[np.newaxis])
-    return classifier.classify(cut.windows).argmax(axis=1)
+    activities: NDArray[np.int64] = classifier.classify(cut.windows).argmax(axis=1)
+    return activities
 
 
 def _accuracy(truth: list[NDArray[np.int64]], found: list[NDArray[np.int64]]) -> float:

@@ -3,7 +3,6 @@
 Timings never fail the run; a benchmark that could not be measured makes the exit code 1.
 """
 
-import json
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -29,6 +28,7 @@ from tests.benchmarks.figures import (
     parse_options,
     print_conditions,
     show,
+    write_figures,
 )
 
 BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
@@ -68,12 +68,7 @@ def main() -> None:
         figures += measured
     _print_summary(figures)
     if options.json is not None:
-        everything = {
-            "conditions": found,
-            "figures": [figure.as_json() for figure in figures],
-            "not_measured": failures,
-        }
-        options.json.write_text(json.dumps(everything, indent=2) + "\n")
+        write_figures(options.json, found, figures, failures)
     sys.exit(1 if failures else 0)
 
 

@@ -52,6 +52,7 @@ from tests.benchmarks.figures import (
     conditions,
     print_conditions,
     show,
+    write_figures,
 )
 from tests.benchmarks.load import (
     BROKER,
@@ -650,17 +651,22 @@ def main() -> None:
     parser.add_argument("--phones", type=int, default=PHONES, help="at any time")
     parser.add_argument("--no-state", action="store_true", help="without har-stream's --state")
     parser.add_argument("--data", type=Path, help=f"data set's zip or folder; {FOLDER_VARIABLE}")
+    parser.add_argument("--json", type=Path, help="file for all figures")
     flags = parser.parse_args()
     longest, most = LONGEST_S / 60, _most_phones()
     if not SHORTEST_S / 60 <= flags.minutes <= longest or not 1 <= flags.phones <= most:
         parser.error(f"{SHORTEST_S / 60:g} to {longest:g} minutes, 1 to {most} phones")
     signal.signal(signal.SIGTERM, _exit)  # so that the processes started are stopped
-    print_conditions(conditions())
+    found = conditions()
+    print_conditions(found)
     soak = Soak(flags.minutes * 60, flags.phones, state=not flags.no_state)
     try:
-        show(measure(soak, flags.data))
+        figures = measure(soak, flags.data)
     except NotMeasuredError as error:
         sys.exit(f"  not measured: {error}")
+    show(figures)
+    if flags.json is not None:
+        write_figures(flags.json, found, figures)
 
 
 def _most_phones() -> int:

@@ -11,6 +11,7 @@ from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.recognizer import Recognizer
 from tests.benchmarks import load, load_generator, stage_times
+from tests.benchmarks.figures import NotMeasuredError
 from tests.benchmarks.load import Arrivals, Trial
 from tests.benchmarks.load_generator import Load
 
@@ -71,7 +72,7 @@ class Received:
         window = np.concatenate([np.arange(count) for count in counts])
         completed = self.load.joins_s[phone] + load.completing_message(window) * 0.5
         self.came: dict[str, NDArray[Any]] = {
-            "device": np.array([load_generator.device(number) for number in phone]),
+            "device": np.array([load_generator.device(number) for number in phone.tolist()]),
             "start": np.round(first_ms[phone] / 1000 + window * load.HOP / 50, 6),
             "received": completed + 1000.01 + latency_s,
         }
@@ -157,7 +158,7 @@ def test_every_prediction_of_a_small_load_comes(
     small = load_generator.Load(phones=20, qos=1, hold_s=3.0, ramp_s=0.5)
     try:
         trial = load.run(getattr(load, name), find_model("cnn-lstm"), small, motion_file)
-    except load.NotMeasuredError as error:
+    except NotMeasuredError as error:
         if "Mosquitto is not installed" in str(error):
             pytest.skip(str(error))
         raise

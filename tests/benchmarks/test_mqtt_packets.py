@@ -15,7 +15,8 @@ def test_packets_come_out_whole_however_they_were_cut(bodies: list[bytes], cuts:
         bytes([mqtt_packets.PUBLISH]) + mqtt_packets.remaining_length(len(body)) + body
         for body in bodies
     )
-    buffer, found, position = bytearray(), [], 0
+    buffer, position = bytearray(), 0
+    found: list[tuple[int, bytes]] = []
     while position < len(stream):
         size = cuts[len(found) % len(cuts)]
         buffer += stream[position : position + size]

@@ -12,6 +12,7 @@ from trainer import evaluation_report
 from trainer.selection import choices
 
 PAGES: Final = sorted((ROOT / "docs" / "results").glob("*.md"))
+Measured = tuple[dict[str, str], list[Figure]]
 BLOCK: Final = "<!-- figures: {} -->\n\n```\n{}\n```\n\n<!-- end of figures -->\n"
 HEADING: Final = (
     "2026-11-26, a CPU, 2 cores (load 0.10), Python 3.11.7, onnxruntime 1.32.0, numpy 2.4.6\n"
@@ -20,7 +21,7 @@ HEADING: Final = (
 
 
 @pytest.fixture
-def measured(tmp_path: Path) -> tuple[object, object]:
+def measured(tmp_path: Path) -> Measured:
     """Conditions and figures as they come back from the file of a run."""
     figures = [
         Figure("load", "lstm, QoS 1: har-stream", 3100, "phones"),
@@ -41,11 +42,10 @@ def measured(tmp_path: Path) -> tuple[object, object]:
     file = tmp_path / "figures.json"
     everything = {"conditions": conditions, "figures": [one.as_json() for one in figures]}
     file.write_text(json.dumps(everything))
-    measured: tuple[object, object] = pages.read(file)
-    return measured
+    return pages.read(file)
 
 
-def test_a_block_takes_the_figures_of_its_benchmark(measured: tuple[object, object]) -> None:
+def test_a_block_takes_the_figures_of_its_benchmark(measured: Measured) -> None:
     """A block gets the heading and the lines that the run printed, without the folder's name."""
     lines = f"{HEADING}\n  {'lstm, batch 1':<42}    8,070 windows/s"
     page = "before\n{}after\n"
@@ -54,7 +54,7 @@ def test_a_block_takes_the_figures_of_its_benchmark(measured: tuple[object, obje
 
 
 def test_a_block_takes_figures_by_the_first_part_of_their_names(
-    measured: tuple[object, object],
+    measured: Measured,
 ) -> None:
     """Blocks of one benchmark share its figures; none takes those of a longer name."""
     page = BLOCK.format("load, cnn-lstm", "old") + BLOCK.format("load, lstm", "old")
@@ -64,7 +64,7 @@ def test_a_block_takes_figures_by_the_first_part_of_their_names(
     ]
 
 
-def test_what_was_not_measured_stays(measured: tuple[object, object]) -> None:
+def test_what_was_not_measured_stays(measured: Measured) -> None:
     """A block without a new figure keeps its old ones and their date."""
     page = BLOCK.format("training", "old") + BLOCK.format("load, conv-lstm", "old")
     assert page == pages.updated(page, *measured)
@@ -125,3 +125,25 @@ def test_a_page_without_a_block_stays() -> None:
     """What has no place on a page is left out of it."""
     page = "before\n"
     assert page == pages.ablated(page, choices.shipped())
+
+
+def test_the_figures_of_the_resampling_are_drawn(tmp_path: Path) -> None:
+    """One line for each jitter and share of lost samples, named; the page shows the file."""
+    figures = [
+        Figure("resampling", f"{rate} Hz, jitter {jitter} ms, lost {lost}%: error", 2.0, "% of RMS")
+        for rate in (50, 100)
+        for jitter in (0, 2)
+        for lost in (0, 5)
+    ]
+    (chart,) = pages.draw_charts(figures, tmp_path)
+    text = chart.read_text()
+    for jitter in (0, 2):
+        for lost in (0, 5):
+            assert f">jitter {jitter} ms, {lost} % lost<" in text
+    assert (pages.IMAGES / chart.name).is_file()
+    assert f"../images/{chart.name}" in (pages.RESULTS / "accuracy.md").read_text()
+
+
+def test_a_benchmark_without_chart_draws_none(tmp_path: Path) -> None:
+    """Most figures are lines of text."""
+    assert [] == pages.draw_charts([Figure("load", "phones", 3.0, "phones")], tmp_path)

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.benchmarks import load_generator, soak
-from tests.benchmarks.figures import NotMeasuredError
+from tests.benchmarks.figures import NotMeasuredError, show
+from tests.benchmarks.load import HOP, arrivals, completing_message, n_windows
 from tests.benchmarks.load_generator import Load
 from tests.benchmarks.soak import Sample
 
@@ -115,20 +116,20 @@ def _served(
     """Return what generator and probe would report; latencies are by window, phone by phone."""
     plan = load_generator.schedule(relay)
     first_ms = load_generator.first_samples_ms(relay, 1.7e9)
-    sent = {
+    sent: dict[str, NDArray[Any]] = {
         "phone": plan.phone,
         "number": plan.number,
         "due": plan.due_s + 1000.0,
         "sent": plan.due_s + 1000.01,
         "first_samples_ms": first_ms,
     }
-    counts = soak.n_windows(relay.n_messages)
+    counts = n_windows(relay.n_messages)
     phone = np.repeat(np.arange(relay.phones), counts)
     window = np.concatenate([np.arange(count) for count in counts])
-    completing_s = relay.due_s(phone, soak.completing_message(window))
-    came = {
-        "device": np.array([load_generator.device(number) for number in phone]),
-        "start": np.round(first_ms[phone] / 1000 + window * soak.HOP / 50, 6),
+    completing_s = relay.due_s(phone, completing_message(window))
+    came: dict[str, NDArray[Any]] = {
+        "device": np.array([load_generator.device(number) for number in phone.tolist()]),
+        "start": np.round(first_ms[phone] / 1000 + window * HOP / 50, 6),
         "received": completing_s + 1000.01 + latency_s[: len(phone)],
     }
     return sent, came
@@ -138,11 +139,11 @@ def test_latency_is_told_apart_by_when_the_window_was_completed() -> None:
     """What is slow only during the flood is seen there, and nowhere else."""
     plan = soak.Soak(60.0, 5)
     relay = plan.relay
-    n = int(soak.n_windows(relay.n_messages).sum())
+    n = int(n_windows(relay.n_messages).sum())
     sent, came = _served(relay, np.zeros(n))
     flooded = plan.flooded(came["received"] - 1000.0)
     came["received"] += np.where(flooded, 0.05, 0.02)
-    arrived = soak.arrivals(relay, sent, came)
+    arrived = arrivals(relay, sent, came)
     outcome = soak.Outcome(
         plan,
         arrived,
@@ -182,7 +183,7 @@ def test_short_soak_loses_nothing_but_of_the_flooder(
         raise
     assert time.monotonic() - begin < 120
     arrived = outcome.arrived
-    assert arrived.n_expected == soak.n_windows(plan.relay.n_messages).sum() > 1000
+    assert arrived.n_expected == n_windows(plan.relay.n_messages).sum() > 1000
     assert (arrived.n_lost, arrived.n_strange) == (0, 0)
     assert np.isfinite(arrived.latencies_ms).all()
     assert outcome.loads[-1]["dropped"] > 0
@@ -192,7 +193,7 @@ def test_short_soak_loses_nothing_but_of_the_flooder(
     assert outcome.samples[-1].checkpoint_kib > 1
 
     figures = soak.figures(outcome)
-    soak.show(figures)
+    show(figures)
     printed = capsys.readouterr().out
     assert len(printed.splitlines()) == len(figures)
     [came] = [figure for figure in figures if figure.name.startswith("predictions of those")]

@@ -183,13 +183,18 @@ def run(
     return outcome
 
 
+def _has_more(listener: Listener) -> Callable[[], bool]:
+    """Return the question whether more windows have come than until now."""
+    known = listener.n_windows
+    return lambda: listener.n_windows > known
+
+
 def _end(process: subprocess.Popen[bytes], listener: Listener, due: dict[str, Windows]) -> str:
     """End the program when it has found all that it must; return what went wrong, if anything."""
     n_due = sum(windows.total() for windows in due.values())
     is_busy = True
     while is_busy:  # with what has come
-        known = listener.n_windows
-        is_busy = listener.comes_true(lambda n=known: listener.n_windows > n, QUIET_S)
+        is_busy = listener.comes_true(_has_more(listener), QUIET_S)
     process.terminate()
     try:
         code = process.wait(STALL_S)

@@ -17,6 +17,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pipeline.models.classifier import find_model
+from tests.benchmarks.figures import (
+    Figure,
+    conditions,
+    print_conditions,
+    show,
+    write_figures,
+)
 from tests.brokers import Mosquitto
 from tests.fuzz import live
 from tests.fuzz.fuzzer import DECODERS, SEEDS, Decoder, Finding, fuzz, seeds
@@ -33,30 +40,40 @@ def keep(finding: Finding, folder: Path) -> Path:
 
 def run(
     decoders: Mapping[str, Sequence[Decoder]], *, n_inputs: int, seed: int, folder: Path
-) -> int:
-    """Fuzz each kind of message, print what it took, and return the exit code."""
-    n_found, begun = 0, time.perf_counter()
+) -> tuple[list[Figure], bool]:
+    """Fuzz each kind of message; return what it took, and whether nothing broke a limit.
+
+    What did is kept in the folder.
+    """
+    figures: list[Figure] = []
+    is_well = True
     per_kind = -(-n_inputs // len(decoders))
-    print(f"seed {seed}, {per_kind} inputs of each kind of message")
     for kind, of_kind in decoders.items():
         begin = time.perf_counter()
         cost, findings = fuzz(kind, of_kind, seeds(kind), n_inputs=per_kind, seed=seed)
-        rate = cost.n_inputs / (time.perf_counter() - begin)
-        print(
-            f"{kind:13} {rate:6.0f} inputs/s, {cost.n_taken / cost.n_inputs:5.1%} taken, "
-            f"worst {1000 * cost.time_s:4.1f} ms, {cost.memory_bytes / (1 << 20):.2f} MiB, "
-            f"{len(findings)} findings",
-            flush=True,
+        figures.append(
+            Figure(
+                "fuzz",
+                f"{kind}: wrong messages decoded",
+                cost.n_inputs / (time.perf_counter() - begin),
+                "a second",
+                detail=f"{cost.n_inputs:,}; {cost.n_taken / cost.n_inputs:.1%} taken; the worst "
+                f"{1000 * cost.time_s:.1f} ms, {cost.memory_bytes / (1 << 20):.2f} MiB; "
+                f"{len(findings)} findings",
+            )
         )
+        show(figures[-1:])
         for finding in findings:
             print(f"  {finding.fault}: {keep(finding, folder)}")
-        n_found += len(findings)
-    print(f"{per_kind * len(decoders)} inputs in {time.perf_counter() - begun:.0f} s")
-    return 1 if n_found else 0
+        is_well &= not findings
+    return figures, is_well
 
 
-def run_live(*, n_messages: int, seed: int) -> int:
-    """Send phones' messages through a running har-stream, print what came, return the exit code."""
+def run_live(*, n_messages: int, seed: int) -> tuple[list[Figure], bool]:
+    """Send phones' messages through a running har-stream.
+
+    Return what came, and whether that is what its core makes of them.
+    """
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
@@ -84,14 +101,21 @@ def run_live(*, n_messages: int, seed: int) -> int:
         failures = log_text.count("har-stream failed on")
         if outcome.fault:
             print(log_text[-4000:])
-    print(
-        f"\r{outcome.n_messages} messages of {outcome.n_phones} phones with wild times, "
-        f"{outcome.n_windows} windows, {len(outcome.differing)} phones differ, "
-        f"{failures} failures, {time.perf_counter() - begun:.0f} s {outcome.fault}"
+    figure = Figure(
+        "fuzz",
+        "messages with wild times recognised",
+        outcome.n_messages / (time.perf_counter() - begun),
+        "a second",
+        detail=f"{outcome.n_messages:,} of {outcome.n_phones:,} phones, {outcome.n_windows:,} "
+        f"windows; {len(outcome.differing)} phones differ from offline, {failures} failures",
     )
+    print("\r", end="")
+    show([figure])
     for device in outcome.differing:
         print(f"  {device}")
-    return 1 if outcome.fault or outcome.differing or failures else 0
+    if outcome.fault:
+        print(f"  {outcome.fault}")
+    return [figure], not (outcome.fault or outcome.differing or failures)
 
 
 def main() -> None:
@@ -100,10 +124,17 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=1_000_000, help="for the decoders")
     parser.add_argument("--messages", type=int, default=1_000_000, help="for har-stream")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of a run to repeat")
+    parser.add_argument("--json", type=Path, help="file for all figures")
     flags = parser.parse_args()
     warnings.simplefilter("error")
-    code = run(DECODERS, n_inputs=flags.inputs, seed=flags.seed, folder=SEEDS)
-    sys.exit(code | run_live(n_messages=flags.messages, seed=flags.seed))
+    found = conditions()
+    print_conditions(found)
+    print(f"seed {flags.seed}")
+    decoded, decodes_well = run(DECODERS, n_inputs=flags.inputs, seed=flags.seed, folder=SEEDS)
+    recognised, runs_well = run_live(n_messages=flags.messages, seed=flags.seed)
+    if flags.json is not None:
+        write_figures(flags.json, found, [*decoded, *recognised])
+    sys.exit(0 if decodes_well and runs_well else 1)
 
 
 if __name__ == "__main__":

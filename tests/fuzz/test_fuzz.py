@@ -235,9 +235,10 @@ def test_what_is_a_finding(decode: Decoder, fault: str) -> None:
 
 
 def test_a_finding_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A run with a finding says so, keeps the input and ends with exit code 1."""
+    """A run with a finding says so, is not well, and keeps the input."""
     decoders = {"label": DECODERS["label"], "native": (broken,)}
-    assert 1 == run(decoders, n_inputs=100, seed=1, folder=tmp_path)
+    _, is_well = run(decoders, n_inputs=100, seed=1, folder=tmp_path)
+    assert not is_well
     kept = list(tmp_path.iterdir())
     assert 1 <= len(kept) <= 5
     assert all(file.name.startswith("native-found-") for file in kept)
@@ -247,7 +248,11 @@ def test_a_finding_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_run_without_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A run without findings ends with exit code 0, and tells the worst of each kind."""
-    assert 0 == run({"label": DECODERS["label"]}, n_inputs=100, seed=1, folder=tmp_path)
+    """A run without findings is well, and its figures tell the worst of each kind."""
+    (figure,), is_well = run({"label": DECODERS["label"]}, n_inputs=100, seed=1, folder=tmp_path)
+    assert is_well
     assert [] == list(tmp_path.iterdir())
-    assert "100 inputs" in capsys.readouterr().out
+    assert figure.value > 0
+    assert "100;" in figure.detail
+    assert "0 findings" in figure.detail
+    assert str(figure) in capsys.readouterr().out

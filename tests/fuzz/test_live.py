@@ -7,6 +7,8 @@ import pytest
 from tests.fuzz import live
 
 if TYPE_CHECKING:
+    import subprocess
+
     from tests.brokers import Mosquitto
     from tests.processes import Running
 
@@ -21,7 +23,7 @@ def test_wild_times_through_the_running_program(
     lasting_mosquitto.start()
     started: list[Running] = []
 
-    def start(name: str, *flags: str) -> object:
+    def start(name: str, *flags: str) -> "subprocess.Popen[bytes]":
         started.append(start_command(name, *lasting_mosquitto.flags, *flags))
         lasting_mosquitto.await_har_stream()
         return started[0].process
