@@ -31,7 +31,7 @@ def imports(file: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: relative import"
+            assert 0 == node.level, f"{file}: relative import"
             assert node.module is not None
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
@@ -50,7 +50,7 @@ def test_the_runtime_does_not_import_what_training_needs() -> None:
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert result.stdout.strip() == "[]"
+    assert "[]" == result.stdout.strip()
 
 
 @pytest.mark.parametrize("file", PIPELINE, ids=module_name)

@@ -93,7 +93,7 @@ def test_messages_that_hold_no_rotation(payload: bytes, explanation: str) -> Non
     """What is no rotation is refused with what is wrong with it."""
     with pytest.raises(MessageError, match=explanation) as refusal:
         decode_calibration(payload)
-    assert refusal.value.reason == "calibration"
+    assert "calibration" == refusal.value.reason
 
 
 number = st.floats() | st.integers() | st.none() | st.text(max_size=3)
@@ -103,7 +103,7 @@ def test_a_message_of_any_length() -> None:
     """A message that is far longer than any of har-calibrate's is refused before it is read."""
     with pytest.raises(MessageError) as refusal:
         decode_calibration(b'{"v":1,"rotation":[[' + b"5e-324," * 1000 + b"0]]}")
-    assert refusal.value.reason == "size"
+    assert "size" == refusal.value.reason
 
 
 @given(
@@ -118,6 +118,6 @@ def test_any_message(payload: bytes) -> None:
     except MessageError:
         return
     if rotation is None:
-        assert payload == b""
+        assert b"" == payload
     else:
-        assert np.linalg.det(rotation) == pytest.approx(1)
+        assert pytest.approx(1) == np.linalg.det(rotation)

@@ -160,10 +160,10 @@ def visit(broker: SecureBroker) -> Iterator[Callable[..., Guest]]:
 
 def test_logins(visit: Callable[..., Guest]) -> None:
     """Nobody comes in without name and password, or with wrong ones; each user does with his."""
-    assert visit(None).login_answer == "Not authorized"
-    assert visit("phone-a", password="guess").login_answer == "Not authorized"
-    assert visit("phone-a", password=password_of("phone-b")).login_answer == "Not authorized"
-    assert visit("phone-c").login_answer == "Not authorized"
+    assert "Not authorized" == visit(None).login_answer
+    assert "Not authorized" == visit("phone-a", password="guess").login_answer
+    assert "Not authorized" == visit("phone-a", password=password_of("phone-b")).login_answer
+    assert "Not authorized" == visit("phone-c").login_answer
     assert [visit(user).login_answer for user in USERS] == ["Success"] * len(USERS)
 
 
@@ -171,7 +171,7 @@ def test_nothing_without_tls(broker: SecureBroker) -> None:
     """A login that is not encrypted is not answered."""
     with MqttClient(broker, login=Login("phone-a", password_of("phone-a"))) as client:
         client.await_that(lambda: client.losses)
-        assert client.logins == []
+        assert [] == client.logins
 
 
 @pytest.mark.parametrize(
@@ -197,9 +197,9 @@ def test_nobody_takes_anothers_place(visit: Callable[..., Guest]) -> None:
     stream = visit("har-stream")
     stream.subscribe("har/+/samples")
     phone = visit("phone-a", client_id="har-stream")
-    assert phone.answer_to("har/phone-a/samples", b"still there?") == "Success"
-    assert stream.heard_until("har/phone-a/samples")[-1][1] == b"still there?"
-    assert stream.losses == []
+    assert "Success" == phone.answer_to("har/phone-a/samples", b"still there?")
+    assert b"still there?" == stream.heard_until("har/phone-a/samples")[-1][1]
+    assert [] == stream.losses
 
 
 # Who may write
@@ -240,12 +240,12 @@ def test_large_messages(visit: Callable[..., Guest]) -> None:
     """A payload as large as har-stream takes comes through; a larger one is dropped."""
     stream, phone = visit("har-stream"), visit("phone-a")
     stream.subscribe("har/+/samples")
-    assert phone.answer_to("har/phone-a/samples", bytes(MAX_PAYLOAD_BYTES)) == "Success"
-    assert len(stream.heard_until("har/phone-a/samples")[-1][1]) == MAX_PAYLOAD_BYTES
+    assert "Success" == phone.answer_to("har/phone-a/samples", bytes(MAX_PAYLOAD_BYTES))
+    assert MAX_PAYLOAD_BYTES == len(stream.heard_until("har/phone-a/samples")[-1][1])
     for payload in (bytes(MAX_PAYLOAD_BYTES + 1), b"small"):
         phone.publish("har/phone-a/samples", payload, qos=0)
-    assert stream.heard_until("har/phone-a/samples")[-1][1] == b"small"
-    assert phone.losses == []
+    assert b"small" == stream.heard_until("har/phone-a/samples")[-1][1]
+    assert [] == phone.losses
 
 
 # Who may read
@@ -291,12 +291,12 @@ def test_who_may_read_what(visit: Callable[..., Guest]) -> None:
     order = [topic for topics in PUBLISHED.values() for topic in topics]
     for user, topics in PUBLISHED.items():
         for topic in topics:
-            assert guests[user].answer_to(topic) == "Success"
+            assert "Success" == guests[user].answer_to(topic)
     for user, may in MAY_READ.items():
         last = max(may, key=order.index)
         assert {topic for topic, _ in guests[user].heard_until(last)} == may, user
     heard = {topic for topic, _ in guests["phone-b"].heard_until("har/phone-b/activity")}
-    assert heard == {"har/phone-b/activity"}
+    assert {"har/phone-b/activity"} == heard
 
 
 # The commands
@@ -343,13 +343,13 @@ def test_har_stream_over_tls(
     stream.await_log("by TLS")
     reader, phone = visit("reader"), visit("phone-a")
     reader.subscribe("#")
-    assert reader.heard_until("har/status")[-1][1] == b"online"
+    assert b"online" == reader.heard_until("har/status")[-1][1]
     for first in range(0, 192, 32):
         body = samples(first, device="phone-b", deviceId="phone-b", topic="har/phone-b/samples")
-        assert phone.answer_to("har/phone-a/samples", body) == "Success"
+        assert "Success" == phone.answer_to("har/phone-a/samples", body)
     heard = reader.heard_until("har/phone-a/prediction")
-    assert json.loads(heard[-1][1])["device"] == "phone-a"
-    assert [topic for topic, _ in heard if "phone-b" in topic] == []
+    assert "phone-a" == json.loads(heard[-1][1])["device"]
+    assert [] == [topic for topic, _ in heard if "phone-b" in topic]
 
     # har-calibrate is heard; its password comes from the environment
     calibrate = start_command(
@@ -359,21 +359,21 @@ def test_har_stream_over_tls(
     calibrate.await_log("Stand still")
     for number, part in enumerate(np.split(stand_and_walk(), 24)):
         body = samples(192 + 25 * number, acc=part[:, :3].tolist(), gyro=part[:, 3:].tolist())
-        assert phone.answer_to("har/phone-a/samples", body) == "Success"
-    assert calibrate.process.wait(TIMEOUT_S) == 0, calibrate.log
+        assert "Success" == phone.answer_to("har/phone-a/samples", body)
+    assert 0 == calibrate.process.wait(TIMEOUT_S), calibrate.log
     assert "phone-a is calibrated" in calibrate.log
     stream.await_log("phone-a: calibrated")
     done = run_command(
         "har-calibrate", *broker.flags("har-calibrate"), "--device", "phone-a", "--remove",
         HAR_PASSWORD=password_of("har-calibrate"),
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert 0 == done.returncode, done.stderr
     stream.await_log("calibration taken back")
 
     arguments = Path(f"/proc/{stream.process.pid}/cmdline")
     if arguments.exists():
         assert b"s3cret" not in arguments.read_bytes()
-    assert stream.end() == 0
+    assert 0 == stream.end()
     assert "s3cret" not in stream.log
 
 
@@ -413,5 +413,5 @@ def test_commands_that_are_refused(
         f"{command}: no connection to {HOST}:{broker.port}: the broker refuses the login of reader "
         "(Not authorized): are name and password right?\n"
     )
-    assert (result.stderr, result.returncode) == (expected, 1)
+    assert (expected, 1) == (result.stderr, result.returncode)
     assert "s3cret" not in result.stdout

@@ -34,7 +34,7 @@ def test_other_names_are_not() -> None:
 def test_public_names_are_listed() -> None:
     """``dir`` shows the names that have not been used yet."""
     shown = fresh_interpreter("import pipeline; print(set(pipeline.__all__) <= set(dir(pipeline)))")
-    assert shown == "True\n"
+    assert "True\n" == shown
 
 
 def test_importing_the_package_loads_nothing() -> None:
@@ -44,7 +44,7 @@ def test_importing_the_package_loads_nothing() -> None:
         "print([name for name in sys.modules"
         " if name.startswith('pipeline.') or name in ('numpy', 'scipy', 'onnxruntime', 'msgspec')])"
     )
-    assert fresh_interpreter(code) == "[]\n"
+    assert "[]\n" == fresh_interpreter(code)
 
 
 def test_the_page_documents_each_public_name() -> None:
@@ -60,5 +60,5 @@ def test_the_example_runs() -> None:
     assert example.count("\n") <= 15
     lines = fresh_interpreter(example).splitlines()
     # 499 rows behind the filters make six windows of 128, 64 apart.
-    assert Counter(line.split()[0] for line in lines[:-2]) == {"anna": 6, "ben": 6}
+    assert {"anna": 6, "ben": 6} == Counter(line.split()[0] for line in lines[:-2])
     assert lines[-2:] == printed.strip().splitlines()

@@ -95,7 +95,7 @@ def test_the_largest_values(sensor: Sensor, sign: int) -> None:
     for column in range(len(limits)):
         beyond = list(at_limit)
         beyond[column] *= 1.001
-        assert rejection_of(sensor=sensor, values=[beyond]).reason == "magnitude"
+        assert "magnitude" == rejection_of(sensor=sensor, values=[beyond]).reason
 
 
 @pytest.mark.parametrize("sensor", LIMITS)
@@ -107,7 +107,7 @@ def test_values_that_are_no_numbers(sensor: Sensor, value: float) -> None:
         values = np.zeros((2, n_columns))
         values[1, column] = value
         rejection = rejection_of(sensor=sensor, times=[1.0, 2.0], values=values.tolist())
-        assert rejection.reason == "magnitude"
+        assert "magnitude" == rejection.reason
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_bad_times(time: float, place: int) -> None:
     times = [1698501144.4] * 3
     times[place] = time
     rejection = rejection_of(times=times)
-    assert rejection.reason == "time"
+    assert "time" == rejection.reason
     assert f"{time:g}" in str(rejection)
 
 
@@ -170,7 +170,7 @@ def test_bad_lengths(n_times: int, shape: tuple[int, ...]) -> None:
     """No rows, too many, or values that do not fit the times or the sensor are refused."""
     with pytest.raises(MessageError) as rejected:
         Readings("phone-7", np.ones(n_times), np.zeros(shape), "gyroscope")
-    assert rejected.value.reason == "length"
+    assert "length" == rejected.value.reason
 
 
 @pytest.mark.parametrize(
@@ -190,8 +190,8 @@ def test_bad_device_names(device: str) -> None:
     """Names that could not be used in the results' topics are refused."""
     with pytest.raises(MessageError) as rejected:
         check_device(device)
-    assert rejected.value.reason == "device"
-    assert rejection_of(device=device).reason == "device"
+    assert "device" == rejected.value.reason
+    assert "device" == rejection_of(device=device).reason
 
 
 @given(device=st.text(max_size=70))

@@ -175,7 +175,7 @@ def test_figures_of_the_readme() -> None:
     rows = README.read_text().split("## Results")[1].split("## ")[0].splitlines()
     figures = [row.split("|")[2] for row in rows if row.startswith("|")][2:]
     measured = re.findall(r"\d+(?:,\d+)*(?:\.\d+)?", " ".join(figures))
-    assert len(figures) == 6
+    assert 6 == len(figures)
     assert [] == [figure for figure in measured if figure not in results]
 
 

@@ -37,12 +37,12 @@ def test_every_command_can_log_in(
     login = ["--username", "me", "--password-file", str(secret)]
     monkeypatch.setattr(sys, "argv", ["har", *device, *flags, *login])
     settings = from_command_line(kind)
-    assert (settings.tls, settings.port, settings.insecure) == (True, 8883, False)
+    assert (True, 8883, False) == (settings.tls, settings.port, settings.insecure)
     assert (settings.cafile, settings.cert, settings.key) == (
         Path("ca.crt"), Path("me.crt"), Path("me.key"),
     )  # fmt: skip
     assert settings.password is not None
-    assert settings.password.get_secret_value() == "hunter2"
+    assert "hunter2" == settings.password.get_secret_value()
 
 
 @pytest.mark.parametrize(
@@ -72,18 +72,18 @@ def test_passwords_from_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         assert settings.password is not None
         return settings.password.get_secret_value()
 
-    assert password(password="plain") == "plain"
+    assert "plain" == password(password="plain")
     Path(".env").write_text("HAR_PASSWORD=from-env-file\n")
-    assert password() == "from-env-file"
+    assert "from-env-file" == password()
     monkeypatch.setenv("HAR_PASSWORD", "from-environment")
-    assert password() == "from-environment"
+    assert "from-environment" == password()
     monkeypatch.delenv("HAR_PASSWORD")
     Path(".env").unlink()
     file = tmp_path / "secret"
     monkeypatch.setenv("HAR_PASSWORD_FILE", str(file))
     for text in (" p ä ss ", " p ä ss \n", " p ä ss \r\n"):
         file.write_text(text, encoding="utf-8", newline="")
-        assert password() == " p ä ss "
+        assert " p ä ss " == password()
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_what_does_not_go_together(
     monkeypatch.setattr(pipeline.settings, "PIPE_TIMEOUT_S", 0.1)
     written = refused_settings(StreamSettings, "har-stream", "--broker", "host", *flags)
     assert written.startswith(f"har-stream: {said}")
-    assert written.count("\n") == 1
+    assert 1 == written.count("\n")
     assert "hunter2" not in written.replace("hunter2.txt", "")
 
 
@@ -180,7 +180,7 @@ def test_the_broker_is_a_host(refused_settings: Callable[..., str], broker: str)
     """A URL, a port or no name at all as --broker is refused with one line."""
     written = refused_settings(StreamSettings, "har-stream", "--broker", broker)
     assert written.startswith(f"har-stream: broker = {broker!r}: Value error, is ")
-    assert written.count("\n") == 1
+    assert 1 == written.count("\n")
 
 
 @pytest.mark.parametrize("broker", ["host", "127.0.0.1", "::1", "fe80::1%eth0", "bücher.example"])

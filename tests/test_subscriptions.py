@@ -47,7 +47,7 @@ def test_every_format(name: str) -> None:
 
 def test_a_topic_with_an_equals_sign() -> None:
     """The last equals sign parts topic and format."""
-    assert parse("a=b/+=native").filter == "a=b/+"
+    assert "a=b/+" == parse("a=b/+=native").filter
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_route_decodes() -> None:
     assert found is not None
     (readings,) = found.decode(json.dumps(MESSAGE).encode())
     assert isinstance(readings, Readings)
-    assert readings.device == "phone-7"
+    assert "phone-7" == readings.device
 
 
 def test_a_topic_that_names_nobody() -> None:
@@ -166,7 +166,7 @@ def test_a_topic_that_names_nobody() -> None:
     assert found is not None
     with pytest.raises(MessageError, match=re.escape("har/+/samples")) as rejected:
         found.decode(json.dumps(MESSAGE).encode())
-    assert rejected.value.reason == "device"
+    assert "device" == rejected.value.reason
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -174,17 +174,17 @@ def test_payloads_that_are_too_large(name: str) -> None:
     """A payload of more than a mebibyte is rejected before it is read, in every format."""
     with pytest.raises(MessageError) as rejected:
         Route(FORMATS[name], "phone-7", "").decode(b" " * (MAX_PAYLOAD_BYTES + 1))
-    assert rejected.value.reason == "size"
+    assert "size" == rejected.value.reason
 
 
 def test_the_largest_payload() -> None:
     """The bound itself is within the bounds."""
     payload = json.dumps(MESSAGE).encode().ljust(MAX_PAYLOAD_BYTES)
-    assert len(Route(NATIVE, "phone-7", "").decode(payload)) == 1
+    assert 1 == len(Route(NATIVE, "phone-7", "").decode(payload))
 
 
 def test_where_all_messages_of_a_device_come() -> None:
     """The topic filter of one device is the subscription's with its name in place of the +."""
     found = route([parse("spots/+/#=sensorspot")], "spots/one/accelerometer")
     assert found is not None
-    assert found.topic == "spots/one/#"
+    assert "spots/one/#" == found.topic

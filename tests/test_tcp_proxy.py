@@ -52,7 +52,7 @@ def ends(proxy: TcpProxy, server: Server) -> Iterator[tuple[socket.socket, socke
     """The two ends of a connection by way of the proxy: the client's and the server's."""
     with connected(proxy) as client, server.accept() as served:
         client.sendall(b"hello")
-        assert received(served, 5) == b"hello"  # now the proxy has both
+        assert b"hello" == received(served, 5)  # now the proxy has both
         yield client, served
 
 
@@ -77,7 +77,7 @@ def end_of(end: socket.socket) -> str:
         data = end.recv(1)
     except ConnectionResetError:
         return "reset"
-    assert data == b"", "there came something else"
+    assert b"" == data, "there came something else"
     return "end"
 
 
@@ -92,7 +92,7 @@ def test_bytes_pass_both_ways(ends: tuple[socket.socket, socket.socket], proxy: 
     assert received(served, len(much)) == much
     for thread in threads:
         thread.join()
-    assert proxy.n_open == 1
+    assert 1 == proxy.n_open
 
 
 def test_one_end_closes(ends: tuple[socket.socket, socket.socket]) -> None:
@@ -100,12 +100,12 @@ def test_one_end_closes(ends: tuple[socket.socket, socket.socket]) -> None:
     client, served = ends
     client.sendall(b"question")
     client.shutdown(socket.SHUT_WR)
-    assert received(served, 8) == b"question"
-    assert end_of(served) == "end"
+    assert b"question" == received(served, 8)
+    assert "end" == end_of(served)
     served.sendall(b"answer")
     served.close()
-    assert received(client, 6) == b"answer"
-    assert end_of(client) == "end"
+    assert b"answer" == received(client, 6)
+    assert "end" == end_of(client)
 
 
 def test_nobody_listens(proxy: TcpProxy, server: Server) -> None:
@@ -119,7 +119,7 @@ def test_nobody_listens(proxy: TcpProxy, server: Server) -> None:
             served, _ = again.accept()
             with served:
                 client.sendall(b"hello")
-                assert received(served, 5) == b"hello"
+                assert b"hello" == received(served, 5)
 
 
 @pytest.mark.parametrize(
@@ -135,13 +135,13 @@ def test_a_cut_connection(
     """A dropped connection ends in order, the others are reset, at both ends; a new one passes."""
     client, served = ends
 
-    assert proxy.cut(kind, stall_s=0.1) == 1
+    assert 1 == proxy.cut(kind, stall_s=0.1)
 
-    assert proxy.n_open == 0
-    assert [end_of(client), end_of(served)] == [expected, expected]
+    assert 0 == proxy.n_open
+    assert [expected, expected] == [end_of(client), end_of(served)]
     with connected(proxy) as client, server.accept() as served:
         served.sendall(b"again")
-        assert received(client, 5) == b"again"
+        assert b"again" == received(client, 5)
 
 
 def test_nothing_passes_in_a_stall(
@@ -158,10 +158,10 @@ def test_nothing_passes_in_a_stall(
     client.sendall(b"lost")
     served.sendall(b"lost")
 
-    assert end_of(client) == "reset"
-    assert end_of(served) == "reset"
+    assert "reset" == end_of(client)
+    assert "reset" == end_of(served)
     assert time.monotonic() - began >= 0.5
-    assert cut.get(timeout=TIMEOUT_S) == 1
+    assert 1 == cut.get(timeout=TIMEOUT_S)
     stall.join()
 
 
@@ -173,12 +173,12 @@ def test_what_clients_send_may_be_lost(
     proxy.lose_what_clients_send()
     client.sendall(b"lost")
     served.sendall(b"passes")
-    assert received(client, 6) == b"passes"
+    assert b"passes" == received(client, 6)
     proxy.cut("drop")
-    assert end_of(served) == "end"
+    assert "end" == end_of(served)
     with connected(proxy) as client, server.accept() as served:
         client.sendall(b"again")
-        assert received(served, 5) == b"again"
+        assert b"again" == received(served, 5)
 
 
 @pytest.mark.parametrize("kind", ["drop", "reset", "stall"])
@@ -201,7 +201,7 @@ def test_a_cut_in_the_middle_of_a_packet(
                     raise ConnectionResetError
                 packet += chunk
     cut.join()
-    assert n_received % 10 == 7
+    assert 7 == n_received % 10
 
 
 def test_a_cut_for_which_nothing_comes(
@@ -212,9 +212,9 @@ def test_a_cut_for_which_nothing_comes(
     with pytest.raises(TimeoutError):
         proxy.cut("drop", after_bytes=1, timeout_s=0.1)
     client.sendall(b"hello")
-    assert received(served, 5) == b"hello"
+    assert b"hello" == received(served, 5)
 
 
 def test_a_cut_without_a_connection(proxy: TcpProxy) -> None:
     """Where there is no connection none is cut."""
-    assert proxy.cut("reset") == 0
+    assert 0 == proxy.cut("reset")

@@ -86,9 +86,9 @@ class Received:
 def test_latency_counts_from_the_message_that_completed_the_window() -> None:
     """Every prediction is matched with its message, and with nothing else."""
     arrived = Received(latency_s=0.03).arrivals()
-    assert (arrived.n_lost, arrived.n_repeated, arrived.n_strange) == (0, 0, 0)
+    assert (0, 0, 0) == (arrived.n_lost, arrived.n_repeated, arrived.n_strange)
     assert arrived.n_expected > 0
-    assert arrived.latencies_ms == pytest.approx(30.0)
+    assert pytest.approx(30.0) == arrived.latencies_ms
     assert len(arrived.latencies_ms) <= arrived.n_expected
 
 
@@ -97,15 +97,15 @@ def test_lost_repeated_and_strange_predictions_are_told() -> None:
     received = Received(latency_s=0.03)
     n = len(received.came["start"])
     lost = received.arrivals(np.arange(1, n))
-    assert (lost.n_lost, lost.n_repeated, lost.n_strange) == (1, 0, 0)
-    assert _trial(received.load, lost).shortfall == f"1 of {n} lost"
+    assert (1, 0, 0) == (lost.n_lost, lost.n_repeated, lost.n_strange)
+    assert f"1 of {n} lost" == _trial(received.load, lost).shortfall
     assert lost.percentile_ms(100) == math.inf
     repeated = received.arrivals(np.append(np.arange(n), [3, 3]))
-    assert (repeated.n_lost, repeated.n_repeated, repeated.n_strange) == (0, 2, 0)
-    assert _trial(received.load, repeated).shortfall == ""
+    assert (0, 2, 0) == (repeated.n_lost, repeated.n_repeated, repeated.n_strange)
+    assert "" == _trial(received.load, repeated).shortfall
     received.came["start"][5] += 0.02
     strange = received.arrivals()
-    assert (strange.n_lost, strange.n_repeated, strange.n_strange) == (1, 0, 1)
+    assert (1, 0, 1) == (strange.n_lost, strange.n_repeated, strange.n_strange)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_every_prediction_of_a_small_load_comes(
             pytest.skip(str(error))
         raise
     assert trial.arrived.n_expected == load.n_windows(small.n_messages).sum() > 0
-    assert (trial.arrived.n_lost, trial.arrived.n_strange) == (0, 0)
+    assert (0, 0) == (trial.arrived.n_lost, trial.arrived.n_strange)
     assert 0 < trial.arrived.percentile_ms(50) < math.inf
     assert trial.consumer_cpu_s > 0
     assert trial.resident_mib > 1
@@ -171,4 +171,4 @@ def test_every_prediction_of_a_small_load_comes(
         seconds = stage_times.between(*trial.notes)
         assert min(seconds[stage] for stage in stage_times.STAGES) > 0
         spent = trial.notes[1]["process"] - trial.notes[0]["process"]
-        assert sum(seconds.values()) == pytest.approx(spent)
+        assert pytest.approx(spent) == sum(seconds.values())

@@ -83,7 +83,7 @@ def test_phones_send_the_recordings_as_of_now_without_a_gap(
     """Every message of the load arrives, on one grid a phone, its last sample just measured."""
     load = load_generator.Load(3, qos, 1.0, 0.5)
     process = start_generator(broker.port, motion_file, phones=3, qos=qos, hold=1.0, ramp=0.5)
-    assert process.wait(TIMEOUT_S) == 0
+    assert 0 == process.wait(TIMEOUT_S)
     ears.await_messages(int(load.n_messages.sum()))
 
     sent = np.load(tmp_path / "sent.npz")
@@ -96,11 +96,11 @@ def test_phones_send_the_recordings_as_of_now_without_a_gap(
         times = np.concatenate([one.times for one in readings])
         values = np.concatenate([one.values for one in readings])
         grid = sent["first_samples_ms"][phone] / 1000 + np.arange(len(times)) / 50
-        assert times == pytest.approx(grid, abs=1e-6)
+        assert pytest.approx(grid, abs=1e-6) == times
         first = phone // 2 * load_generator.OFFSET * 25 % 750
         np.testing.assert_array_equal(values, recordings[phone % 2, first : first + len(times)])
         last_of_first = sent["due"][sent["phone"] == phone][0] + time.time() - time.monotonic()
-        assert times[24] == pytest.approx(last_of_first, abs=0.05)
+        assert pytest.approx(last_of_first, abs=0.05) == times[24]
     assert (sent["sent"] >= sent["due"]).all()
     assert sent["acknowledged"] == (load.n_messages.sum() if qos else 0)
 
@@ -127,4 +127,4 @@ def test_messages_are_spread_evenly_and_their_number_fits_the_time() -> None:
     assert plan.due_s.max() < load.duration_s
     assert (load.joins_s + load.n_messages * 0.5 >= load.duration_s - 1e-9).all()
     in_hold = plan.due_s[plan.due_s >= load.ramp_s]
-    assert np.diff(in_hold) == pytest.approx(0.5 / 70)
+    assert pytest.approx(0.5 / 70) == np.diff(in_hold)

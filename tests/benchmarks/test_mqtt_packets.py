@@ -23,4 +23,4 @@ def test_packets_come_out_whole_however_they_were_cut(bodies: list[bytes], cuts:
         position += size
         found += mqtt_packets.packets(buffer)
     assert found == [(mqtt_packets.PUBLISH, body) for body in bodies]
-    assert buffer == b""
+    assert b"" == buffer

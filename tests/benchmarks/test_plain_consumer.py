@@ -46,12 +46,12 @@ def _compare(samples: NDArray[np.floating]) -> None:
     assert len(found) == len(expected) > len(samples) // 64 - 4
     for one, other in zip(found, expected, strict=True):
         assert one["device"] == other.device
-        assert one["start"] == pytest.approx(other.start, abs=1e-6)
-        assert one["end"] == pytest.approx(other.end, abs=1e-6)
+        assert pytest.approx(other.start, abs=1e-6) == one["start"]
+        assert pytest.approx(other.end, abs=1e-6) == one["end"]
         assert one["activity"] == classifier.activities[other.label]
         assert list(one["probabilities"]) == list(classifier.activities)
-        assert list(one["probabilities"].values()) == pytest.approx(
-            other.probabilities.tolist(), abs=1e-4
+        assert pytest.approx(other.probabilities.tolist(), abs=1e-4) == list(
+            one["probabilities"].values()
         )
         assert one["probability"] == max(one["probabilities"].values())
         assert one["model"] == classifier.card.identity

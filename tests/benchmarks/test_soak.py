@@ -19,15 +19,15 @@ def test_there_are_always_equally_many_phones_and_each_stays_equally_long() -> N
     """One comes whenever one goes, under a name of its own, until the end."""
     relay = load_generator.Relay(25, 1, 59.0, 1.0, speed=20.0, at_once=10)
     plan = load_generator.schedule(relay)
-    assert relay.turn_s == 60.0 / 16
+    assert 60.0 / 16 == relay.turn_s
     for since_s in np.arange(1.1012, 60.0, 0.5):  # never when they change
         now = (plan.due_s >= since_s - 0.025) & (plan.due_s < since_s)
         there = np.unique(plan.phone[now])
         gone = int(since_s / relay.turn_s)
         assert there.tolist() == list(range(gone, gone + 10)), since_s
     stays_s = relay.n_messages * relay.interval_s
-    assert stays_s[10:15] == pytest.approx(10 * relay.turn_s, abs=2 * relay.interval_s)
-    assert len(np.unique(plan.phone)) == 25
+    assert pytest.approx(10 * relay.turn_s, abs=2 * relay.interval_s) == stays_s[10:15]
+    assert 25 == len(np.unique(plan.phone))
 
 
 def test_flood_is_silent_and_on_by_turns_and_its_samples_run_on() -> None:
@@ -37,7 +37,7 @@ def test_flood_is_silent_and_on_by_turns_and_its_samples_run_on() -> None:
     assert plan.number.tolist() == list(range(len(plan.number)))
     assert (np.floor(plan.due_s / 2.0) % 2 == 1).all()
     per_second = np.bincount(plan.due_s.astype(np.int64), minlength=10)
-    assert per_second.tolist() == [0, 0, 4000, 4000, 0, 0, 4000, 4000, 0, 0]
+    assert [0, 0, 4000, 4000, 0, 0, 4000, 4000, 0, 0] == per_second.tolist()
 
 
 @pytest.mark.parametrize("speed", [1.0, 20.0, 2000.0])
@@ -47,7 +47,7 @@ def test_no_sample_is_ahead_of_the_clock_when_time_is_sped_up(speed: float) -> N
     plan = load_generator.schedule(load)
     last_ms = load_generator.first_samples_ms(load, 1.7e9)[plan.phone] + plan.number * 500 + 480
     ahead_s = last_ms / 1000 - (1.7e9 + plan.due_s)
-    assert ahead_s.max() == pytest.approx(-load.interval_s * (speed - 1), abs=0.6)
+    assert pytest.approx(-load.interval_s * (speed - 1), abs=0.6) == ahead_s.max()
     assert ahead_s.max() < 0.01
 
 
@@ -60,12 +60,12 @@ def test_each_part_of_a_soak_has_as_much_of_the_flood(minutes: float) -> None:
     flooded, calm = plan.flooded(since_s), plan.calm(since_s)
     assert not (flooded & calm).any()
     parts = flooded.reshape(soak.N_PARTS, -1).mean(axis=1)
-    assert parts == pytest.approx([0.0] + [0.5] * 5, abs=0.01)
+    assert pytest.approx([0.0] + [0.5] * 5, abs=0.01) == parts
     n_messages = int(plan.flood.n_messages[0])
     due_s = plan.flood.due_s(np.array(0), np.arange(0, n_messages, 17))
     assert plan.flooded(due_s[due_s >= plan.part_s] + 1e-6).all()
-    assert n_messages == pytest.approx(plan.seconds / 2 * 4000, abs=1)
-    assert plan.relay.turn_s == pytest.approx(soak.TURN_S, rel=0.2)
+    assert pytest.approx(plan.seconds / 2 * 4000, abs=1) == n_messages
+    assert pytest.approx(soak.TURN_S, rel=0.2) == plan.relay.turn_s
     assert plan.max_devices < plan.relay.phones or minutes < 7
 
 
@@ -84,11 +84,11 @@ def test_growth_is_that_of_the_last_part_over_the_second() -> None:
     plan = soak.Soak(600.0, 30)
     since_s = np.arange(600)
     flat = np.where(since_s < 90, since_s + 10.0, 100.0)
-    assert soak.growth(plan, _samples(flat), "resident_mib") == pytest.approx((100, 100, 0))
+    assert pytest.approx((100, 100, 0)) == soak.growth(plan, _samples(flat), "resident_mib")
     leak = flat + since_s / 60
     before, after, slope = soak.growth(plan, _samples(leak), "resident_mib")
-    assert after - before == pytest.approx(400 / 60)
-    assert slope == pytest.approx(60.0)
+    assert pytest.approx(400 / 60) == after - before
+    assert pytest.approx(60.0) == slope
 
 
 def test_memory_that_was_not_looked_at_is_not_called_flat() -> None:
@@ -106,8 +106,8 @@ def test_topics_are_found_in_the_log() -> None:
         "2026-01-01 WARNING dropped 3 messages at QoS 0: har/b/samples 2, har/c/samples 1\n"
         "2026-01-01 WARNING dropped samples that came again: har/d/samples 1\n"
     )
-    assert soak.dropped_topics(log) == {"har/b/samples", "har/c/samples"}
-    assert soak.dropped_topics("") == frozenset()
+    assert {"har/b/samples", "har/c/samples"} == soak.dropped_topics(log)
+    assert frozenset() == soak.dropped_topics("")
 
 
 def _served(
@@ -156,13 +156,13 @@ def test_latency_is_told_apart_by_when_the_window_was_completed() -> None:
     )
     assert (arrived.n_expected, arrived.n_lost, arrived.n_strange) == (n, 0, 0)
     assert len(outcome.completed_s) == len(arrived.latencies_ms)
-    assert outcome.percentiles_ms(flooded=True, percents=[0, 99]) == pytest.approx([50, 50])
-    assert outcome.percentiles_ms(flooded=False, percents=[0, 99]) == pytest.approx([20, 20])
+    assert pytest.approx([50, 50]) == outcome.percentiles_ms(flooded=True, percents=[0, 99])
+    assert pytest.approx([20, 20]) == outcome.percentiles_ms(flooded=False, percents=[0, 99])
     one_burst = (outcome.completed_s >= 25) & (outcome.completed_s < 30)
     arrived.latencies_ms[one_burst] = 500.0
-    assert outcome.percentiles_ms(flooded=True, percents=[99]) == pytest.approx([500])
-    assert outcome.usual_p99_ms(flooded=True) == pytest.approx(50)
-    assert outcome.usual_p99_ms(flooded=False) == pytest.approx(20)
+    assert pytest.approx([500]) == outcome.percentiles_ms(flooded=True, percents=[99])
+    assert pytest.approx(50) == outcome.usual_p99_ms(flooded=True)
+    assert pytest.approx(20) == outcome.usual_p99_ms(flooded=False)
 
 
 @pytest.mark.broker
@@ -184,7 +184,7 @@ def test_short_soak_loses_nothing_but_of_the_flooder(
     assert time.monotonic() - begin < 120
     arrived = outcome.arrived
     assert arrived.n_expected == n_windows(plan.relay.n_messages).sum() > 1000
-    assert (arrived.n_lost, arrived.n_strange) == (0, 0)
+    assert (0, 0) == (arrived.n_lost, arrived.n_strange)
     assert np.isfinite(arrived.latencies_ms).all()
     assert outcome.loads[-1]["dropped"] > 0
     assert outcome.dropped_topics == {soak.FLOODER_TOPIC}

@@ -27,9 +27,9 @@ def test_stage_is_not_charged_for_the_stages_within_it() -> None:
     with pytest.raises(ValueError, match="wrong"):
         outer()
     _burn(0.02)  # nobody's
-    assert clock.calls == {"outer": 1, "inner": 2}
-    assert clock.seconds["inner"] == pytest.approx(0.06, abs=0.005)
-    assert clock.seconds["outer"] == pytest.approx(0.01, abs=0.005)
+    assert {"outer": 1, "inner": 2} == clock.calls
+    assert pytest.approx(0.06, abs=0.005) == clock.seconds["inner"]
+    assert pytest.approx(0.01, abs=0.005) == clock.seconds["outer"]
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_what_a_name_may_be(name: str, times: int) -> None:
         return
     with pytest.raises(MessageError) as rejected:
         check_device(name)
-    assert rejected.value.reason == "device"
+    assert "device" == rejected.value.reason
 
 
 @pytest.mark.parametrize("example", sorted(NAMED_BY_PAYLOAD))

@@ -263,7 +263,7 @@ def test_what_is_published_is_of_the_phone(
     for name in NAMES:
         while (f"har/{name}/availability", b"offline", False) not in phone.taken:
             phone.await_message(f"har/{name}/availability", b"offline")
-    assert running.end() == 0
+    assert 0 == running.end()
     while ("har/status", b"offline", False) not in phone.taken:
         phone.await_message("har/status", b"offline")
 
@@ -278,7 +278,7 @@ def test_what_is_published_is_of_the_phone(
     for name in NAMES:
         assert KINDS == {kind for kind, _ in results[name]}, name
         said = [one for one in results[name] if one[0] == "availability"]
-        assert said == [("availability", b"online"), ("availability", b"offline")]
+        assert [("availability", b"online"), ("availability", b"offline")] == said
         told = [json.loads(payload) for kind, payload in results[name] if kind != "availability"]
         assert {one["device"] for one in told} == {name}
         frames = {one["frame"] for one in told if "frame" in one}

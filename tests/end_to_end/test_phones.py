@@ -174,6 +174,6 @@ def test_a_walk_is_recognised(
     proof = "assumed" if name == "native" else "proven"
     assert (told["convention"], told["convention_by"]) == (convention, proof)
     assert told["frame"] == frame
-    assert told["warnings"] == []
-    assert running.end() == 0
+    assert [] == told["warnings"]
+    assert 0 == running.end()
     assert "0 rejected messages" in running.log

@@ -48,8 +48,8 @@ def test_an_iphone() -> None:
     """WebKit's accelerations keep their sign, and the message says which convention it is."""
     readings = decode(example("browser-ios"), None)
 
-    assert (readings.device, readings.sensor) == ("web-7f3a", "motion")
-    assert (readings.clock, readings.convention) == ("epoch", "ios")
+    assert ("web-7f3a", "motion") == (readings.device, readings.sensor)
+    assert ("epoch", "ios") == (readings.clock, readings.convention)
     np.testing.assert_array_equal([1698501144.417, 1698501144.433], readings.times)
     np.testing.assert_array_equal([[-0.2, -9.7, -1.3], [-0.3, -9.6, -1.2]], readings.values[:, :3])
     expected = np.radians([[0.7, -11.6, 2.8], [0.6, -11.5, 2.7]])
@@ -60,8 +60,8 @@ def test_an_android_phone() -> None:
     """Other browsers follow the standard; a sample without rotation is skipped."""
     readings = decode(example("browser-android"))
 
-    assert (readings.device, readings.recording) == ("phone-7", "page-1")
-    assert readings.convention == "android"
+    assert ("phone-7", "page-1") == (readings.device, readings.recording)
+    assert "android" == readings.convention
     np.testing.assert_array_equal([1698501144.417], readings.times)
     expected = [[0.2, 9.7, 1.3, np.pi, -np.pi / 2, 0.0]]
     np.testing.assert_allclose(readings.values, expected, rtol=1e-15)
@@ -113,25 +113,25 @@ def test_phones_without_a_sensor(lacking: tuple[str, ...], what: str) -> None:
     sent = sample(**dict.fromkeys(lacking))
     with pytest.raises(MessageError, match=what) as rejected:
         browser.decode(message(sent, sent), "phone-7")
-    assert rejected.value.reason == "field"
+    assert "field" == rejected.value.reason
 
 
 def test_no_sample_is_whole() -> None:
     """Where each sample lacks something else, none is left."""
-    assert reason_of(message(sample(rx=None), sample(agx=None))) == "length"
+    assert "length" == reason_of(message(sample(rx=None), sample(agx=None)))
 
 
 def test_an_empty_message() -> None:
     """A message without samples is rejected for its length."""
-    assert reason_of(message()) == "length"
+    assert "length" == reason_of(message())
 
 
 def test_the_topic_names_the_device_first() -> None:
     """The name in the topic, which a broker can police, goes before the one in the payload."""
-    assert decode(message(sample(), device="web-7f3a"), "phone-7").device == "phone-7"
-    assert decode(message(sample(), device="Telefön 📱"), None).device == "Telefön 📱"
-    assert reason_of(message(sample()), None) == "device"
-    assert reason_of(message(sample(), device="a/b"), None) == "device"
+    assert "phone-7" == decode(message(sample(), device="web-7f3a"), "phone-7").device
+    assert "Telefön 📱" == decode(message(sample(), device="Telefön 📱"), None).device
+    assert "device" == reason_of(message(sample()), None)
+    assert "device" == reason_of(message(sample(), device="a/b"), None)
 
 
 @pytest.mark.parametrize(
@@ -157,19 +157,19 @@ def test_the_topic_names_the_device_first() -> None:
 )
 def test_fields_that_do_not_fit(payload: bytes) -> None:
     """Missing keys, other types, units or versions are rejected as that."""
-    assert reason_of(payload) == "field"
+    assert "field" == reason_of(payload)
 
 
 def test_too_many_samples() -> None:
     """A message with more samples than are taken is rejected for its length."""
-    assert len(decode(message(*[sample()] * MAX_ROWS)).times) == MAX_ROWS
-    assert reason_of(message(*[sample()] * (MAX_ROWS + 1))) == "length"
+    assert MAX_ROWS == len(decode(message(*[sample()] * MAX_ROWS)).times)
+    assert "length" == reason_of(message(*[sample()] * (MAX_ROWS + 1)))
 
 
 @pytest.mark.parametrize("time", [-1.0, 1698501144400, 1e300])
 def test_times_that_are_not_epoch_seconds(time: float) -> None:
     """Times in milliseconds, before 1970 or beyond all bounds are rejected as that."""
-    assert reason_of(message(sample(t=time))) == "time"
+    assert "time" == reason_of(message(sample(t=time)))
 
 
 @pytest.mark.parametrize(
@@ -182,4 +182,4 @@ def test_times_that_are_not_epoch_seconds(time: float) -> None:
 )
 def test_magnitudes_that_no_phone_measures(payload: bytes) -> None:
     """Absurd accelerations and angular velocities are rejected as that."""
-    assert reason_of(payload) == "magnitude"
+    assert "magnitude" == reason_of(payload)

@@ -174,7 +174,7 @@ def test_names_that_topics_cannot_hold(example: str, device: str) -> None:
     path = EXAMPLES_FOLDER / f"{example}.json"
     with pytest.raises(MessageError) as rejected:
         FORMATS[format_of(path)].decode(path.read_bytes(), device)
-    assert rejected.value.reason == "device"
+    assert "device" == rejected.value.reason
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -197,7 +197,7 @@ def test_not_json(name: str, payload: bytes) -> None:
     """Bytes that are not JSON, or nested without end, are rejected as that in every format."""
     with pytest.raises(MessageError) as rejected:
         FORMATS[name].decode(payload, "phone-7")
-    assert rejected.value.reason == "json"
+    assert "json" == rejected.value.reason
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -206,7 +206,7 @@ def test_json_of_another_kind(name: str, payload: bytes) -> None:
     """JSON that is no message is rejected for its fields in every format."""
     with pytest.raises(MessageError) as rejected:
         FORMATS[name].decode(payload, "phone-7")
-    assert rejected.value.reason == "field"
+    assert "field" == rejected.value.reason
 
 
 devices = st.none() | st.just("phone-7") | st.text(max_size=10)

@@ -67,8 +67,8 @@ def test_raw_samples() -> None:
     """A raw message gives device, times and six columns in SI units."""
     readings = decode(raw())
 
-    assert (readings.device, readings.sensor, readings.recording) == ("phone-7", "motion", "")
-    assert (readings.clock, readings.convention) == ("epoch", None)
+    assert ("phone-7", "motion", "") == (readings.device, readings.sensor, readings.recording)
+    assert ("epoch", None) == (readings.clock, readings.convention)
     np.testing.assert_allclose(readings.times, [1698501144.4, 1698501144.42], rtol=0, atol=1e-6)
     expected = [[0.12, 9.71, 1.05, 0.01, -0.02, 0.003], [0.13, 9.7, 1.0, 0.02, -0.01, 0.004]]
     np.testing.assert_array_equal(expected, readings.values)
@@ -93,7 +93,7 @@ def test_a_time_for_each_row() -> None:
 def test_prepared_samples() -> None:
     """A prepared message gives nine columns, untouched."""
     readings = decode(prepared())
-    assert readings.sensor == "prepared"
+    assert "prepared" == readings.sensor
     np.testing.assert_array_equal(prepared()["samples"], readings.values)
 
 
@@ -173,13 +173,13 @@ def test_the_version_may_be_left_out() -> None:
 
 def test_the_recording_is_kept() -> None:
     """The sender's name for its recording is handed on."""
-    assert decode(raw(recording="morning")).recording == "morning"
+    assert "morning" == decode(raw(recording="morning")).recording
 
 
 def test_the_device_comes_from_the_topic() -> None:
     """A message cannot name its device itself."""
-    assert decode(raw(device="phone-8")).device == "phone-7"
-    assert reason_of(raw(device="phone-8"), None) == "device"
+    assert "phone-7" == decode(raw(device="phone-8")).device
+    assert "device" == reason_of(raw(device="phone-8"), None)
 
 
 def text(message: dict[str, Any], old: str, new: str) -> bytes:
@@ -202,7 +202,7 @@ def text(message: dict[str, Any], old: str, new: str) -> bytes:
 )
 def test_not_json(payload: bytes) -> None:
     """Bytes that are not JSON, NaN and Infinity among them, are rejected as that."""
-    assert reason_of(payload) == "json"
+    assert "json" == reason_of(payload)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_not_json(payload: bytes) -> None:
 )
 def test_fields_that_do_not_fit(message: object) -> None:
     """Missing keys, other types, units, channels or versions are rejected as that."""
-    assert reason_of(message) == "field"
+    assert "field" == reason_of(message)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_a_unit_of_any_length(message: object) -> None:
     """What is no unit is told with its beginning alone."""
     with pytest.raises(MessageError, match=r"unit is '📱{20}', not") as rejected:
         native.decode(json.dumps(message).encode(), "phone-7")
-    assert rejected.value.reason == "field"
+    assert "field" == rejected.value.reason
     assert len(str(rejected.value)) < 100
 
 
@@ -298,12 +298,12 @@ def test_a_unit_of_any_length(message: object) -> None:
 )
 def test_lengths_that_do_not_fit(message: object) -> None:
     """Unequal lengths, no rows and too many rows are rejected as that."""
-    assert reason_of(message) == "length"
+    assert "length" == reason_of(message)
 
 
 def test_ten_thousand_rows_are_taken() -> None:
     """The bound itself is within the bounds."""
-    assert len(decode(raw(acc=[[0, 0, 0]] * 10_000, gyro=[[0, 0, 0]] * 10_000)).times) == 10_000
+    assert 10_000 == len(decode(raw(acc=[[0, 0, 0]] * 10_000, gyro=[[0, 0, 0]] * 10_000)).times)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_ten_thousand_rows_are_taken() -> None:
 )
 def test_times_that_are_not_epoch_seconds(message: object) -> None:
     """Times in milliseconds, before 1970 or beyond all bounds are rejected as that."""
-    assert reason_of(message) == "time"
+    assert "time" == reason_of(message)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_times_that_are_not_epoch_seconds(message: object) -> None:
 )
 def test_magnitudes_that_no_phone_measures(message: object) -> None:
     """Absurd accelerations and angular velocities are rejected as that."""
-    assert reason_of(message) == "magnitude"
+    assert "magnitude" == reason_of(message)
 
 
 json_values = st.recursive(

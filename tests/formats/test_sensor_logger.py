@@ -66,9 +66,9 @@ def test_an_android_phone() -> None:
     np.testing.assert_array_equal([[-0.312, 0.951, 0.104]], acceleration.values)
     np.testing.assert_array_equal([[0.21, 9.721, 1.27]], gravity.values)
     for one in readings.values():
-        assert one.device == "a41c7d52-6f2c-4a0e-8f57-2d6a1f0e9b33"
-        assert one.recording == "0b6f2f0c-4b60-4b6e-9a1e-7c0a5a9c2b11"
-        assert (one.clock, one.convention) == ("epoch", "android")
+        assert "a41c7d52-6f2c-4a0e-8f57-2d6a1f0e9b33" == one.device
+        assert "0b6f2f0c-4b60-4b6e-9a1e-7c0a5a9c2b11" == one.recording
+        assert ("epoch", "android") == (one.clock, one.convention)
 
 
 def test_an_iphone() -> None:
@@ -95,7 +95,7 @@ def test_a_message_of_2022() -> None:
 @pytest.mark.parametrize("payload", [example("sensor-logger-test-push"), message()])
 def test_messages_without_samples(payload: bytes) -> None:
     """The app's test message, and one without readings, hold nothing and are no error."""
-    assert sensor_logger.decode(payload, None) == []
+    assert [] == sensor_logger.decode(payload, None)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_the_accuracy_of_one_sensor_tells_of_all() -> None:
 def test_any_accuracy_is_an_android_phones(accuracy: object) -> None:
     """Whatever an accuracy is, the phone is an Android; null is none."""
     of_android = decode(message(reading("gravity", accuracy=accuracy, values=UP)))
-    assert of_android["gravity"].convention == "android"
+    assert "android" == of_android["gravity"].convention
     unknown = decode(message(reading("gravity", accuracy=None, values=UP)))
     assert unknown["gravity"].convention is None
 
@@ -195,7 +195,7 @@ def test_samples_without_a_number_are_skipped() -> None:
     )
     assert {"gyroscope", "gravity"} == set(readings)
     np.testing.assert_array_equal([(TIME_NS + 1_000_000) / 10**9], readings["gyroscope"].times)
-    assert decode(message(reading(values=lacking))) == {}
+    assert {} == decode(message(reading(values=lacking)))
 
 
 def test_annotations_are_labels() -> None:
@@ -206,15 +206,15 @@ def test_annotations_are_labels() -> None:
     label = Label("phone-7", TIME_NS / 10**9, "Treppe rauf 🏃")
     silence = Label("phone-7", TIME_NS / 10**9, "")
     assert [silence, silence, label, label] == [one for one in contents if isinstance(one, Label)]
-    assert len(contents) == 5
+    assert 5 == len(contents)
 
 
 def test_the_topic_names_the_device_first() -> None:
     """The name in the topic, which a broker can police, goes before the one in the payload."""
-    assert decode(message(reading()), "phone-7")["gyroscope"].device == "phone-7"
-    assert decode(message(reading()))["gyroscope"].device == "a41c"
-    assert decode(message(reading(), deviceId="手机"))["gyroscope"].device == "手机"
-    assert decode(message(reading(), deviceId=None), "phone-7")["gyroscope"].device == "phone-7"
+    assert "phone-7" == decode(message(reading()), "phone-7")["gyroscope"].device
+    assert "a41c" == decode(message(reading()))["gyroscope"].device
+    assert "手机" == decode(message(reading(), deviceId="手机"))["gyroscope"].device
+    assert "phone-7" == decode(message(reading(), deviceId=None), "phone-7")["gyroscope"].device
 
 
 @pytest.mark.parametrize("device_id", [None, "", "a/b", "#", "x" * 65])
@@ -223,14 +223,14 @@ def test_bad_devices(device_id: str | None) -> None:
 
     So it is where the message holds a label only, or nothing.
     """
-    assert reason_of(message(reading(), deviceId=device_id)) == "device"
-    assert reason_of(message(deviceId=device_id)) == "device"
+    assert "device" == reason_of(message(reading(), deviceId=device_id))
+    assert "device" == reason_of(message(deviceId=device_id))
 
 
 def test_a_message_without_a_session() -> None:
     """Without a session's name the recording has none."""
     payload = json.dumps({"payload": [reading()]}).encode()
-    assert decode(payload, "phone-7")["gyroscope"].recording == ""
+    assert "" == decode(payload, "phone-7")["gyroscope"].recording
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_a_message_without_a_session() -> None:
 )
 def test_fields_that_do_not_fit(payload: bytes) -> None:
     """Motion sensors' readings that lack something or have other types are rejected as that."""
-    assert reason_of(payload, "phone-7") == "field"
+    assert "field" == reason_of(payload, "phone-7")
 
 
 def test_the_explanation_names_the_sensor() -> None:
@@ -276,7 +276,7 @@ def test_the_explanation_names_the_sensor() -> None:
 def test_times_that_are_not_epoch_nanoseconds(time_ns: int | str, name: str) -> None:
     """Times before 1970 or beyond all bounds are rejected as that, however long they are."""
     values = {"x": 0.1, "y": 0.2, "z": 0.3, "text": "walking"}
-    assert reason_of(message(reading(name, time=time_ns, values=values))) == "time"
+    assert "time" == reason_of(message(reading(name, time=time_ns, values=values)))
 
 
 @pytest.mark.parametrize(
@@ -290,25 +290,25 @@ def test_times_that_are_not_epoch_nanoseconds(time_ns: int | str, name: str) -> 
 def test_magnitudes_that_no_phone_measures(name: str, x: float) -> None:
     """Absurd accelerations and angular velocities are rejected as that."""
     values = {"x": x, "y": 0.0, "z": 0.0}
-    assert reason_of(message(reading(name, values=values))) == "magnitude"
+    assert "magnitude" == reason_of(message(reading(name, values=values)))
     spike = [reading(name), reading(name), reading(name, values=values)]
-    assert reason_of(message(*spike)) == "magnitude"
+    assert "magnitude" == reason_of(message(*spike))
 
 
 def test_too_many_samples() -> None:
     """A message with more samples of a sensor than are taken is rejected for its length."""
-    assert reason_of(message(*[reading()] * (MAX_ROWS + 1))) == "length"
+    assert "length" == reason_of(message(*[reading()] * (MAX_ROWS + 1)))
 
 
 def test_too_many_sensors() -> None:
     """A message of more sensors than a phone can have is rejected for its length."""
     others = [reading(f"other {i}") for i in range(1_000)]
     assert {"gyroscope"} == set(decode(message(*others[1:], reading())))
-    assert reason_of(message(*others, reading())) == "length"
+    assert "length" == reason_of(message(*others, reading()))
 
 
 def test_too_many_annotations() -> None:
     """A message of more annotations than anybody makes is rejected for its length."""
     said = reading("annotation", values={"text": "walking"})
     assert 1_000 == len(sensor_logger.decode(message(*[said] * 1_000), None))
-    assert reason_of(message(*[said] * 1_001)) == "length"
+    assert "length" == reason_of(message(*[said] * 1_001))

@@ -20,14 +20,14 @@ def windows(n_windows: int) -> np.ndarray:
 def test_the_card_is_read(tiny_model: Path) -> None:
     """A loaded model says what it is called and which activities it knows."""
     classifier = Classifier(tiny_model)
-    assert classifier.card.identity == "tiny@0badcafe"
+    assert "tiny@0badcafe" == classifier.card.identity
     assert ACTIVITIES == classifier.activities
 
 
 def test_probabilities(tiny_model: Path) -> None:
     """Each window gets a probability for every activity, and they add up to one."""
     probabilities = Classifier(tiny_model).classify(windows(10))
-    assert probabilities.shape == (10, 6)
+    assert (10, 6) == probabilities.shape
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=0, atol=1e-6)
 
@@ -60,7 +60,7 @@ def test_shipped_models_do_not_mind_batches(name: str) -> None:
 
 def test_no_windows(tiny_model: Path) -> None:
     """No windows have no probabilities."""
-    assert Classifier(tiny_model).classify(windows(0)).shape == (0, 6)
+    assert (0, 6) == Classifier(tiny_model).classify(windows(0)).shape
 
 
 def test_a_path_is_a_model(tiny_model: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_graph_for_one_window(make_model: MakeModel, make_card: MakeCard, tmp_
     path = make_model(tmp_path / "single.onnx", card=make_card(), batch=1)
     with pytest.raises(ModelError, match=r"single\.onnx: cannot classify 64 windows: "):
         Classifier(path)
-    assert len(Classifier(path, batch_size=1).classify(windows(3))) == 3
+    assert 3 == len(Classifier(path, batch_size=1).classify(windows(3)))
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_who_gets_in(
     connection = connect(listener, protocol=protocol, **given)
     connection.publish("test/round", b"there and back")
     (message,) = connection.take(timeout_s=START_TIMEOUT_S, gather_s=0.0)
-    assert (message.topic, message.payload) == ("test/round", b"there and back")
+    assert ("test/round", b"there and back") == (message.topic, message.payload)
 
 
 NOT_IN: Final = {
@@ -265,7 +265,7 @@ def test_a_refused_publication(
     for _ in range(3):
         connection.publish("forbidden", b"")
     assert connection.await_confirmations(0, timeout_s=START_TIMEOUT_S)
-    assert caplog.text.count("refuses what is published: Not authorized; may me write there?") == 1
+    assert 1 == caplog.text.count("refuses what is published: Not authorized; may me write there?")
 
 
 def test_the_insecure_switch_is_heard(

@@ -196,5 +196,5 @@ def test_fair_shares(counts: dict[str, int], most: int) -> None:
     def all_have(share: int) -> int:
         return sum(min(n, share) for n in counter.values())
 
-    assert share == 1 or all_have(share) <= most
+    assert 1 == share or all_have(share) <= most
     assert all_have(share + 1) > most or all_have(share) == counter.total()

@@ -121,5 +121,5 @@ def test_connections_that_do_not_last(
         connection.close(timeout_s=0.0)
     lost = [record for record in caplog.records if "next try in" in record.msg]
     delays = [record.args[-1] for record in lost if isinstance(record.args, tuple)]
-    assert [0.01 * growth**number for number in range(4)] == pytest.approx(delays[:4])
+    assert pytest.approx([0.01 * growth**number for number in range(4)]) == delays[:4]
     assert (growth > 1) == ("its own log may say more" in lost[1].getMessage())

@@ -69,13 +69,13 @@ def test_a_calibration_that_the_broker_drops(
     phone.tell(frame="calibrated")
     running = limited_calibrate(phone, "--protocol", protocol)
     obey(phone, running)
-    assert running.process.wait(TIMEOUT_S) == 1, running.log
+    assert 1 == running.process.wait(TIMEOUT_S), running.log
     assert (
         "har-calibrate: the broker did not pass the calibration on: may har-calibrate write "
         f"har/{phone.device}/calibration, and read it?\n"
     ) in running.log
     assert "is calibrated" not in running.log
-    assert phone.calibrations == []
+    assert [] == phone.calibrations
 
 
 @pytest.mark.broker
@@ -87,11 +87,11 @@ def test_a_removal_that_the_broker_drops(
     phone.publish_on("calibration", b"{}", retain=True)
     phone.tell(frame="calibrated")
     running = limited_calibrate(phone, "--remove")
-    assert running.process.wait(TIMEOUT_S) == 1, running.log
+    assert 1 == running.process.wait(TIMEOUT_S), running.log
     assert "the broker did not pass the removal on: may har-calibrate write" in running.log
     assert "taken back" not in running.log
     phone.listen_again()
-    assert phone.await_calibrations(2)[1] == (b"{}", True)
+    assert (b"{}", True) == phone.await_calibrations(2)[1]
 
 
 @pytest.mark.broker
@@ -106,11 +106,11 @@ def test_what_har_stream_tells_is_enough(
     phone.await_calibrations(1)
     phone.publish_on("info", b"nonsense")
     phone.tell(frame="calibrated")
-    assert running.process.wait(TIMEOUT_S) == 0, running.log
+    assert 0 == running.process.wait(TIMEOUT_S), running.log
     assert f"{phone.device} is calibrated" in running.log
 
     running = limited_calibrate(phone, "--remove")
-    assert phone.await_calibrations(2)[1] == (b"", False)
+    assert (b"", False) == phone.await_calibrations(2)[1]
     phone.tell(frame="portrait")
-    assert running.process.wait(TIMEOUT_S) == 0, running.log
+    assert 0 == running.process.wait(TIMEOUT_S), running.log
     assert f"The calibration of {phone.device} is taken back." in running.log

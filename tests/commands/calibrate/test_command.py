@@ -27,10 +27,10 @@ def test_description() -> None:
     """People are told gravity, the steps, and the placement that is nearest."""
     gravity = FRAMES["portrait"].T @ (9.6, 1.7, 0.0)
     calibration = Calibration(FRAMES["portrait"], gravity, np.array([1.0, 0, 0]), 11)
-    assert describe(calibration) == (
+    assert (
         "11 steps; gravity in the phone's axes -1.70 9.60 0.00 m/s²\n"
         "nearest placement: portrait, 0 degrees off, leaning by 10"
-    )
+    ) == describe(calibration)
 
 
 def test_settings_that_are_refused(refused_settings: Callable[..., str]) -> None:
@@ -49,7 +49,7 @@ def test_calibrating(
     phone.tell()
     running = calibrate()
     obey(phone, running, worn=worn)
-    assert running.process.wait(TIMEOUT_S) == 0, running.log
+    assert 0 == running.process.wait(TIMEOUT_S), running.log
 
     assert "gravity in the phone's axes" in running.log
     assert f"{phone.device} is calibrated" in running.log
@@ -63,18 +63,18 @@ def test_calibrating(
         assert "nearest placement: portrait" in running.log
     phone.listen_again()
     assert phone.await_calibrations(2)[1] == (payload, True)
-    assert set(json.loads(payload)) == {"v", "rotation", "created", "gravity", "forward", "steps"}
+    assert {"v", "rotation", "created", "gravity", "forward", "steps"} == set(json.loads(payload))
 
 
 @pytest.mark.broker
 def test_taking_a_calibration_back(phone: Phone, calibrate: "Callable[..., Running]") -> None:
     """--remove empties what the broker retains, whether or not har-stream knows the phone."""
     phone.publish_on("calibration", b"whatever", retain=True)
-    assert phone.await_calibrations(1) == [(b"whatever", False)]
+    assert [(b"whatever", False)] == phone.await_calibrations(1)
     running = calibrate("--remove")
-    assert running.process.wait(TIMEOUT_S) == 0, running.log
+    assert 0 == running.process.wait(TIMEOUT_S), running.log
     assert "taken back" in running.log
-    assert phone.await_calibrations(2)[1] == (b"", False)
+    assert (b"", False) == phone.await_calibrations(2)[1]
 
 
 @pytest.mark.broker
@@ -82,15 +82,15 @@ def test_taking_a_calibration_back(phone: Phone, calibrate: "Callable[..., Runni
 def test_whatever_the_phone_is_called(run_command: "Run", broker: "Broker", device: str) -> None:
     """A name that looks like markup, an emoji or a path is said as it is."""
     ended = run_command("har-calibrate", *broker.flags, "--device", device, "--remove")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout == f"The calibration of {device} is taken back.\n"
+    assert (0, "") == (ended.returncode, ended.stderr)
+    assert f"The calibration of {device} is taken back.\n" == ended.stdout
 
 
 def test_no_broker(run_command: "Run", free_port: int) -> None:
     """Without a broker the command says so in a line."""
     flags = ["--broker", "127.0.0.1", "--port", str(free_port), "--device", "phone-7"]
     ended = run_command("har-calibrate", *flags)
-    assert ended.returncode == 1
+    assert 1 == ended.returncode
     assert "har-calibrate: no connection to 127.0.0.1" in ended.stderr
 
 
@@ -98,4 +98,4 @@ def test_no_broker(run_command: "Run", free_port: int) -> None:
 def test_a_name_that_no_phone_can_have(run_command: "Run", broker: "Broker") -> None:
     """A device's name with a topic's characters is refused."""
     ended = run_command("har-calibrate", *broker.flags, "--device", "har/+")
-    assert (ended.returncode, "har-calibrate: a device name has" in ended.stderr) == (1, True)
+    assert (1, True) == (ended.returncode, "har-calibrate: a device name has" in ended.stderr)

@@ -20,7 +20,7 @@ def test_a_measurement(n_rows: int) -> None:
         if measurement.phase == "done":
             break
     assert sorted(phases, key=["stand", "walk", "done"].index) == phases
-    assert phases[-1] == "done"
+    assert "done" == phases[-1]
     assert measurement.n_steps >= 10
     rotation = measurement.result().rotation
     assert angle_deg(rotation @ stand()[:, :3].mean(axis=0), UP) < 5
@@ -53,7 +53,7 @@ def test_sensors_apart() -> None:
         measurement.push(
             [Readings("phone", times[now], values, sensor) for sensor, values in sensors]
         )
-    assert measurement.phase == "done"
+    assert "done" == measurement.phase
     assert angle_deg(measurement.result().rotation @ stand()[:, :3].mean(axis=0), UP) < 5
 
 
@@ -64,7 +64,7 @@ def test_a_gap() -> None:
     for message in (motion(np.vstack([stand(), stroll(3)])), motion(stroll(3), first=1000)):
         measurement.push([message])
         phases.append(measurement.phase)
-    assert phases == ["walk", "stand"]
+    assert ["walk", "stand"] == phases
 
 
 def test_a_short_walk_that_is_over() -> None:
@@ -75,7 +75,7 @@ def test_a_short_walk_that_is_over() -> None:
     phases = [measurement.phase]
     measurement.push([motion(stand(2), first=450)])
     phases.append(measurement.phase)
-    assert phases == ["walk", "done"]
+    assert ["walk", "done"] == phases
 
 
 def test_a_phone_that_is_too_slow() -> None:
@@ -109,7 +109,7 @@ def test_a_phone_without_a_gyroscope() -> None:
     for message in cut(stand(), 25):
         acc = message.values[:, :3]
         measurement.push([Readings("phone", message.times, acc, "accelerometer")])
-    assert given_up(measurement) == "the phone does not send gyroscope"
+    assert "the phone does not send gyroscope" == given_up(measurement)
 
 
 def test_prepared_samples() -> None:

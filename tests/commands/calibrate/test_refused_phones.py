@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def test_a_phone_that_nobody_knows(calibrate: "Callable[..., Running]") -> None:
     """Without har-stream, or with another name, the command ends with what to do."""
     running = calibrate()
-    assert running.process.wait(TIMEOUT_S) == 1
+    assert 1 == running.process.wait(TIMEOUT_S)
     assert "no har-stream knows" in running.log
 
 
@@ -33,7 +33,7 @@ def test_a_silent_phone(phone: Phone, calibrate: "Callable[..., Running]") -> No
     """A phone that sends nothing is not waited for long."""
     phone.tell()
     running = calibrate()
-    assert running.process.wait(TIMEOUT_S) == 1
+    assert 1 == running.process.wait(TIMEOUT_S)
     assert f"no samples of {phone.device} on har/{phone.device}/samples" in running.log
 
 
@@ -50,7 +50,7 @@ def test_a_phone_of_which_har_stream_refuses_all(
     broker.await_har_stream()
     phone.publish_on("samples", ahead(200_000))
     running = calibrate()
-    assert running.process.wait(TIMEOUT_S) == 1
+    assert 1 == running.process.wait(TIMEOUT_S)
     assert (
         f"har-calibrate: har-stream can use nothing of {phone.device}: messages are refused, the "
         "last because: "
@@ -89,7 +89,7 @@ def test_messages_that_har_stream_would_refuse(
     else:
         phone.publish_on("samples", ahead(200_000))
         reason = "s ahead of this machine's clock"
-    assert running.process.wait(TIMEOUT_S) == 1
+    assert 1 == running.process.wait(TIMEOUT_S)
     assert f"har-calibrate: no samples of {phone.device} on har/" in running.log
     assert reason in running.log
     assert "Now walk" not in running.log
@@ -106,12 +106,12 @@ def test_a_wearer_who_does_not_stand(phone: Phone, calibrate: "Callable[..., Run
     running = calibrate("--timeout", "1")
     running.await_log("Stand still for three seconds")
     phone.send_rows(stroll())
-    assert running.process.wait(TIMEOUT_S) == 1
+    assert 1 == running.process.wait(TIMEOUT_S)
     assert "har-calibrate: you never stood still" in running.log
     assert "First see to low-rate: let the app send 50 or more." in running.log
     assert "place it anew" not in running.log
     assert f"--convention {phone.device}=ios" in running.log
-    assert phone.calibrations == []
+    assert [] == phone.calibrations
 
 
 @pytest.mark.broker
@@ -128,5 +128,5 @@ def test_information_that_is_of_no_use(
     """What cannot be understood of the phone's information ends the command."""
     phone.tell(**changes)
     running = calibrate()
-    assert running.process.wait(TIMEOUT_S) == 1
+    assert 1 == running.process.wait(TIMEOUT_S)
     assert complaint in running.log

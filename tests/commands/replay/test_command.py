@@ -16,9 +16,9 @@ def test_an_unknown_subject(run_command: "Run") -> None:
     result = run_command(
         "har-replay", "--broker", "127.0.0.1", "--recording", "simulated", "--subjects", "1,99"
     )
-    assert result.returncode == 1
+    assert 1 == result.returncode
     assert result.stderr.startswith("har-replay: simulated has no subject 99; it has 1, 2, 3")
-    assert result.stderr.count("\n") == 1
+    assert 1 == result.stderr.count("\n")
 
 
 def test_subjects_of_the_other_split(run_command: "Run", data_dir: Path) -> None:
@@ -26,16 +26,16 @@ def test_subjects_of_the_other_split(run_command: "Run", data_dir: Path) -> None
     result = run_command(
         "har-replay", "--broker", "127.0.0.1", "--data", str(data_dir), "--subjects", "1"
     )
-    assert result.returncode == 1
+    assert 1 == result.returncode
     assert "har-replay: uci-har has no subject 1; it has 2, 4, 9, 10," in result.stderr
 
 
 def test_no_data(run_command: "Run", tmp_path: Path) -> None:
     """A folder without the data set ends a replay with 1 and one clear line."""
     result = run_command("har-replay", "--broker", "127.0.0.1", "--data", str(tmp_path))
-    assert result.returncode == 1
+    assert 1 == result.returncode
     assert result.stderr.startswith(f"har-replay: {tmp_path}: holds no UCI HAR data set")
-    assert result.stderr.count("\n") == 1
+    assert 1 == result.stderr.count("\n")
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_no_data(run_command: "Run", tmp_path: Path) -> None:
 def test_what_is_not_there(run_command: "Run", flags: list[str], words: str) -> None:
     """Files that are missing, and activities that there are none of, end it with one line."""
     result = run_command("har-replay", "--broker", "127.0.0.1", *flags)
-    assert result.returncode == 1
+    assert 1 == result.returncode
     assert words in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert 1 == result.stderr.count("\n")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_without_waiting(broker: "Broker", run_command: "Run") -> None:
         "har-replay", *broker.flags, "--recording", "simulated", "--duration", "3",
         "--speed", "max",
     )  # fmt: skip
-    assert result.returncode == 0, result.stderr
+    assert 0 == result.returncode, result.stderr
 
 
 @pytest.mark.broker
@@ -34,9 +34,9 @@ def test_nobody_answers(broker: "Broker", run_command: "Run") -> None:
     result = run_command(
         "har-replay", *broker.flags, "--recording", "simulated", "--wait", "--timeout", "0.5"
     )
-    assert result.returncode == 1
+    assert 1 == result.returncode
     expected = f"har-replay: no har-stream on 127.0.0.1:{broker.port}; start it before replaying\n"
-    assert result.stderr == expected
+    assert expected == result.stderr
 
 
 @pytest.mark.broker
@@ -54,7 +54,7 @@ def test_har_stream_dies_meanwhile(
     replay.await_log("simulated: ")
     running.end(signal.SIGKILL)
 
-    assert replay.process.wait(TIMEOUT_S) == 1
+    assert 1 == replay.process.wait(TIMEOUT_S)
     assert "har-replay: no prediction came for 1 s" in replay.log
     assert "are missing: har-stream is not online any more" in replay.log
     assert "received of" in replay.log  # the table of what came before
@@ -112,7 +112,7 @@ def test_no_broker(free_port: int, run_command: "Run") -> None:
         "har-replay", "--broker", "127.0.0.1", "--port", str(free_port),
         "--recording", "simulated",
     )  # fmt: skip
-    assert result.returncode == 1
+    assert 1 == result.returncode
     line = result.stderr.strip().splitlines()[-1]
-    assert line == f"har-replay: no connection to 127.0.0.1:{free_port}: nobody answers there"
+    assert f"har-replay: no connection to 127.0.0.1:{free_port}: nobody answers there" == line
     assert "Traceback" not in result.stderr

@@ -46,9 +46,9 @@ def test_the_test_split_live_is_the_test_split_offline(
     running = start_stream(model=model)
 
     result = replay("--data", str(data_dir), "--report", "report.json", timeout_s=120)
-    assert running.end() == 0
+    assert 0 == running.end()
 
-    assert result.returncode == 0, result.stderr
+    assert 0 == result.returncode, result.stderr
     listener.await_predictions(2947)
     predictions = listener.predictions
     assert len(offline) == len(predictions) == 2947
@@ -58,9 +58,9 @@ def test_the_test_split_live_is_the_test_split_offline(
         expected = [ACTIVITIES[label] for label in offline[split.subjects == subject]]
         assert expected == [activity for _, activity in live]
     report = json.loads((tmp_path / "report.json").read_text())
-    assert report["windows_expected"] == 2947
-    assert report["windows_received"] == 2947
-    assert report["windows_labelled"] == 2947
+    assert 2947 == report["windows_expected"]
+    assert 2947 == report["windows_received"]
+    assert 2947 == report["windows_labelled"]
     assert report["accuracy"] == (offline == split.labels).sum() / 2947
     confusion = np.array([list(report["confusion"][activity].values()) for activity in ACTIVITIES])
     expected_confusion = np.zeros((6, 6), int)
@@ -84,17 +84,17 @@ def test_the_report(
         "--duration", "8", "--speed", "4", "--wait", "--report", "report.json",
     )  # fmt: skip
 
-    assert result.returncode == 0, result.stderr
+    assert 0 == result.returncode, result.stderr
     report = json.loads((tmp_path / "report.json").read_text())
-    assert report["windows_expected"] == 5  # (8 s * 50 - 1 - 128) // 64 + 1
-    assert report["windows_received"] == 5
-    assert report["samples"] == 400
+    assert 5 == report["windows_expected"]  # (8 s * 50 - 1 - 128) // 64 + 1
+    assert 5 == report["windows_received"]
+    assert 400 == report["samples"]
     assert report["seconds"] >= 8 / 4 - 0.6
     assert {"p50", "p95", "p99"} == set(report["latency_ms"])
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"] < 5000
     assert set(ACTIVITIES) == set(report["recall"])
     assert 0 <= report["accuracy"] <= 1
-    assert len(listener.predictions) == 5
+    assert 5 == len(listener.predictions)
     assert "5 received of 5 expected" in result.stdout
     assert "WALKING_UPSTAIRS" in result.stdout
 
@@ -107,7 +107,7 @@ def test_a_replay_may_be_played_twice(
     start_stream()
     for _ in range(2):
         result = replay("--recording", "simulated", "--subjects", "1,1", "--duration", "20")
-        assert result.returncode == 0, result.stderr
+        assert 0 == result.returncode, result.stderr
 
     predictions = listener.predictions
     half = len(predictions) // 2
@@ -115,7 +115,7 @@ def test_a_replay_may_be_played_twice(
     first, second = predictions[:half], predictions[half:]
     assert [p["activity"] for p in first] == [p["activity"] for p in second]
     for one, other in zip(first, second, strict=True):
-        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-6)
+        assert pytest.approx(other["probabilities"], abs=1e-6) == one["probabilities"]
 
 
 @pytest.mark.broker

@@ -81,11 +81,11 @@ def test_a_recorded_phone_is_recognised_as_it_was_live(
     for message in phone_messages(seconds=20.0):
         listener.publish("har/mine/samples", message)
     listener.await_predictions((20 * 50 - 128 - 4) // 64 + 1)
-    assert recording.end() == 0
+    assert 0 == recording.end()
 
     live = list(listener.predictions)
     result = replay("--recording", "recordings", "--report", "report.json")
-    assert result.returncode == 0, result.stderr
+    assert 0 == result.returncode, result.stderr
 
     again = listener.predictions[len(live) :]
     assert len(live) == len(again)
@@ -94,7 +94,7 @@ def test_a_recorded_phone_is_recognised_as_it_was_live(
     for one, other in zip(live, again, strict=True):
         assert (one["device"], one["activity"]) == (other["device"], other["activity"])
         # Windows were classified in other batches, which may change a sum's last bits.
-        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-6)
+        assert pytest.approx(other["probabilities"], abs=1e-6) == one["probabilities"]
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["windows_received"] == report["windows_labelled"] == len(live)
     assert report["recall"]["WALKING"] == report["accuracy"]
@@ -110,7 +110,7 @@ def test_two_files_of_one_phone_are_played_in_turn(
     for created in ("a", "b"):
         write(recording, tmp_path / "own", created=created, label="JUMPING")
     result = replay("--recording", "own", "--report", "report.json")
-    assert result.returncode == 0, result.stderr
+    assert 0 == result.returncode, result.stderr
     report = json.loads((tmp_path / "report.json").read_text())
     n_windows = 2 * ((20 * 50 - 1 - 128) // 64 + 1)
     assert n_windows == report["windows_expected"] == report["windows_received"]
@@ -125,7 +125,7 @@ def test_a_recording_without_windows(start_stream: "Start", replay: "Run", tmp_p
     start_stream()
     write(file_recording([[("accelerometer", 50)]] * 5, begins=1.4e9), tmp_path / "own")
     result = replay("--recording", "own")
-    assert result.returncode == 0, result.stderr
+    assert 0 == result.returncode, result.stderr
     assert "0 received of 0 expected" in result.stdout
     assert "har/DEVICE/info says what is missing" in result.stdout
 
@@ -138,7 +138,7 @@ def test_sensors_that_are_apart_are_played(
     start_stream()
     write(apart_recording(20, apart_s=0.008), tmp_path / "own")
     result = replay("--recording", "own", "--timeout", "3", "--report", "report.json")
-    assert result.returncode == 0, result.stderr
+    assert 0 == result.returncode, result.stderr
     report = json.loads((tmp_path / "report.json").read_text())
     result = replay("--recording", "own", "--timeout", "3", "--report", "own")
     assert (1, "har-replay: report = 'own': Is a directory\n") == (

@@ -52,4 +52,4 @@ def stream(start_stream: "Start") -> "Iterator[Running]":
     running = start_stream()
     yield running
     if running.process.poll() is None:
-        assert running.end() == 0
+        assert 0 == running.end()

@@ -48,8 +48,8 @@ def test_bad_messages_do_no_harm(phone: Phone, stream: "Running") -> None:
 
     predictions = [p for p in phone.predictions(3) if p]
 
-    assert [round((p["start"] - EPOCH) * 50) for p in predictions] == [0, 64]
-    assert stream.end() == 0
+    assert [0, 64] == [round((p["start"] - EPOCH) * 50) for p in predictions]
+    assert 0 == stream.end()
     assert (
         f"{2 * len(BAD_MESSAGES) + 1} rejected messages "
         "(device 1, field 6, json 4, length 2, magnitude 2, size 2, time 4)"
@@ -81,10 +81,10 @@ def test_what_cannot_be_right_is_told(phone: Phone, stream: "Running") -> None:
     phone.publish(f"har/{phone.device}-lone/samples", json.dumps(message))
     lacking = await_warning(f"{phone.device}-lone")
 
-    assert lacking["warnings"] == ["no-gyroscope"]
-    assert wrong["warnings"] == ["acc-unit"]
+    assert ["no-gyroscope"] == lacking["warnings"]
+    assert ["acc-unit"] == wrong["warnings"]
     assert "unit" in wrong["advice"][0]
-    assert stream.end() == 0
+    assert 0 == stream.end()
     assert f"{phone.device}: acc-unit: " in stream.log
 
 
@@ -99,7 +99,7 @@ def test_a_phone_too_many(
     second.send_rows(prepared_rows(100))
     first.send_rows(prepared_rows(100), first=100)
 
-    assert len(first.predictions(2)) == 2
+    assert 2 == len(first.predictions(2))
     running.await_log("(devices, 1 so far)")
 
 
@@ -116,7 +116,7 @@ def test_a_message_that_is_much_too_large(
             "rejected a message on 'har/large/samples' (size, 1 so far): 1000000", timeout_s=5.0
         )
         phone.send_rows(prepared_rows(128), first=number * 1000)
-        assert len(phone.predictions(1)) == 1
+        assert 1 == len(phone.predictions(1))
         status = (Path("/proc") / str(running.process.pid) / "status").read_text()
         peak_kib = int(status.split("VmHWM:")[1].split()[0])
         assert peak_kib < 150_000
@@ -170,4 +170,4 @@ def test_a_refused_message_takes_no_place(
     phone.publish("sensor-logger", json.dumps(message))
     running.await_log("s ahead of this machine's clock")
     phone.send_rows(prepared_rows(128))
-    assert len(phone.predictions(1)) == 1
+    assert 1 == len(phone.predictions(1))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def test_list_formats(run_command: "Run") -> None:
     """--list-formats names each format with its usual topic, without a broker."""
     result = run_command("har-stream", "--list-formats")
-    assert result.returncode == 0
+    assert 0 == result.returncode
     for name, one in FORMATS.items():
         [line] = [line for line in result.stdout.splitlines() if line.split()[0] == name]
         assert one.topic in line
@@ -40,9 +40,9 @@ def test_subscriptions_and_placements_that_do_not_fit(
 ) -> None:
     """A subscription, convention or frame that cannot be is refused in a line."""
     result = run_command("har-stream", "--broker", "localhost", *flags)
-    assert result.returncode == 1
+    assert 1 == result.returncode
     assert problem in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+    assert 1 == len(result.stderr.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -52,18 +52,18 @@ def test_subscriptions_and_placements_that_do_not_fit(
 def test_an_unknown_model(run_command: "Run", model: str, said: str) -> None:
     """An unknown model ends har-stream with 1 and one clear line."""
     result = run_command("har-stream", "--broker", "127.0.0.1", "--model", model)
-    assert result.returncode == 1
+    assert 1 == result.returncode
     assert result.stderr.startswith(f"har-stream: {said}")
-    assert result.stderr.count("\n") == 1
+    assert 1 == result.stderr.count("\n")
 
 
 def test_a_broken_model(run_command: "Run", tmp_path: Path) -> None:
     """A model file that is none ends har-stream with 1 and one clear line."""
     (tmp_path / "broken.onnx").write_bytes(b"not a model")
     result = run_command("har-stream", "--broker", "127.0.0.1", "--model", "broken.onnx")
-    assert result.returncode == 1
+    assert 1 == result.returncode
     assert result.stderr.startswith("har-stream: broken.onnx: cannot be loaded as an ONNX model")
-    assert result.stderr.count("\n") == 1
+    assert 1 == result.stderr.count("\n")
 
 
 def test_a_model_that_gives_no_probabilities(
@@ -72,7 +72,7 @@ def test_a_model_that_gives_no_probabilities(
     """It is refused at the start, with what it gives."""
     path = make_model(tmp_path / "odd.onnx", card=make_card(), answer="Sqrt")
     result = run_command("har-stream", "--broker", "localhost", "--model", str(path))
-    assert result.returncode == 1
+    assert 1 == result.returncode
     assert result.stderr.startswith(f"har-stream: {path}: its probabilities are not numbers")
 
 
@@ -80,7 +80,7 @@ def test_a_baseline_for_any_phone_is_refused(run_command: "Run") -> None:
     """To a model for phones worn any way round it says nothing; that is told before connecting."""
     flags = ("--broker", "127.0.0.1", "--model", "cnn-lstm-any", "--baseline")
     result = run_command("har-stream", *flags)
-    assert result.returncode == 1
+    assert 1 == result.returncode
     assert result.stderr.startswith("har-stream: --baseline tells a model for upright phones")
     assert "cnn-lstm-any is for any; leave out one of the two" in result.stderr
 
@@ -115,8 +115,8 @@ def test_settings_that_do_not_fit(
 def test_the_broker_must_be_named(run_command: "Run") -> None:
     """Without a broker's name har-stream says how to give it."""
     result = run_command("har-stream")
-    assert result.returncode == 1
-    assert result.stderr == "har-stream: --broker or HAR_BROKER is needed\n"
+    assert 1 == result.returncode
+    assert "har-stream: --broker or HAR_BROKER is needed\n" == result.stderr
 
 
 def test_flags_before_variables_before_the_file(
@@ -133,7 +133,7 @@ def test_flags_before_variables_before_the_file(
         def refused(*flags: str, **environment: str) -> str:
             return run_command("har-stream", *flags, **environment).stderr.splitlines()[-1]
 
-        assert refused() == ("har-stream: no connection to 127.0.0.1:1: nobody answers there")
+        assert ("har-stream: no connection to 127.0.0.1:1: nobody answers there") == refused()
         assert f"127.0.0.1:{port}:" in refused(HAR_PORT=str(port))
         assert f"127.0.0.1:{port}:" in refused("--port", str(port), HAR_PORT="2")
 
@@ -141,7 +141,7 @@ def test_flags_before_variables_before_the_file(
 def test_help(run_command: "Run") -> None:
     """--help names every setting with its default, and no variable is needed for it."""
     result = run_command("har-stream", "--help")
-    assert result.returncode == 0
+    assert 0 == result.returncode
     settings = result.stdout.split("options:")[1].strip().splitlines()
     assert len(StreamSettings.model_fields) + 1 == len(settings)  # one line each, and --help's
     assert "default: 64" in result.stdout

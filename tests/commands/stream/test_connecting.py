@@ -37,8 +37,8 @@ def test_protocols(
     phone.await_message("har/status", b"online")
     phone.send_rows(prepared_rows(192))
 
-    assert len(phone.predictions(2)) == 2
-    assert running.end() == 0
+    assert 2 == len(phone.predictions(2))
+    assert 0 == running.end()
     phone.await_message("har/status", b"offline")
 
 
@@ -48,8 +48,8 @@ def test_a_clean_end(phone: Phone, stream: "Running", signal_number: int) -> Non
     phone.await_message("har/status", b"online")
     phone.send_rows(prepared_rows(192))
 
-    assert stream.end(signal_number) == 0
-    assert len(phone.predictions(2)) == 2
+    assert 0 == stream.end(signal_number)
+    assert 2 == len(phone.predictions(2))
     phone.await_message("har/status", b"offline")
     assert "stopped: 2 predictions from 192 samples; 0 repeated or late" in stream.log
 
@@ -79,8 +79,8 @@ def test_the_broker_restarts(
     phone.await_message("har/status", b"online")
 
     phone.send_rows(prepared_rows(200)[100:], first=100)
-    assert len(phone.predictions(2)) == 2
-    assert running.end() == 0
+    assert 2 == len(phone.predictions(2))
+    assert 0 == running.end()
 
 
 def test_a_copy_of_the_state(
@@ -115,7 +115,7 @@ def test_the_broker_comes_later(
     own_mosquitto.await_har_stream()
     phone = join(own_mosquitto)
     phone.send_rows(prepared_rows(128))
-    assert len(phone.predictions(1)) == 1
+    assert 1 == len(phone.predictions(1))
 
 
 def test_an_end_without_a_broker(free_port: int, start_command: "Start", tiny_model: Path) -> None:
@@ -124,7 +124,7 @@ def test_an_end_without_a_broker(free_port: int, start_command: "Start", tiny_mo
         "har-stream", "--broker", "127.0.0.1", "--port", str(free_port), "--model", str(tiny_model)
     )
     running.await_log("no connection")
-    assert running.end() == 0
+    assert 0 == running.end()
 
 
 def test_no_broker_and_no_retry(free_port: int, run_command: "Run", tiny_model: Path) -> None:
@@ -134,5 +134,5 @@ def test_no_broker_and_no_retry(free_port: int, run_command: "Run", tiny_model: 
         "--model", str(tiny_model), "--log-level", "error",
     )  # fmt: skip
     expected = f"har-stream: no connection to 127.0.0.1:{free_port}: nobody answers there\n"
-    assert result.stderr == expected
-    assert result.returncode == 1
+    assert expected == result.stderr
+    assert 1 == result.returncode

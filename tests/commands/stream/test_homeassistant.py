@@ -78,7 +78,7 @@ def test_only_keys_that_home_assistant_takes() -> None:
     assert set(content["origin"]) <= ORIGIN_KEYS
     for sensor in content["components"].values():
         assert set(sensor) <= SENSOR_KEYS
-        assert sensor["platform"] == "sensor"
+        assert "sensor" == sensor["platform"]
 
 
 def test_what_is_required_is_there() -> None:
@@ -94,7 +94,7 @@ def test_what_is_required_is_there() -> None:
 def test_the_activity_can_be_all_that_is_published() -> None:
     """The options are the words of the messages: the activities, transition and unknown."""
     sensor = message()["components"]["activity"]
-    assert sensor["device_class"] == "enum"
+    assert "enum" == sensor["device_class"]
     assert [*ACTIVITIES, "transition", "unknown"] == sensor["options"]
     assert "{{ value_json.activity }}" == sensor["value_template"]
     assert not {"state_class", "unit_of_measurement"} & set(sensor)  # not allowed beside options
@@ -118,14 +118,14 @@ def test_confidence_is_a_measurement_of_its_own() -> None:
 def test_unavailable_without_har_stream_or_without_the_phone() -> None:
     """Both have to be there, har-stream also while its status is ``degraded``."""
     content = message()
-    assert content["availability_mode"] == "all"
-    assert content["availability"] == [
+    assert "all" == content["availability_mode"]
+    assert [
         {
             "topic": "har/status",
             "value_template": "{{ 'offline' if value == 'offline' else 'online' }}",
         },
         {"topic": "har/phone-7/availability"},
-    ]
+    ] == content["availability"]
 
 
 @pytest.mark.parametrize(("heartbeat_s", "expire_after"), [(10.0, 30), (0.25, 1), (3.4, 11)])
@@ -139,9 +139,9 @@ def test_a_state_expires_after_three_heartbeats(heartbeat_s: float, expire_after
 def test_topic() -> None:
     """The message goes to the device's own topic under the prefix."""
     topic, _ = discovery("phone-7", ACTIVITIES, version="1", heartbeat_s=10)
-    assert topic == "homeassistant/device/har_phone-7/config"
+    assert "homeassistant/device/har_phone-7/config" == topic
     topic, _ = discovery("phone-7", ACTIVITIES, version="1", heartbeat_s=10, prefix="ha/main")
-    assert topic == "ha/main/device/har_phone-7/config"
+    assert "ha/main/device/har_phone-7/config" == topic
     assert BIRTH_TOPIC == "homeassistant/status"
 
 
@@ -153,10 +153,10 @@ def test_removal() -> None:
 
 def test_object_ids() -> None:
     """Plain names stay as they are; others get a hash, so that none is mistaken for another."""
-    assert object_id("phone-7") == "phone-7"
-    assert object_id("phone 7") == "phone_7_1c670588"
-    assert object_id("phone.7") == "phone_7_bdff5c81"
-    assert object_id("phone_7_1c670588") == "phone_7_1c670588_97cd2910"
+    assert "phone-7" == object_id("phone-7")
+    assert "phone_7_1c670588" == object_id("phone 7")
+    assert "phone_7_bdff5c81" == object_id("phone.7")
+    assert "phone_7_1c670588_97cd2910" == object_id("phone_7_1c670588")
 
 
 @given(devices, devices)

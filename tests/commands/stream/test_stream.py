@@ -37,15 +37,15 @@ def test_predictions(phone: Phone, stream: "Running") -> None:
     }  # fmt: skip
     assert expected == set(first)
     assert first["device"] == phone.device
-    assert first["model"] == "tiny@0badcafe"
+    assert "tiny@0badcafe" == first["model"]
     assert first["settling"] is True
     assert list(first["probabilities"]) == list(ACTIVITIES)
-    assert sum(first["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
+    assert pytest.approx(1.0, abs=1e-5) == sum(first["probabilities"].values())
     assert first["probability"] == max(first["probabilities"].values())
     assert first["probabilities"][first["activity"]] == first["probability"]
     for number, prediction in enumerate((first, second, third)):
-        assert prediction["start"] == pytest.approx(EPOCH + number * 1.28, abs=1e-5)
-        assert prediction["end"] == pytest.approx(EPOCH + number * 1.28 + 2.54, abs=1e-5)
+        assert pytest.approx(EPOCH + number * 1.28, abs=1e-5) == prediction["start"]
+        assert pytest.approx(EPOCH + number * 1.28 + 2.54, abs=1e-5) == prediction["end"]
 
 
 def test_activity_and_availability(
@@ -60,14 +60,14 @@ def test_activity_and_availability(
     retained_activity, is_retained = later.await_message(f"har/{phone.device}/activity")
     availability = join(broker).await_message(f"har/{phone.device}/availability")
 
-    assert online[1] == b"online"
+    assert b"online" == online[1]
     assert {"device", "activity", "since", "probability"} == set(activity)
     assert activity["device"] == phone.device
     assert activity["activity"] in (*ACTIVITIES, "transition", "unknown")
-    assert activity["since"] == pytest.approx(EPOCH, abs=1e-5)
+    assert pytest.approx(EPOCH, abs=1e-5) == activity["since"]
     assert json.loads(retained_activity) == activity
     assert is_retained
-    assert availability == (b"online", True)
+    assert (b"online", True) == availability
 
 
 def test_what_the_program_is(
@@ -105,10 +105,10 @@ def test_episodes(phone: Phone, broker: "Broker", start_command: "Start") -> Non
     assert {"device", "activity", "start", "end", "probability"} == set(first)
     assert ("WALKING", "WALKING_UPSTAIRS") == (first["activity"], second["activity"])
     assert first["end"] == second["start"]
-    assert running.end() == 0
+    assert 0 == running.end()
     phone.await_message("har/status", b"offline")
     episodes = [json.loads(m[1]) for m in phone.taken if m[0] == f"har/{phone.device}/episode"]
-    assert episodes[-1]["end"] == pytest.approx(EPOCH + 59.5, abs=1.5)  # closed at the end
+    assert pytest.approx(EPOCH + 59.5, abs=1.5) == episodes[-1]["end"]  # closed at the end
 
 
 def test_the_heartbeat_and_the_silent_phone(phone: Phone, start_stream: "Start") -> None:
@@ -142,8 +142,8 @@ def test_formats_side_by_side(phone: Phone, start_stream: "Start") -> None:
         infos.append(phone.await_message(topic))
     info, retained = infos[-1]
 
-    assert first["start"] == pytest.approx(EPOCH, abs=1e-5)
-    assert second["start"] == pytest.approx(EPOCH + 1.28, abs=1e-5)
+    assert pytest.approx(EPOCH, abs=1e-5) == first["start"]
+    assert pytest.approx(EPOCH + 1.28, abs=1e-5) == second["start"]
     assert not retained
     expected = {
         "device": phone.device,
@@ -155,7 +155,7 @@ def test_formats_side_by_side(phone: Phone, start_stream: "Start") -> None:
         "rates_hz": {"gravity": 100, "gyroscope": 100, "linear_acceleration": 100},
     }
     assert expected == {key: json.loads(info)[key] for key in expected}
-    assert running.end() == 0
+    assert 0 == running.end()
     assert "12 rejected messages (field 6, json 6)" in running.log
 
 
@@ -174,7 +174,7 @@ def test_home_assistant(
 
     config = json.loads(announced)
     assert config["components"]["activity"]["options"] == [*ACTIVITIES, "transition", "unknown"]
-    assert config["components"]["activity"]["state_topic"] == f"har/{phone.device}/activity"
+    assert f"har/{phone.device}/activity" == config["components"]["activity"]["state_topic"]
     assert kept == (announced, True)
     assert again == announced
     phone.publish(topic, b"", retain=True)
@@ -213,7 +213,7 @@ def test_a_calibration_takes_effect(phone: Phone, stream: "Running") -> None:
     phone.publish(calibration, b"", retain=True)
     phone.send_rows(raw_rows(25), first=125)
     await_frame("landscape")
-    assert stream.end() == 0
+    assert 0 == stream.end()
     assert "calibrated" in stream.log
     assert "1 rejected messages (calibration 1)" in stream.log
 

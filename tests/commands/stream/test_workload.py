@@ -48,5 +48,5 @@ def test_losses_are_counted_and_named(caplog: pytest.LogCaptureFixture) -> None:
     losses.add({}, 200.0)
     assert 15 == losses.total
     first, second = (record.message for record in caplog.records)
-    assert first == "dropped 3 messages: 'a\\nb' 2, 'c' 1"
-    assert second == "dropped 12 messages: 'c' 5, 'd' 1, 'e' 1, 'f' 1, 'g' 1 and 3 more"
+    assert "dropped 3 messages: 'a\\nb' 2, 'c' 1" == first
+    assert "dropped 12 messages: 'c' 5, 'd' 1, 'e' 1, 'f' 1, 'g' 1 and 3 more" == second

@@ -89,7 +89,7 @@ class Probe(MqttClient):
             self._statuses[message.payload.decode()] += not message.is_retained
         else:
             published = json.loads(message.payload)
-            assert message.topic == f"har/{published['device']}/prediction"
+            assert f"har/{published['device']}/prediction" == message.topic
             self.payloads[published["device"], published["start"]].add(message.payload)
             self.n_received += 1
 
@@ -120,7 +120,7 @@ class Probe(MqttClient):
     def await_end(self, running: "Running") -> None:
         """End a har-stream in order, and return when it has said that it is offline."""
         n_before = self._statuses["offline"]
-        assert running.end() == 0
+        assert 0 == running.end()
         self.await_status("offline", n_before + 1)
 
 

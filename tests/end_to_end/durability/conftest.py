@@ -49,7 +49,7 @@ def refused(run_command: "Run", lasting_mosquitto: "Mosquitto") -> Callable[...,
             "har-stream", "--broker", HOST, "--port", str(lasting_mosquitto.port),
             "--hop", str(HOP), "--state", str(state), *flags, timeout_s=TIMEOUT_S,
         )  # fmt: skip
-        assert result.returncode == 1, result.stderr
+        assert 1 == result.returncode, result.stderr
         [line] = [line for line in result.stderr.splitlines() if " INFO " not in line]
         assert READY not in result.stderr
         assert str(state) in line

@@ -107,7 +107,7 @@ def test_nothing_is_lost_and_nothing_changes(
         assert calm.keys() == probe.payloads.keys()
         assert {key: {published} for key, published in calm.items()} == probe.payloads
     cuts = sum(victim.suffered[kind] for kind in get_args(Cut))
-    assert (victim.suffered["kill"], victim.suffered["restart"], cuts) == (20, 5, 20)
+    assert (20, 5, 20) == (victim.suffered["kill"], victim.suffered["restart"], cuts)
     for log in victim.logs:
         assert "Traceback" not in log()
         assert " ERROR " not in log()

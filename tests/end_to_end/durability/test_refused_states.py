@@ -35,7 +35,7 @@ def checkpoint(
         probe.await_status("online")
         sender.send_until(len(messages))
         probe.await_windows(expected_of(messages, Classifier(tiny_model)).predictions.keys())
-        assert running.end() == 0
+        assert 0 == running.end()
     return tmp_path / "state" / "checkpoint"
 
 
@@ -63,10 +63,10 @@ def test_a_damaged_checkpoint(
     with Probe(lasting_mosquitto) as probe:
         running = start_stream(lasting_mosquitto.port, "--model", str(tiny_model), "--reset-state")
         probe.await_status("online")
-        assert running.end() == 0
+        assert 0 == running.end()
         running = start_stream(lasting_mosquitto.port, "--model", str(tiny_model))
         probe.await_status("online", 2)
-        assert running.end() == 0
+        assert 0 == running.end()
 
 
 @pytest.mark.parametrize(
@@ -135,5 +135,5 @@ def test_a_state_in_use(
         refused(tmp_path / "state", "--reset-state")
         sender.send_until(len(messages))
         probe.await_windows(expected_of(messages, shipped).predictions.keys())
-        assert running.log.count(READY) == 1
-        assert running.end() == 0
+        assert 1 == running.log.count(READY)
+        assert 0 == running.end()

@@ -110,7 +110,7 @@ def test_a_broker_that_has_forgotten_what_was_acknowledged(
         running = start_stream(lasting_mosquitto.port)
         probe.await_status("online")
         sender.send_until(third)
-        assert running.end() == 0
+        assert 0 == running.end()
         sender.send_until(2 * third)
         lasting_mosquitto.save()
         database = lasting_mosquitto.database.read_bytes()

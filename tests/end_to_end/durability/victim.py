@@ -52,7 +52,7 @@ class Victim:
         for kind in get_args(Cut):
             if kind in trouble:
                 n_bytes = int(self._rng.integers(30_000))
-                assert self._proxy.cut(kind, after_bytes=n_bytes, stall_s=STALL_S) == 1
+                assert 1 == self._proxy.cut(kind, after_bytes=n_bytes, stall_s=STALL_S)
         if "restart" in trouble:
             self._broker.stop()
         if "kill" in trouble:

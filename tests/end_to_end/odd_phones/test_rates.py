@@ -23,7 +23,7 @@ def test_a_slow_phone(phone: Sender, stream: "Running", rate_hz: float) -> None:
 
     info = phone.await_leaf("info", lambda info: "low-rate" in info["warnings"])
     assert "50 or more" in info["advice"][info["warnings"].index("low-rate")]
-    assert phone.predictions() == []
+    assert [] == phone.predictions()
     assert set(phone.activities()) <= {"unknown"}
 
 
@@ -71,4 +71,4 @@ def test_a_slow_beginning(phone: Sender, stream: "Running") -> None:
 
     phone.await_leaf("activity", lambda one: one["activity"] == "WALKING")
     info = phone.await_leaf("info", lambda info: info.get("rates_hz", {}).get("gyroscope") == 50)
-    assert info["warnings"] == []
+    assert [] == info["warnings"]
