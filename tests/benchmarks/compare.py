@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from pipeline.commands.stream.settings import StreamSettings
+from tests.benchmarks.arrivals import HOP
 from tests.benchmarks.commands import ROOT
 from tests.benchmarks.figures import (
     Figure,
@@ -26,8 +27,9 @@ from tests.benchmarks.figures import (
     print_conditions,
     show,
 )
-from tests.benchmarks.load import FEW, HOP, SHORT, Consumer, Trial, recorded_motion, run
-from tests.benchmarks.load_generator import Load
+from tests.benchmarks.load import FEW, SHORT, recorded_motion
+from tests.benchmarks.load_plan import Load
+from tests.benchmarks.load_trial import Consumer, Trial, run
 
 PHONES: Final = 1500
 ROUNDS: Final = 4

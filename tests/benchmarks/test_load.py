@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.recognizer import Recognizer
-from tests.benchmarks import load, load_generator, stage_times
+from tests.benchmarks import arrivals, load, load_plan, load_trial, stage_times
+from tests.benchmarks.arrivals import Arrivals
 from tests.benchmarks.figures import NotMeasuredError
-from tests.benchmarks.load import Arrivals, Trial
-from tests.benchmarks.load_generator import Load
+from tests.benchmarks.load_plan import Load
+from tests.benchmarks.load_trial import Trial
 
 
 def test_expected_windows_are_those_that_the_core_completes(
     tiny_model: Path, motion_file: Path
 ) -> None:
     """How many windows a phone's messages complete, and which message does, is no guess."""
-    recognizer = Recognizer(Classifier(tiny_model), hop=load.HOP, max_devices=1)
+    recognizer = Recognizer(Classifier(tiny_model), hop=arrivals.HOP, max_devices=1)
     recognizer.admit("phone")
     samples = np.load(motion_file)[0]
     completed_by = []
@@ -28,9 +29,9 @@ def test_expected_windows_are_those_that_the_core_completes(
         rows = np.arange(number * 25, number * 25 + 25)
         tick = recognizer.push([Delivery([Readings("phone", 1.7e9 + rows / 50, samples[rows])])])
         completed_by += [number] * len(tick.predictions)
-        assert load.n_windows(np.array([number + 1])).tolist() == [len(completed_by)]
+        assert arrivals.n_windows(np.array([number + 1])).tolist() == [len(completed_by)]
     windows = np.arange(len(completed_by))
-    assert load.completing_message(windows).tolist() == completed_by
+    assert arrivals.completing_message(windows).tolist() == completed_by
 
 
 @pytest.mark.parametrize("known", [0, 100])
@@ -57,9 +58,9 @@ class Received:
 
     def __init__(self, *, latency_s: float) -> None:
         """Answer every window of 40 phones so long after its last message."""
-        self.load = load_generator.Load(phones=40, qos=1, hold_s=8.0, ramp_s=1.0)
-        plan = load_generator.schedule(self.load)
-        first_ms = load_generator.first_samples_ms(self.load, 1.7e9)
+        self.load = load_plan.Load(phones=40, qos=1, hold_s=8.0, ramp_s=1.0)
+        plan = load_plan.schedule(self.load)
+        first_ms = load_plan.first_samples_ms(self.load, 1.7e9)
         self.sent: dict[str, NDArray[Any]] = {
             "phone": plan.phone,
             "number": plan.number,
@@ -67,20 +68,20 @@ class Received:
             "sent": plan.due_s + 1000.01,
             "first_samples_ms": first_ms,
         }
-        counts = load.n_windows(self.load.n_messages)
+        counts = arrivals.n_windows(self.load.n_messages)
         phone = np.repeat(np.arange(40), counts)
         window = np.concatenate([np.arange(count) for count in counts])
-        completed = self.load.joins_s[phone] + load.completing_message(window) * 0.5
+        completed = self.load.joins_s[phone] + arrivals.completing_message(window) * 0.5
         self.came: dict[str, NDArray[Any]] = {
-            "device": np.array([load_generator.device(number) for number in phone.tolist()]),
-            "start": np.round(first_ms[phone] / 1000 + window * load.HOP / 50, 6),
+            "device": np.array([load_plan.device(number) for number in phone.tolist()]),
+            "start": np.round(first_ms[phone] / 1000 + window * arrivals.HOP / 50, 6),
             "received": completed + 1000.01 + latency_s,
         }
 
     def arrivals(self, keep: NDArray[np.intp] | None = None) -> "Arrivals":
         """Return what the load test makes of it, of some predictions alone."""
         kept = {n: v if keep is None else v[keep] for n, v in self.came.items()}
-        return load.arrivals(self.load, self.sent, kept)
+        return arrivals.arrivals(self.load, self.sent, kept)
 
 
 def test_latency_counts_from_the_message_that_completed_the_window() -> None:
@@ -132,7 +133,7 @@ def test_load_is_held_only_within_the_latency_and_with_a_generator_in_time(
 
 
 def _trial(what: "Load", arrived: "Arrivals", *, late_ms: float = 0.0) -> "Trial":
-    return load.Trial(
+    return load_trial.Trial(
         what,
         arrived,
         late_ms=late_ms,
@@ -155,14 +156,16 @@ def test_every_prediction_of_a_small_load_comes(
 ) -> None:
     """The whole tool with a real broker, har-stream with timers, and the plain consumer."""
     monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    small = load_generator.Load(phones=20, qos=1, hold_s=3.0, ramp_s=0.5)
+    small = load_plan.Load(phones=20, qos=1, hold_s=3.0, ramp_s=0.5)
     try:
-        trial = load.run(getattr(load, name), find_model("cnn-lstm"), small, motion_file)
+        trial = load_trial.run(
+            getattr(load_trial, name), find_model("cnn-lstm"), small, motion_file
+        )
     except NotMeasuredError as error:
         if "Mosquitto is not installed" in str(error):
             pytest.skip(str(error))
         raise
-    assert trial.arrived.n_expected == load.n_windows(small.n_messages).sum() > 0
+    assert trial.arrived.n_expected == arrivals.n_windows(small.n_messages).sum() > 0
     assert (0, 0) == (trial.arrived.n_lost, trial.arrived.n_strange)
     assert 0 < trial.arrived.percentile_ms(50) < math.inf
     assert trial.consumer_cpu_s > 0

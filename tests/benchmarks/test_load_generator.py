@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.formats import native
 from pipeline.readings import Readings
-from tests.benchmarks import load_generator
+from tests.benchmarks import load_generator, load_plan
 from tests.client import TIMEOUT_S, MqttClient, Received
 from tests.processes import ROOT
 
@@ -81,14 +81,14 @@ def test_phones_send_the_recordings_as_of_now_without_a_gap(
     qos: int,
 ) -> None:
     """Every message of the load arrives, on one grid a phone, its last sample just measured."""
-    load = load_generator.Load(3, qos, 1.0, 0.5)
+    load = load_plan.Load(3, qos, 1.0, 0.5)
     process = start_generator(broker.port, motion_file, phones=3, qos=qos, hold=1.0, ramp=0.5)
     assert 0 == process.wait(TIMEOUT_S)
     ears.await_messages(int(load.n_messages.sum()))
 
     sent = np.load(tmp_path / "sent.npz")
     recordings = np.round(np.load(motion_file), load_generator.DECIMALS)
-    assert [load_generator.device(phone) for phone in range(3)] == sorted(ears.payloads)
+    assert [load_plan.device(phone) for phone in range(3)] == sorted(ears.payloads)
     for phone, (name, payloads) in enumerate(sorted(ears.payloads.items())):
         assert len(payloads) == load.n_messages[phone]
         readings = [one for payload in payloads for one in native.decode(payload, name)]
@@ -117,14 +117,3 @@ def test_generator_ends_at_once_on_sigterm(
     ears.await_messages(10)
     process.terminate()
     assert process.wait(5.0) == 128 + signal.SIGTERM
-
-
-def test_messages_are_spread_evenly_and_their_number_fits_the_time() -> None:
-    """Every message is within the duration, and the next would not be; no two at one moment."""
-    load = load_generator.Load(phones=70, qos=0, hold_s=3.0, ramp_s=2.5)
-    plan = load_generator.schedule(load)
-    assert len(plan.due_s) == load.n_messages.sum()
-    assert plan.due_s.max() < load.duration_s
-    assert (load.joins_s + load.n_messages * 0.5 >= load.duration_s - 1e-9).all()
-    in_hold = plan.due_s[plan.due_s >= load.ramp_s]
-    assert pytest.approx(0.5 / 70) == np.diff(in_hold)

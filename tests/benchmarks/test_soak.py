@@ -8,64 +8,27 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.benchmarks import load_generator, soak
+from tests.benchmarks import arrivals, load_plan, soak, soak_outcome, soak_plan, soak_run
 from tests.benchmarks.figures import NotMeasuredError, show
-from tests.benchmarks.load import HOP, arrivals, completing_message, n_windows
-from tests.benchmarks.load_generator import Load
-from tests.benchmarks.soak import Sample
-
-
-def test_there_are_always_equally_many_phones_and_each_stays_equally_long() -> None:
-    """One comes whenever one goes, under a name of its own, until the end."""
-    relay = load_generator.Relay(25, 1, 59.0, 1.0, speed=20.0, at_once=10)
-    plan = load_generator.schedule(relay)
-    assert 60.0 / 16 == relay.turn_s
-    for since_s in np.arange(1.1012, 60.0, 0.5):  # never when they change
-        now = (plan.due_s >= since_s - 0.025) & (plan.due_s < since_s)
-        there = np.unique(plan.phone[now])
-        gone = int(since_s / relay.turn_s)
-        assert there.tolist() == list(range(gone, gone + 10)), since_s
-    stays_s = relay.n_messages * relay.interval_s
-    assert pytest.approx(10 * relay.turn_s, abs=2 * relay.interval_s) == stays_s[10:15]
-    assert 25 == len(np.unique(plan.phone))
-
-
-def test_flood_is_silent_and_on_by_turns_and_its_samples_run_on() -> None:
-    """A hundred messages to one of another phone's, and none missing over a silence."""
-    load = load_generator.Bursts(1, 0, 9.5, 0.5, speed=2000.0, first=19_999, burst_s=2.0)
-    plan = load_generator.schedule(load)
-    assert plan.number.tolist() == list(range(len(plan.number)))
-    assert (np.floor(plan.due_s / 2.0) % 2 == 1).all()
-    per_second = np.bincount(plan.due_s.astype(np.int64), minlength=10)
-    assert [0, 0, 4000, 4000, 0, 0, 4000, 4000, 0, 0] == per_second.tolist()
-
-
-@pytest.mark.parametrize("speed", [1.0, 20.0, 2000.0])
-def test_no_sample_is_ahead_of_the_clock_when_time_is_sped_up(speed: float) -> None:
-    """At the latest it is of the moment at which its message is due; so is the last one's."""
-    load = load_generator.Relay(7, 1, 19.0, 1.0, speed=speed, at_once=3)
-    plan = load_generator.schedule(load)
-    last_ms = load_generator.first_samples_ms(load, 1.7e9)[plan.phone] + plan.number * 500 + 480
-    ahead_s = last_ms / 1000 - (1.7e9 + plan.due_s)
-    assert pytest.approx(-load.interval_s * (speed - 1), abs=0.6) == ahead_s.max()
-    assert ahead_s.max() < 0.01
+from tests.benchmarks.load_plan import Load
+from tests.benchmarks.soak_outcome import Sample
 
 
 @pytest.mark.parametrize("minutes", [0.2, 2.0, 6.0, 7.3, 30.0, 60.0])
 def test_each_part_of_a_soak_has_as_much_of_the_flood(minutes: float) -> None:
     """So that the memory of one can be held against another's; nothing is with and without."""
-    plan = soak.Soak(minutes * 60, 30)
-    assert plan.burst_s <= soak.LONGEST_BURST_S
+    plan = soak_plan.Soak(minutes * 60, 30)
+    assert plan.burst_s <= soak_plan.LONGEST_BURST_S
     since_s = np.linspace(0, plan.seconds, 60_000, endpoint=False)
     flooded, calm = plan.flooded(since_s), plan.calm(since_s)
     assert not (flooded & calm).any()
-    parts = flooded.reshape(soak.N_PARTS, -1).mean(axis=1)
+    parts = flooded.reshape(soak_plan.N_PARTS, -1).mean(axis=1)
     assert pytest.approx([0.0] + [0.5] * 5, abs=0.01) == parts
     n_messages = int(plan.flood.n_messages[0])
     due_s = plan.flood.due_s(np.array(0), np.arange(0, n_messages, 17))
     assert plan.flooded(due_s[due_s >= plan.part_s] + 1e-6).all()
     assert pytest.approx(plan.seconds / 2 * 4000, abs=1) == n_messages
-    assert pytest.approx(soak.TURN_S, rel=0.2) == plan.relay.turn_s
+    assert pytest.approx(soak_plan.TURN_S, rel=0.2) == plan.relay.turn_s
     assert plan.max_devices < plan.relay.phones or minutes < 7
 
 
@@ -74,28 +37,28 @@ def _samples(mib: NDArray[np.float64]) -> list[Sample]:
         ("broker_mib", "checkpoint_kib", "cpu_s", "all_cpu_s", "machine_cpu_s"), 0.0
     )
     return [
-        soak.Sample(since_s=float(i), resident_mib=float(value), **others)
+        soak_outcome.Sample(since_s=float(i), resident_mib=float(value), **others)
         for i, value in enumerate(mib)
     ]
 
 
 def test_growth_is_that_of_the_last_part_over_the_second() -> None:
     """What is taken while warming up is no growth; a leak shows in percent and by the hour."""
-    plan = soak.Soak(600.0, 30)
+    plan = soak_plan.Soak(600.0, 30)
     since_s = np.arange(600)
     flat = np.where(since_s < 90, since_s + 10.0, 100.0)
-    assert pytest.approx((100, 100, 0)) == soak.growth(plan, _samples(flat), "resident_mib")
+    assert pytest.approx((100, 100, 0)) == soak_outcome.growth(plan, _samples(flat), "resident_mib")
     leak = flat + since_s / 60
-    before, after, slope = soak.growth(plan, _samples(leak), "resident_mib")
+    before, after, slope = soak_outcome.growth(plan, _samples(leak), "resident_mib")
     assert pytest.approx(400 / 60) == after - before
     assert pytest.approx(60.0) == slope
 
 
 def test_memory_that_was_not_looked_at_is_not_called_flat() -> None:
     """Without a sample in a part there is no figure."""
-    plan = soak.Soak(600.0, 30)
+    plan = soak_plan.Soak(600.0, 30)
     with pytest.raises(NotMeasuredError, match="too short"):
-        soak.growth(plan, _samples(np.full(450, 100.0)), "resident_mib")
+        soak_outcome.growth(plan, _samples(np.full(450, 100.0)), "resident_mib")
 
 
 def test_topics_are_found_in_the_log() -> None:
@@ -106,30 +69,30 @@ def test_topics_are_found_in_the_log() -> None:
         "2026-01-01 WARNING dropped 3 messages at QoS 0: har/b/samples 2, har/c/samples 1\n"
         "2026-01-01 WARNING dropped samples that came again: har/d/samples 1\n"
     )
-    assert {"har/b/samples", "har/c/samples"} == soak.dropped_topics(log)
-    assert frozenset() == soak.dropped_topics("")
+    assert {"har/b/samples", "har/c/samples"} == soak_outcome.dropped_topics(log)
+    assert frozenset() == soak_outcome.dropped_topics("")
 
 
 def _served(
     relay: Load, latency_s: NDArray[np.float64]
 ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
     """Return what generator and probe would report; latencies are by window, phone by phone."""
-    plan = load_generator.schedule(relay)
-    first_ms = load_generator.first_samples_ms(relay, 1.7e9)
-    sent: dict[str, NDArray[Any]] = {
+    plan = load_plan.schedule(relay)
+    first_ms = load_plan.first_samples_ms(relay, 1.7e9)
+    sent = {
         "phone": plan.phone,
         "number": plan.number,
         "due": plan.due_s + 1000.0,
         "sent": plan.due_s + 1000.01,
         "first_samples_ms": first_ms,
     }
-    counts = n_windows(relay.n_messages)
+    counts = arrivals.n_windows(relay.n_messages)
     phone = np.repeat(np.arange(relay.phones), counts)
     window = np.concatenate([np.arange(count) for count in counts])
-    completing_s = relay.due_s(phone, completing_message(window))
-    came: dict[str, NDArray[Any]] = {
-        "device": np.array([load_generator.device(number) for number in phone.tolist()]),
-        "start": np.round(first_ms[phone] / 1000 + window * HOP / 50, 6),
+    completing_s = relay.due_s(phone, arrivals.completing_message(window))
+    came = {
+        "device": np.array([load_plan.device(number) for number in phone.tolist()]),
+        "start": np.round(first_ms[phone] / 1000 + window * arrivals.HOP / 50, 6),
         "received": completing_s + 1000.01 + latency_s[: len(phone)],
     }
     return sent, came
@@ -137,17 +100,17 @@ def _served(
 
 def test_latency_is_told_apart_by_when_the_window_was_completed() -> None:
     """What is slow only during the flood is seen there, and nowhere else."""
-    plan = soak.Soak(60.0, 5)
+    plan = soak_plan.Soak(60.0, 5)
     relay = plan.relay
-    n = int(n_windows(relay.n_messages).sum())
+    n = int(arrivals.n_windows(relay.n_messages).sum())
     sent, came = _served(relay, np.zeros(n))
     flooded = plan.flooded(came["received"] - 1000.0)
     came["received"] += np.where(flooded, 0.05, 0.02)
-    arrived = arrivals(relay, sent, came)
-    outcome = soak.Outcome(
+    arrived = arrivals.arrivals(relay, sent, came)
+    outcome = soak_outcome.Outcome(
         plan,
         arrived,
-        soak.completed_at(relay, sent),
+        soak_outcome.completed_at(relay, sent),
         late_ms=0.0,
         samples=[],
         loads=[],
@@ -173,21 +136,21 @@ def test_short_soak_loses_nothing_but_of_the_flooder(
 ) -> None:
     """The whole program: all others' predictions come, the flood is dropped, counted, told."""
     monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    plan = soak.Soak(12.0, 6, max_waiting=1000)
+    plan = soak_plan.Soak(12.0, 6, max_waiting=1000)
     begin = time.monotonic()
     try:
-        outcome = soak.run(plan, motion_file)
+        outcome = soak_run.run(plan, motion_file)
     except NotMeasuredError as error:
         if "Mosquitto is not installed" in str(error):
             pytest.skip(str(error))
         raise
     assert time.monotonic() - begin < 120
     arrived = outcome.arrived
-    assert arrived.n_expected == n_windows(plan.relay.n_messages).sum() > 1000
+    assert arrived.n_expected == arrivals.n_windows(plan.relay.n_messages).sum() > 1000
     assert (0, 0) == (arrived.n_lost, arrived.n_strange)
     assert np.isfinite(arrived.latencies_ms).all()
     assert outcome.loads[-1]["dropped"] > 0
-    assert outcome.dropped_topics == {soak.FLOODER_TOPIC}
+    assert outcome.dropped_topics == {soak_plan.FLOODER_TOPIC}
     assert outcome.n_flood_windows > 0
     assert min(sample.resident_mib for sample in outcome.samples) > 1
     assert outcome.samples[-1].checkpoint_kib > 1
