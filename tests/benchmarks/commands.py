@@ -1,4 +1,4 @@
-"""The project's commands as processes: started, watched through /proc, stopped."""
+"""The project's commands and the benchmarks' own programs: started, watched in /proc, stopped."""
 
 import os
 import shutil
@@ -30,6 +30,11 @@ def command(name: str) -> list[str]:
     if script.exists():
         return [str(script)]
     return [sys.executable, "-c", f"from {_MODULES[name]} import main; main()"]
+
+
+def tool(name: str) -> list[str]:
+    """Return how to call one of the benchmarks' own programs."""
+    return [sys.executable, "-m", f"tests.benchmarks.{name}"]
 
 
 def start(arguments: list[str], folder: Path, *, log: str) -> subprocess.Popen[bytes]:

@@ -7,7 +7,6 @@ asked for: nothing is lost on the way to one that keeps up.
 import json
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +26,7 @@ from tests.benchmarks.commands import (
     mosquitto_process,
     start,
     stop,
+    tool,
 )
 from tests.benchmarks.figures import NotMeasuredError
 from tests.benchmarks.load_plan import RATE_HZ, Load
@@ -70,24 +70,20 @@ def _har_stream(port: int, model: Path) -> list[str]:
     return [*broker, "--model", str(model), "--hop", str(HOP), "--log-level", "warning"]
 
 
-def _tool(name: str) -> list[str]:
-    return [sys.executable, "-m", f"tests.benchmarks.{name}"]
-
-
 HAR_STREAM: Final = Consumer(
     "har-stream", lambda port, model, notes: [*command("har-stream"), *_har_stream(port, model)]
 )
 
 TIMED: Final = Consumer(
     "har-stream with timers",
-    lambda port, model, notes: [*_tool("stage_times"), str(notes), *_har_stream(port, model)],
+    lambda port, model, notes: [*tool("stage_times"), str(notes), *_har_stream(port, model)],
     marked=True,
 )
 
 PLAIN: Final = Consumer(
     "plain consumer",
     lambda port, model, notes: [
-        *_tool("plain_consumer"),
+        *tool("plain_consumer"),
         *("--port", str(port), "--model", str(model)),
     ],
 )
@@ -99,7 +95,7 @@ def least_consumer(load: Load, *, batch: int) -> Consumer:
     return Consumer(
         "bare paho and onnxruntime",
         lambda port, model, notes: [
-            *_tool("least_consumer"),
+            *tool("least_consumer"),
             *("--port", str(port), "--model", str(model), "--report", str(notes), *flags),
         ],
         predicts=False,
@@ -216,7 +212,7 @@ def _probe_arguments(port: int, load: Load, consumer: Consumer, folder: Path) ->
     expected = int(n_windows(load.n_messages).sum()) if consumer.predicts else 1
     seconds = START_TIMEOUT_S + load.duration_s + DRAIN_S
     return [
-        *_tool("load_probe"),
+        *tool("load_probe"),
         *("--port", str(port), "--expected", str(expected), "--seconds", f"{seconds:g}"),
         *("--report", str(folder / "came.npz")),
     ]
@@ -224,7 +220,7 @@ def _probe_arguments(port: int, load: Load, consumer: Consumer, folder: Path) ->
 
 def _generator_arguments(port: int, load: Load, motion: Path, folder: Path) -> list[str]:
     return [
-        *_tool("load_generator"),
+        *tool("load_generator"),
         *("--port", str(port), "--phones", str(load.phones), "--qos", str(load.qos)),
         *("--hold", f"{load.hold_s:g}", "--ramp", f"{load.ramp_s:g}"),
         *("--motion", str(motion), "--report", str(folder / "sent.npz")),

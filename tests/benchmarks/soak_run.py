@@ -24,6 +24,7 @@ from tests.benchmarks.commands import (
     mosquitto_process,
     start,
     stop,
+    tool,
 )
 from tests.benchmarks.figures import NotMeasuredError
 from tests.benchmarks.load_plan import Bursts, Load, Relay, device
@@ -129,14 +130,10 @@ def _har_stream(port: int, soak: Soak) -> list[str]:
     ]
 
 
-def _tool(name: str) -> list[str]:
-    return [sys.executable, "-m", f"tests.benchmarks.{name}"]
-
-
 def _probe(port: int, soak: Soak) -> list[str]:
     seconds = soak.seconds + LEAD_S + 4 * START_TIMEOUT_S
     return [
-        *_tool("load_probe"),
+        *tool("load_probe"),
         *("--port", str(port), "--expected", str(sys.maxsize), "--seconds", f"{seconds:g}"),
         *("--report", "came.npz"),
     ]
@@ -153,7 +150,7 @@ def _generator(port: int, load: Load, motion: Path, begin: float, name: str) -> 
         flags += ["--at-once", str(load.at_once)]
     if isinstance(load, Bursts):
         flags += ["--burst", repr(load.burst_s)]
-    return [*_tool("load_generator"), *flags]
+    return [*tool("load_generator"), *flags]
 
 
 def _watch(
