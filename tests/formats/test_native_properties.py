@@ -1,0 +1,127 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.formats import native
+from pipeline.readings import MessageError
+from pipeline.vocabulary import CHANNELS
+from tests.formats.native_messages import REASONS, sensor, separate
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**400), 10**400)
+    | st.integers(-10, 10)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.characters(categories=["Cs"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+
+rows_of = {
+    columns: st.lists(
+        st.lists(st.floats() | st.integers(), min_size=columns, max_size=columns), max_size=4
+    )
+    for columns in (3, 9)
+}
+
+
+def sensors_of(units: list[str]) -> st.SearchStrategy[dict[str, object]]:
+    """Return a strategy for one sensor that is nearly right."""
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "time": st.lists(st.floats() | st.integers(), max_size=4) | json_values,
+            "values": rows_of[3] | json_values,
+            "unit": st.sampled_from(units) | json_values,
+        },
+    )
+
+
+nearly_right = st.fixed_dictionaries(
+    {},
+    optional={
+        "v": st.just(1) | json_values,
+        "start": st.floats() | st.integers() | json_values,
+        "rate": st.floats() | st.integers() | json_values,
+        "time": st.lists(st.floats() | st.integers(), max_size=4) | json_values,
+        "acc": rows_of[3] | json_values,
+        "acc_unit": st.sampled_from(["m/s2", "g"]) | json_values,
+        "gyro": rows_of[3] | json_values,
+        "gyro_unit": st.sampled_from(["rad/s", "deg/s"]) | json_values,
+        "sensors": st.fixed_dictionaries(
+            {},
+            optional={
+                "gravity": sensors_of(["m/s2", "g"]) | json_values,
+                "gyroscope": sensors_of(["rad/s", "deg/s"]) | json_values,
+            },
+        )
+        | json_values,
+        "channels": st.permutations(CHANNELS) | json_values,
+        "samples": rows_of[9] | json_values,
+        "recording": st.text(max_size=5) | json_values,
+    },
+)
+
+numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**20), 10**20)
+
+
+@st.composite
+def right_but_for_the_numbers(draw: Callable[..., Any]) -> dict[str, Any]:
+    """Return a message of the right form whose numbers are any JSON can write."""
+    n_rows = draw(st.integers(1, 3))
+
+    def rows(columns: int) -> list[list[float]]:
+        return [[draw(numbers) for _ in range(columns)] for _ in range(n_rows)]
+
+    times = [draw(numbers) for _ in range(n_rows)]
+    units = {
+        "acc_unit": draw(st.sampled_from(["m/s2", "g"])),
+        "gyro_unit": draw(st.sampled_from(["rad/s", "deg/s"])),
+    }
+    start = {"start": draw(numbers), "rate": draw(st.floats(0, 1000, exclude_min=True))}
+    dated = draw(st.sampled_from([start, {"time": times}]))
+    match draw(st.sampled_from(["raw", "prepared", "sensors"])):
+        case "raw":
+            return dated | units | {"acc": rows(3), "gyro": rows(3)}
+        case "prepared":
+            return dated | {"channels": draw(st.permutations(CHANNELS)), "samples": rows(9)}
+        case _:
+            return separate(
+                gravity=sensor(time=times, values=rows(3), unit=units["acc_unit"]),
+                gyroscope=sensor(time=times, values=rows(3), unit=units["gyro_unit"]),
+            )
+
+
+def accepts_or_rejects(payload: bytes) -> None:
+    """Decode a message that may be wrong in any way: finite readings, or a known reason."""
+    try:
+        contents = native.decode(payload, "phone-7")
+    except MessageError as rejection:
+        reason = rejection.reason
+    else:
+        for readings in contents:
+            assert 1 <= len(readings.times) == len(readings.values)
+            assert np.isfinite(readings.times).all()
+            assert np.isfinite(readings.values).all()
+        return
+    assert reason in REASONS
+
+
+@given(message=nearly_right)
+@settings(max_examples=1000, deadline=None)
+def test_nearly_right_messages(message: dict[str, object]) -> None:
+    """Messages with the right keys and wrong values raise nothing but a MessageError."""
+    accepts_or_rejects(json.dumps(message).encode())
+
+
+@given(message=right_but_for_the_numbers())
+@settings(max_examples=1000, deadline=None)
+def test_any_numbers(message: dict[str, object]) -> None:
+    """Messages of the right form with any numbers raise nothing but a MessageError."""
+    accepts_or_rejects(json.dumps(message).encode())
