@@ -1,7 +1,7 @@
 """Whose results a message can lead to: nobody's but its sender's, whatever it says.
 
 Goes through `subscriptions.route` and all formats, as har-stream does; what a broker's rights add
-to that is tested in test_deploy.py.
+to that is tested in tests/deploy.
 """
 
 import json

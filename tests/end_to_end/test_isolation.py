@@ -1,7 +1,7 @@
 """That phones do not get in one another's way, whatever they are called and whatever they send.
 
 Names that look alike, begin alike or mean something elsewhere are the phones here. Which names
-there can be is tested in test_device_names.py, what a broker's rights add in test_deploy.py.
+there can be is tested in test_device_names.py, what a broker's rights add in tests/deploy.
 """
 
 import ast
