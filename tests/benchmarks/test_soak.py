@@ -1,6 +1,7 @@
 import math
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,37 +129,55 @@ def test_latency_is_told_apart_by_when_the_window_was_completed() -> None:
     assert pytest.approx(20) == outcome.usual_p99_ms(flooded=False)
 
 
+@pytest.fixture(scope="module")
+def short(motion_file: Path) -> Iterator[soak_outcome.Outcome]:
+    """What a soak of seconds came to, with the whole program."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+        begin = time.monotonic()
+        try:
+            outcome = soak_run.run(soak_plan.Soak(12.0, 6, max_waiting=1000), motion_file)
+        except NotMeasuredError as error:
+            if "Mosquitto is not installed" in str(error):
+                pytest.skip(str(error))
+            raise
+        assert time.monotonic() - begin < 120
+        yield outcome
+
+
 @pytest.mark.broker
-def test_short_soak_loses_nothing_but_of_the_flooder(
-    motion_file: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """The whole program: all others' predictions come, the flood is dropped, counted, told."""
-    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    plan = soak_plan.Soak(12.0, 6, max_waiting=1000)
-    begin = time.monotonic()
-    try:
-        outcome = soak_run.run(plan, motion_file)
-    except NotMeasuredError as error:
-        if "Mosquitto is not installed" in str(error):
-            pytest.skip(str(error))
-        raise
-    assert time.monotonic() - begin < 120
-    arrived = outcome.arrived
-    assert arrived.n_expected == arrivals.n_windows(plan.relay.n_messages).sum() > 1000
+def test_short_soak_loses_nothing_of_those_who_do_not_flood(short: soak_outcome.Outcome) -> None:
+    """All others' predictions come."""
+    arrived = short.arrived
+    n_due = arrivals.n_windows(short.soak.relay.n_messages).sum()
+    assert arrived.n_expected == n_due > 1000
     assert (0, 0) == (arrived.n_lost, arrived.n_strange)
     assert np.isfinite(arrived.latencies_ms).all()
-    assert outcome.loads[-1]["dropped"] > 0
-    assert outcome.dropped_topics == {soak_plan.FLOODER_TOPIC}
-    assert outcome.n_flood_windows > 0
-    assert min(sample.resident_mib for sample in outcome.samples) > 1
-    assert outcome.samples[-1].checkpoint_kib > 1
 
-    figures = soak.figures(outcome)
+
+@pytest.mark.broker
+def test_short_soak_drops_what_floods(short: soak_outcome.Outcome) -> None:
+    """Of the flood much is dropped, which is counted and logged; the rest is predicted."""
+    assert short.loads[-1]["dropped"] > 0
+    assert {soak_plan.FLOODER_TOPIC} == short.dropped_topics
+    assert short.n_flood_windows > 0
+
+
+@pytest.mark.broker
+def test_short_soak_looks_at_memory_and_checkpoint(short: soak_outcome.Outcome) -> None:
+    """Both have sizes."""
+    assert min(sample.resident_mib for sample in short.samples) > 1
+    assert short.samples[-1].checkpoint_kib > 1
+
+
+@pytest.mark.broker
+def test_short_soak_has_figures(
+    short: soak_outcome.Outcome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each is a number in a line; those of lost and of dropped messages meet their limits."""
+    figures = soak.figures(short)
     show(figures)
-    printed = capsys.readouterr().out
-    assert len(printed.splitlines()) == len(figures)
+    assert len(figures) == len(capsys.readouterr().out.splitlines())
     [came] = [figure for figure in figures if figure.name.startswith("predictions of those")]
     [dropped] = [figure for figure in figures if figure.name.startswith("messages of the flooder")]
     assert came.met
