@@ -2,11 +2,9 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from pipeline.recordings import uci_har
 from pipeline.settings import CommandSettings, from_command_line
 from tests.brokers import HOST, Broker, Mosquitto, find_free_port, mosquitto_binary
 from tests.made_models import card_of, write_glass_model, write_tiny_model
-from tests.processes import ROOT, STOP_TIMEOUT_S, Running, command_line, environment_with
+from tests.processes import ROOT, Running, command_line, commands_in, environment_with
 
 settings.register_profile(
     "project",
@@ -200,27 +198,5 @@ def refused_settings(
 @pytest.fixture
 def start_command(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """A function that starts a command; whatever still runs after the test is killed."""
-    # A shell's background job ignores Ctrl-C, and so would every command that it starts.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    with ExitStack() as stack:
-
-        def start(name: str, *flags: str, **environment: str) -> Running:
-            log_file = tmp_path / f"{name}-{len(list(tmp_path.glob('*.log')))}.log"
-            with log_file.open("wb") as log:
-                process = subprocess.Popen(
-                    [*command_line(name), *flags],
-                    cwd=tmp_path,
-                    env=environment_with(environment),
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                )
-            stack.callback(_end, process)
-            return Running(process, log_file)
-
+    with commands_in(tmp_path) as start:
         yield start
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.kill()
-    process.wait(STOP_TIMEOUT_S)

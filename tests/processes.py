@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -60,3 +62,32 @@ class Running:
         """Send a signal and return the exit code."""
         self.process.send_signal(signal_number)
         return self.process.wait(STOP_TIMEOUT_S)
+
+
+@contextmanager
+def commands_in(folder: Path) -> Iterator[Callable[..., Running]]:
+    """Give a function that starts commands in a folder, and kill those that run at the end."""
+    # A shell's background job ignores Ctrl-C, and so would every command that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with ExitStack() as stack:
+
+        def start(name: str, *flags: str, **environment: str) -> Running:
+            log_file = folder / f"{name}-{len(list(folder.glob('*.log')))}.log"
+            with log_file.open("wb") as log:
+                process = subprocess.Popen(
+                    [*command_line(name), *flags],
+                    cwd=folder,
+                    env=environment_with(environment),
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            stack.callback(_end, process)
+            return Running(process, log_file)
+
+        yield start
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+    process.wait(STOP_TIMEOUT_S)
