@@ -14,6 +14,7 @@ from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES
 from tests.trainer.recorded import record
+from tests.trainer.small_training import settings_for
 from trainer import experiment, fine_tuning
 from trainer.commands.train_settings import TrainSettings
 from trainer.data import user_recordings
@@ -29,25 +30,11 @@ pytestmark = [
 ]
 
 
-def settings_for(out: Path, **changes: object) -> TrainSettings:
-    """Return settings of a training that takes a second, with some changes."""
-    small = {
-        "model": "lstm",
-        "units": 6,
-        "dense_units": 8,
-        "epochs": 2,
-        "batch_size": 32,
-        "validation_subjects": 2,
-        "refit": False,
-    }
-    return TrainSettings(_env_file=None, _cli_parse_args=False, out=out, **small | changes)
-
-
 @pytest.fixture(scope="module")
 def trained(mini_data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model.keras of har-train."""
     out = tmp_path_factory.mktemp("out")
-    experiment.run(settings_for(out).plan, mini_data, progress=lambda line: None)
+    experiment.run(settings_for(out, refit=False).plan, mini_data, progress=lambda line: None)
     return out / "lstm" / "model.keras"
 
 
