@@ -20,7 +20,8 @@ from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.vocabulary import ACTIVITIES
 from trainer import evaluation
 from trainer.data import user_recordings
-from trainer.data.user_recordings import UserWindows, joined
+from trainer.data.splits import joined
+from trainer.data.user_recordings import UserWindows
 from trainer.errors import SettingError
 from trainer.evaluation import Scores, figures_by_class
 from trainer.export import export_both, load_with_card, make_card
@@ -199,10 +200,8 @@ def _mixed(new: Split, rehearsed: Split | None) -> Split:
     if rehearsed is None:
         return new
     wanted = REPEATS_UP_TO / (1 - REPEATS_UP_TO) * len(rehearsed.labels)
-    mixed = rehearsed
-    for _ in range(math.ceil(wanted / len(new.labels))):
-        mixed = joined(mixed, new)
-    return mixed
+    repeats = math.ceil(wanted / len(new.labels))
+    return joined([rehearsed, *[new] * repeats])
 
 
 def _scores(model: keras.Model, data: DataSet | None, activities: tuple[str, ...]) -> Scores | None:

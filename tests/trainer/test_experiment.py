@@ -9,6 +9,8 @@ import pytest
 
 from pipeline.models.classifier import Classifier, ModelCard
 from pipeline.recognition.placement.placements import Placements
+from pipeline.recordings import simulated
+from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES
 from tests.trainer.recorded import record
@@ -19,6 +21,7 @@ from trainer.data import user_recordings
 from trainer.networks.options import Sizes
 from trainer.records import read_record
 from trainer.training.fitting import Fitting
+from trainer.training.recipe import Schedule
 
 pytestmark = [
     pytest.mark.train,
@@ -78,6 +81,31 @@ def test_the_report_holds_how_the_model_came_about(trained: Trained, mini_data: 
     assert 494 == report["parameters"]
     assert "accuracy on 2 of the 6 training subjects" in report["selection"]
     assert "fitted again on all 6" in report["selection"]
+
+
+def test_the_raw_recipe(mini_data: DataSet, tmp_path: Path) -> None:
+    """Raw recordings take the place of the published training windows; nobody is held out."""
+    raw = [
+        Recording(f"subject-0{number}", recording.stretches, person=str(number))
+        for number, recording in enumerate(simulated.recordings(2, seconds=30), start=1)
+    ]
+    settings = TrainSettings(
+        _env_file=None, _cli_parse_args=False, out=tmp_path, model="cnn-lstm", recipe="raw"
+    )
+    lines: list[str] = []
+
+    for _ in range(2):
+        experiment.run(settings.plan, mini_data, raw=raw, progress=lines.append)
+
+    card = Classifier(tmp_path / "cnn-lstm.onnx").card
+    assert card.selection.startswith("windows of the raw recordings")
+    assert "test split evaluated once" in card.selection
+    report = json.loads((tmp_path / "cnn-lstm" / "report.json").read_text())
+    assert len(report["runs"][0]["history"]["refit"]["loss"]) == Schedule().epochs
+    tried = {row["variation"] for row in report["cross_validation"]["tried"]}
+    assert {"the recipe", "without the fine-scale view", "no random rotation"} <= tried
+    assert [line for line in lines if "held out subjects none" in line]
+    assert "finished before" in "\n".join(lines)
 
 
 def test_finished_seeds_are_not_trained_again(trained: Trained) -> None:

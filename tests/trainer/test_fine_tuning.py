@@ -11,7 +11,7 @@ import pytest
 from pipeline.models.classifier import Classifier, ModelCard
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recordings.recording import DataError
-from pipeline.recordings.uci_har import DataSet
+from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.vocabulary import ACTIVITIES
 from tests.trainer.recorded import record
 from tests.trainer.small_training import settings_for
@@ -168,7 +168,7 @@ def test_what_does_not_fit(trained: Path, mini_data: DataSet, tmp_path: Path) ->
 def test_few_windows_are_repeated(mini_data: DataSet, n_new: int) -> None:
     """New windows are repeated until they are a fifth of all."""
     train = mini_data.train
-    new = user_recordings.Split(
+    new = Split(
         train.windows[:1].repeat(n_new, 0), np.full(n_new, 6, np.int8), np.zeros(n_new, np.int8)
     )
     mixed = fine_tuning._mixed(new, train)

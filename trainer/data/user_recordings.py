@@ -108,15 +108,6 @@ def load(
     return UserWindows(split, activities, devices, digest.hexdigest()[:16])
 
 
-def joined(one: Split, other: Split) -> Split:
-    """Return the windows of both."""
-    return Split(
-        np.concatenate([one.windows, other.windows]),
-        np.concatenate([one.labels, other.labels]),
-        np.concatenate([one.subjects, other.subjects]),
-    )
-
-
 def _windows(
     recording: Recording, placements: Placements
 ) -> tuple[NDArray[np.float32], list[str], NDArray[np.bool_]]:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from pipeline.recordings.uci_har import Split
-from trainer.data.user_recordings import joined
+from trainer.data.splits import joined
 from trainer.errors import SettingError
 from trainer.training.fitted import Fitted, History, Progress, check_finite, epoch_lines
 from trainer.training.fitting import FineTuning, Fitting
@@ -52,8 +52,7 @@ def fit(
     held_out = draw_subjects(train.subjects, fitting.validation_subjects, seed=seed)
     is_held_out = np.isin(train.subjects, held_out)
     kept, validation = train.chosen(~is_held_out), train.chosen(is_held_out)
-    for windows in extra:
-        kept, train = joined(kept, windows), joined(train, windows)
+    kept, train = joined([kept, *extra]), joined([train, *extra])
 
     model = _new_model(build, kept, fitting=fitting, seed=seed)
     stopping = keras.callbacks.EarlyStopping(

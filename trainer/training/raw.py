@@ -14,7 +14,6 @@ Whose recordings are left out is decided by the caller (`trainer.selection`).
 
 import time
 from collections.abc import Sequence
-from functools import reduce
 
 import keras
 import numpy as np
@@ -27,7 +26,7 @@ from pipeline.recordings.uci_har import Split
 from pipeline.vocabulary import ANY
 from trainer.data.random_rotations import RandomRotation, random_rotations
 from trainer.data.raw_windows import raw_windows
-from trainer.data.user_recordings import joined
+from trainer.data.splits import joined
 from trainer.networks.models import BUILDERS
 from trainer.training.fitted import Fitted, History, Progress, check_finite, epoch_lines
 from trainer.training.recipe import RawRecipe, Schedule
@@ -127,7 +126,7 @@ def _training_windows(
 ) -> Split:
     """Return the windows to train on: those of the recordings, then the ready-made ones."""
     cut = [raw_windows(recordings, hop=recipe.hop, whole=recipe.whole)] if recordings else []
-    return reduce(joined, [*cut, *windows])
+    return joined([*cut, *windows])
 
 
 def _fit(

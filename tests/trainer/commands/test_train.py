@@ -12,15 +12,11 @@ import numpy as np
 import pytest
 
 from pipeline.models.classifier import Classifier
-from pipeline.recordings import simulated
-from pipeline.recordings.recording import Recording
-from pipeline.recordings.uci_har import DataSet, load
-from trainer import experiment
+from pipeline.recordings.uci_har import load
 from trainer.commands import train
 from trainer.commands.train_settings import TrainSettings
 from trainer.training import processes
 from trainer.training.fitted import probabilities
-from trainer.training.recipe import Schedule
 
 if TYPE_CHECKING:
     from tests.processes import Running
@@ -105,31 +101,6 @@ def _in(process: Path, folder: Path) -> bool:
         return (process / "cwd").readlink() == folder
     except OSError:  # it has ended
         return False
-
-
-def test_the_raw_recipe(mini_data: DataSet, tmp_path: Path) -> None:
-    """Raw recordings take the place of the published training windows; nobody is held out."""
-    raw = [
-        Recording(f"subject-0{number}", recording.stretches, person=str(number))
-        for number, recording in enumerate(simulated.recordings(2, seconds=30), start=1)
-    ]
-    settings = TrainSettings(
-        _env_file=None, _cli_parse_args=False, out=tmp_path, model="cnn-lstm", recipe="raw"
-    )
-    told: list[str] = []
-
-    for _ in range(2):
-        experiment.run(settings.plan, mini_data, raw=raw, progress=told.append)
-
-    card = Classifier(tmp_path / "cnn-lstm.onnx").card
-    assert card.selection.startswith("windows of the raw recordings")
-    assert "test split evaluated once" in card.selection
-    report = json.loads((tmp_path / "cnn-lstm" / "report.json").read_text())
-    assert len(report["runs"][0]["history"]["refit"]["loss"]) == Schedule().epochs
-    tried = {row["variation"] for row in report["cross_validation"]["tried"]}
-    assert {"the recipe", "without the fine-scale view", "no random rotation"} <= tried
-    assert [line for line in told if "held out subjects none" in line]
-    assert "finished before" in "\n".join(told)
 
 
 def test_without_the_raw_recordings(
