@@ -1,4 +1,4 @@
-"""Which state of the project a result is of."""
+"""The git commit of the project, for reports."""
 
 import subprocess
 from pathlib import Path
