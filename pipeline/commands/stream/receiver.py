@@ -149,7 +149,7 @@ class Receiver:
         if silent is not None:
             self._deliveries.forget([silent])
         self._phones.admit(device, sent_by, message.received)
-        logger.info("%s: here, %s on %s", device, sent_by.format.name, message.topic)
+        logger.info("%s: admitted, %s on %s", device, sent_by.format.name, message.topic)
 
 
 def _sample_route(subscriptions: Sequence[Subscription], topic: str) -> Route | None:
