@@ -30,7 +30,7 @@ from pipeline.recognition.preparation.forms import Forms, form_of
 from pipeline.recognition.preparation.pieces import Piece
 from pipeline.recognition.preparation.rows import rows_until
 from pipeline.recognition.preparation.set_back import SetBack
-from pipeline.recognition.preparation.source import SURVEY_S, TAIL, Source
+from pipeline.recognition.preparation.source import SURVEY_S, TAIL, SensorSource
 from pipeline.recognition.preparation.timing import MAX_GAP_S, ON_GRID_S
 from pipeline.recognition.preparation.troubles import DOUBTFUL, TROUBLES, Level, Trouble
 from pipeline.vocabulary import SAMPLING_RATE_HZ
@@ -43,7 +43,7 @@ class Grid:
         """Begin without samples; messages may overtake by ``lateness_s``."""
         self._slot = slot
         self._lateness_s = lateness_s
-        self.sources: dict[Sensor, Source] = {}
+        self.sources: dict[Sensor, SensorSource] = {}
         self.choice: Choice = ()
         """The sensors that rows are made of; empty while the grid has not begun"""
         self.sensors: list[Sensor] = []
@@ -170,7 +170,7 @@ class Grid:
         grid.sensors = sensors_of(grid.choice)
         grid.origin, grid.next_index = state["origin"], state["next_index"]
         grid.sources = {
-            sensor: Source.restored(of_sensor, lateness_s)
+            sensor: SensorSource.restored(of_sensor, lateness_s)
             for sensor, of_sensor in state["sources"].items()
         }
         grid.clocks = Clocks.restored(state)
@@ -221,7 +221,7 @@ class Grid:
             for other in self.sources.keys() - kept:
                 dropped += self.sources.pop(other).unused_after(used_until)
         if sensor not in self.sources:
-            self.sources[sensor] = Source(readings.values.shape[1], self._lateness_s)
+            self.sources[sensor] = SensorSource(readings.values.shape[1], self._lateness_s)
         source = self.sources[sensor]
         expected = source.newest
         new = source.push(times, readings.values, all_late=all_late)
@@ -378,7 +378,7 @@ class Grid:
         return True
 
     def _make_rows(
-        self, sources: Sequence[Source], ends: Sequence[int], pieces: list[Piece]
+        self, sources: Sequence[SensorSource], ends: Sequence[int], pieces: list[Piece]
     ) -> bool:
         """Add the rows that can be made of this stretch to ``pieces``.
 

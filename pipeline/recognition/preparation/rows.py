@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.readings import Sensor
 from pipeline.recognition.preparation.choices import Choice, sensors_of
-from pipeline.recognition.preparation.source import Source
+from pipeline.recognition.preparation.source import SensorSource
 from pipeline.recognition.preparation.timing import ON_GRID_S
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
@@ -17,7 +17,7 @@ _NO_ROWS: Final = np.empty((0, 0))
 
 def rows_until(
     choice: Choice,
-    sources: Mapping[Sensor, Source],
+    sources: Mapping[Sensor, SensorSource],
     ends: Sequence[int],
     origin: float,
     first: int,

@@ -49,7 +49,7 @@ _HOLE: Final = 1.5
 """A pause of so many sampling intervals may hide a message that is yet to come."""
 
 
-class Source:
+class SensorSource:
     """One sensor's samples, in the order of their times."""
 
     def __init__(self, n_columns: int, lateness_s: float) -> None:
@@ -318,7 +318,7 @@ class Source:
         }
 
     @classmethod
-    def restored(cls, state: Mapping[str, Any], lateness_s: float) -> "Source":
+    def restored(cls, state: Mapping[str, Any], lateness_s: float) -> "SensorSource":
         """Return a source that knows what `state` returned."""
         source = cls(state["rows"].shape[1], lateness_s)
         source.times, source.rows = state["times"].copy(), state["rows"].copy()

@@ -1,8 +1,8 @@
 """The steady grids, which just continue, in arrays over all phones.
 
 Most phones' samples just continue on their grids, and then hardly anything of a grid changes. The
-messages of all such phones are processed at once. A steady grid becomes a `Grid` with its `Source`
-only for as long as something else happens.
+messages of all such phones are processed at once. A steady grid becomes a `Grid` with a
+`SensorSource` only for as long as something else happens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from pipeline.recognition.preparation.pace import (
     MEASURED_S,
     SURELY_LOW_RATE_HZ,
 )
-from pipeline.recognition.preparation.source import KEPT, Source
+from pipeline.recognition.preparation.source import KEPT, SensorSource
 from pipeline.recognition.preparation.starts import N_STARTS
 from pipeline.recognition.preparation.timing import ON_GRID_S
 from pipeline.vocabulary import SAMPLING_RATE_HZ
@@ -125,7 +125,7 @@ class Steady(PerPhone):
         """Return a phone's grid by itself; it is steady no longer."""
         sensor = self.sensor_of(slot)
         grid = Grid(slot, lateness_s)
-        source = Source(_N_COLUMNS[sensor], lateness_s)
+        source = SensorSource(_N_COLUMNS[sensor], lateness_s)
         grid.sources[sensor] = source
         grid.choice, grid.sensors = ((sensor,),), [sensor]
         grid.origin, grid.next_index = float(self.origin[slot]), int(self.next_index[slot])
