@@ -103,12 +103,10 @@ class Failures:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self.total = 0
         self._logged: set[str] = set()
 
     def add(self, topic: str, error: Exception) -> None:
-        """Count a failure; log the first of its kind with a traceback."""
-        self.total += 1
+        """Log a failure with its traceback, if it is the first of its kind."""
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
