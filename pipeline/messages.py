@@ -1,4 +1,4 @@
-"""Messages between this program and the broker, and how each is identified until it is settled.
+"""Messages between this program and the broker, and how each is identified until that is answered.
 
 Their contents are decided in `formats` and `commands`, their transport in `mqtt`.
 """

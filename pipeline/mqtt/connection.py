@@ -199,7 +199,7 @@ class Connection:
         again.
         """
         with self._lock:
-            packets = self._unacknowledged.settle(receipts)
+            packets = self._unacknowledged.allow(receipts)
             if self._link.is_logged_in:
                 self._client.send(packets)
 

@@ -62,7 +62,7 @@ class Unacknowledged:
         """Note that messages were taken."""
         self._n_taken += sum([message.mid > 0 for message in messages])
 
-    def settle(self, receipts: Iterable[Receipt]) -> bytes:
+    def allow(self, receipts: Iterable[Receipt]) -> bytes:
         """Note that messages may be acknowledged; return the packets to send now.
 
         Those of an earlier connection are passed over; they come again.

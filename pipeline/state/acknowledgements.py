@@ -75,8 +75,8 @@ class Keeper:
         known = zip(state["known_mids"].tolist(), state["known_checksums"].tolist(), strict=True)
         self._known = dict(known)
 
-    def settled(self, now: float, *, wait: bool = False) -> list[Receipt]:
-        """Return which messages may be acknowledged, in the order in which they were noted.
+    def saved(self, now: float, *, wait: bool = False) -> list[Receipt]:
+        """Return the messages that a checkpoint on the disk now holds, in the order of `note`.
 
         With ``wait`` the checkpoint that is being written is waited for. If it cannot be written,
         that is logged, and its messages wait for the next checkpoint.

@@ -58,7 +58,7 @@ def measure(options: Options) -> list[Figure]:
                 keeper.note(Message("t", b"", 0.0, phone + 1))
             before = time.process_time()
             keeper.begin(recognizer.state(), 0.0)
-            keeper.settled(0.0, wait=True)
+            keeper.saved(0.0, wait=True)
             cpu_s.append(time.process_time() - before)
         n_bytes = folder.checkpoint.stat().st_size
         before = time.monotonic()

@@ -44,12 +44,12 @@ def test_acknowledgements_follow_the_checkpoint(folder: StateFolder) -> None:
     keeper.note(first)
     keeper.note(second)
     assert keeper.due(0.0)
-    assert [] == keeper.settled(0.0)
+    assert [] == keeper.saved(0.0)
     keeper.begin({"worked": 2}, 0.0)
     keeper.note(third)
-    assert [first.receipt, second.receipt] == keeper.settled(0.0, wait=True)
+    assert [first.receipt, second.receipt] == keeper.saved(0.0, wait=True)
     assert 2 == saved(folder)["worked"]
-    assert [] == keeper.settled(0.0)
+    assert [] == keeper.saved(0.0)
     assert (False, True) == (keeper.due(0.9), keeper.due(1.0))
     assert 1 == keeper.unsaved
 
@@ -59,12 +59,12 @@ def test_without_news_there_is_no_checkpoint(folder: StateFolder) -> None:
     keeper = Keeper(folder, period_s=1.0)
     keeper.note(message(1))
     keeper.begin({}, 0.0)
-    keeper.settled(0.0, wait=True)
+    keeper.saved(0.0, wait=True)
     assert not keeper.due(100.0)
     keeper.note(message(0))
     assert keeper.due(100.0)
     keeper.begin({}, 100.0)
-    assert [] == keeper.settled(100.0, wait=True)
+    assert [] == keeper.saved(100.0, wait=True)
     assert not keeper.due(200.0)
 
 
@@ -79,7 +79,7 @@ def test_what_comes_again_is_known(folder: StateFolder) -> None:
     assert not keeper.knows(message(1, b"others", dup=True))
     assert not keeper.knows(message(2, dup=True))
     keeper.begin({}, 0.0)
-    keeper.settled(0.0, wait=True)
+    keeper.saved(0.0, wait=True)
     assert keeper.knows(again(one))
 
 
@@ -89,7 +89,7 @@ def test_a_new_process_knows_what_comes_again(folder: StateFolder) -> None:
     before, after = message(1), message(2)
     keeper.note(before)
     keeper.begin({}, 0.0)
-    keeper.settled(0.0, wait=True)
+    keeper.saved(0.0, wait=True)
     keeper.note(after)
 
     restarted = Keeper(folder, period_s=1.0)
@@ -104,7 +104,7 @@ def test_a_message_is_remembered_until_another_has_its_identifier(folder: StateF
     for number in range(10):
         keeper.note(message(1 + number))
         keeper.begin({}, float(number))
-        keeper.settled(float(number), wait=True)
+        keeper.saved(float(number), wait=True)
     assert 10 == len(saved(folder)["known_mids"])
     assert keeper.knows(again(message(1)))
     keeper.note(message(1, b"another"))
@@ -120,27 +120,27 @@ def test_a_full_disk(folder: StateFolder, caplog: pytest.LogCaptureFixture) -> N
     for now in (0.0, 1.0, 2.0, LOG_INTERVAL_S):
         (folder.path / ".checkpoint.unfinished").symlink_to("/dev/full")
         keeper.begin({}, now)
-        assert [] == keeper.settled(now, wait=True)
+        assert [] == keeper.saved(now, wait=True)
     assert 2 == caplog.text.count("cannot be written: No space left on device; nothing is")
     assert keeper.due(20.0)
     keeper.begin({}, 20.0)
-    assert [one.receipt] == keeper.settled(20.0, wait=True)
+    assert [one.receipt] == keeper.saved(20.0, wait=True)
 
 
-@given(st.lists(st.sampled_from(["note", "begin", "settle"])))
+@given(st.lists(st.sampled_from(["note", "begin", "save"])))
 def test_each_message_settles_once(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str]
 ) -> None:
     """Whatever the order of things, every message is acknowledged once, in its order."""
     with StateFolder(tmp_path_factory.mktemp("state")) as folder:
         keeper = Keeper(folder, period_s=0.001)
-        noted, settled = [], []
-        for now, step in enumerate([*steps, "settle", "begin", "settle"], 1):
+        noted, saved = [], []
+        for now, step in enumerate([*steps, "save", "begin", "save"], 1):
             if step == "note":
                 noted.append(message(len(noted) + 1))
                 keeper.note(noted[-1])
             elif step == "begin" and keeper.due(now):
                 keeper.begin({}, now)
-            elif step == "settle":
-                settled += keeper.settled(now, wait=True)
-        assert [one.receipt for one in noted] == settled
+            elif step == "save":
+                saved += keeper.saved(now, wait=True)
+        assert [one.receipt for one in noted] == saved

@@ -57,15 +57,15 @@ class Durability:
         self._keeper.note(message)
         return True
 
-    def note(self, message: Message, *, is_settled: bool) -> None:
+    def note(self, message: Message, *, is_final: bool) -> None:
         """Note that a message was taken, or postpone it."""
-        if is_settled:
+        if is_final:
             self._keeper.note(message)
             return
         self._postponed.pop(message.mid, None)
         self._postponed[message.mid] = message
 
-    def settle_postponed(self) -> None:
+    def give_up_postponed(self) -> None:
         """Give up postponed messages, once our clock is right or there are too many of them.
 
         The broker sends only so many messages that are not acknowledged.
@@ -79,7 +79,7 @@ class Durability:
 
     def keep(self, state: Callable[[], Mapping[str, Any]], now: float) -> None:
         """Acknowledge what a checkpoint holds, and begin another when it is time."""
-        self._connection.acknowledge(self._keeper.settled(now))
+        self._connection.acknowledge(self._keeper.saved(now))
         if self._keeper.due(now):
             self._keeper.begin(state(), now)
 
@@ -87,6 +87,6 @@ class Durability:
         """Save the state for the next start; waiting messages stay with the broker until then."""
         self._connection.await_confirmations(0, timeout_s=DELIVERY_TIMEOUT_S)
         now = time.monotonic()
-        self._connection.acknowledge(self._keeper.settled(now, wait=True))
+        self._connection.acknowledge(self._keeper.saved(now, wait=True))
         self._keeper.begin(state(), now)
-        self._connection.acknowledge(self._keeper.settled(now, wait=True))
+        self._connection.acknowledge(self._keeper.saved(now, wait=True))

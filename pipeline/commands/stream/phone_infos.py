@@ -42,8 +42,8 @@ class PhoneInfos:
             return
         recognizer = self._phones.recognizer
         rates_hz = recognizer.rates_hz(device)
-        settled = now - phone.admitted >= SURVEY_S  # before, a sensor may be yet to come
-        lacks = recognizer.lacks(device) if settled else []
+        is_surveyed = now - phone.admitted >= SURVEY_S  # before, a sensor may be yet to come
+        lacks = recognizer.lacks(device) if is_surveyed else []
         problems = list(recognizer.problems(device))
         if phone.last_message - phone.last_live > LIVE_AGAIN_S:
             problems.append("old-samples")

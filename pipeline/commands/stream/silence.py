@@ -11,7 +11,7 @@ Rules: silence lasts from a phone's last message to the end of the time that is 
 from collections.abc import Mapping
 from typing import Final
 
-SETTLE_S: Final = 2.0
+CATCH_UP_S: Final = 2.0
 """Seconds after which all messages that the broker held back have come"""
 
 
@@ -22,7 +22,7 @@ class Silence:
         """Begin without a connection."""
         self._since: float | None = None  # there is a connection
         self._until = 0.0  # messages sent by then have come
-        self._held_back = -SETTLE_S  # when the broker did so last
+        self._held_back = -CATCH_UP_S  # when the broker did so last
         self._waiting: Mapping[str, float] = {}
 
     def disconnect(self) -> None:
@@ -41,7 +41,7 @@ class Silence:
             self._since = self._until = now
         if held_back:
             self._held_back = now
-        if now - self._held_back >= SETTLE_S:
+        if now - self._held_back >= CATCH_UP_S:
             self._until = now
         self._waiting = waiting
 

@@ -174,9 +174,9 @@ class Stream:
         else:
             for message in self._durability.news(messages, clock_has_jumped=has_jumped):
                 if not self._durability.knows(message):
-                    is_settled = self._receiver.take(message, epoch)
-                    self._durability.note(message, is_settled=is_settled)
-            self._durability.settle_postponed()
+                    is_final = self._receiver.take(message, epoch)
+                    self._durability.note(message, is_final=is_final)
+            self._durability.give_up_postponed()
         self._deliveries.recognise()
         self._publish()
         self._load.add(messages, time.monotonic())

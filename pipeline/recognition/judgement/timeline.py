@@ -4,9 +4,9 @@ Rules:
 
 * A window stands for a span about as long as the hop, from its `begins` to the next one's. It is
   *pending* until enough later windows are there to correct its label: the oldest pending windows
-  are *settled*, some at once, so that an episode is final at most `TIMELINE_DELAY_S` after its end.
-* Settled windows of one label make up an *open* episode. The first window of another label finishes
-  it; so does a gap, at the end of the last window, after what is pending was settled.
+  are *decided*, some at once, so that an episode is final at most `TIMELINE_DELAY_S` after its end.
+* Decided windows of one label make up an *open* episode. The first window of another label finishes
+  it; so does a gap, at the end of the last window, after what is pending was decided.
 * How the windows are divided among calls does not matter.
 """
 
@@ -30,7 +30,7 @@ SHIFT_S: Final = 0.2
 """How long before the end of a window the span that it stands for begins, beside half a hop"""
 
 _FILTER_DELAY_S: Final = 0.04  # of `filters`: a window ends so long before it is complete
-_SETTLED_S: Final = 0.64  # about so much is settled at once
+_DECIDED_S: Final = 0.64  # about so much is decided at once
 _NO_LABEL: Final = -1  # no episode is open
 
 
@@ -49,7 +49,7 @@ class _Open:
 
 @dataclass(frozen=True, eq=False)
 class _Pending:
-    """Windows of some phones that are not settled, in their order."""
+    """Windows of some phones that are not decided, in their order."""
 
     begins: NDArray[np.float64]
     """``(n_phones, n)``: epoch seconds at which the span of each window begins"""
@@ -88,8 +88,8 @@ class Timeline(PerPhone):
             hop_s: seconds between the starts of neighbouring windows.
         """
         self._states, self._markov = states, markov
-        self._n_settled, n_later = _schedule(hop_s)
-        self._n_pending = self._n_settled + n_later  # with so many, the oldest are settled
+        self._n_decided, n_later = _schedule(hop_s)
+        self._n_pending = self._n_decided + n_later  # with so many, the oldest are decided
         self.count = np.zeros(n_slots, np.int64)  # of pending windows
         self.end = np.zeros(n_slots)  # of the last window
         self._pending = _Pending.empty(n_slots, self._n_pending, len(states))
@@ -137,8 +137,8 @@ class Timeline(PerPhone):
             together[:, :n_pending] = kept[phones]
             together[of_window, place] = new
 
-        times = np.maximum((count - n_pending) // self._n_settled + 1, 0)  # that some are settled
-        first = times * self._n_settled
+        times = np.maximum((count - n_pending) // self._n_decided + 1, 0)  # that some are decided
+        first = times * self._n_decided
         kept_places = np.minimum(first[:, None] + np.arange(n_pending), width - 1)
         rows = np.arange(n_phones)[:, None]
         for together, kept in zip(pending.arrays, self._pending.arrays, strict=True):
@@ -148,26 +148,26 @@ class Timeline(PerPhone):
         if len(due) == 0:
             return []
         nth = np.arange(len(due)) - np.repeat(np.cumsum(times) - times, times)
-        return self._settle(
-            phones, pending, due, nth * self._n_settled, n_pending=n_pending, n=self._n_settled
+        return self._decide(
+            phones, pending, due, nth * self._n_decided, n_pending=n_pending, n=self._n_decided
         )
 
     def close(self, slots: Sequence[int]) -> list[Episode]:
-        """Settle all windows of these phones; return their last episodes."""
+        """Decide all windows of these phones; return their last episodes."""
         episodes: list[Episode] = []
         for slot in map(int, slots):
             phone, count = np.array([slot]), int(self.count[slot])
             if count:
                 pending = _Pending(*(array[phone] for array in self._pending.arrays))
                 row = np.array([0])
-                episodes += self._settle(phone, pending, row, row, n_pending=count, n=count)
+                episodes += self._decide(phone, pending, row, row, n_pending=count, n=count)
             if self.open_label[slot] != _NO_LABEL:
                 [opened] = self._opened(phone)
                 episodes.append(self._episode(slot, opened, float(self.end[slot])))
         self.reset(slots)
         return episodes
 
-    def _settle(
+    def _decide(
         self,
         phones: NDArray[np.intp],
         pending: _Pending,
@@ -177,7 +177,7 @@ class Timeline(PerPhone):
         n_pending: int,
         n: int,
     ) -> list[Episode]:
-        """Settle the oldest ``n`` of ``n_pending`` windows; return the episodes that they finish.
+        """Decide the oldest ``n`` of ``n_pending`` windows; return the episodes that they finish.
 
         ``pending`` has a row for each of ``phones``. This is done several times, each phone's in
         their order: with the windows in the row ``rows``, from ``firsts`` on.
@@ -199,7 +199,7 @@ class Timeline(PerPhone):
         probabilities: NDArray[np.float64],
         begins: NDArray[np.float64],
     ) -> list[Episode]:
-        """Add settled windows to the open episodes; return the episodes that they finish.
+        """Add decided windows to the open episodes; return the episodes that they finish.
 
         ``slots`` is ``(n,)``, each phone's in their order, the other arrays ``(n, n_windows)``.
         """
@@ -257,11 +257,11 @@ class Timeline(PerPhone):
 
 
 def _schedule(hop_s: float) -> tuple[int, int]:
-    """Return how many windows are settled at once, and how many later ones they await.
+    """Return how many windows are decided at once, and how many later ones they await.
 
-    The last of those settled begins so long before the newest window's end as an episode may stay
+    The last of those decided begins so long before the newest window's end as an episode may stay
     open after its own end.
     """
-    n_settled = max(1, int(_SETTLED_S / hop_s))
+    n_decided = max(1, int(_DECIDED_S / hop_s))
     patience_s = TIMELINE_DELAY_S - _FILTER_DELAY_S - SHIFT_S - hop_s / 2
-    return n_settled, max(0, int(patience_s / hop_s + 1e-9) - n_settled + 1)
+    return n_decided, max(0, int(patience_s / hop_s + 1e-9) - n_decided + 1)

@@ -176,7 +176,7 @@ class Intake:
     def _goes_on(self, slot: int, deliveries: Sequence[Delivery]) -> bool:
         """Return whether a phone's messages only continue one sensor's samples."""
         sequence = self._sequences[slot]
-        if sequence.clock != "epoch" or not sequence.is_settled:
+        if sequence.clock != "epoch" or not sequence.is_undisturbed:
             return False
         recording = sequence.recording
         for delivery in deliveries:

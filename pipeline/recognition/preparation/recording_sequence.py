@@ -58,7 +58,7 @@ class RecordingSequence:
         return self._n_returns > MOST_RETURNS
 
     @property
-    def is_settled(self) -> bool:
+    def is_undisturbed(self) -> bool:
         """Whether a message that goes on with the recording under way changes nothing here."""
         return not (self._others or self._n_returns or self._n_short)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.commands.stream.silence import SETTLE_S, Silence
+from pipeline.commands.stream.silence import CATCH_UP_S, Silence
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_what_the_broker_holds_back_may_be_anybodys(silence: Silence) -> None:
     for now in (122.0, 130.0, 140.0):
         silence.update(now, held_back=True, waiting={})
         assert 1.0 == silence.seconds("a", 120.0)
-    silence.update(140.0 + SETTLE_S / 2, held_back=False, waiting={})
+    silence.update(140.0 + CATCH_UP_S / 2, held_back=False, waiting={})
     assert 1.0 == silence.seconds("a", 120.0)
-    silence.update(140.0 + SETTLE_S, held_back=False, waiting={})
-    assert 20.0 + SETTLE_S == silence.seconds("a", 120.0)
+    silence.update(140.0 + CATCH_UP_S, held_back=False, waiting={})
+    assert 20.0 + CATCH_UP_S == silence.seconds("a", 120.0)
