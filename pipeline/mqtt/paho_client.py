@@ -36,7 +36,7 @@ from pipeline.mqtt.packets import MARK_NAME, Answer, MalformedPacketError, Marke
 
 KEEPALIVE_S: Final = 30
 READ_BYTES: Final = 1 << 18
-HOLD_S: Final = 0.05
+PAUSE_S: Final = 0.05
 """How long reading pauses while there is no room for more messages"""
 AT_LEAST_ONCE: Final = 1
 """Quality of service of every subscription and publication; repeats are harmless here."""
@@ -235,7 +235,7 @@ class PahoClient(Client):
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """Process all that has arrived."""
-        if not self._room.wait(HOLD_S):
+        if not self._room.wait(PAUSE_S):
             return MQTTErrorCode.MQTT_ERR_SUCCESS
         try:
             data = super()._sock_recv(READ_BYTES)

@@ -7,11 +7,11 @@ from typing import Final
 
 from pipeline.commands.stream import info, publications
 from pipeline.commands.stream.phones import Phone, Phones
-from pipeline.commands.stream.presence import UNKNOWN_AFTER_S
+from pipeline.commands.stream.presence import WITHOUT_WINDOWS_S
 from pipeline.commands.stream.rejections import RejectionsOfPhones
 from pipeline.messages import Publication
 
-SURVEY_S: Final = 3.0
+FIRST_SENSORS_S: Final = 3.0
 """Wait so long after a phone's first message before missing sensors are reported."""
 NEW_S: Final = 30.0
 """A phone is new for so long after its first message."""
@@ -42,8 +42,8 @@ class PhoneInfos:
             return
         recognizer = self._phones.recognizer
         rates_hz = recognizer.rates_hz(device)
-        is_surveyed = now - phone.admitted >= SURVEY_S  # before, a sensor may be yet to come
-        lacks = recognizer.lacks(device) if is_surveyed else []
+        is_new = now - phone.admitted < FIRST_SENSORS_S  # a sensor may be yet to come
+        lacks = [] if is_new else recognizer.lacks(device)
         problems = list(recognizer.problems(device))
         if phone.last_message - phone.last_live > LIVE_AGAIN_S:
             problems.append("old-samples")
@@ -52,7 +52,7 @@ class PhoneInfos:
         rejected = self._rejections.of(device)
         if problems or lacks or rejected:
             phone.last_problem = now
-        elif phone.last_live - max(phone.last_classified, phone.last_problem) > UNKNOWN_AFTER_S:
+        elif phone.last_live - max(phone.last_classified, phone.last_problem) > WITHOUT_WINDOWS_S:
             problems.append("gaps")
         publication = info.publication(
             device,

@@ -23,7 +23,7 @@ from pipeline.recognition.results import Change
 
 logger = logging.getLogger(__name__)
 
-UNKNOWN_AFTER_S: Final = 10.0
+WITHOUT_WINDOWS_S: Final = 10.0
 """An online phone's activity is unknown after so long without a settled window: the filters
 take 3.2 s to settle, a window has 2.56 s, and so much may lie between two."""
 
@@ -99,7 +99,7 @@ class Presence:
         published = phone.published_activity
         if published is not None and now - phone.activity_published >= self._settings.heartbeat:
             self._publish_activity(phone, published)
-        if phone.last_live - phone.last_classified <= UNKNOWN_AFTER_S or not phone.is_live:
+        if phone.last_live - phone.last_classified <= WITHOUT_WINDOWS_S or not phone.is_live:
             return
         if phone.unknown is None or phone.published_activity is not phone.unknown:
             logger.info("%s: unknown, no windows", device)

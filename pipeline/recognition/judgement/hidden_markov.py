@@ -24,7 +24,7 @@ from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.rounds import Rounds
 from pipeline.vocabulary import ACTIVITIES
 
-UNKNOWN_AFTER_S: Final = 300.0
+KNOWN_FOR_S: Final = 300.0
 """Mean seconds of known activity between two stretches of unknown"""
 UNKNOWN_FOR_S: Final = 10.0
 """Mean seconds that a stretch of unknown lasts"""
@@ -136,7 +136,7 @@ def transition_probabilities(
                     change[i, j] = rates[row, learnt.index(other)] / leaving[row]
         change[i, i] = 0.0
         change[i] *= (leaving[learnt.index(name)] if name in learnt else average) / change[i].sum()
-        change[i, -1] = 1 / UNKNOWN_AFTER_S
+        change[i, -1] = 1 / KNOWN_FOR_S
     change[-1, :-1] = 1 / (n - 1) / UNKNOWN_FOR_S
     generator = change - np.diag(change.sum(axis=1))
     fine = 1 << 12  # exp(x) = (1 + x / fine) ** fine

@@ -24,9 +24,9 @@ from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.rounds import Rounds
 from pipeline.vocabulary import WINDOW_LENGTH
 
-RAISE_SAMPLES: Final = 300
+RAISING_EVIDENCE: Final = 300
 """Samples of evidence that bring a problem into force: 6 s."""
-MOST_SAMPLES: Final = 600
+MOST_EVIDENCE: Final = 600
 """Samples of evidence that are kept: so many of the contrary, 12 s, end a problem."""
 
 STIRRING_SAMPLES: Final = 64
@@ -83,8 +83,8 @@ class Plausibility(PerPhone):
         for n_phones, windows in rounds:
             problems, counted = in_force[:n_phones], evidence[:n_phones]
             counted += verdicts[windows]
-            np.clip(counted, 0, MOST_SAMPLES, out=counted)
-            problems[:, :-1] = (counted >= RAISE_SAMPLES) | (problems[:, :-1] & (counted > 0))
+            np.clip(counted, 0, MOST_EVIDENCE, out=counted)
+            problems[:, :-1] = (counted >= RAISING_EVIDENCE) | (problems[:, :-1] & (counted > 0))
             turning = np.flatnonzero(place[windows] >= 0)
             if len(turning):
                 new = results.rotations[place[windows][turning]]

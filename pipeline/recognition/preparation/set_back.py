@@ -19,7 +19,7 @@ LONGEST_SET_BACK_S: Final = 64.0
 """The same, at most, for a phone whose clock seemed to be set back and was not."""
 CALM_S: Final = 60.0
 """After so long without late samples it is `SET_BACK_S` again."""
-PROVEN_S: Final = 600.0
+CERTAIN_S: Final = 600.0
 """After so long without the samples from before, the clock was set back for certain."""
 
 
@@ -52,7 +52,7 @@ class SetBack:
     def pass_calm(self, seconds: float) -> bool:
         """Let samples without late ones pass; return whether it has been calm for long enough."""
         self.calm_s += seconds
-        if self.calm_s < (CALM_S if np.isnan(self.newest_before) else PROVEN_S):
+        if self.calm_s < (CALM_S if np.isnan(self.newest_before) else CERTAIN_S):
             return False
         self.after_s, self.newest_before = SET_BACK_S, np.nan
         return True

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.recognition.judgement.checks import check
-from pipeline.recognition.judgement.plausibility import MOST_SAMPLES, RAISE_SAMPLES, Plausibility
+from pipeline.recognition.judgement.plausibility import (
+    MOST_EVIDENCE,
+    RAISING_EVIDENCE,
+    Plausibility,
+)
 from pipeline.recognition.judgement.problems import ADVICE, PROBLEMS
 from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
@@ -22,9 +26,9 @@ from pipeline.vocabulary import CHANNELS, SAMPLING_RATE_HZ, STANDARD_GRAVITY, WI
 
 HOP = 64
 ONE_PHONE = np.array([0])
-LEAST = -(-RAISE_SAMPLES // HOP)
+LEAST = -(-RAISING_EVIDENCE // HOP)
 """Windows of evidence that bring a problem into force"""
-UTMOST = -(-MOST_SAMPLES // HOP)
+UTMOST = -(-MOST_EVIDENCE // HOP)
 """Windows of evidence that are kept"""
 
 Rows = NDArray[np.float64]
@@ -214,7 +218,7 @@ def test_both_sensors_with_other_axes(exchange: NDArray[np.float64]) -> None:
 def test_time_counts_not_windows(hop: int) -> None:
     """At any hop a problem is in force after as many seconds, or one window more."""
     in_force = watch(scaled(stand(), acc=STANDARD_GRAVITY), hop=hop)[:, PROBLEMS.index("acc-unit")]
-    assert -(-RAISE_SAMPLES // hop) == np.argmax(in_force) + 1
+    assert -(-RAISING_EVIDENCE // hop) == np.argmax(in_force) + 1
 
 
 def test_a_problem_needs_evidence() -> None:
