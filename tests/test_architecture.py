@@ -98,6 +98,18 @@ def test_files_are_named_by_nouns_of_the_field(file: Path) -> None:
     assert file.stem not in {"util", "utils", "helper", "helpers", "common", "manager", "misc"}
 
 
+def test_no_two_classes_share_a_name() -> None:
+    """No two public classes of the pipeline and the trainer have one name."""
+    files = [*PIPELINE, *TRAINER]
+    names = [
+        node.name
+        for file in files
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert [] == sorted({name for name in names if names.count(name) > 1})
+
+
 def files_of(*places: str) -> list[Path]:
     """Return the source files in folders of the pipeline, and single files."""
     found: list[Path] = []

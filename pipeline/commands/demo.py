@@ -74,7 +74,7 @@ class StreamError(Exception):
     """har-stream ended by itself; the message holds what it logged last."""
 
 
-class HarStream:
+class StreamProcess:
     """The har-stream of the demo: a process and its log."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
@@ -94,7 +94,7 @@ class HarStream:
 
 
 @contextmanager
-def har_stream(settings: DemoSettings, replay: ReplaySettings) -> Iterator[HarStream]:
+def har_stream(settings: DemoSettings, replay: ReplaySettings) -> Iterator[StreamProcess]:
     """Run har-stream as long as the context lasts."""
     flags = [
         *("--broker", replay.broker, "--port", str(replay.port), "--protocol", replay.protocol),
@@ -105,11 +105,11 @@ def har_stream(settings: DemoSettings, replay: ReplaySettings) -> Iterator[HarSt
         tempfile.TemporaryFile() as log,
         companion(["-c", STREAM_CODE, *flags], stdout=log, stderr=log) as process,
     ):
-        yield HarStream(process, log)
+        yield StreamProcess(process, log)
 
 
-class Prediction(msgspec.Struct):
-    """What the table shows of a prediction."""
+class ShownPrediction(msgspec.Struct):
+    """The part of a prediction that the table shows."""
 
     device: str
     activity: str
@@ -117,14 +117,14 @@ class Prediction(msgspec.Struct):
 
 
 class Board:
-    """What each phone does, as har-stream sees it."""
+    """The activity of each phone, as har-stream predicts it."""
 
     def __init__(self, settings: DemoSettings, replay: Replay, connection: Connection) -> None:
         """Show what ``connection`` receives, with the latencies of ``replay``."""
         self._settings = settings
         self._replay = replay
         self._connection = connection
-        self._latest: dict[str, Prediction] = {}
+        self._latest: dict[str, ShownPrediction] = {}
         self._n_windows: Counter[str] = Counter()
         self._sent: defaultdict[str, list[ExpectedWindow]] = defaultdict(list)
 
@@ -171,7 +171,7 @@ class Board:
 
     def _receive(self) -> None:
         for message in self._connection.take(timeout_s=0.0, gather_s=0.0):
-            prediction = msgspec.json.decode(message.payload, type=Prediction)
+            prediction = msgspec.json.decode(message.payload, type=ShownPrediction)
             self._latest[prediction.device] = prediction
             self._n_windows[prediction.device] += 1
 
