@@ -161,30 +161,30 @@ class Recording:
         """
         if not len(starts):
             return []
-        at = starts[:, np.newaxis] + np.arange(WINDOW_LENGTH) / SAMPLING_RATE_HZ  # (n, 128)
-        labels = self.labels_at(at)
-        alike = (labels[:, 0] >= 0) & (labels == labels[:, :1]).all(axis=1)
-        return [
-            self.activities[label] if shared else None
-            for label, shared in zip(labels[:, 0].tolist(), alike.tolist(), strict=True)
-        ]
+        times, labels = self._changes
+        ends = starts + (WINDOW_LENGTH - 1) / SAMPLING_RATE_HZ
+        first, last = (times.searchsorted(at, side="right") - 1 for at in (starts, ends))
+        shared = np.where((first == last) & (first >= 0), labels[first], -1)
+        return [None if label < 0 else self.activities[label] for label in shared.tolist()]
 
     def labels_at(self, times: NDArray[np.float64]) -> NDArray[np.int16]:
-        """Return the labels at ``times``, in the same shape.
+        """Return the labels ``(n,)`` at ``times`` ``(n,)``.
 
         It is that of the last sample before, whichever sensor's, or of that sample itself.
         """
-        known, labels = self._timeline
-        last = np.searchsorted(known, times, side="right") - 1
+        changes, labels = self._changes
+        last = changes.searchsorted(times, side="right") - 1
         return np.where(last >= 0, labels[last], np.int16(-1))
 
     @cached_property
-    def _timeline(self) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
-        """All samples' times, ascending, and labels."""
+    def _changes(self) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
+        """Times of the samples that have another label than the one before, and their labels."""
         times = np.concatenate([stretch.times for stretch in self.stretches])
         labels = np.concatenate([stretch.labels for stretch in self.stretches]).astype(np.int16)
         order = np.argsort(times, kind="stable")
-        return times[order], labels[order]
+        times, labels = times[order], labels[order]
+        changed = np.concatenate([[True], labels[1:] != labels[:-1]])
+        return times[changed], labels[changed]
 
 
 def grid_times(start: float, n_samples: int) -> NDArray[np.float64]:
