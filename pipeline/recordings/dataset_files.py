@@ -139,8 +139,8 @@ def open_zip(path: Path, published: Published) -> DataSetFiles | None:
     Raises:
         DataError: it cannot be read.
     """
-    found = find_in_zip(path, published)
-    return None if found is None else ZipFiles(path, *found[:2])
+    located = find_in_zip(path, published)
+    return None if located is None else ZipFiles(path, *located[:2])
 
 
 def find_in_zip(path: Path, published: Published) -> tuple[bounded.Zip, str, bytes | None] | None:

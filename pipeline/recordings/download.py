@@ -57,10 +57,10 @@ def _fetch(name: str, url: str, target: Path) -> None:
 
 def _check_and_unwrap(published: Published, path: Path) -> None:
     """Check every file of the zip ``path``, and if it wraps the data set's own zip, keep that."""
-    found = find_in_zip(path, published)
-    if found is None:
+    located = find_in_zip(path, published)
+    if located is None:
         raise DataError(f"what came holds no {published.name} data set ({published.marker})")
-    archive, _, nested = found
+    archive, _, nested = located
     with archive:
         damaged = archive.testzip()
         if damaged is not None:

@@ -88,7 +88,7 @@ def find(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         place = path.expanduser()
         if place.is_dir():
-            inside = [one for one in sorted(place.glob(f"*{SUFFIX}")) if one.is_file()]
+            inside = [file for file in sorted(place.glob(f"*{SUFFIX}")) if file.is_file()]
             if not inside and any(place.glob(f"*/*{SUFFIX}")):
                 raise DataError(f"{path}: holds folders of recordings: name these, {path}/*")
             if not inside:

@@ -151,7 +151,7 @@ class Recording:
 
     def moved(self, seconds: float) -> Self:
         """Return the recording with all its times so much later."""
-        later = (replace(one, times=one.times + seconds) for one in self.stretches)
+        later = (replace(stretch, times=stretch.times + seconds) for stretch in self.stretches)
         return replace(self, stretches=tuple(later))
 
     def window_activities(self, starts: NDArray[np.float64]) -> list[str | None]:

@@ -33,8 +33,8 @@ def corrupted(recordings: list[Recording], how: Corruption, *, seed: int) -> lis
     """Return recordings with each stretch corrupted, as the seed draws."""
     rng = np.random.default_rng(seed)
     return [
-        replace(one, stretches=tuple(how(stretch, rng) for stretch in one.stretches))
-        for one in recordings
+        replace(recording, stretches=tuple(how(stretch, rng) for stretch in recording.stretches))
+        for recording in recordings
     ]
 
 

@@ -128,7 +128,7 @@ def _windows(
         chosen = is_known & ~windows.settling
         kept.append(windows.samples[chosen])
         names += [activity for activity in np.array(activities, object)[chosen] if activity]
-    return np.concatenate(kept), names, ~np.concatenate([one.settling for one in passed])
+    return np.concatenate(kept), names, ~np.concatenate([windows.settling for windows in passed])
 
 
 def _why_without_windows(recording: Recording, settled: NDArray[np.bool_]) -> str:

@@ -114,7 +114,7 @@ def batches(
     newest = -math.inf
     for message in recording.by_message():
         for readings in _sendable(map(recording.readings, message)):
-            newest = max(newest, *(float(one.times.max()) for one in readings))
+            newest = max(newest, *(float(part.times.max()) for part in readings))
             starts = completed(readings)
             activities = recording.window_activities(starts + ROUNDING_S)
             yield Batch(
@@ -146,7 +146,7 @@ def _sendable(message: Iterable[Readings]) -> Iterator[tuple[Readings, ...]]:
                 and part.sensor in SEPARATE
                 and held[-1].sensor in SEPARATE
                 and SEPARATE.index(held[-1].sensor) < SEPARATE.index(part.sensor)
-                and sum(len(one.times) for one in held) + len(part.times) <= MOST_RECORDED
+                and sum(len(other.times) for other in held) + len(part.times) <= MOST_RECORDED
             )
             if held and not fits:
                 yield tuple(held)
@@ -171,9 +171,9 @@ def _one_after_another(recordings: Sequence[Recording]) -> tuple[list[float], fl
     ends: dict[str, float] = {}
     begins = []
     for recording in recordings:
-        times = [stretch.times for stretch in recording.stretches]
         device = recording.device
         begins.append(ends[device] + BREAK_S if device in ends else 0.0)
-        length = max(one.max() for one in times) - min(one.min() for one in times)
-        ends[device] = begins[-1] + float(length)
+        first = min(float(stretch.times.min()) for stretch in recording.stretches)
+        last = max(float(stretch.times.max()) for stretch in recording.stretches)
+        ends[device] = begins[-1] + (last - first)
     return begins, max(ends.values(), default=0.0)

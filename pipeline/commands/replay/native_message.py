@@ -41,12 +41,12 @@ def native_message(
     content["recording"] = recording
     if first.sensor in SEPARATE:
         content["sensors"] = {
-            one.sensor: {
-                "time": one.times.tolist(),
-                "values": one.values.tolist(),
-                "unit": "rad/s" if one.sensor.startswith("gyroscope") else "m/s2",
+            of_sensor.sensor: {
+                "time": of_sensor.times.tolist(),
+                "values": of_sensor.values.tolist(),
+                "unit": "rad/s" if of_sensor.sensor.startswith("gyroscope") else "m/s2",
             }
-            for one in readings
+            for of_sensor in readings
         }
         return msgspec.json.encode(content)
     if rate_hz is None:

@@ -70,10 +70,9 @@ def _shortened(recording: Recording, seconds: float) -> Recording:
         n = sum(max(part.times.max() for part in message) <= last for message in messages)
         kept = [part for message in messages[: max(n, 1)] for part in message]
     else:
-        lengths = [round((seconds - one.start) * recording.rate_hz) for one in recording.stretches]
-        kept = [
-            stretch.part(0, length)
-            for stretch, length in zip(recording.stretches, lengths, strict=True)
-            if length > 0
-        ]
+        kept = []
+        for stretch in recording.stretches:
+            n_samples = round((seconds - stretch.start) * recording.rate_hz)
+            if n_samples > 0:
+                kept.append(stretch.part(0, n_samples))
     return replace(recording, stretches=tuple(kept))

@@ -114,17 +114,21 @@ def labels_of(
     """
     first = min(float(times[0]) for times, _ in sensors.values()) - MOST_BESIDE_S
     last = max(float(times[-1]) for times, _ in sensors.values()) + MOST_BESIDE_S
-    beside = [one for one in annotations if not first <= one.time <= last]
+    beside = [annotation for annotation in annotations if not first <= annotation.time <= last]
     if beside:
         lines = [
-            f"{one.place}: {one.text[:40]!r} is passed over: its time {one.given[:40]} is none of "
-            "this recording, in nanoseconds since 1970"
-            for one in beside[:MOST_NAMED]
+            f"{annotation.place}: {annotation.text[:40]!r} is passed over: its time "
+            f"{annotation.given[:40]} is none of this recording, in nanoseconds since 1970"
+            for annotation in beside[:MOST_NAMED]
         ]
         if len(beside) > MOST_NAMED:
             lines.append(f"and {len(beside) - MOST_NAMED} more")
         enter(passed_over, name, *lines)
-    return [(one.time, one.text) for one in annotations if first <= one.time <= last]
+    return [
+        (annotation.time, annotation.text)
+        for annotation in annotations
+        if first <= annotation.time <= last
+    ]
 
 
 def too_many(where: str) -> str:

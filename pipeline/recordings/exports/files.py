@@ -54,7 +54,7 @@ class ExportFiles:
         Raises:
             DataError: two files have it, in different spellings.
         """
-        spelt = [one for one in self.contents if one.lower() == name]
+        spelt = [spelling for spelling in self.contents if spelling.lower() == name]
         if len(spelt) > 1:
             raise both_hold(self.source, spelt[0], spelt[1], PurePosixPath(name).stem)
         return spelt[0] if spelt else None
@@ -204,8 +204,9 @@ def _in_folder(folder: Path) -> Iterator[Source | DataError]:
             note(PermissionError(EACCES, os.strerror(EACCES), place))
             folders.clear()
             continue
-        for name in [one for one in folders if (Path(place) / one).is_symlink()]:
-            passed_over[(Path(place) / name).relative_to(folder).as_posix()] = "a link to a folder"
+        for path in (Path(place) / name for name in folders):
+            if path.is_symlink():
+                passed_over[path.relative_to(folder).as_posix()] = "a link to a folder"
         for path in (Path(place) / name for name in sorted(names)):
             name = path.relative_to(folder).as_posix()
             if not path.is_file():

@@ -127,7 +127,7 @@ def read(files: ExportFiles) -> AppExports:
 def _are_alternatives(tracks: Mapping[str, Sequence[Track]]) -> bool:
     """Return whether no two of several files can belong to one recording."""
     sensors = [{track.sensor for track in of_file} for of_file in tracks.values()]
-    return len(sensors) > 1 and all(one & other for one, other in combinations(sensors, 2))
+    return len(sensors) > 1 and all(first & second for first, second in combinations(sensors, 2))
 
 
 def _export(
@@ -139,7 +139,7 @@ def _export(
     recording: str,
     meta: Sequence[str] = (),
 ) -> Export:
-    sensors = by_sensor(files.source, [track for one in tracks.values() for track in one])
+    sensors = by_sensor(files.source, [track for of_file in tracks.values() for track in of_file])
     if starts:
         sensors = {
             sensor: (_dated(times, starts), values) for sensor, (times, values) in sensors.items()
@@ -195,7 +195,7 @@ def _tracks(files: ExportFiles, name: str, passed_over: dict[str, str]) -> list[
         columns = [axes[axis] for axis in "xyz"]
         rows = np.column_stack(
             [numbers[:, at[columns[0].time]] * columns[0].time_factor]
-            + [numbers[:, at[one.index]] * one.factor for one in columns]
+            + [numbers[:, at[column.index]] * column.factor for column in columns]
         )
         samples, n_lacking = whole(sensor, rows)
         n_partial += n_lacking
@@ -287,7 +287,7 @@ def _starts(files: ExportFiles) -> list[tuple[float, float]]:
     if name is None:
         return []
     with files.table(name) as table:
-        columns = [table.column(one) for one in ("event", "experiment time", "system time")]
+        columns = [table.column(heading) for heading in ("event", "experiment time", "system time")]
         event, experiment, system = columns
         if event is None or experiment is None or system is None:
             raise DataError(

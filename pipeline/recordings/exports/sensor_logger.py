@@ -286,9 +286,12 @@ def _json_exports(files: ExportFiles, name: str, passed_over: dict[str, str]) ->
         ]
         annotations = [
             Annotation(
-                epoch_seconds(str(one.time)), one.text or "", f"annotation {n}", str(one.time)
+                epoch_seconds(str(record.time)),
+                record.text or "",
+                f"annotation {n}",
+                str(record.time),
             )
-            for n, one in enumerate(tables[_ANNOTATION], 1)
+            for n, record in enumerate(tables[_ANNOTATION], 1)
         ]
     except ValueError as error:
         raise DataError(f"{where}: {error}: export it anew, and do not edit it") from error
@@ -312,9 +315,12 @@ def _json_track(
 ) -> Track | None:
     rows = [
         (
-            epoch_seconds("" if one.time is None else str(one.time)),
-            *(number("" if value is None else str(value)) for value in (one.x, one.y, one.z)),
+            epoch_seconds("" if record.time is None else str(record.time)),
+            *(
+                number("" if value is None else str(value))
+                for value in (record.x, record.y, record.z)
+            ),
         )
-        for one in records
+        for record in records
     ]
     return _whole_track(name, sensor, np.array(rows), passed_over)
