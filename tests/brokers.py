@@ -49,36 +49,21 @@ class Broker:
             client.await_message("har/status", b"online")
 
 
-class Mosquitto(Broker):
-    """A Mosquitto of its own on a free port, that can be started and stopped again."""
+class ConfiguredMosquitto(Broker):
+    """A Mosquitto with a configuration of its own, that can be started and stopped again."""
 
-    def __init__(self, folder: Path, *, persistence: bool = False, more: str = "") -> None:
-        """Write its configuration into ``folder``, with ``more`` lines at its end.
-
-        With ``persistence`` it keeps sessions and all that waits for them in its `database`, which
-        it writes when it is stopped, and at `save`.
-        """
-        super().__init__(find_free_port())
-        self.database = folder / "mosquitto.db"
+    def __init__(self, folder: Path, port: int, configuration: str) -> None:
+        """Write its configuration, which names ``mosquitto.log`` in the folder as its log."""
+        super().__init__(port)
         self._config = folder / "mosquitto.conf"
         self._log = folder / "mosquitto.log"
-        self._config.write_text(
-            f"listener {self.port} {self.host}\n"
-            "allow_anonymous true\n"
-            f"log_dest file {self._log}\n"
-            f"persistence {str(persistence).lower()}\n"
-            "max_queued_messages 0\n"  # else who subscribes to very much retained loses some
-            f"{more}\n"
-        )
-        if persistence:
-            with self._config.open("a") as config:
-                config.write(
-                    f"persistence_location {folder}/\n"
-                    "autosave_interval 0\n"
-                    "max_inflight_messages 0\n"
-                    "user root\n"  # if it is; else it would have to write as somebody else
-                )
+        self._config.write_text(configuration)
         self._process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, *lines: str) -> None:
+        """Add lines to its configuration, for the next start."""
+        with self._config.open("a") as config:
+            config.writelines(f"{line}\n" for line in lines)
 
     def start(self) -> None:
         """Start it and return when it answers."""
@@ -103,6 +88,35 @@ class Mosquitto(Broker):
             self._process.send_signal(signal_number)
             self._process.wait(STOP_TIMEOUT_S)
             self._process = None
+
+
+class Mosquitto(ConfiguredMosquitto):
+    """A Mosquitto on a free port, that lets everybody in."""
+
+    def __init__(self, folder: Path, *, persistence: bool = False) -> None:
+        """Write its configuration into ``folder``.
+
+        With ``persistence`` it keeps sessions and all that waits for them in its `database`, which
+        it writes when it is stopped, and at `save`.
+        """
+        port = find_free_port()
+        super().__init__(
+            folder,
+            port,
+            f"listener {port} {HOST}\n"
+            "allow_anonymous true\n"
+            f"log_dest file {folder / 'mosquitto.log'}\n"
+            f"persistence {str(persistence).lower()}\n"
+            "max_queued_messages 0\n",  # else who subscribes to very much retained loses some
+        )
+        self.database = folder / "mosquitto.db"
+        if persistence:
+            self.configure(
+                f"persistence_location {folder}/",
+                "autosave_interval 0",
+                "max_inflight_messages 0",
+                "user root",  # if it is; else it would have to write as somebody else
+            )
 
     def save(self) -> None:
         """Let it write its database and return when it has."""

@@ -46,7 +46,7 @@ def start_generator(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[b
         process.communicate()
 
 
-class Ears(MqttClient):
+class Subscriber(MqttClient):
     """A subscriber that keeps the samples of the generator's phones."""
 
     def __init__(self, broker: "Broker") -> None:
@@ -64,17 +64,17 @@ class Ears(MqttClient):
 
 
 @pytest.fixture
-def ears(broker: "Broker") -> Iterator[Ears]:
+def subscriber(broker: "Broker") -> Iterator[Subscriber]:
     """A subscriber at the shared broker."""
-    with Ears(broker) as ears:
-        yield ears
+    with Subscriber(broker) as subscriber:
+        yield subscriber
 
 
 @pytest.mark.broker
 @pytest.mark.parametrize("qos", [0, 1])
 def test_phones_send_the_recordings_as_of_now_without_a_gap(
     broker: "Broker",
-    ears: Ears,
+    subscriber: Subscriber,
     start_generator: Callable[..., subprocess.Popen[bytes]],
     motion_file: Path,
     tmp_path: Path,
@@ -84,12 +84,12 @@ def test_phones_send_the_recordings_as_of_now_without_a_gap(
     load = load_plan.Load(3, qos, 1.0, 0.5)
     process = start_generator(broker.port, motion_file, phones=3, qos=qos, hold=1.0, ramp=0.5)
     assert 0 == process.wait(TIMEOUT_S)
-    ears.await_messages(int(load.n_messages.sum()))
+    subscriber.await_messages(int(load.n_messages.sum()))
 
     sent = np.load(tmp_path / "sent.npz")
     recordings = np.round(np.load(motion_file), load_generator.DECIMALS)
-    assert [load_plan.device(phone) for phone in range(3)] == sorted(ears.payloads)
-    for phone, (name, payloads) in enumerate(sorted(ears.payloads.items())):
+    assert [load_plan.device(phone) for phone in range(3)] == sorted(subscriber.payloads)
+    for phone, (name, payloads) in enumerate(sorted(subscriber.payloads.items())):
         assert len(payloads) == load.n_messages[phone]
         readings = [one for payload in payloads for one in native.decode(payload, name)]
         assert all(isinstance(one, Readings) and len(one.times) == 25 for one in readings)
@@ -108,12 +108,12 @@ def test_phones_send_the_recordings_as_of_now_without_a_gap(
 @pytest.mark.broker
 def test_generator_ends_at_once_on_sigterm(
     broker: "Broker",
-    ears: Ears,
+    subscriber: Subscriber,
     start_generator: Callable[..., subprocess.Popen[bytes]],
     motion_file: Path,
 ) -> None:
     """A load of a minute that is under way stops when it is told to."""
     process = start_generator(broker.port, motion_file, phones=20, qos=1, hold=60.0)
-    ears.await_messages(10)
+    subscriber.await_messages(10)
     process.terminate()
     assert process.wait(5.0) == 128 + signal.SIGTERM

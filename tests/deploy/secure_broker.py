@@ -5,15 +5,14 @@ Only paths, the port and the address are put in place; everything else is as it 
 
 import os
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 from typing import Final
 
+from tests.brokers import HOST, ConfiguredMosquitto, find_free_port
 from tests.client import Login, MqttClient
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
-HOST: Final = "127.0.0.1"
 USERS: Final = (
     *("phone-a", "phone-b", "har-stream", "har-calibrate", "har-record"),
     *("reader", "home-assistant", "nobody"),
@@ -33,41 +32,35 @@ def put_in_place(text: str, changes: dict[str, str]) -> str:
     return text
 
 
-class SecureBroker:
+class SecureBroker(ConfiguredMosquitto):
     """Mosquitto with the files of deploy/."""
 
     def __init__(self, folder: Path, certificates: Path) -> None:
         """Put the files into ``folder``, with a password for each user."""
-        self.host = HOST
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            self.port: int = probe.getsockname()[1]
+        port = find_free_port()
         self.cafile = certificates / "ca.crt"
         shutil.copytree(certificates, folder / "certs")
         (folder / "data").mkdir()
-        config = put_in_place(
+        configuration = put_in_place(
             (DEPLOY / "mosquitto.conf").read_text(),
             {
-                "listener 8883": f"listener {self.port} {HOST}",
+                "listener 8883": f"listener {port} {HOST}",
                 "/etc/mosquitto/": f"{folder}/",
                 "/var/lib/mosquitto/": f"{folder}/data/",
-                "log_dest stdout": f"log_dest file {folder / 'log'}",
+                "log_dest stdout": f"log_dest file {folder / 'mosquitto.log'}",
             },
         )
+        super().__init__(folder, port, configuration)
         if os.geteuid() == 0:  # else it could not read the folders of tests
-            config += "user root\n"
-        self.config = folder / "mosquitto.conf"
-        self.config.write_text(config)
+            self.configure("user root")
         shutil.copy(DEPLOY / "mosquitto.acl", folder / "har.acl")
         passwords = folder / "har.passwords"
         passwords.write_text("".join(f"{user}:{password_of(user)}\n" for user in USERS))
         subprocess.run(["mosquitto_passwd", "-U", str(passwords)], check=True)
-        self.log = folder / "log"
 
-    def flags(self, user: str) -> list[str]:
+    def flags_of(self, user: str) -> list[str]:
         """Return a command's flags but for the password."""
-        where = ["--broker", HOST, "--port", str(self.port), "--cafile", str(self.cafile)]
-        return [*where, "--username", user]
+        return [*self.flags, "--cafile", str(self.cafile), "--username", user]
 
 
 class Guest(MqttClient):

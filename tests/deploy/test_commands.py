@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.recordings import simulated
+from tests.brokers import HOST
 from tests.client import TIMEOUT_S
-from tests.deploy.secure_broker import HOST, Guest, SecureBroker, password_of
+from tests.deploy.secure_broker import Guest, SecureBroker, password_of
 
 if TYPE_CHECKING:
     from tests.processes import Running
@@ -53,7 +54,7 @@ def stream(
     secret = tmp_path / "secret"
     secret.write_text(password_of("har-stream") + "\n")
     running = start_command(
-        "har-stream", *broker.flags("har-stream"), "--model", str(tiny_model),
+        "har-stream", *broker.flags_of("har-stream"), "--model", str(tiny_model),
         "--password-file", str(secret), "--log-level", "debug",
     )  # fmt: skip
     running.await_log("by TLS")
@@ -86,7 +87,7 @@ def test_har_calibrate_over_tls(
     """
     phone, secret = visit("phone-a"), password_of("har-calibrate")
     assert "Success" == phone.answer_to("har/phone-a/samples", samples())
-    flags = (*broker.flags("har-calibrate"), "--device", "phone-a")
+    flags = (*broker.flags_of("har-calibrate"), "--device", "phone-a")
     calibrate = start_command("har-calibrate", *flags, HAR_PASSWORD=secret)
     calibrate.await_log("Stand still")
     for number, part in enumerate(np.split(stand_and_walk(), 24)):
@@ -116,7 +117,7 @@ def test_whether_a_calibration_came_through(
 ) -> None:
     """har-calibrate sees what the broker did, though no har-stream runs; MQTT 3.1.1 hides it."""
     result = run_command(
-        "har-calibrate", *broker.flags(user), "--protocol", protocol, "--device", "phone-b",
+        "har-calibrate", *broker.flags_of(user), "--protocol", protocol, "--device", "phone-b",
         "--remove", HAR_PASSWORD=password_of(user),
     )  # fmt: skip
     expected = (
@@ -139,7 +140,7 @@ def test_commands_that_are_refused(
         "har-calibrate": ["--device", "phone-a"],
     }
     result = run_command(
-        command, *broker.flags("reader"), *own[command], HAR_PASSWORD="a s3cret guess"
+        command, *broker.flags_of("reader"), *own[command], HAR_PASSWORD="a s3cret guess"
     )
     expected = (
         f"{command}: no connection to {HOST}:{broker.port}: the broker refuses the login of reader "

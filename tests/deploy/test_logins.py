@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.brokers import HOST
 from tests.client import TIMEOUT_S, Login, MqttClient
-from tests.deploy.secure_broker import HOST, USERS, Guest, SecureBroker, password_of
+from tests.deploy.secure_broker import USERS, Guest, SecureBroker, password_of
 
 pytestmark = pytest.mark.broker
 

@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.mqtt.connection import Connection
 from pipeline.settings import BrokerSettings
-from tests.brokers import Mosquitto
+from tests.brokers import ConfiguredMosquitto, Mosquitto, mosquitto_binary
 from tests.fake_broker import CONNECT, FakeBroker, Script
 from tests.tcp_proxy import TcpProxy
 
@@ -66,14 +66,13 @@ def folder(certificates: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="module")
 def ports(folder: Path) -> Iterator[dict[str, int]]:
     """Ports of one Mosquitto with a listener for each case."""
-    binary = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    if binary is None:
+    if mosquitto_binary() is None:
         pytest.skip("needs Mosquitto")
     ports = dict(zip(LISTENERS, free_ports(len(LISTENERS)), strict=True))
     (folder / "passwords").write_text("me:hunter2\n")
     (folder / "acl").write_text("user me\ntopic readwrite test/#\n")
     subprocess.run(["mosquitto_passwd", "-U", str(folder / "passwords")], check=True)
-    lines = ["per_listener_settings true", "user root", f"log_dest file {folder / 'log'}"]
+    lines = ["per_listener_settings true", "user root", f"log_dest file {folder / 'mosquitto.log'}"]
     for name, port in ports.items():
         lines += [f"listener {port} {HOST}", f"allow_anonymous {str(name != 'login').lower()}"]
         if name == "login":
@@ -86,22 +85,11 @@ def ports(folder: Path) -> Iterator[dict[str, int]]:
             ]
         if name == "demanding":
             lines += [f"cafile {folder / 'ca.crt'}", "require_certificate true"]
-    config = folder / "mosquitto.conf"
-    config.write_text("\n".join(lines) + "\n")
-    process = subprocess.Popen([binary, "-c", str(config)])
-    deadline = time.monotonic() + START_TIMEOUT_S
-    for port in ports.values():
-        while True:
-            try:
-                socket.create_connection((HOST, port), timeout=1.0).close()
-                break
-            except OSError:
-                assert process.poll() is None, (folder / "log").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+    last_opened = port
+    mosquitto = ConfiguredMosquitto(folder, last_opened, "\n".join([*lines, ""]))
+    mosquitto.start()
     yield ports
-    process.terminate()
-    process.wait(START_TIMEOUT_S)
+    mosquitto.stop()
 
 
 @pytest.fixture
@@ -357,12 +345,14 @@ def test_new_certificates_are_read_again(
     ("setting", "needed"),
     [("retain_available false", "retain_available true"), ("max_qos 0", "max_qos 1 or more")],
 )
-def test_a_mosquitto_that_cannot_serve_us(tmp_path: Path, setting: str, needed: str) -> None:
+def test_a_mosquitto_that_cannot_serve_us(
+    own_mosquitto: Mosquitto, setting: str, needed: str
+) -> None:
     """By MQTT 5 it says what it lacks, and that is all; by 3.1.1 it is named among the causes."""
-    mosquitto = Mosquitto(tmp_path, more=setting)
-    mosquitto.start()
+    own_mosquitto.configure(setting)
+    own_mosquitto.start()
     for protocol, retry, words in (("5", True, needed), ("3.1.1", False, setting)):
-        settings = BrokerSettings(broker=HOST, port=mosquitto.port, protocol=protocol)
+        settings = BrokerSettings(broker=HOST, port=own_mosquitto.port, protocol=protocol)
         connection = Connection(
             settings, name="test", subscriptions=["a"], status_topic="har/status"
         )
@@ -370,16 +360,15 @@ def test_a_mosquitto_that_cannot_serve_us(tmp_path: Path, setting: str, needed: 
             connection.start(retry=retry)
         assert words in str(error.value)
         connection.close(timeout_s=0.0)
-    mosquitto.stop()
 
 
 def test_a_mosquitto_that_takes_small_packets_only(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    own_mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Packets of just its max_packet_size come through, and larger ones are lost alone."""
-    mosquitto = Mosquitto(tmp_path, more="max_packet_size 200")
-    mosquitto.start()
-    settings = BrokerSettings(broker=HOST, port=mosquitto.port, protocol="5")
+    own_mosquitto.configure("max_packet_size 200")
+    own_mosquitto.start()
+    settings = BrokerSettings(broker=HOST, port=own_mosquitto.port, protocol="5")
     connection = Connection(settings, name="test", subscriptions=["t"])
     connection.start(retry=False)
     head = 3 + len("\0\1t") + len("id") + len("\0")  # of a packet of 128 to 16,383 bytes
@@ -395,4 +384,3 @@ def test_a_mosquitto_that_takes_small_packets_only(
     connection.close(timeout_s=1.0)
     assert "takes no packets of more than 200 bytes: 2 of ours are lost so far" in caplog.text
     assert "no connection" not in caplog.text
-    mosquitto.stop()

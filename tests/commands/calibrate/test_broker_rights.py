@@ -29,9 +29,9 @@ def limited_phone(own_mosquitto: "Mosquitto", tmp_path: Path) -> Iterator[Callab
         own = ("user har-calibrate", "topic read har/+/info", "topic read har/+/samples", *rights)
         acl = tmp_path / "acl"
         acl.write_text("\n".join(["topic readwrite har/#", *own, ""]))
-        with (tmp_path / "mosquitto.conf").open("a") as config:
-            config.write(f"acl_file {acl}\n")
-            config.write("user root\n" if os.geteuid() == 0 else "")  # to read the tests' folders
+        own_mosquitto.configure(f"acl_file {acl}")
+        if os.geteuid() == 0:  # else it could not read the tests' folders
+            own_mosquitto.configure("user root")
         own_mosquitto.start()
         phones.append(Phone(own_mosquitto))
         return phones[-1]

@@ -68,12 +68,10 @@ def test_a_broker_that_refuses_the_messages(
     start_command: "Start",
     run_command: "Run",
     tiny_model: Path,
-    tmp_path: Path,
     protocol: str,
 ) -> None:
     """That the broker confirms nothing is told, not blamed on har-stream."""
-    with (tmp_path / "mosquitto.conf").open("a") as config:
-        config.write("max_packet_size 600\n")
+    own_mosquitto.configure("max_packet_size 600")
     own_mosquitto.start()
     start_command("har-stream", *own_mosquitto.flags, "--model", str(tiny_model))
     own_mosquitto.await_har_stream()
@@ -92,11 +90,10 @@ def test_a_broker_that_refuses_the_messages(
 @pytest.mark.broker
 @pytest.mark.parametrize("speed", ["max", "10"])
 def test_a_broker_that_refuses_the_messages_of_a_replay_that_does_not_wait(
-    own_mosquitto: "Mosquitto", run_command: "Run", tmp_path: Path, speed: str
+    own_mosquitto: "Mosquitto", run_command: "Run", speed: str
 ) -> None:
     """It ends, and with 1: nobody can have had them."""
-    with (tmp_path / "mosquitto.conf").open("a") as config:
-        config.write("max_packet_size 600\n")
+    own_mosquitto.configure("max_packet_size 600")
     own_mosquitto.start()
     result = run_command(
         "har-replay", *own_mosquitto.flags, "--recording", "simulated", "--subjects", "1",
