@@ -86,7 +86,7 @@ class MqttClient:
         self._client.on_publish = self._on_publish
         self._client.on_message = self._on_message
         if session:
-            properties = Properties(PacketTypes.CONNECT)
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = SESSION_EXPIRY_S
             self._client.connect(broker.host, broker.port, clean_start=False, properties=properties)
         else:
