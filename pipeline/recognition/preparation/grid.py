@@ -11,6 +11,7 @@ Rules, for the messages of a phone one after another:
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -154,9 +155,7 @@ class Grid:
             "sources": {sensor: source.state() for sensor, source in self.sources.items()},
             "late": [self._late.seconds, self._late.in_force],
             "mixed": [self._mixed.seconds, self._mixed.in_force],
-            "set_back": [
-                *(self._set_back.after_s, self._set_back.newest_before, self._set_back.calm_s)
-            ],
+            "set_back": astuple(self._set_back),
             "others": dict(self._candidates.since),
             "forms": [self._forms.n_other, self._forms.n_changes],
         }
@@ -386,13 +385,12 @@ class Grid:
         """
         while True:
             change = min((source.coming[0][0] for source in sources if source.coming), default=None)
-            begins = self.next_index == 0
+            origin = None if self.next_index else self.origin  # where the grid begins
             rows, whole = rows_until(
                 self.choice, self.sources, ends, self.origin, self.next_index, change
             )
             if len(rows):
                 self.next_index += len(rows)
-                origin = self.origin if begins else None
                 pieces.append(Piece(self._slot, origin, rows, self.troubles & DOUBTFUL))
             if change is None or not whole:
                 return True
