@@ -70,23 +70,27 @@ def listener(lasting_mosquitto: "Mosquitto") -> Iterator[Listener]:
         yield listener
 
 
-def test_a_full_disk(
-    lasting_mosquitto: "Mosquitto", start_command: "Start", listener: Listener, tmp_path: Path
-) -> None:
+@pytest.fixture
+def start(lasting_mosquitto: "Mosquitto", start_command: "Start", tmp_path: Path) -> "Start":
+    """A function that starts a har-stream with its state in a folder."""
+
+    def start(*flags: str, **environment: str) -> "Running":
+        state = ("--state", str(tmp_path / "state"))
+        return start_command("har-stream", *lasting_mosquitto.flags, *state, *flags, **environment)
+
+    return start
+
+
+def test_a_full_disk(lasting_mosquitto: "Mosquitto", start: "Start", listener: Listener) -> None:
     """While the state cannot be saved that is said, no phone is called offline, nothing is lost."""
-    running = start_command(
-        "har-stream",
-        *lasting_mosquitto.flags,
-        *("--state", str(tmp_path / "state"), "--checkpoint", "0.1", "--max-waiting", "30"),
-        *("--offline-after", "1"),
-    )
+    running = start("--checkpoint", "0.1", "--max-waiting", "30", "--offline-after", "1")
     lasting_mosquitto.await_har_stream()
-    start = time.time() - 50
-    listener.send_noise("phone", start, 10)
+    begin = time.time() - 50
+    listener.send_noise("phone", begin, 10)
     listener.await_that(lambda: len(listener.starts("phone")) == 2)
     pid = running.process.pid
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (6_000, resource.RLIM_INFINITY))
-    listener.send_noise("phone", start, 60, first=10)
+    listener.send_noise("phone", begin, 60, first=10)
 
     listener.await_that(lambda: listener.mentions("har/status", "degraded"))
     listener.await_that(lambda: listener.mentions("har/load", "the state cannot be saved"))
@@ -102,22 +106,21 @@ def test_a_full_disk(
 
 
 def test_a_clock_that_went_back(
-    lasting_mosquitto: "Mosquitto", start_command: "Start", listener: Listener, tmp_path: Path
+    lasting_mosquitto: "Mosquitto", start: "Start", listener: Listener, tmp_path: Path
 ) -> None:
     """With the clock two days behind after a restart, nothing that waits is lost; it is said."""
-    flags = (*lasting_mosquitto.flags, "--state", str(tmp_path / "state"))
-    start = time.time() - 30
-    first = start_command("har-stream", *flags)
+    begin = time.time() - 30
+    first = start()
     lasting_mosquitto.await_har_stream()
-    listener.send_noise("phone", start, 20)
+    listener.send_noise("phone", begin, 20)
     listener.await_that(lambda: len(listener.starts("phone")) == 6)
     assert 0 == first.end()
-    listener.send_noise("phone", start, 40, first=20)
+    listener.send_noise("phone", begin, 40, first=20)
 
     (tmp_path / "sitecustomize.py").write_text(
         "import time\n_now = time.time\ntime.time = lambda: _now() - 2 * 86_400\n"
     )
-    second = start_command("har-stream", *flags, PYTHONPATH=f"{tmp_path}:{ROOT}")
+    second = start(PYTHONPATH=f"{tmp_path}:{ROOT}")
 
     listener.await_that(lambda: len(listener.starts("phone")) == (60 * 25 - 128) // 64 + 1)
     second.await_log("this machine's clock is wrong")
@@ -128,7 +131,7 @@ def test_a_clock_that_went_back(
 @pytest.mark.parametrize("how", ["set while it runs", "set between"])
 def test_a_clock_that_stood_still(
     lasting_mosquitto: "Mosquitto",
-    start_command: "Start",
+    start: "Start",
     listener: Listener,
     tmp_path: Path,
     how: str,
@@ -144,12 +147,11 @@ def test_a_clock_that_stood_still(
         f"time.time = lambda: _now() + float(pathlib.Path({str(offset)!r}).read_text() or 0)\n"
         f"pipeline.commands.stream.machine_clock.BUILT = {time.time() - 30 * 86_400}\n"
     )
-    flags = (*lasting_mosquitto.flags, "--state", str(tmp_path / "state"), "--checkpoint", "0.1")
     patched = {"PYTHONPATH": f"{tmp_path}:{ROOT}", "HAR_MAX_BEHIND": "60"}
-    running = start_command("har-stream", *flags, **patched)
+    running = start("--checkpoint", "0.1", **patched)
     lasting_mosquitto.await_har_stream()
-    start = time.time() - 30
-    listener.send_noise("phone", start, 60)
+    begin = time.time() - 30
+    listener.send_noise("phone", begin, 60)
     listener.await_that(
         lambda: listener.mentions("har/phone/info", "ahead of this machine's clock")
     )
@@ -158,22 +160,21 @@ def test_a_clock_that_stood_still(
     offset.write_text("0")
     if how == "set between":
         assert 0 == running.end()
-        start_command("har-stream", *flags, **patched)
-    listener.send_noise("phone", start, 10, first=60)
+        start("--checkpoint", "0.1", **patched)
+    listener.send_noise("phone", begin, 10, first=60)
 
     listener.await_that(lambda: len(listener.starts("phone")) == (70 * 25 - 128) // 64 + 1)
 
 
 def test_samples_ahead_of_a_clock_that_is_right(
-    lasting_mosquitto: "Mosquitto", start_command: "Start", listener: Listener, tmp_path: Path
+    lasting_mosquitto: "Mosquitto", start: "Start", listener: Listener
 ) -> None:
     """Once another phone agrees with the clock, or too much is kept, what is ahead is given up."""
-    flags = (*lasting_mosquitto.flags, "--state", str(tmp_path / "state"), "--checkpoint", "0.1")
-    start_command("har-stream", *flags, "--max-waiting", "40", HAR_MAX_BEHIND="60")
+    start("--checkpoint", "0.1", "--max-waiting", "40", HAR_MAX_BEHIND="60")
     lasting_mosquitto.await_har_stream()
     listener.send_noise("ahead", time.time() + 200_000, 100)  # more than may wait
-    start = time.time() - 30
-    listener.send_noise("good", start, 60)
+    begin = time.time() - 30
+    listener.send_noise("good", begin, 60)
     listener.await_that(lambda: len(listener.starts("good")) == (60 * 25 - 128) // 64 + 1)
     assert set() == listener.starts("ahead")
 
@@ -181,21 +182,20 @@ def test_samples_ahead_of_a_clock_that_is_right(
 @pytest.mark.parametrize("where", ["formats.native.decode", "resampling.Resampler.push"])
 def test_a_mistake_of_ours(
     lasting_mosquitto: "Mosquitto",
-    start_command: "Start",
+    start: "Start",
     listener: Listener,
     tmp_path: Path,
     where: str,
 ) -> None:
     """Whatever one phone's message raises: others go on, it is told, and it is not met again."""
     (tmp_path / "sitecustomize.py").write_text(MISTAKES[where])
-    flags = (*lasting_mosquitto.flags, "--state", str(tmp_path / "state"), "--checkpoint", "0.1")
     patched = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    first = start_command("har-stream", *flags, **patched)
+    first = start("--checkpoint", "0.1", **patched)
     lasting_mosquitto.await_har_stream()
-    start = time.time() - 30
+    begin = time.time() - 30
     for number in range(20):
-        listener.send_noise("good", start, 1, first=number)
-        listener.send_noise("bad", start, 1, first=number)
+        listener.send_noise("good", begin, 1, first=number)
+        listener.send_noise("bad", begin, 1, first=number)
 
     listener.await_that(lambda: len(listener.starts("good")) == 6)
     listener.await_that(lambda: listener.mentions("har/bad/info", "fault"))
@@ -203,35 +203,34 @@ def test_a_mistake_of_ours(
     assert 1 == first.log.count("ZeroDivisionError: a mistake")
     first.process.kill()
     first.process.wait()
-    second = start_command("har-stream", *flags, **patched)
-    listener.send_noise("good", start, 20, first=20)
+    second = start("--checkpoint", "0.1", **patched)
+    listener.send_noise("good", begin, 20, first=20)
     listener.await_that(lambda: len(listener.starts("good")) == (40 * 25 - 128) // 64 + 1)
     assert 0 == second.end()
 
 
 def test_a_calibration_in_a_backlog(
-    lasting_mosquitto: "Mosquitto", start_command: "Start", listener: Listener, tmp_path: Path
+    lasting_mosquitto: "Mosquitto", start: "Start", listener: Listener
 ) -> None:
     """A calibration between samples is for those behind it, also when all come at once."""
-    flags = (*lasting_mosquitto.flags, "--state", str(tmp_path / "state"), "--tick", "0.2")
-    start = round(time.time()) - 50.0
+    begin = round(time.time()) - 50.0
     matrix = {"v": 1, "rotation": [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]}
 
     def send(device: str, pause: Callable[[int], None]) -> None:
-        listener.send_noise(device, start, 30, raw=True)
+        listener.send_noise(device, begin, 30, raw=True)
         pause(1)
         listener.publish(f"har/{device}/calibration", json.dumps(matrix))
         pause(2)
-        listener.send_noise(device, start, 30, first=30, raw=True)
+        listener.send_noise(device, begin, 30, first=30, raw=True)
 
-    running = start_command("har-stream", *flags)
+    running = start("--tick", "0.2")
     lasting_mosquitto.await_har_stream()
     windows = (30 * 25 - 128) // 64 + 1
     send("paced", lambda _: listener.await_that(lambda: len(listener.starts("paced")) >= windows))
     listener.await_that(lambda: len(listener.starts("paced")) == 2 * windows)
     assert 0 == running.end()
     send("backlog", lambda _: None)
-    running = start_command("har-stream", *flags)
+    running = start("--tick", "0.2")
     listener.await_that(lambda: len(listener.starts("backlog")) == 2 * windows)
     assert 0 == running.end()
 
