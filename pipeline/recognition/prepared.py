@@ -1,6 +1,6 @@
 """The windows that preparation hands to judgement, and where each phone's signal broke off."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Self, TypeVar
 
@@ -67,6 +67,15 @@ class Part:
     new_recordings: list[int]
     """Slots whose recording is another from these windows on"""
     windows: Windows
+
+
+def settled_places(parts: Sequence[Part]) -> Iterator[slice]:
+    """Yield where each part's settled windows are among those of all parts."""
+    begin = 0
+    for part in parts:
+        end = begin + int(np.count_nonzero(~part.windows.settling))
+        yield slice(begin, end)
+        begin = end
 
 
 _NO_SAMPLES: Final = np.empty((0, WINDOW_LENGTH, len(CHANNELS)), np.float32)

@@ -6,7 +6,7 @@
 Windows that begin before the filters have settled have a prediction, but decide nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,11 +18,11 @@ from pipeline.recognition.judgement.decisions import Decider
 from pipeline.recognition.judgement.model import Model
 from pipeline.recognition.judgement.plausibility import Plausibility
 from pipeline.recognition.judgement.problems import PROBLEMS
-from pipeline.recognition.per_phone import PerPhone
+from pipeline.recognition.judgement.problems_in_force import ProblemsInForce
 from pipeline.recognition.preparation.upright import Baseline
-from pipeline.recognition.prepared import Part, Windows
+from pipeline.recognition.prepared import Part, Windows, settled_places
 from pipeline.recognition.results import Change, Episode
-from pipeline.recognition.rounds import Rounds, rounds_of
+from pipeline.recognition.rounds import rounds_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,34 +37,6 @@ class Judged:
     episodes: list[Episode]
     changed: list[int]
     """Slots whose problems have changed, also in between"""
-
-
-class _Problems(PerPhone):
-    """The problems of all phones after their last window."""
-
-    _per_phone = ("in_force",)
-
-    def __init__(self, n_slots: int) -> None:
-        self.in_force = np.zeros((n_slots, len(PROBLEMS)), np.bool_)
-
-    def reset(self, slots: Sequence[int]) -> None:
-        """Forget these phones."""
-        self.in_force[slots] = False
-
-    def note(self, rounds: Rounds, problems: NDArray[np.bool_]) -> list[int]:
-        """Note problems ``(n, n_problems)`` after each window of these rounds.
-
-        Return the slots for which a window has changed them.
-        """
-        problems = rounds.ordered(problems)
-        in_force = self.in_force[rounds.slots]
-        changed = np.zeros(len(rounds.slots), np.bool_)
-        for n_phones, places in rounds:
-            changed[:n_phones] |= (problems[places] != in_force[:n_phones]).any(axis=1)
-            in_force[:n_phones] = problems[places]
-        self.in_force[rounds.slots] = in_force
-        slots: list[int] = rounds.slots[changed].tolist()
-        return slots
 
 
 class Judgement:
@@ -82,7 +54,7 @@ class Judgement:
             n_slots, hop=hop, any_way_round=model.orientation == "any"
         )
         self._decider = Decider(n_slots, model.activities, hop=hop, learnt=model.learnt)
-        self._problems = _Problems(n_slots)
+        self._problems = ProblemsInForce(n_slots)
 
     def reset(self, slots: Sequence[int]) -> None:
         """Forget these phones."""
@@ -117,7 +89,7 @@ class Judgement:
         doubtful = settled.doubtful | unanswered[is_settled]
 
         judged = Judged(windows, probabilities, [], [], [])
-        for part, place in zip(parts, _settled_places(parts), strict=True):
+        for part, place in zip(parts, settled_places(parts), strict=True):
             judged.episodes.extend(self._begin(part))
             rounds = rounds_of(settled.slots[place])
             problems = self._plausibility.problems_after(
@@ -166,13 +138,4 @@ class Judgement:
         return self._decider.interrupt(part.interrupted)
 
 
-_Part = Baseline | Plausibility | Decider | _Problems
-
-
-def _settled_places(parts: Sequence[Part]) -> Iterator[slice]:
-    """Yield where each part's settled windows are among those of all parts."""
-    begin = 0
-    for part in parts:
-        end = begin + int(np.count_nonzero(~part.windows.settling))
-        yield slice(begin, end)
-        begin = end
+_Part = Baseline | Plausibility | Decider | ProblemsInForce
