@@ -39,7 +39,7 @@ def test_predictions(classifier: Classifier, width: int) -> None:
 
     assert [0, 64, 128, 192, 256] == starts(recognised.predictions)
     for prediction in recognised.predictions:
-        assert prediction.device == "phone"
+        assert "phone" == prediction.device
         assert prediction.end == pytest.approx(prediction.start + 127 / 50, abs=1e-6)
         assert prediction.label == prediction.probabilities.argmax()
         assert prediction.settling == (width == 6 and prediction.start < EPOCH + 3.19)
@@ -121,8 +121,8 @@ def test_one_row_at_a_time(classifier: Classifier) -> None:
 def test_nothing_to_do(classifier: Classifier) -> None:
     """A tick without readings gives nothing."""
     recognised = Recognizer(classifier, hop=HOP).push([])
-    assert recognised.predictions == []
-    assert recognised.changes == []
+    assert [] == recognised.predictions
+    assert [] == recognised.changes
 
 
 @given(data=st.data())
@@ -222,10 +222,10 @@ def test_more_phones_than_slots(classifier: Classifier) -> None:
     with pytest.raises(MessageError) as refused:
         recognizer.admit("c")
 
-    assert refused.value.reason == "devices"
-    assert recognizer.devices == ["a", "b"]
+    assert "devices" == refused.value.reason
+    assert ["a", "b"] == recognizer.devices
     recognizer.admit("a")
-    assert len(push(recognizer, readings(motion(150, seed=1), device="b")).predictions) == 1
+    assert 1 == len(push(recognizer, readings(motion(150, seed=1), device="b")).predictions)
 
 
 def test_a_forgotten_phone_makes_room(classifier: Classifier) -> None:
@@ -233,7 +233,7 @@ def test_a_forgotten_phone_makes_room(classifier: Classifier) -> None:
     recognizer = Recognizer(classifier, hop=HOP, max_devices=1)
     push(recognizer, readings(motion(200, seed=12), device="a"))
     recognizer.forget(["a"])
-    assert recognizer.devices == []
+    assert [] == recognizer.devices
     other = readings(motion(200, seed=13), device="b", first=200)
 
     actual = push(recognizer, other)
@@ -355,7 +355,7 @@ def test_real_recordings_arrive_in_any_way(
         actual[prediction.device].append(prediction)
 
     for device in queues:
-        assert len(expected[device]) == (700 - 1 - 128) // HOP + 1
+        assert (700 - 1 - 128) // HOP + 1 == len(expected[device])
         assert_same(expected[device], actual[device])
 
 

@@ -12,15 +12,15 @@ def test_rounds_of_a_drawing() -> None:
     # round    0  0  1  2  1  0
     rounds = rounds_of(np.array([7, 3, 7, 7, 3, 9]))
 
-    assert rounds.slots.tolist() == [7, 3, 9]
+    assert [7, 3, 9] == rounds.slots.tolist()
     assert list(rounds) == [(3, slice(0, 3)), (2, slice(3, 5)), (1, slice(5, 6))]
-    assert rounds.ordered(np.arange(6)).tolist() == [0, 1, 5, 2, 4, 3]
-    assert rounds.phones.tolist() == [0, 1, 2, 0, 1, 0]
+    assert [0, 1, 5, 2, 4, 3] == rounds.ordered(np.arange(6)).tolist()
+    assert [0, 1, 2, 0, 1, 0] == rounds.phones.tolist()
 
 
 def test_no_windows() -> None:
     """Without windows there is no round."""
-    assert list(rounds_of(np.empty(0, np.intp))) == []
+    assert [] == list(rounds_of(np.empty(0, np.intp)))
 
 
 @given(slots=st.lists(st.integers(0, 5), max_size=30))

@@ -80,7 +80,7 @@ def test_a_state_replaces_what_was_known(classifier: Classifier) -> None:
 
     other.restore(stored(first.state()))
 
-    assert other.devices == ["a"]
+    assert ["a"] == other.devices
     onward = readings(rows[150:], first=150, device="a")
     assert told_of(push(other, onward)) == told_of(push(first, onward))
     other.admit("c")
@@ -92,7 +92,7 @@ def test_a_state_of_no_phones(classifier: Classifier) -> None:
     """A state without phones can be restored."""
     recognizer = Recognizer(classifier, hop=HOP)
     recognizer.restore(stored(Recognizer(classifier, hop=HOP).state()))
-    assert recognizer.devices == []
+    assert [] == recognizer.devices
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_state_of_too_many_phones(classifier: Classifier) -> None:
     small.admit("x")
     with pytest.raises(StateError, match="3 phones"):
         small.restore(full.state())
-    assert small.devices == ["x"]
+    assert ["x"] == small.devices
 
 
 def test_a_phone_takes_little_memory(classifier: Classifier) -> None:

@@ -19,7 +19,7 @@ from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
 def test_there_is_a_motion_for_every_activity() -> None:
     """The six motions are those of the six activities, others come behind; six axes each."""
     assert ACTIVITIES == tuple(MOTIONS)
-    assert (*ACTIVITIES, *EXTRA_MOTIONS) == LABELS
+    assert LABELS == (*ACTIVITIES, *EXTRA_MOTIONS)
     for motion in (*MOTIONS.values(), *EXTRA_MOTIONS.values()):
         assert 6 == len(motion.mean) == len(motion.scatter)
         assert 6 == len(motion.amplitudes) == len(motion.phases_deg)

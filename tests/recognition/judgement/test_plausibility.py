@@ -117,7 +117,7 @@ def signed_permutations() -> list[NDArray[np.float64]]:
 
 def test_each_problem_has_its_advice() -> None:
     """The problems are words fit for a message, each with a sentence of what to do."""
-    assert tuple(ADVICE) == PROBLEMS
+    assert PROBLEMS == tuple(ADVICE)
     assert all(problem.replace("-", "").isalpha() for problem in PROBLEMS)
     assert all(len(advice) > 40 and advice.count(":") == 1 for advice in ADVICE.values())
 
@@ -132,7 +132,7 @@ def test_nothing_is_wrong_with_a_good_phone(rows: Rows) -> None:
 @pytest.mark.parametrize("rows", [stand(), stroll()])
 def test_accelerations_in_another_unit(rows: Rows, scale: float) -> None:
     """M/s² taken for g, or g for m/s², are noticed at rest and in walking."""
-    assert found(scaled(rows, acc=scale)) == {"acc-unit"}
+    assert {"acc-unit"} == found(scaled(rows, acc=scale))
 
 
 @pytest.mark.parametrize("rows", [stand(), stroll()])
@@ -140,18 +140,18 @@ def test_accelerations_without_gravity(rows: Rows) -> None:
     """Linear acceleration is noticed at rest and in walking."""
     rows = rows.copy()
     rows[:, 0] -= STANDARD_GRAVITY
-    assert found(rows) == {"no-gravity"}
+    assert {"no-gravity"} == found(rows)
 
 
 def test_degrees_taken_for_radians() -> None:
     """Angular velocities that are 57 times too large are noticed in walking."""
-    assert found(scaled(stroll(), gyro=180 / np.pi)) == {"gyro-unit"}
+    assert {"gyro-unit"} == found(scaled(stroll(), gyro=180 / np.pi))
 
 
 @pytest.mark.parametrize("scale", [np.pi / 180, 0.0])
 def test_a_gyroscope_that_hardly_moves(scale: float) -> None:
     """Angular velocities that are 57 times too small, or zero, are noticed in walking."""
-    assert found(scaled(stroll(), gyro=scale)) == {"gyro-unit"}
+    assert {"gyro-unit"} == found(scaled(stroll(), gyro=scale))
 
 
 @pytest.mark.parametrize("degrees", [-90, 60, 90, 180])
@@ -165,7 +165,7 @@ def test_walking_with_the_phone_otherwise(degrees: float) -> None:
             [0, 0, 1],
         ]
     )
-    assert found(rotated(stroll(), rotation, rotation)) == {"wrong-frame"}
+    assert {"wrong-frame"} == found(rotated(stroll(), rotation, rotation))
 
 
 def test_for_a_model_that_takes_any_phone_none_is_otherwise() -> None:
@@ -189,13 +189,13 @@ def test_for_a_model_that_takes_any_phone_none_is_otherwise() -> None:
 def test_a_phone_that_lies() -> None:
     """Gravity may be anywhere as long as nobody walks."""
     lying = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
-    assert found(rotated(stand(), lying, lying)) == set()
+    assert set() == found(rotated(stand(), lying, lying))
 
 
 @pytest.mark.parametrize("exchange", signed_permutations()[1:])
 def test_a_gyroscope_with_other_axes(exchange: NDArray[np.float64]) -> None:
     """Any exchange of the gyroscope's axes or signs is noticed once the phone is turned."""
-    assert found(rotated(tumble(), np.eye(3), exchange)) == {"swapped-axes"}
+    assert {"swapped-axes"} == found(rotated(tumble(), np.eye(3), exchange))
 
 
 @pytest.mark.parametrize("exchange", signed_permutations()[1:])
@@ -245,23 +245,23 @@ def test_a_problem_ends_with_evidence_of_the_contrary() -> None:
     in_force = [
         problems_after(plausibility, ONE_PHONE, window[np.newaxis])[0, 0] for window in good
     ]
-    assert in_force == [True] * (UTMOST - 1) + [False]
+    assert [True] * (UTMOST - 1) + [False] == in_force
 
 
 def test_exchanged_axes_that_are_put_right() -> None:
     """Once the axes are as they should be, turning the phone ends the problem."""
     wrong = rotated(tumble(), np.eye(3), np.diag([1.0, -1, -1]))
-    assert found(np.vstack([wrong, tumble(160)])) == set()
+    assert set() == found(np.vstack([wrong, tumble(160)]))
 
 
 def test_standing_says_nothing_of_the_axes() -> None:
     """A phone at rest shows no rotation, whatever the gyroscope's axes are."""
-    assert found(rotated(stand(60), np.eye(3), -np.eye(3))) == set()
+    assert set() == found(rotated(stand(60), np.eye(3), -np.eye(3)))
 
 
 def test_walking_says_nothing_of_the_axes() -> None:
     """A walker's accelerations are not gravity's, so they are not taken for it."""
-    assert found(rotated(stroll(60), np.eye(3), -np.eye(3))) == set()
+    assert set() == found(rotated(stroll(60), np.eye(3), -np.eye(3)))
 
 
 def test_reset() -> None:
@@ -270,10 +270,10 @@ def test_reset() -> None:
     plausibility = Plausibility(2, hop=HOP)
     for window in bad:
         in_force = problems_after(plausibility, np.array([0, 1]), np.stack([window, window]))
-    assert in_force[:, 0].tolist() == [True, True]
+    assert [True, True] == in_force[:, 0].tolist()
     plausibility.reset([0])
     in_force = problems_after(plausibility, np.array([0, 1]), bad[[0, 0]])
-    assert in_force[:, 0].tolist() == [False, True]
+    assert [False, True] == in_force[:, 0].tolist()
 
 
 def test_no_windows() -> None:
@@ -395,7 +395,7 @@ def test_who_stirs_but_is_never_upright(frame: str) -> None:
     rows[700:760] += rng.normal(0, 3.0, (60, 6)) * [1, 1, 1, 0.2, 0.2, 0.2]  # gets up
     worn = rotated(rows, FRAMES[frame].T, FRAMES[frame].T)
 
-    assert found(rows) == set()
+    assert set() == found(rows)
     in_force = watch(worn)[:, PROBLEMS.index("wrong-frame")]
     assert not in_force[: (700 - WINDOW_LENGTH) // HOP].any()
     assert in_force[760 // HOP :].all()

@@ -207,4 +207,4 @@ def test_training_subjects(data_dir: Path) -> None:
         for activity in (stood, walked):
             gravity = calibration.rotation @ rotation @ activity[:, :3].mean(axis=0)
             assert angle_deg(UP, gravity) < 15
-        assert nearest_frame(calibration.rotation @ rotation)[0] == "landscape"
+        assert "landscape" == nearest_frame(calibration.rotation @ rotation)[0]

@@ -32,7 +32,7 @@ def test_placements(frame: str, up: tuple[int, int, int]) -> None:
 def test_placements_are_rotations(frame: str) -> None:
     """No placement is a reflection, so that it fits both sensors."""
     np.testing.assert_array_equal(np.eye(3), FRAMES[frame] @ FRAMES[frame].T)
-    assert np.linalg.det(FRAMES[frame]) == 1
+    assert 1 == np.linalg.det(FRAMES[frame])
 
 
 @pytest.mark.parametrize("frame", FRAMES)

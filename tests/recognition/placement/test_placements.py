@@ -17,9 +17,9 @@ def test_without_settings() -> None:
     """A phone of which nothing is known is taken for an Android phone in the training frame."""
     placement = Placements().of("phone")
 
-    assert (placement.convention, placement.convention_by) == ("android", "assumed")
-    assert placement.frame == "landscape"
-    assert placement.sign == 1.0
+    assert ("android", "assumed") == (placement.convention, placement.convention_by)
+    assert "landscape" == placement.frame
+    assert 1.0 == placement.sign
     np.testing.assert_array_equal(np.eye(3), placement.rotation)
 
 
@@ -32,7 +32,7 @@ def test_settings_for_all_and_for_one() -> None:
     }
     frames = {"a": "portrait-upside-down", "b": "portrait", "c": "portrait-upside-down"}
     assert frames == {device: placements.of(device).frame for device in "abc"}
-    assert placements.of("b").sign == -1.0
+    assert -1.0 == placements.of("b").sign
     np.testing.assert_array_equal(FRAMES["portrait"], placements.of("b").rotation)
 
 
@@ -44,9 +44,9 @@ def test_what_a_message_proves() -> None:
     placements.prove("c", "ios")
 
     told = {d: (placements.of(d).convention, placements.of(d).convention_by) for d in "abc"}
-    assert told == {"a": ("ios", "proven"), "b": ("android", "assumed"), "c": ("android", "set")}
+    assert {"a": ("ios", "proven"), "b": ("android", "assumed"), "c": ("android", "set")} == told
     placements.forget("a")
-    assert placements.of("a").convention_by == "assumed"
+    assert "assumed" == placements.of("a").convention_by
 
 
 def test_a_calibration_takes_the_place_of_the_frame() -> None:
@@ -54,12 +54,12 @@ def test_a_calibration_takes_the_place_of_the_frame() -> None:
     placements = Placements(frames=["portrait"])
     placements.calibrate("a", FRAMES["landscape-upside-down"])
 
-    assert [placements.of(d).frame for d in "ab"] == ["calibrated", "portrait"]
+    assert ["calibrated", "portrait"] == [placements.of(d).frame for d in "ab"]
     np.testing.assert_array_equal(FRAMES["landscape-upside-down"], placements.of("a").rotation)
     placements.forget("a")
-    assert placements.of("a").frame == "calibrated"
+    assert "calibrated" == placements.of("a").frame
     placements.calibrate("a", None)
-    assert placements.of("a").frame == "portrait"
+    assert "portrait" == placements.of("a").frame
 
 
 def calibrated(placements: Placements, devices: Sequence[str]) -> list[str]:
@@ -79,7 +79,7 @@ def test_a_calibration_of_what_is_no_phone(device: str) -> None:
     """A name that no phone can have is refused, also to take its calibration back."""
     placements = Placements()
     before = placements.state()
-    assert rejection_of(placements, device) == "device"
+    assert "device" == rejection_of(placements, device)
     with pytest.raises(MessageError, match="a device name has"):
         placements.calibrate(device, None)
     assert before == placements.state()
@@ -124,7 +124,7 @@ def test_calibrations_of_phones_that_went() -> None:
         placements.calibrate(device, FRAMES["portrait"])
         placements.forget(device)
         kept.append(calibrated(placements, names))
-    assert kept == [["unseen-1", "a"], ["a", "b"], ["b", "c"]]
+    assert [["unseen-1", "a"], ["a", "b"], ["b", "c"]] == kept
     placements.admit("b")  # back again, and so no longer one of the two
     placements.calibrate("unseen-1", FRAMES["portrait"])
     assert ["unseen-1", "b", "c"] == calibrated(placements, names)

@@ -20,7 +20,7 @@ def test_another_sensor_takes_over() -> None:
         pieces += resampler.push(0, [part, *(within(one, *span) for one in in_use)])[0]
 
     first, second = stretches(pieces)
-    assert len(first[1]) == 500
+    assert 500 == len(first[1])
     assert EPOCH + 10 <= second[0] <= EPOCH + 16
 
 

@@ -171,7 +171,7 @@ def test_raw_recordings_give_the_published_windows_back(
     n_found, worst = 0, 0.0
     for subject in REAL_SUBJECTS:
         own = [stream for name, stream in streams.items() if name[:10] == f"subject-{subject:02d}"]
-        assert len(own) == 2
+        assert 2 == len(own)
         for window in split.windows[split.subjects == subject]:
             errors = [error for stream in own for error in matches(stream, window)]
             assert errors, f"a window of subject {subject} is nowhere in the reproduced streams"

@@ -23,7 +23,7 @@ def test_a_long_pause_begins_a_new_grid() -> None:
 
     pieces, dropped = push_all(parts)
 
-    assert dropped == 0
+    assert 0 == dropped
     assert [EPOCH, late] == [origin for origin, _ in stretches(pieces)]
     assert [list(range(50)), list(range(50, 100))] == numbers(pieces)
 
@@ -37,7 +37,7 @@ def test_half_a_second_is_no_gap(epoch: float) -> None:
 
     [(origin, rows)] = stretches(pieces)
     assert origin == epoch
-    assert len(rows) == 10 + 24 + 10
+    assert 10 + 24 + 10 == len(rows)
 
 
 def test_a_gap_within_a_message() -> None:

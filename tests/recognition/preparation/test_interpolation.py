@@ -14,8 +14,8 @@ def test_a_dropout_is_bridged() -> None:
     pieces, dropped = push_all([(EPOCH + times[kept], six(signal)[kept])])
 
     [(_, rows)] = stretches(pieces)
-    assert dropped == 0
-    assert len(rows) == 100
+    assert 0 == dropped
+    assert 100 == len(rows)
     np.testing.assert_allclose(rows[:, 0], signal, rtol=0, atol=2e-3)
     np.testing.assert_array_equal(signal[kept], rows[kept, 0])
 
@@ -33,7 +33,7 @@ def test_other_rates(rate_hz: float, tolerance: float) -> None:
     pieces, dropped = push_all(parts)
 
     [(_, rows)] = stretches(pieces)
-    assert dropped == 0
+    assert 0 == dropped
     assert len(rows) >= 4 * 50 - 5  # the low-pass looks 60 ms ahead
     expected = np.sin(2 * np.pi * 2.0 * np.arange(len(rows)) / 50)
     # Before the first sample the low-pass takes the first for what was.

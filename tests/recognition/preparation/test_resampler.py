@@ -28,7 +28,7 @@ def test_samples_on_the_grid_pass_untouched(size: int) -> None:
     pieces, dropped = push_all(list(zip(np.split(times, cuts), np.split(rows, cuts), strict=True)))
 
     [(origin, gridded)] = stretches(pieces)
-    assert dropped == 0
+    assert 0 == dropped
     assert origin == times[0]
     assert rows.tobytes() == gridded.tobytes()
 
@@ -42,7 +42,7 @@ def test_starts_rounded_to_milliseconds() -> None:
 
     pieces, dropped = push_all(parts)
 
-    assert dropped == 0
+    assert 0 == dropped
     assert [list(range(105))] == numbers(pieces)
 
 
@@ -57,7 +57,7 @@ def test_phones_do_not_mix() -> None:
     other = numbered(EPOCH + 0.407 + np.arange(20) / 50, first=20)
     [onward], _ = resampler.push(1, [motion(*other)])
 
-    assert again.origin == EPOCH
+    assert EPOCH == again.origin
     assert again.rows[:, 0].tolist() == list(range(20))
     assert onward.origin is None
     assert onward.rows[:, 0].tolist() == list(range(20, 40))
@@ -165,4 +165,4 @@ def test_ordinary_messages_are_taken_at_once() -> None:
             for slot, messages in tick.items():
                 push_each(resampler, slot, messages)
 
-    assert taken == [0, 2, 2, 2]
+    assert [0, 2, 2, 2] == taken

@@ -22,7 +22,7 @@ def test_a_clock_that_is_set_back() -> None:
 
     pieces, dropped = push_all(parts)
 
-    assert dropped == 0
+    assert 0 == dropped
     assert [EPOCH, EPOCH - 3600] == [origin for origin, _ in stretches(pieces)]
     assert [list(range(100)), list(range(100, 300))] == numbers(pieces)
 
@@ -41,7 +41,7 @@ def test_a_clock_that_is_set_back_by_little(n_rows: int) -> None:
 
     pieces, dropped = push_all(parts)
 
-    assert dropped == 0
+    assert 0 == dropped
     assert [EPOCH, pytest.approx(times[0])] == [origin for origin, _ in stretches(pieces)]
     assert [list(range(150)), list(range(150, 350))] == numbers(pieces)
 
@@ -52,7 +52,7 @@ def test_a_repeated_recording_is_no_clock_set_back() -> None:
 
     pieces, dropped = push_all(parts + parts)
 
-    assert dropped == 300
+    assert 300 == dropped
     assert [list(range(300))] == numbers(pieces)
 
 

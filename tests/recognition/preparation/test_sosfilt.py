@@ -14,7 +14,7 @@ FILTERS = [(10, 20.0), (3, 0.3), (2, 0.1), (1, 5.0)]
 def fresh_interpreter(code: str) -> str:
     """Return what a new Python prints that runs ``code``."""
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    assert 0 == result.returncode, result.stderr
     return result.stdout.strip()
 
 
@@ -91,7 +91,7 @@ def test_scipy_signal_stays_out() -> None:
     code = (
         "import sys, pipeline.recognition.preparation.sosfilt; print('scipy.signal' in sys.modules)"
     )
-    assert fresh_interpreter(code) == "False"
+    assert "False" == fresh_interpreter(code)
 
 
 @pytest.mark.parametrize("first", ["pipeline.recognition.preparation.sosfilt", "scipy.signal"])
@@ -107,4 +107,4 @@ def test_scipy_signal_may_come_before_or_after(first: str) -> None:
         "s = ours.butterworth_low_pass(2, 5.0, 50.0); z = np.zeros((1, 2));"
         "print((scipy.signal.sosfilt(s, x) == ours.sosfilt(s, x, z)[0]).all())"
     )
-    assert fresh_interpreter(code) == "True"
+    assert "True" == fresh_interpreter(code)

@@ -19,7 +19,7 @@ def test_a_repeated_message_is_dropped() -> None:
 
     pieces, dropped = push_all([a, a, b, a, b, c, c])
 
-    assert dropped == 100
+    assert 100 == dropped
     assert [list(range(75))] == numbers(pieces)
 
 
@@ -27,7 +27,7 @@ def test_overlapping_cut() -> None:
     """Of a message that overlaps what has come already only the new samples count."""
     pieces, dropped = push_all([on_grid(30), on_grid(30, first=20), on_grid(30, first=45)])
 
-    assert dropped == 15
+    assert 15 == dropped
     assert [list(range(75))] == numbers(pieces)
 
 
@@ -37,7 +37,7 @@ def test_repeats_within_a_message() -> None:
 
     pieces, dropped = push_all([(times, six([0, 1, 9, 3, 2, 9, 4]))])
 
-    assert dropped == 2
+    assert 2 == dropped
     assert [[0, 1, 2, 3, 4]] == numbers(pieces)
 
 
@@ -48,7 +48,7 @@ def test_messages_may_overtake_one_another() -> None:
 
     pieces, dropped = push_all(swapped)
 
-    assert dropped == 0
+    assert 0 == dropped
     assert [list(range(200))] == numbers(pieces)
 
 
@@ -64,7 +64,7 @@ def test_what_follows_a_hole_waits() -> None:
 
     assert resampler.push(0, [motion(*on_grid(10, first=45))]) == ([], Dropped())
     [bridged], _ = resampler.push(0, [motion(*on_grid(10, first=56))])  # 0.22 s after sample 45
-    assert len(bridged.rows) == 55 - 40
+    assert 55 - 40 == len(bridged.rows)
 
 
 def test_a_hole_within_a_message_is_not_waited_for() -> None:
@@ -77,7 +77,7 @@ def test_a_hole_within_a_message_is_not_waited_for() -> None:
     [piece], dropped = resampler.push(0, [motion(times[kept], rows[kept])])
 
     assert dropped == Dropped()
-    assert len(piece.rows) == 25
+    assert 25 == len(piece.rows)
 
 
 def test_a_sample_that_comes_too_late_is_dropped() -> None:
@@ -86,9 +86,9 @@ def test_a_sample_that_comes_too_late_is_dropped() -> None:
 
     pieces, dropped = push_all([*parts, on_grid(25, first=80)])
 
-    assert dropped == 5
+    assert 5 == dropped
     [(_, rows)] = stretches(pieces)
-    assert len(rows) == 105
+    assert 105 == len(rows)
     np.testing.assert_allclose(rows[:, 0], np.arange(105), rtol=0, atol=1e-6)
 
 
@@ -100,7 +100,7 @@ def test_finish_releases_what_waits() -> None:
 
     [piece], _ = resampler.finish(0)
 
-    assert len(piece.rows) == 30
+    assert 30 == len(piece.rows)
     assert resampler.finish(0) == ([], Dropped())
 
 

@@ -28,21 +28,21 @@ def test_one_sample_too_few() -> None:
     """127 samples make no window."""
     # samples  0 ..................... 126
     # window   [0--------------------------128)   one is missing
-    assert starts_of(L - 1, hop=64) == []
+    assert [] == starts_of(L - 1, hop=64)
 
 
 def test_just_one_window() -> None:
     """128 samples make one window, of all of them."""
     # samples  0 ......................... 127
     # window   [0--------------------------128)
-    assert starts_of(L, hop=64) == [0]
+    assert [0] == starts_of(L, hop=64)
 
 
 def test_one_sample_more() -> None:
     """129 samples still make one window."""
     # samples  0 ............................ 128
     # window   [0--------------------------128)
-    assert starts_of(L + 1, hop=64) == [0]
+    assert [0] == starts_of(L + 1, hop=64)
 
 
 def test_one_sample_before_the_second() -> None:
@@ -50,7 +50,7 @@ def test_one_sample_before_the_second() -> None:
     # samples  0 ........................................ 190
     # windows  [0--------------------------128)
     #                       [64-----------------------------192)   one is missing
-    assert starts_of(L + 64 - 1, hop=64) == [0]
+    assert [0] == starts_of(L + 64 - 1, hop=64)
 
 
 def test_the_second_window() -> None:
@@ -58,14 +58,14 @@ def test_the_second_window() -> None:
     # samples  0 ............................................ 191
     # windows  [0--------------------------128)
     #                       [64----------------------------192)
-    assert starts_of(L + 64, hop=64) == [0, 64]
+    assert [0, 64] == starts_of(L + 64, hop=64)
 
 
 def test_neighbours_that_touch() -> None:
     """At a hop of 128 windows follow each other without overlap and without a hole."""
     # samples  0 ............................................................ 383
     # windows  [0---------------128)[128--------------256)[256--------------384)
-    assert starts_of(3 * L, hop=L) == [0, 128, 256]
+    assert [0, 128, 256] == starts_of(3 * L, hop=L)
 
 
 def test_every_sample_begins_a_window() -> None:
@@ -73,7 +73,7 @@ def test_every_sample_begins_a_window() -> None:
     # windows  [0--------------------------128)
     #           [1--------------------------129)
     #            [2--------------------------130)
-    assert starts_of(L + 2, hop=1) == [0, 1, 2]
+    assert [0, 1, 2] == starts_of(L + 2, hop=1)
 
 
 def test_never_across_a_gap() -> None:
@@ -81,13 +81,13 @@ def test_never_across_a_gap() -> None:
     # samples  0 ........... 100 | gap | 1000 ......................... 1127
     # windows                          [1000---------------------------1128)
     windower = Windower(1, hop=64)
-    assert len(windower.push(ONE_PHONE, numbered(101)).windows) == 0
+    assert 0 == len(windower.push(ONE_PHONE, numbered(101)).windows)
     windower.reset([0])
-    assert len(windower.push(ONE_PHONE, numbered(127, first=1000)).windows) == 0
+    assert 0 == len(windower.push(ONE_PHONE, numbered(127, first=1000)).windows)
 
     cut = windower.push(ONE_PHONE, numbered(1, first=1127))
 
-    assert cut.first_samples.tolist() == [0]
+    assert [0] == cut.first_samples.tolist()
     np.testing.assert_array_equal(numbered(L, first=1000), cut.windows)
 
 
@@ -106,7 +106,7 @@ def test_phones_in_different_places() -> None:
     )
 
     found = sorted(zip(cut.phones.tolist(), cut.first_samples.tolist(), strict=True))
-    assert found == [(0, 64), (2, 0)]
+    assert [(0, 64), (2, 0)] == found
     for first, window in zip(cut.first_samples, cut.windows, strict=True):
         np.testing.assert_array_equal(numbered(L, first=first)[0], window)
 
@@ -115,8 +115,8 @@ def test_no_samples_no_windows() -> None:
     """Pushing nothing gives nothing and changes nothing."""
     windower = Windower(1, hop=64)
     windower.push(ONE_PHONE, numbered(127))
-    assert len(windower.push(ONE_PHONE, numbered(0)).windows) == 0
-    assert windower.push(ONE_PHONE, numbered(1, first=127)).first_samples.tolist() == [0]
+    assert 0 == len(windower.push(ONE_PHONE, numbered(0)).windows)
+    assert [0] == windower.push(ONE_PHONE, numbered(1, first=127)).first_samples.tolist()
 
 
 @given(
