@@ -55,17 +55,17 @@ def updated(page: str, conditions: Mapping[str, str], figures: Sequence[Figure])
         ]
         if not lines:
             return found[0]
-        text = "\n".join([heading(_without_folder(conditions)), *lines])
+        text = "\n".join([heading(_repeatable(conditions)), *lines])
         return f"{found['begin']}\n```\n{text}\n```\n\n{found['end']}"
 
     return _BLOCK.sub(block, page)
 
 
-def _without_folder(conditions: Mapping[str, str]) -> dict[str, str]:
-    """Return conditions whose command names no folder of the machine that measured."""
+def _repeatable(conditions: Mapping[str, str]) -> dict[str, str]:
+    """Return conditions whose command names no folder or file of the machine that measured."""
     folder = re.compile(rf"^{FOLDER_VARIABLE}=('[^']*'|\S+)")
     command = folder.sub(f"{FOLDER_VARIABLE}=DIR", conditions["command"])
-    return {**conditions, "command": command}
+    return {**conditions, "command": re.sub(r" --json[ =]('[^']*'|\S+)", "", command)}
 
 
 def evaluated(page: str, report: EvaluationReport) -> str:

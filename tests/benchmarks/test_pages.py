@@ -37,7 +37,7 @@ def measured(tmp_path: Path) -> Measured:
         "python": "3.11.7",
         "onnxruntime": "1.32.0",
         "numpy": "2.4.6",
-        "command": "HAR_DATA_DIR='/data of mine' python run.py",
+        "command": "HAR_DATA_DIR='/data of mine' python run.py --json '/my figures.json'",
     }
     file = tmp_path / "figures.json"
     everything = {"conditions": conditions, "figures": [one.as_json() for one in figures]}
