@@ -69,9 +69,7 @@ class Listener:
         self._client.on_message = self._note
         self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.connect("127.0.0.1", port)
-        self._client.subscribe(
-            [("har/status", 1), ("har/+/availability", 1), ("har/+/prediction", 0)]
-        )
+        self._client.subscribe([("har/status", 1), ("har/+/prediction", 0)])
         self._client.loop_start()
         if not subscribed.wait(START_TIMEOUT_S):
             raise NotMeasuredError("Mosquitto does not answer")
@@ -84,9 +82,8 @@ class Listener:
     def _note(self, client: Client, userdata: object, message: MQTTMessage) -> None:
         now = time.monotonic()
         if message.topic.endswith("/prediction"):
-            self.last_at = now
-        elif message.topic.endswith("/availability"):
             self.first_at = self.first_at or now
+            self.last_at = now
         elif message.payload == b"online":
             self.online_at = now
             self.online.set()
@@ -193,7 +190,7 @@ def _rate_figures(name: str, runs: Sequence[Run], n_messages: int) -> list[Figur
             n_samples / seconds,
             "samples/s",
             detail=f"{n_samples:,} samples in {n_messages:,} messages; "
-            f"first phone seen to last prediction {spread} s",
+            f"first prediction to last {spread} s",
         ),
         Figure(
             "end_to_end",
