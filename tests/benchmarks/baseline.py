@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.checks import check
+from pipeline.recognition.judgement.sanity_checks.checks import check
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
 from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recordings import hapt

@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.checks import check
 from pipeline.recognition.judgement.decisions import Decider
 from pipeline.recognition.judgement.learnt import Learnt
-from pipeline.recognition.judgement.plausibility import Plausibility
+from pipeline.recognition.judgement.sanity_checks.checks import check
+from pipeline.recognition.judgement.sanity_checks.plausibility import Plausibility
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recognition.results import Episode
 from pipeline.recognition.rounds import rounds_of

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
-from pipeline.recognition.judgement.checks import check
-from pipeline.recognition.judgement.plausibility import Plausibility
-from pipeline.recognition.judgement.problems import PROBLEMS
+from pipeline.recognition.judgement.sanity_checks.checks import check
+from pipeline.recognition.judgement.sanity_checks.plausibility import Plausibility
+from pipeline.recognition.judgement.sanity_checks.problems import PROBLEMS
 from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recognition.preparation.windows import Windower

@@ -46,12 +46,12 @@ STAGES: Final[Mapping[str, tuple[Place, ...]]] = {
     "infer": (Place("pipeline.models.classifier", "Classifier"),),
     "decide": (
         Place("pipeline.recognition.judgement.judgement", methods="check"),
-        Place("pipeline.recognition.judgement.plausibility", "Plausibility"),
+        Place("pipeline.recognition.judgement.sanity_checks.plausibility", "Plausibility"),
         Place("pipeline.recognition.judgement.decisions", "Decider"),
     ),
     "publish": (
         Place("pipeline.mqtt.connection", "Connection", r"publish\w*"),
-        Place("pipeline.commands.stream.publications"),
+        Place("pipeline.commands.stream.outputs.phone_topics"),
     ),
 }
 """Stages in their order, and what each is made of"""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.commands.stream.homeassistant import discovery
+from pipeline.commands.stream.outputs.homeassistant import discovery
 from pipeline.formats import FORMATS
 from pipeline.readings import Label, MessageError, Readings, check_device
 from pipeline.subscriptions import parse, route

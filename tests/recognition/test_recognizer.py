@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import MessageError, Readings, Sensor
-from pipeline.recognition.judgement.checks import check
+from pipeline.recognition.judgement.sanity_checks.checks import check
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recognition.recognizer import Recognizer

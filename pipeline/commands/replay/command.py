@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pipeline.commands import log
 from pipeline.commands.program_info import DEFAULT_HOP, INFO_TOPIC
-from pipeline.commands.replay.har_stream import HarStream, await_har_stream
+from pipeline.commands.replay.awaited_stream import HarStream, await_har_stream
 from pipeline.commands.replay.replay import Replay
 from pipeline.commands.replay.report import print_report, report
 from pipeline.commands.replay.settings import ReplaySettings

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 from uuid import uuid4
 
+from pipeline.commands.replay.awaited_stream import HarStream
 from pipeline.commands.replay.batches import Batch, schedule
-from pipeline.commands.replay.har_stream import HarStream
 from pipeline.commands.replay.native_message import native_message
 from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.replay.windows import ExpectedWindows

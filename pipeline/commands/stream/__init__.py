@@ -1,4 +1,4 @@
 """``har-stream``: the samples of phones, classified live.
 
-An output topic of a phone belongs in `publications`, a topic of the program in `program_reports`.
+What it publishes is in `outputs`; what it reads beside samples, in `instructions`.
 """

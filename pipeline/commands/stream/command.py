@@ -7,9 +7,9 @@ import sys
 from types import FrameType
 
 from pipeline.commands import log
-from pipeline.commands.stream import homeassistant
 from pipeline.commands.stream.durability import DELIVERY_TIMEOUT_S
 from pipeline.commands.stream.instructions import CALIBRATION_TOPIC
+from pipeline.commands.stream.outputs import homeassistant
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.stream.stream import Stream
 from pipeline.formats import FORMATS, native

@@ -9,8 +9,8 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 
-from pipeline.commands.stream import publications
-from pipeline.commands.stream.info import WARNINGS
+from pipeline.commands.stream.outputs import phone_topics
+from pipeline.commands.stream.outputs.phone_info import WARNINGS
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
 from pipeline.commands.stream.workload import Failures, Losses
@@ -99,7 +99,7 @@ class Deliveries:
         for device, error in recognised.failures:
             self.fail(self._phones[device].route.topic, device, error)
         self._count_dropped(recognised, now)
-        self._outgoing += publications.predictions(recognised.predictions, self._classifier)
+        self._outgoing += phone_topics.predictions(recognised.predictions, self._classifier)
         self._n_predictions += len(recognised.predictions)
         for prediction in recognised.predictions:
             if not prediction.settling:
@@ -107,7 +107,7 @@ class Deliveries:
         for device, change in recognised.changes:
             self._presence.note_change(device, change, time_s)
         self._outgoing += [
-            publications.episode(device, episode) for device, episode in recognised.episodes
+            phone_topics.episode(device, episode) for device, episode in recognised.episodes
         ]
         for device, problems in recognised.problems:
             phone = self._phones[device]

@@ -8,13 +8,13 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from pipeline.commands.stream import publications
 from pipeline.commands.stream.deliveries import Deliveries
 from pipeline.commands.stream.machine_clock import MachineClock
+from pipeline.commands.stream.outputs import phone_topics
+from pipeline.commands.stream.outputs.program_topics import ProgramReports
 from pipeline.commands.stream.phone_infos import INFO_S, PhoneInfos
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
-from pipeline.commands.stream.program_reports import ProgramReports
 from pipeline.commands.stream.receiver import Receiver
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.stream.silence import Silence
@@ -109,4 +109,4 @@ class Housekeeping:
         for device in silent:  # what is recognised now is over
             self._phones[device].online = self._phones[device].is_live = False
         self._deliveries.finish(silent)
-        self._outgoing += [publications.availability(device, online=False) for device in silent]
+        self._outgoing += [phone_topics.availability(device, online=False) for device in silent]

@@ -5,8 +5,8 @@ import re
 from typing import Final
 
 from pipeline.calibration_message import decode_calibration
-from pipeline.commands.stream import homeassistant
 from pipeline.commands.stream.deliveries import Deliveries
+from pipeline.commands.stream.outputs import homeassistant
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
 from pipeline.messages import Message

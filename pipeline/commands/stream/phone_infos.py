@@ -5,7 +5,7 @@ What a message on ``har/<device>/info`` holds is decided in `info`.
 
 from typing import Final
 
-from pipeline.commands.stream import info, publications
+from pipeline.commands.stream.outputs import phone_info, phone_topics
 from pipeline.commands.stream.phones import Phone, Phones
 from pipeline.commands.stream.presence import WITHOUT_WINDOWS_S
 from pipeline.commands.stream.rejections import RejectionsOfPhones
@@ -54,7 +54,7 @@ class PhoneInfos:
             phone.last_problem = now
         elif phone.last_live - max(phone.last_classified, phone.last_problem) > WITHOUT_WINDOWS_S:
             problems.append("gaps")
-        publication = info.publication(
+        publication = phone_info.publication(
             device,
             topic=phone.route.topic,
             format=phone.route.format.name,
@@ -76,10 +76,10 @@ class PhoneInfos:
         """Publish of phones that are not admitted why none of their messages is used."""
         for device, rejected in self._rejections.news(now):
             if self._phones.get(device) is None:
-                self._outgoing.append(info.of_rejected(device, rejected))
+                self._outgoing.append(phone_info.of_rejected(device, rejected))
         for device in self._rejections.expire(now):
             phone = self._phones.get(device)
             if phone is None:
-                self._outgoing += publications.cleared(device, activity=False, info=True)[1:]
+                self._outgoing += phone_topics.cleared(device, activity=False, info=True)[1:]
             else:
                 phone.info_due = 0.0

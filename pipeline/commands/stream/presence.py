@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.commands.stream import homeassistant, publications
+from pipeline.commands.stream.outputs import homeassistant, phone_topics
 from pipeline.commands.stream.phones import Phone, Phones
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.messages import Publication
@@ -58,7 +58,7 @@ class Presence:
         phone.last_live = now
         if not phone.online:
             phone.online, phone.last_classified = True, now
-            self._outgoing.append(publications.availability(device, online=True))
+            self._outgoing.append(phone_topics.availability(device, online=True))
             if phone.published_activity is not None:  # from before it went offline
                 self._publish_unknown(device, phone, delivery.received)
             if self._settings.home_assistant:
@@ -74,7 +74,7 @@ class Presence:
     def note_change(self, device: str, change: Change, time_s: float) -> None:
         """Publish a phone's new activity if it is live; ``time_s`` is now in epoch seconds."""
         phone = self._phones[device]
-        phone.activity = publications.activity(device, change)
+        phone.activity = phone_topics.activity(device, change)
         if phone.is_live and time_s - change.since <= self._settings.max_behind:
             logger.info("%s: %s (%.2f)", device, change.activity, change.probability)
             self._publish_activity(phone, phone.activity)
@@ -117,7 +117,7 @@ class Presence:
 
     def clear(self, device: str, phone: Phone) -> None:
         """Clear what the broker retains of a phone that is forgotten."""
-        self._outgoing += publications.cleared(
+        self._outgoing += phone_topics.cleared(
             device, activity=phone.published_activity is not None, info=phone.info is not None
         )
         if self._settings.home_assistant:
@@ -128,7 +128,7 @@ class Presence:
         phone.activity_published, phone.published_activity = time.monotonic(), activity
 
     def _publish_unknown(self, device: str, phone: Phone, since: float) -> None:
-        phone.unknown = publications.unknown(device, since)
+        phone.unknown = phone_topics.unknown(device, since)
         self._publish_activity(phone, phone.unknown)
 
     def _announce(self, device: str) -> None:

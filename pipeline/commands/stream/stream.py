@@ -17,10 +17,10 @@ from pipeline.commands.stream.deliveries import Deliveries
 from pipeline.commands.stream.durability import Durability
 from pipeline.commands.stream.housekeeping import HOUSEKEEPING_S, Housekeeping
 from pipeline.commands.stream.machine_clock import MachineClock
+from pipeline.commands.stream.outputs.program_topics import ProgramReports
 from pipeline.commands.stream.phone_infos import PhoneInfos
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
-from pipeline.commands.stream.program_reports import ProgramReports
 from pipeline.commands.stream.receiver import Receiver
 from pipeline.commands.stream.rejections import Rejections
 from pipeline.commands.stream.settings import StreamSettings

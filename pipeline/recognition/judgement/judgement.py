@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.checks import check
 from pipeline.recognition.judgement.decisions import Decider
 from pipeline.recognition.judgement.model import Model
-from pipeline.recognition.judgement.plausibility import Plausibility
-from pipeline.recognition.judgement.problems import PROBLEMS
-from pipeline.recognition.judgement.problems_in_force import ProblemsInForce
+from pipeline.recognition.judgement.sanity_checks.checks import check
+from pipeline.recognition.judgement.sanity_checks.plausibility import Plausibility
+from pipeline.recognition.judgement.sanity_checks.problems import PROBLEMS
+from pipeline.recognition.judgement.sanity_checks.problems_in_force import ProblemsInForce
 from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recognition.prepared import Part, Windows, settled_places
 from pipeline.recognition.results import Change, Episode

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.commands.stream.homeassistant import discovery, object_id
+from pipeline.commands.stream.outputs.homeassistant import discovery, object_id
 from pipeline.readings import Readings
 from pipeline.recordings import journals, parquet
 from pipeline.recordings.header import Header

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.commands.stream.homeassistant import discovery
+from pipeline.commands.stream.outputs.homeassistant import discovery
 from pipeline.models.classifier import Classifier
 from tests.brokers import Mosquitto
 from tests.end_to_end.isolation.names import NAMES

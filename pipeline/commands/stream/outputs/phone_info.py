@@ -11,7 +11,7 @@ import msgspec
 from pipeline.commands.stream.rejections import Rejected
 from pipeline.messages import Publication
 from pipeline.readings import Sensor
-from pipeline.recognition.judgement.problems import ADVICE
+from pipeline.recognition.judgement.sanity_checks.problems import ADVICE
 from pipeline.recognition.placement.placements import Placement
 from pipeline.recognition.preparation.pace import LOW_RATE_HZ
 

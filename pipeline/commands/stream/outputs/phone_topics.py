@@ -1,4 +1,4 @@
-"""The topics and JSON of what har-stream publishes of a phone, but for `info`, `homeassistant`.
+"""The topics of a phone, and the JSON on them, but for `phone_info` and `homeassistant`.
 
 When a message is published is decided elsewhere.
 """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.problems import PROBLEMS
+from pipeline.recognition.judgement.sanity_checks.problems import PROBLEMS
 from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.rounds import Rounds
 

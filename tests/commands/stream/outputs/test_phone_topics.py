@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.commands.stream import publications
+from pipeline.commands.stream.outputs import phone_topics
 from pipeline.models.classifier import Classifier
 from pipeline.recognition.results import Change, Episode, Prediction
 from pipeline.vocabulary import ACTIVITIES
@@ -17,7 +17,7 @@ def test_a_prediction(tiny_model: Path, settling: bool) -> None:
     """It has the contract's keys in their order, times to 1e-6 s and probabilities to 1e-7."""
     probabilities = np.array([0.1, 0.7, 0.05, 0.05, 0.05, 0.05], np.float32)
     one = Prediction("phone-7", START + 1e-8, START + 2.54, 1, probabilities, settling)
-    [publication] = publications.predictions([one], Classifier(tiny_model))
+    [publication] = phone_topics.predictions([one], Classifier(tiny_model))
     assert ("har/phone-7/prediction", False) == (publication.topic, publication.retain)
     payload = json.loads(publication.payload)
     rounded = dict(zip(ACTIVITIES, [0.1, 0.7, 0.05, 0.05, 0.05, 0.05], strict=True))
@@ -36,12 +36,12 @@ def test_a_prediction(tiny_model: Path, settling: bool) -> None:
 
 def test_activity_and_episode() -> None:
     """The activity now is retained, an episode is not."""
-    now = publications.activity("p", Change(0, "WALKING", START, 0.987654321))
+    now = phone_topics.activity("p", Change(0, "WALKING", START, 0.987654321))
     assert ("har/p/activity", True) == (now.topic, now.retain)
     assert {
         "device": "p", "activity": "WALKING", "since": START, "probability": 0.9876543,
     } == json.loads(now.payload)  # fmt: skip
-    past = publications.episode("p", Episode(0, "unknown", START, START + 5, 1.0))
+    past = phone_topics.episode("p", Episode(0, "unknown", START, START + 5, 1.0))
     assert ("har/p/episode", False) == (past.topic, past.retain)
     assert {
         "device": "p", "activity": "unknown", "start": START, "end": START + 5, "probability": 1.0,
@@ -50,6 +50,6 @@ def test_activity_and_episode() -> None:
 
 def test_availability() -> None:
     """It is retained, as plain text."""
-    online = publications.availability("p", online=True)
+    online = phone_topics.availability("p", online=True)
     assert ("har/p/availability", b"online", True) == (online.topic, online.payload, online.retain)
-    assert b"offline" == publications.availability("p", online=False).payload
+    assert b"offline" == phone_topics.availability("p", online=False).payload

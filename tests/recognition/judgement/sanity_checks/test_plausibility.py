@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.checks import check
-from pipeline.recognition.judgement.plausibility import (
+from pipeline.recognition.judgement.sanity_checks.checks import check
+from pipeline.recognition.judgement.sanity_checks.plausibility import (
     MOST_EVIDENCE,
     RAISING_EVIDENCE,
     Plausibility,
 )
-from pipeline.recognition.judgement.problems import ADVICE, PROBLEMS
+from pipeline.recognition.judgement.sanity_checks.problems import ADVICE, PROBLEMS
 from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recognition.preparation.windows import Windower

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.commands.stream.homeassistant import BIRTH_TOPIC, discovery, object_id, removal
+from pipeline.commands.stream.outputs.homeassistant import (
+    BIRTH_TOPIC,
+    discovery,
+    object_id,
+    removal,
+)
 from pipeline.vocabulary import ACTIVITIES
 
 # The keys that Home Assistant takes: its documentation and the schema in its source,

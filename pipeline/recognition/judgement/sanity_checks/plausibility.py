@@ -17,9 +17,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.axes import N_SUMS, axes_differ, remembered
-from pipeline.recognition.judgement.checks import CheckResults
-from pipeline.recognition.judgement.problems import PROBLEMS, WRONG_FRAME
+from pipeline.recognition.judgement.sanity_checks.axes import N_SUMS, axes_differ, remembered
+from pipeline.recognition.judgement.sanity_checks.checks import CheckResults
+from pipeline.recognition.judgement.sanity_checks.problems import PROBLEMS, WRONG_FRAME
 from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.rounds import Rounds
 from pipeline.vocabulary import WINDOW_LENGTH

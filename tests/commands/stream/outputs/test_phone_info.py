@@ -3,10 +3,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.commands.stream import info
+from pipeline.commands.stream.outputs import phone_info
 from pipeline.commands.stream.rejections import Rejected, RejectionsOfPhones
 from pipeline.readings import MessageError
-from pipeline.recognition.judgement.problems import PROBLEMS
+from pipeline.recognition.judgement.sanity_checks.problems import PROBLEMS
 from pipeline.recognition.placement.placements import Placement
 from pipeline.recognition.preparation.troubles import TROUBLES
 
@@ -25,7 +25,7 @@ def told(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
         "lacks": [],
         "rejected": None,
     }
-    publication = info.publication("p", **(known | changes))
+    publication = phone_info.publication("p", **(known | changes))
     assert "har/p/info" == publication.topic
     assert publication.retain
     content: dict[str, Any] = json.loads(publication.payload)
@@ -72,7 +72,10 @@ def test_rejected_messages() -> None:
     rejections.add("p", error, topic="har/p/samples", format="native", now=0.0)
     rejected = rejections.of("p")
     assert isinstance(rejected, Rejected)
-    for content in (told(rejected=rejected), json.loads(info.of_rejected("p", rejected).payload)):
+    for content in (
+        told(rejected=rejected),
+        json.loads(phone_info.of_rejected("p", rejected).payload),
+    ):
         assert {"time": 1} == content["rejected"]
         assert ["rejected"] == content["warnings"]
         assert "90000 s ahead" in content["advice"][0]

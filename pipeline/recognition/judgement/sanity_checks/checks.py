@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.axes import turn_sums
-from pipeline.recognition.judgement.problems import WRONG_FRAME
+from pipeline.recognition.judgement.sanity_checks.axes import turn_sums
+from pipeline.recognition.judgement.sanity_checks.problems import WRONG_FRAME
 from pipeline.vocabulary import WINDOW_LENGTH
 
 GRAVITY_G: Final = (0.8, 1.25)

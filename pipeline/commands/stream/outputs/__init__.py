@@ -1,0 +1,1 @@
+"""What har-stream publishes: the topics of a phone, of the program, and Home Assistant's."""
