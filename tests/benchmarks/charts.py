@@ -16,6 +16,7 @@ mpl.rcParams["svg.fonttype"] = "none"  # text stays text
 _RESAMPLED: Final = re.compile(
     r"(?P<rate>[\d.]+) Hz, jitter (?P<jitter>[\d.]+) ms, lost (?P<lost>\d+)%: error"
 )
+_STAGE: Final = re.compile(r"(?P<model>[\w-]+), QoS (?P<qos>[01]): CPU time, (?P<stage>.+)")
 # Colours that the colour-blind can tell apart (Okabe and Ito, 2008).
 _COLOURS: Final = ("#0072B2", "#D55E00", "#009E73")
 
@@ -52,4 +53,35 @@ def draw_resampling(figures: Sequence[Figure], file: Path) -> None:
     axes.set_ylabel("error (% of the signal's RMS)")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small", ncols=2)
+    picture.savefig(file, metadata={"Date": None})
+
+
+def draw_stages(figures: Sequence[Figure], file: Path) -> None:
+    """Draw what each stage costs a message: a bar for each model and quality of service."""
+    costs_us: dict[str, dict[str, float]] = {}
+    for one in figures:
+        if (found := _STAGE.fullmatch(one.name)) is not None:
+            run = f"{found['model']}, QoS {found['qos']}"
+            costs_us.setdefault(run, {})[found["stage"]] = one.parts["message_us"]
+    runs = list(costs_us)
+    picture = drawing.Figure(figsize=(7.0, 1.2 + 0.45 * len(runs)), layout="constrained")
+    axes = picture.add_subplot()
+    colours = mpl.colormaps["cividis"]  # also for the colour-blind
+    stages = list(dict.fromkeys(stage for of_run in costs_us.values() for stage in of_run))
+    ends_us = dict.fromkeys(runs, 0.0)
+    for number, stage in enumerate(stages):
+        widths_us = [costs_us[run].get(stage, 0.0) for run in runs]
+        axes.barh(
+            runs,
+            widths_us,
+            left=list(ends_us.values()),
+            color=colours(number / max(len(stages) - 1, 1)),
+            edgecolor="white",
+            label=stage,
+        )
+        for run, width_us in zip(runs, widths_us, strict=True):
+            ends_us[run] += width_us
+    axes.invert_yaxis()  # the first run on top
+    axes.set_xlabel("processor time (µs a message)")
+    picture.legend(loc="outside lower center", ncols=5, fontsize="small", frameon=False)
     picture.savefig(file, metadata={"Date": None})

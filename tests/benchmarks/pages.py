@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tests.benchmarks.charts import draw_resampling
+from tests.benchmarks.charts import draw_resampling, draw_stages
 from tests.benchmarks.figures import FOLDER_VARIABLE, Figure, heading
 from trainer.evaluation_report import EvaluationReport, summary
 from trainer.selection.choices import Choices, table
@@ -32,8 +32,12 @@ from trainer.selection.choices import Choices, table
 RESULTS: Final = Path(__file__).parents[2] / "docs" / "results"
 IMAGES: Final = RESULTS.parent / "images"
 
-CHARTS: Final[dict[str, Callable[[Sequence[Figure], Path], None]]] = {"resampling": draw_resampling}
-"""What draws a benchmark's figures, where a chart shows more than a table"""
+CHARTS: Final[dict[str, tuple[str, Callable[[Sequence[Figure], Path], None]]]] = {
+    "resampling.svg": (": error", draw_resampling),
+    "stages.svg": (": CPU time, ", draw_stages),
+}
+"""By its file, what draws a chart where it shows more than a table, and by which part of their
+names the figures that it needs are known"""
 
 _BLOCK: Final = re.compile(
     r"(?P<begin><!-- figures: (?P<benchmark>\w+)(?:, (?P<part>[^>]+?))? -->\n)"
@@ -113,13 +117,13 @@ def _update_from(file: Path) -> Callable[[str], str]:
 
 
 def draw_charts(figures: Sequence[Figure], folder: Path) -> list[Path]:
-    """Draw the charts of the benchmarks that there are figures of, and return their files."""
+    """Draw the charts that there are figures of, and return their files."""
     drawn = []
-    for benchmark, draw in CHARTS.items():
-        of_benchmark = [figure for figure in figures if figure.benchmark == benchmark]
-        if of_benchmark:
-            drawn.append(folder / f"{benchmark}.svg")
-            draw(of_benchmark, drawn[-1])
+    for name, (part, draw) in CHARTS.items():
+        shown = [figure for figure in figures if part in figure.name]
+        if shown:
+            drawn.append(folder / name)
+            draw(shown, drawn[-1])
     return drawn
 
 

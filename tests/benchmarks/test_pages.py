@@ -144,6 +144,27 @@ def test_the_figures_of_the_resampling_are_drawn(tmp_path: Path) -> None:
     assert f"../images/{chart.name}" in (pages.RESULTS / "accuracy.md").read_text()
 
 
+def test_the_stages_are_drawn(tmp_path: Path) -> None:
+    """Every stage and run is named; the page shows the file."""
+    figures = [
+        Figure(
+            "load",
+            f"cnn-lstm, QoS {qos}: CPU time, {stage}",
+            1.0,
+            "s",
+            parts={"message_us": 20.0},
+        )
+        for qos in (1, 0)
+        for stage in ("decode", "infer")
+    ]
+    (chart,) = pages.draw_charts(figures, tmp_path)
+    text = chart.read_text()
+    for label in ("decode", "infer", "cnn-lstm, QoS 1", "cnn-lstm, QoS 0"):
+        assert f">{label}<" in text
+    assert (pages.IMAGES / chart.name).is_file()
+    assert f"../images/{chart.name}" in (pages.RESULTS / "load.md").read_text()
+
+
 def test_a_benchmark_without_chart_draws_none(tmp_path: Path) -> None:
     """Most figures are lines of text."""
     assert [] == pages.draw_charts([Figure("load", "phones", 3.0, "phones")], tmp_path)
