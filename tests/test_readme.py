@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from pipeline.commands.program_info import PROGRAM_TOPICS
+from pipeline.commands.stream.outputs import phone_info, phone_topics
 from pipeline.settings import from_command_line
 from tests.settings_tables import COMMANDS, PAGE, tables
 from trainer.selection import choices
@@ -155,6 +157,24 @@ def test_topics_of_the_program(page: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("topic", "message"),
+    [
+        ("prediction", phone_topics._Prediction),
+        ("activity", phone_topics._Change),
+        ("episode", phone_topics._Episode),
+        ("info", phone_info._Info),
+    ],
+)
+def test_keys_of_results(topic: str, message: type[msgspec.Struct]) -> None:
+    """The page on the wire names every key of a phone's results, and no other."""
+    page = (DOCS / "reference" / "wire.md").read_text()
+    row = re.search(rf"^\| `har/<device>/{topic}` \|[^|]*\|([^|]*)\|", page, re.MULTILINE)
+    assert row is not None
+    keys = [field.encode_name for field in msgspec.structs.fields(message)]
+    assert sorted(keys) == sorted(re.findall("`(.+?)`", row[1]))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_links_between_pages(page: Path) -> None:
     """Every relative link leads to a file of the project."""
@@ -177,6 +197,36 @@ def test_figures_of_the_readme() -> None:
     measured = re.findall(r"\d+(?:,\d+)*(?:\.\d+)?", " ".join(figures))
     assert 6 == len(figures)
     assert [] == [figure for figure in measured if figure not in results]
+
+
+def dates_of_results() -> dict[str, str]:
+    """Return the date of each benchmark's figures in the pages of results, and of har-evaluate's.
+
+    Of a benchmark with several blocks the date is that of the default model.
+    """
+    results = "".join(page.read_text() for page in (DOCS / "results").glob("*.md"))
+    begin = r"<!-- (?:figures: )?(\w+)(?:, cnn-lstm)? -->\n\n```\n(\d{4}-\d\d-\d\d)"
+    dates = dict(re.findall(begin, results))
+    return dates | {"har-evaluate": dates["evaluation"]}
+
+
+@pytest.mark.parametrize("page", [README, DOCS / "reference" / "model-card.md"], ids=page_name)
+def test_dates_of_figures(page: Path) -> None:
+    """A figure outside the pages of results has the date that it has there."""
+    shown = re.findall(
+        r"`(?:tests/benchmarks/)?([\w-]+)(?:\.py)?`, (\d{4}-\d\d-\d\d)", page.read_text()
+    )
+    assert shown
+    dates = dates_of_results()
+    assert [(name, dates[name]) for name, _ in shown] == shown
+
+
+def test_size_of_a_checkpoint() -> None:
+    """The page on files has the size that the benchmark of the checkpoint measured."""
+    results = (DOCS / "results" / "load.md").read_text()
+    measured = re.findall(r"^  size +(\S+ MiB)", results, re.MULTILINE)
+    page = (DOCS / "reference" / "files-and-state.md").read_text()
+    assert measured == re.findall(r"1,000 phones\s+take (\S+ MiB)", page)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)

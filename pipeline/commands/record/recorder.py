@@ -1,6 +1,6 @@
 """The recorder: which of a phone's messages are kept, under which label, and until when.
 
-How recordings are kept safely is decided in `recordings.parquet`. Nothing is recognised.
+How recordings are kept safely is decided in `recordings.journals`. Nothing is recognised.
 """
 
 import logging

@@ -1,7 +1,8 @@
 """The rate of a sensor, measured again and again, and how its samples are processed.
 
-The rate is measured over every two seconds of samples. By the rate a sensor faster than 100 Hz is
-low-passed, one below 30 Hz counts as slow, and one below 10 Hz gives no rows.
+The rate is measured over every two seconds of samples. By the rate a sensor faster than 110 Hz is
+low-passed, one below 28 Hz counts as slow until it reaches 30 Hz, and one below 10 Hz gives no
+rows.
 """
 
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Pace:
     oversampling: int = 1
     """Points of the finer grid on which the low-pass works, a grid point; 1 for no low-pass"""
     is_slow: bool = False
-    """Below `LOW_RATE_HZ`"""
+    """Below `SURELY_LOW_RATE_HZ`, and from then on until it reaches `LOW_RATE_HZ`"""
     is_too_slow: bool = False
     """Below `LOWEST_RATE_HZ`"""
 

@@ -4,7 +4,7 @@
 * A phone's grid begins where all the sensors that make up a row have a sample, and again after
   every gap of any of them: `grid`. A sample within half a millisecond of a grid point is taken
   untouched; between samples a cubic runs through the two before and the two after, and sensors
-  faster than 100 Hz pass an anti-alias low-pass: `interpolation`.
+  faster than 110 Hz pass an anti-alias low-pass: `interpolation`.
 * The grids that just continue are processed all at once: `steady`.
 
 A phone's rows depend on its messages alone, not on which of them were processed together; and, if

@@ -1,6 +1,6 @@
 """The MQTT discovery messages that announce phones to Home Assistant, one for each.
 
-Home Assistant shows each phone as a device with two sensors, the activity and how sure it is. The
+Home Assistant shows each phone as a device with two entities, *Activity* and *Confidence*. The
 format is that of https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery (device
 discovery, 2024.11 and later). When they are published is decided in `presence`.
 """
