@@ -25,7 +25,7 @@ from pipeline.commands import log
 from pipeline.commands.demo_settings import DemoSettings
 from pipeline.commands.program_info import DEFAULT_HOP
 from pipeline.commands.replay import sources
-from pipeline.commands.replay.batches import Batch
+from pipeline.commands.replay.outgoing_messages import OutgoingMessage
 from pipeline.commands.replay.replay import Replay
 from pipeline.commands.replay.report import print_report, report
 from pipeline.commands.replay.settings import ReplaySettings
@@ -128,11 +128,11 @@ class Board:
         self._n_windows: Counter[str] = Counter()
         self._sent: defaultdict[str, list[ExpectedWindow]] = defaultdict(list)
 
-    def add(self, batch: Batch) -> None:
+    def add(self, message: OutgoingMessage) -> None:
         """Note the windows that were sent with a message."""
-        for start, _ in batch.completes:
-            window = self._replay.windows.by_number[batch.device, round(start * SAMPLING_RATE_HZ)]
-            self._sent[batch.device].append(window)
+        for start, _ in message.completes:
+            window = self._replay.windows.by_number[message.device, round(start * SAMPLING_RATE_HZ)]
+            self._sent[message.device].append(window)
 
     def table(self) -> Table:
         """Return the table as of now."""
@@ -336,14 +336,14 @@ def _watch(replay: Replay, check: Callable[[], None], board: Board, console: Con
     """
     if console.is_terminal:
         with Live(get_renderable=board.table, refresh_per_second=REFRESHES_PER_S, console=console):
-            for batch in replay.send():
-                board.add(batch)
+            for message in replay.send():
+                board.add(message)
                 check()
             replay.finish(wait=True)
         return
     next_line_s = PLAIN_LINE_EVERY_S
-    for batch in replay.send():
-        board.add(batch)
+    for message in replay.send():
+        board.add(message)
         check()
         if replay.seconds >= next_line_s:
             console.print(board.line(), soft_wrap=True, highlight=False)

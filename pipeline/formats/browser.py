@@ -1,4 +1,4 @@
-"""A web page (no app): JSON batches of what `DeviceMotionEvent` tells, both sensors together.
+"""A web page (no app): several `DeviceMotionEvent` a message, with both sensors together.
 
 What the page has to do: be served over https, ask for permission in a tap (iOS), and send
 
@@ -29,7 +29,7 @@ from pipeline.readings import (
 )
 
 TOPIC: Final = "browser/+"
-SUMMARY: Final = "a phone's browser, DeviceMotionEvent in batches"
+SUMMARY: Final = "a phone's browser, several DeviceMotionEvents a message"
 
 
 class _Sample(msgspec.Struct):

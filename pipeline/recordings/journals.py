@@ -1,9 +1,9 @@
 """Recordings while they are written: the journal that becomes a Parquet file.
 
 A Parquet file can be read only when it is finished. So a recording is first a *journal*, an Arrow
-stream to which every `Journal.flush` adds a batch that is on the disk when it returns; `seal` turns
-it into Parquet. After a crash `recover` does so with what was left, up to the first batch that is
-torn. Only sealing knows all labels and the convention, and applies them.
+stream to which every `Journal.flush` adds a record batch that is on the disk when it returns;
+`seal` converts it to Parquet. After a crash `recover` does so with what was left, up to the first
+record batch that is torn. Only sealing knows all labels and the convention, and applies them.
 """
 
 from __future__ import annotations  # pyarrow's types may be missing
@@ -50,7 +50,7 @@ ACCELERATIONS: Final[tuple[Sensor, ...]] = (
 _LABEL: Final = "label"  # in a journal the "sensor" of rows that label the samples from a time on
 _CHECKSUM: Final = b"crc32"
 _ROW_GROUP: Final = 1 << 16  # samples
-_MOST_HELD: Final = 1_000  # batches; one takes some kilobytes, however short it is
+_MOST_HELD: Final = 1_000  # record batches; one takes some kilobytes, however short it is
 
 
 class Journal:
@@ -154,7 +154,7 @@ class Journal:
 
 
 def seal(journal: Path) -> Path | None:
-    """Turn a journal into a Parquet file; return that, None if the journal holds no samples.
+    """Convert a journal to a Parquet file; return that, None if the journal holds no samples.
 
     The journal is there until the Parquet file is, whole.
 
@@ -200,7 +200,7 @@ def seal(journal: Path) -> Path | None:
 
 
 def recover(folder: Path) -> list[Path]:
-    """Turn the journals that a crash left in ``folder`` into Parquet files; return these.
+    """Convert the journals that a crash left in ``folder`` to Parquet files; return these.
 
     A journal that somebody is writing is left alone, one without its beginning is renamed, an empty
     one is removed. So is that of an import: it may lack samples, and the export has them all.
@@ -278,7 +278,7 @@ def _signed(samples: pa.Table, *, flip: bool) -> list[pa.ChunkedArray]:
 
 
 def _batches(journal: Path) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of a journal up to its end, or to the first that is torn."""
+    """Yield the record batches of a journal up to its end, or to the first that is torn."""
     with pa.OSFile(str(journal)) as file:
         reader = pa.ipc.open_stream(file)
         while True:
@@ -328,7 +328,7 @@ def _survey(journal: Path) -> tuple[Header, NDArray[np.float64], list[str | None
 
 
 def _gathered(batches: Iterable[pa.RecordBatch], n_rows: int) -> Iterator[pa.Table]:
-    """Yield the rows of many batches as tables of at least ``n_rows``, and one of the rest."""
+    """Yield the rows of record batches as tables of at least ``n_rows``, and one of the rest."""
     held: list[pa.RecordBatch] = []
     for batch in batches:
         held.append(batch)

@@ -19,7 +19,7 @@ from typing import Any, Final
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from pipeline.commands.replay.batches import batches
+from pipeline.commands.replay.outgoing_messages import messages_of
 from pipeline.recordings import uci_har
 from pipeline.recordings.recording import DataError
 from pipeline.vocabulary import WINDOW_LENGTH
@@ -100,7 +100,7 @@ def measure(options: Options) -> list[Figure]:
     except DataError as error:
         raise NotMeasuredError(str(error)) from error
     recordings = uci_har.recordings(data.test)
-    n_messages = sum(len(list(batches(r, rows=ROWS, hop=HOP, epoch=0.0))) for r in recordings)
+    n_messages = sum(len(list(messages_of(r, rows=ROWS, hop=HOP, epoch=0.0))) for r in recordings)
     models = present_models(options.models)
     fast: dict[str, list[Run]] = {name: [] for name, _ in models}
     for _ in range(REPEATS):

@@ -66,8 +66,8 @@ def main() -> None:
             console=console,
         ) as progress:
             task = progress.add_task("", total=replay.n_samples)
-            for batch in replay.send():
-                progress.advance(task, batch.n_samples)
+            for message in replay.send():
+                progress.advance(task, message.n_samples)
         replay.finish(wait=settings.wait)
     except (TimeoutError, ConnectionError) as error:
         failure = str(error)

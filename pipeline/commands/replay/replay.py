@@ -7,8 +7,8 @@ from typing import Final
 from uuid import uuid4
 
 from pipeline.commands.replay.awaited_stream import HarStream
-from pipeline.commands.replay.batches import Batch, schedule
 from pipeline.commands.replay.native_message import native_message
+from pipeline.commands.replay.outgoing_messages import OutgoingMessage, schedule
 from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.replay.windows import ExpectedWindows
 from pipeline.mqtt.connection import Connection
@@ -46,7 +46,7 @@ class Replay:
         self._connection = connection
         self._hop = hop
         self._har_stream = har_stream or HarStream()
-        self._batches, epoch = schedule(settings, recordings, hop=hop)
+        self._outgoing, epoch = schedule(settings, recordings, hop=hop)
         devices = {recording.device for recording in recordings}
         self.n_samples = sum(recording.n_samples for recording in recordings)
         self.n_phones = len(devices)
@@ -76,7 +76,7 @@ class Replay:
         """Begin to note predictions as they arrive."""
         self._receiver.start()
 
-    def send(self) -> Iterator[Batch]:
+    def send(self) -> Iterator[OutgoingMessage]:
         """Publish message after message, each when it is due, and yield it.
 
         At ``--speed max`` a message is due when not too many windows await their prediction.
@@ -86,22 +86,22 @@ class Replay:
             ConnectionError: there will be no connection any more.
         """
         self._begun = begun = time.monotonic()
-        for batch in self._batches:
+        for message in self._outgoing:
             if self._settings.speed != "max":
-                time.sleep(max(0.0, begun + batch.due / self._settings.speed - time.monotonic()))
+                time.sleep(max(0.0, begun + message.due / self._settings.speed - time.monotonic()))
             elif self._har_stream.is_online:
                 self._await_predictions(MAX_OUTSTANDING_WINDOWS)
             else:
                 self._await_confirmations(MAX_UNCONFIRMED_MESSAGES)
             self._check()
-            message = native_message(
-                batch.readings, recording=self._recording, rate_hz=batch.rate_hz
+            payload = native_message(
+                message.readings, recording=self._recording, rate_hz=message.rate_hz
             )
-            self.windows.expect(batch)
-            self._connection.publish(f"har/{batch.device}/samples", message)
-            self.n_sent += batch.n_samples
+            self.windows.expect(message)
+            self._connection.publish(f"har/{message.device}/samples", payload)
+            self.n_sent += message.n_samples
             self.seconds = time.monotonic() - begun
-            yield batch
+            yield message
 
     def finish(self, *, wait: bool) -> None:
         """End the replay when the broker has it all, with ``wait`` when all predictions have come.

@@ -1,6 +1,6 @@
 """What is replayed: the recordings that the settings name, shortened as they ask.
 
-How they become messages is decided in `batches`.
+How they become messages is decided in `outgoing_messages`.
 """
 
 from dataclasses import replace

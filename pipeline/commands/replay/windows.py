@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from pipeline.commands.replay.batches import Batch
+from pipeline.commands.replay.outgoing_messages import OutgoingMessage
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 TOLERANCE_SAMPLES: Final = 0.25
@@ -60,16 +60,16 @@ class ExpectedWindows:
         self._n_outstanding = 0
         self._last_progress = 0.0
 
-    def expect(self, batch: Batch) -> None:
+    def expect(self, message: OutgoingMessage) -> None:
         """Note the windows that a message completes, before it is sent."""
         now = time.monotonic()
         with self._changed:
             self._last_progress = self._last_progress if self._n_outstanding else now
-            for start, activity in batch.completes:
-                key = batch.device, math.floor(start * SAMPLING_RATE_HZ + 0.5)
+            for start, activity in message.completes:
+                key = message.device, math.floor(start * SAMPLING_RATE_HZ + 0.5)
                 if key not in self.by_number:  # files of overlapping times share windows
                     self._n_outstanding += 1
-                    self.by_number[key] = ExpectedWindow(batch.device, start, activity, now)
+                    self.by_number[key] = ExpectedWindow(message.device, start, activity, now)
 
     def answer(self, payload: bytes, received: float) -> None:
         """Enter a prediction, which came at ``received`` in monotonic seconds, at its window."""

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.commands.replay.batches import Batch, batches
 from pipeline.commands.replay.native_message import native_message
+from pipeline.commands.replay.outgoing_messages import OutgoingMessage, messages_of
 from pipeline.formats import native
 from pipeline.models.classifier import Classifier
 from pipeline.readings import MAX_PAYLOAD_BYTES, Delivery, Readings, Sensor
@@ -39,10 +39,10 @@ def recording(lengths: list[int], *, width: int) -> Recording:
     return Recording("phone", tuple(stretches), rate_hz=SAMPLING_RATE_HZ)
 
 
-def decoded(batch: Batch) -> list[Readings]:
-    """Return what har-stream reads of a batch."""
-    message = native_message(batch.readings, recording="again", rate_hz=batch.rate_hz)
-    return list(native.decode(message, "phone"))
+def decoded(message: OutgoingMessage) -> list[Readings]:
+    """Return what har-stream reads of a message."""
+    payload = native_message(message.readings, recording="again", rate_hz=message.rate_hz)
+    return list(native.decode(payload, "phone"))
 
 
 @given(
@@ -58,9 +58,9 @@ def test_the_recognizer_makes_the_expected_windows(
     """Each message completes just the windows for which the recognizer then has predictions."""
     recognizer = Recognizer(classifier, hop=hop)
     recognizer.admit("phone")
-    for batch in batches(recording(lengths, width=width), rows=rows, hop=hop, epoch=EPOCH):
-        predictions = recognizer.push([Delivery(decoded(batch))]).predictions
-        expected = [round(start * 50) for start, _ in batch.completes]
+    for message in messages_of(recording(lengths, width=width), rows=rows, hop=hop, epoch=EPOCH):
+        predictions = recognizer.push([Delivery(decoded(message))]).predictions
+        expected = [round(start * 50) for start, _ in message.completes]
         assert expected == [round((p.start - EPOCH) * 50) for p in predictions]
 
 
@@ -69,14 +69,14 @@ def test_messages_hold_every_sample_once(rows: int) -> None:
     """The messages' rows are the recording's, in order, and a message never spans a break."""
     whole = recording([300, 1, 130], width=9)
 
-    made = list(batches(whole, rows=rows, hop=64, epoch=EPOCH))
+    made = list(messages_of(whole, rows=rows, hop=64, epoch=EPOCH))
 
-    sent = [readings for batch in made for readings in decoded(batch)]
+    sent = [readings for message in made for readings in decoded(message)]
     expected = np.concatenate([s.samples for s in whole.stretches])
     np.testing.assert_array_equal(expected, np.concatenate([one.values for one in sent]))
-    for batch, one in zip(made, sent, strict=True):
+    for message, one in zip(made, sent, strict=True):
         assert 1 <= len(one.times) <= rows
-        assert batch.due == pytest.approx(one.times[-1] - EPOCH, abs=1e-6)
+        assert message.due == pytest.approx(one.times[-1] - EPOCH, abs=1e-6)
         assert np.ptp(one.values[:, 0]) == pytest.approx((len(one.times) - 1) / 10_000)
     firsts = [s.samples[0, 0] for s in whole.stretches]
     starts = [one.times[0] - EPOCH for one in sent if one.values[0, 0] in firsts]
@@ -89,10 +89,10 @@ def test_windows_of_two_activities_are_not_judged() -> None:
     stretch = Stretch(grid_times(0.0, 256), np.zeros((256, 9)), labels, "prepared")
     whole = Recording("phone", (stretch,), rate_hz=SAMPLING_RATE_HZ)
 
-    made = batches(whole, rows=25, hop=64, epoch=0.0)
+    made = messages_of(whole, rows=25, hop=64, epoch=0.0)
 
     expected = [(0.0, "SITTING"), (1.28, None), (2.56, "STANDING")]
-    assert expected == [window for batch in made for window in batch.completes]
+    assert expected == [window for message in made for window in message.completes]
 
 
 @pytest.mark.parametrize("rate_hz", [25.0, 40.0])
@@ -106,10 +106,10 @@ def test_the_expected_windows_of_sets_with_times(classifier: Classifier, rate_hz
     recognizer = Recognizer(classifier, hop=64)
     recognizer.admit("phone")
     expected, predicted = {}, []
-    for batch in batches(whole, rows=25, hop=64, epoch=EPOCH):
-        assert 25 == batch.n_samples
-        expected |= dict(batch.completes)
-        result = recognizer.push([Delivery(decoded(batch))])
+    for message in messages_of(whole, rows=25, hop=64, epoch=EPOCH):
+        assert 25 == message.n_samples
+        expected |= dict(message.completes)
+        result = recognizer.push([Delivery(decoded(message))])
         predicted += [p.start - EPOCH for p in result.predictions]
     assert 20 <= len(expected)
     assert list(expected) == pytest.approx(predicted, abs=1e-6)
@@ -135,9 +135,11 @@ def test_files_are_played_as_they_were_recorded(begins: float, original_times: b
     recording = file_recording(MESSAGES, begins=begins)
     sent = [part.readings for message in recording.messages for part in message]
     made = list(
-        batches(recording, rows=25, hop=64, epoch=1.8e9, begins=3.0, original_times=original_times)
+        messages_of(
+            recording, rows=25, hop=64, epoch=1.8e9, begins=3.0, original_times=original_times
+        )
     )
-    back = [readings for batch in made for readings in decoded(batch)]
+    back = [readings for message in made for readings in decoded(message)]
     shift = 0 if original_times else back[0].times[0] - sent[0].times[0]
     assert [one.sensor for one in sent] == [one.sensor for one in back]
     for one, other in zip(sent, back, strict=True):
@@ -148,18 +150,18 @@ def test_files_are_played_as_they_were_recorded(begins: float, original_times: b
             np.testing.assert_array_equal(one.times, other.times - shift)
         else:
             np.testing.assert_allclose(one.times, other.times - shift, atol=2.5e-7)
-    assert [1, 1, 3, 1, 3, 1] == [len(batch.readings) for batch in made]
+    assert [1, 1, 3, 1, 3, 1] == [len(message.readings) for message in made]
     if not original_times:
         assert 1.8e9 + 2.0 < min(one.times.min() for one in back) <= 1.8e9 + 3.0
 
 
 def test_a_message_that_is_too_large_is_cut() -> None:
-    """What would be refused for its size is sent as several messages."""
+    """What would be rejected for its size is sent as several messages."""
     recording = file_recording([[("accelerometer", 9_000), ("gyroscope", 9_000)]], begins=1.4e9)
-    made = list(batches(recording, rows=25, hop=64, epoch=0.0, original_times=True))
-    assert [5_000, 4_000, 5_000, 4_000] == [batch.n_samples for batch in made]
-    for batch in made:
-        assert len(native_message(batch.readings, recording="")) <= MAX_PAYLOAD_BYTES
+    made = list(messages_of(recording, rows=25, hop=64, epoch=0.0, original_times=True))
+    assert [5_000, 4_000, 5_000, 4_000] == [message.n_samples for message in made]
+    for message in made:
+        assert len(native_message(message.readings, recording="")) <= MAX_PAYLOAD_BYTES
 
 
 @given(
@@ -176,9 +178,9 @@ def test_the_recognizer_makes_the_expected_windows_of_files(
     recognizer = Recognizer(classifier, hop=hop)
     recognizer.admit("phone")
     recording = file_recording(messages, begins=1.5e9)
-    for batch in batches(recording, rows=25, hop=hop, epoch=EPOCH):
-        predictions = recognizer.push([Delivery(decoded(batch))]).predictions
-        expected = [start for start, _ in batch.completes]
+    for message in messages_of(recording, rows=25, hop=hop, epoch=EPOCH):
+        predictions = recognizer.push([Delivery(decoded(message))]).predictions
+        expected = [start for start, _ in message.completes]
         assert expected == pytest.approx([p.start - EPOCH for p in predictions], abs=1e-6)
 
 
@@ -191,11 +193,11 @@ def test_the_expected_windows_of_sensors_that_are_apart(
     recognizer.admit("phone")
     recording = apart_recording(20, apart_s=apart_s)
     expected, predicted = [], []
-    for batch in batches(recording, rows=25, hop=64, epoch=EPOCH):
-        expected += [start for start, _ in batch.completes]
-        assert {"WALKING"} >= {done for _, done in batch.completes}
+    for message in messages_of(recording, rows=25, hop=64, epoch=EPOCH):
+        expected += [start for start, _ in message.completes]
+        assert {"WALKING"} >= {done for _, done in message.completes}
         predicted += [
-            p.start - EPOCH for p in recognizer.push([Delivery(decoded(batch))]).predictions
+            p.start - EPOCH for p in recognizer.push([Delivery(decoded(message))]).predictions
         ]
     assert 13 <= len(expected)
     assert expected == pytest.approx(predicted, abs=1e-6)
@@ -204,8 +206,8 @@ def test_the_expected_windows_of_sensors_that_are_apart(
 def test_windows_of_files_have_the_activity_of_their_samples() -> None:
     """A window of a file is judged by the activity that all its samples share."""
     recording = file_recording([[("motion", 50)]] * 20, begins=1.4e9)
-    made = batches(recording, rows=25, hop=64, epoch=0.0, original_times=True)
-    done = dict(window for batch in made for window in batch.completes)
+    made = messages_of(recording, rows=25, hop=64, epoch=0.0, original_times=True)
+    done = dict(window for message in made for window in message.completes)
     expected = ["JUMPING", "WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS"]
     assert expected == list(dict.fromkeys(name for name in done.values() if name))
     for start, name in done.items():

@@ -35,8 +35,8 @@ MOST_RECORDED: Final = 5_000
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """One message to send."""
+class OutgoingMessage:
+    """A message to send: its samples, when it is due, and the windows that it completes."""
 
     device: str
     due: float
@@ -57,7 +57,7 @@ class Batch:
 
 def schedule(
     settings: ReplaySettings, recordings: Sequence[Recording], *, hop: int
-) -> tuple[Iterator[Batch], float]:
+) -> tuple[Iterator[OutgoingMessage], float]:
     """Return all messages of a replay that begins now, in the order they are due, and its start.
 
     The start is in epoch seconds, so that the last sample is of now, and the first as long ago as
@@ -67,7 +67,7 @@ def schedule(
     speed = float("inf") if settings.speed == "max" else settings.speed
     epoch = round(time.time() + duration / speed - duration, 3)
     of_recordings = [
-        batches(
+        messages_of(
             recording,
             rows=settings.rows,
             hop=hop,
@@ -77,10 +77,10 @@ def schedule(
         )
         for recording, recording_begins in zip(recordings, begins, strict=True)
     ]
-    return heapq.merge(*of_recordings, key=lambda batch: batch.due), epoch
+    return heapq.merge(*of_recordings, key=lambda message: message.due), epoch
 
 
-def batches(
+def messages_of(
     recording: Recording,
     *,
     rows: int,
@@ -88,7 +88,7 @@ def batches(
     epoch: float,
     begins: float = 0.0,
     original_times: bool = False,
-) -> Iterator[Batch]:
+) -> Iterator[OutgoingMessage]:
     """Yield a recording as messages, with the windows that each completes.
 
     Dates are moved by whole seconds, so that not a bit of a sample's time within its second is
@@ -117,7 +117,7 @@ def batches(
             newest = max(newest, *(float(part.times.max()) for part in readings))
             starts = completed(readings)
             activities = recording.window_activities(starts + ROUNDING_S)
-            yield Batch(
+            yield OutgoingMessage(
                 recording.device,
                 due=begins + (newest - shift) - first,
                 readings=readings,
@@ -167,7 +167,7 @@ def _parts(readings: Readings) -> Iterator[Readings]:
 
 
 def _one_after_another(recordings: Sequence[Recording]) -> tuple[list[float], float]:
-    """Return when each recording begins, those of one phone in turn, and when the last ends."""
+    """Return when each recording begins, a phone's one after the other, and when the last ends."""
     ends: dict[str, float] = {}
     begins = []
     for recording in recordings:
