@@ -143,10 +143,6 @@ class Journal:
         self._file.close()
         return sealed
 
-    def abandon(self) -> None:
-        """Leave the journal as it is, for `recover`."""
-        self._file.close()
-
     def discard(self) -> None:
         """Take the journal back, as if it had not been begun."""
         self._file.close()

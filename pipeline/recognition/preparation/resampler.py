@@ -22,22 +22,10 @@ from numpy.typing import NDArray
 from pipeline.readings import Readings, Sensor
 from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.grid import Grid
-from pipeline.recognition.preparation.pieces import Piece, joined_pieces
+from pipeline.recognition.preparation.pieces import Piece
 from pipeline.recognition.preparation.source import TAIL
 from pipeline.recognition.preparation.steady import STEADY_SENSORS, Steady
-from pipeline.recognition.preparation.troubles import DOUBTFUL, TROUBLES, Trouble
-
-__all__ = [
-    "DEFAULT_LATENESS_S",
-    "DOUBTFUL",
-    "TROUBLES",
-    "Dropped",
-    "Piece",
-    "Resampler",
-    "Rows",
-    "Trouble",
-    "joined_pieces",
-]
+from pipeline.recognition.preparation.troubles import Trouble
 
 DEFAULT_LATENESS_S: Final = 0.2
 
@@ -146,7 +134,7 @@ class Resampler:
         return [] if grid is None else grid.lacks()
 
     def troubles(self, slot: int) -> frozenset[Trouble]:
-        """Return those of `TROUBLES` that one phone's samples have."""
+        """Return those of `troubles.TROUBLES` that one phone's samples have."""
         grid = self._grids.get(slot)
         return frozenset() if grid is None else grid.troubles
 

@@ -35,7 +35,6 @@ def discovery(
     *,
     version: str,
     heartbeat_s: float,
-    prefix: str = "homeassistant",
 ) -> tuple[str, bytes]:
     """Return topic and payload of the message, to be retained, that announces a phone.
 
@@ -44,7 +43,6 @@ def discovery(
         activities: the model's, as they stand in the messages on ``har/<device>/activity``.
         version: of har-stream.
         heartbeat_s: seconds after which an unchanged activity is published again.
-        prefix: Home Assistant's discovery prefix.
     """
     key = f"har_{object_id(device)}"
     state = f"har/{device}/activity"
@@ -81,12 +79,12 @@ def discovery(
         "availability_mode": "all",
         "components": {"activity": activity, "confidence": confidence},
     }
-    return _topic(device, prefix), msgspec.json.encode(message)
+    return _topic(device), msgspec.json.encode(message)
 
 
-def removal(device: str, *, prefix: str = "homeassistant") -> tuple[str, bytes]:
+def removal(device: str) -> tuple[str, bytes]:
     """Return topic and payload of the message, to be retained, that takes a phone away again."""
-    return _topic(device, prefix), b""
+    return _topic(device), b""
 
 
 def object_id(device: str) -> str:
@@ -97,5 +95,5 @@ def object_id(device: str) -> str:
     return f"{slug}_{sha256(device.encode()).hexdigest()[:8]}"
 
 
-def _topic(device: str, prefix: str) -> str:
-    return f"{prefix}/device/har_{object_id(device)}/config"
+def _topic(device: str) -> str:
+    return f"homeassistant/device/har_{object_id(device)}/config"

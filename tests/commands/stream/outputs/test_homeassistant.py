@@ -142,11 +142,9 @@ def test_a_state_expires_after_three_heartbeats(heartbeat_s: float, expire_after
 
 
 def test_topic() -> None:
-    """The message goes to the device's own topic under the prefix."""
+    """The message goes to the device's own topic under Home Assistant's default prefix."""
     topic, _ = discovery("phone-7", ACTIVITIES, version="1", heartbeat_s=10)
     assert "homeassistant/device/har_phone-7/config" == topic
-    topic, _ = discovery("phone-7", ACTIVITIES, version="1", heartbeat_s=10, prefix="ha/main")
-    assert "ha/main/device/har_phone-7/config" == topic
     assert BIRTH_TOPIC == "homeassistant/status"
 
 
