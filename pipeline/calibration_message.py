@@ -15,12 +15,12 @@ ROTATION_TOLERANCE: Final = 1e-3
 """How far a rotation in a message may be from one, in each entry of the product with its transpose;
 four digits after the point will do."""
 
-Triple = Annotated[list[float], msgspec.Meta(min_length=3, max_length=3)]
+MatrixRow = Annotated[list[float], msgspec.Meta(min_length=3, max_length=3)]
 
 
 class _Message(msgspec.Struct):
     v: Literal[1]
-    rotation: Annotated[list[Triple], msgspec.Meta(min_length=3, max_length=3)]
+    rotation: Annotated[list[MatrixRow], msgspec.Meta(min_length=3, max_length=3)]
 
 
 _decoder = msgspec.json.Decoder(_Message)

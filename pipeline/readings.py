@@ -39,7 +39,7 @@ Clock = Literal["epoch", "boot"]
 """Where a phone's time begins: in 1970, or when it was switched on (or the like)."""
 
 MAX_PAYLOAD_BYTES: Final = 1 << 20
-HARMLESS_BYTES: Final = 8_192
+HARMLESS_PAYLOAD_BYTES: Final = 8_192
 """A payload up to this length takes neither long nor much memory, whatever it holds."""
 MAX_ROWS: Final = 10_000
 """Samples in a message."""
@@ -255,7 +255,7 @@ def check_payload(payload: bytes) -> None:
     Raises:
         MessageError: it has too many bytes, values, objects or extreme numbers.
     """
-    if len(payload) <= HARMLESS_BYTES:
+    if len(payload) <= HARMLESS_PAYLOAD_BYTES:
         return
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise MessageError("size", f"{len(payload)} bytes; at most {MAX_PAYLOAD_BYTES}")

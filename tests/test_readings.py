@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.readings import (
-    HARMLESS_BYTES,
+    HARMLESS_PAYLOAD_BYTES,
     LATEST_TIME_S,
     MAX_EXTREME_NUMBERS,
     MAX_GYRO_RAD_S,
@@ -228,7 +228,7 @@ def test_labels_compare_by_what_they_say() -> None:
 )
 def test_small_payloads_are_not_checked(fill: bytes) -> None:
     """Whatever a payload holds that is too small to do harm, it is left to its format."""
-    check_payload((fill * HARMLESS_BYTES)[:HARMLESS_BYTES])
+    check_payload((fill * HARMLESS_PAYLOAD_BYTES)[:HARMLESS_PAYLOAD_BYTES])
 
 
 @pytest.mark.parametrize(

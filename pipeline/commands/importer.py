@@ -43,7 +43,7 @@ MOST_FAILURES: Final = 50
 TRAINABLE_S: Final = settled_after_s(OVERLAP)
 """How long all sensors must be on for a window that is trained on"""
 
-Labels = Sequence[tuple[float, str | None]]
+ActivityChanges = Sequence[tuple[float, str | None]]
 """What was done from when on, in seconds; None for no activity."""
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class ImportedRecording:
     source: str
     export: Export
     header: Header
-    labels: Labels
+    labels: ActivityChanges
     messages: Sequence[Sequence[Readings]]
 
     def write(self, folder: Path) -> Path:
@@ -174,9 +174,10 @@ def as_recording(
         check_device(device)
     except MessageError as error:
         raise DataError(f"{source}: {device!r}: {error}; use --device") from error
-    if export.n_samples > parquet.MOST_SAMPLES:
+    if export.n_samples > parquet.MOST_RECORDED_SAMPLES:
         raise DataError(
-            f"{source}: holds {export.n_samples} samples; at most {parquet.MOST_SAMPLES} are taken"
+            f"{source}: holds {export.n_samples} samples; "
+            f"at most {parquet.MOST_RECORDED_SAMPLES} are taken"
         )
     messages = checked(source, lambda: export.messages(device))
     labels: list[tuple[float, str | None]] = [(-np.inf, label)]

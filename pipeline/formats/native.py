@@ -30,13 +30,13 @@ SUMMARY: Final = "har-stream's own JSON: raw or prepared samples, Android axes"
 
 MAX_RATE_HZ: Final = 1_000.0
 
-Triple = tuple[float, float, float]
+Vector = tuple[float, float, float]
 Nine = Annotated[list[float], msgspec.Meta(min_length=9, max_length=9)]
 
 
 class _Acceleration(msgspec.Struct):
     time: list[float]
-    values: list[Triple]
+    values: list[Vector]
     unit: str
 
     def __post_init__(self) -> None:
@@ -45,7 +45,7 @@ class _Acceleration(msgspec.Struct):
 
 class _AngularVelocity(msgspec.Struct):
     time: list[float]
-    values: list[Triple]
+    values: list[Vector]
     unit: str
 
     def __post_init__(self) -> None:
@@ -77,9 +77,9 @@ class _Message(msgspec.Struct):
     start: float | None = None
     rate: Annotated[float, msgspec.Meta(gt=0, le=MAX_RATE_HZ)] | None = None
     time: list[float] | None = None
-    acc: list[Triple] | None = None
+    acc: list[Vector] | None = None
     acc_unit: str | None = None
-    gyro: list[Triple] | None = None
+    gyro: list[Vector] | None = None
     gyro_unit: str | None = None
     sensors: _Sensors | None = None
     channels: list[str] | None = None
@@ -96,7 +96,7 @@ _packer = msgspec.msgpack.Encoder()
 _PACKED_BYTES: Final = 9
 """A number in MessagePack: a byte that tells its type, and the float64, big-endian"""
 _PACKED_ROW_BYTES: Final = 1 + 3 * _PACKED_BYTES
-"""A `Triple`: a byte that tells its length, and the numbers"""
+"""A `Vector`: a byte that tells its length, and the numbers"""
 _PACKED_HEAD_BYTES: Final = 2
 """Of a row, before the first float64"""
 
@@ -198,7 +198,7 @@ def _offsets_s(n_rows: int, rate_hz: float) -> NDArray[np.float64]:
         return np.arange(n_rows) / rate_hz
 
 
-def _array(rows: list[Triple], *, n_sensors: int) -> NDArray[np.float64]:
+def _array(rows: list[Vector], *, n_sensors: int) -> NDArray[np.float64]:
     """Return the rows of one sensor after the other side by side, ``(n_rows, 3 * n_sensors)``.
 
     MessagePack has the eight bytes of every number in a known place; NumPy would take twice as

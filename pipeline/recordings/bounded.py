@@ -19,7 +19,7 @@ MOST_LISTED_BYTES: Final = 4 << 20
 
 MOST_COMPRESSION: Final = 100
 """How many times smaller a zip makes tables of measurements, with a wide margin: five is usual."""
-HARMLESS_BYTES: Final = 16 << 20
+HARMLESS_ZIP_BYTES: Final = 16 << 20
 """A zip may hold so much however small it is."""
 READ: Final = (".csv", ".tsv", ".txt", ".json", ".zip")
 """Ends of the names of files that are read; silence beside them may be as long as it likes."""
@@ -98,7 +98,7 @@ class Zip(zipfile.ZipFile):
                 for member in self.infolist()
                 if member.filename.lower().endswith(READ)
             )
-            if n_bytes > max(HARMLESS_BYTES, MOST_COMPRESSION * n_packed):
+            if n_bytes > max(HARMLESS_ZIP_BYTES, MOST_COMPRESSION * n_packed):
                 raise zipfile.BadZipFile(
                     f"would be {n_bytes >> 20} MiB of {n_packed >> 10} KiB: no measurements are"
                 )

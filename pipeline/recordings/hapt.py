@@ -28,7 +28,7 @@ TRANSITIONS: Final = (
 )
 """The labels that follow those of `ACTIVITIES`: 7 to 12."""
 
-BREAK: Final = 500
+SAMPLES_BETWEEN_EXPERIMENTS: Final = 500
 """Samples that `recordings` leaves out between two experiments: 10 s. The truth is not known."""
 
 _LABEL_FILE: Final = "RawData/labels.txt"
@@ -175,5 +175,5 @@ def _labels(
 
 def _next_start(stretches: list[Stretch]) -> float:
     """Return the start, in seconds, of the stretch that comes after these."""
-    n_samples = sum(len(stretch.samples) + BREAK for stretch in stretches)
+    n_samples = sum(len(stretch.samples) + SAMPLES_BETWEEN_EXPERIMENTS for stretch in stretches)
     return n_samples / SAMPLING_RATE_HZ

@@ -34,7 +34,7 @@ HEADER_KEY: Final = "har_recording"
 VALUE_COLUMNS: Final = ("x", "y", "z", "gyro_x", "gyro_y", "gyro_z")
 """A sensor's values; the last three are those of ``motion`` alone."""
 
-MOST_SAMPLES: Final = 40_000_000
+MOST_RECORDED_SAMPLES: Final = 40_000_000
 """Of a recording that can be read: a day of four sensors at 100 Hz, in some 6 GB of memory"""
 
 
@@ -129,8 +129,10 @@ def read(path: Path) -> Recording:
             raise DataError(f"{path}: has not the columns of a recording: record or import it anew")
         if not n_samples:
             raise DataError(f"{path}: holds no samples")
-        if n_samples > MOST_SAMPLES:
-            raise DataError(f"{path}: holds {n_samples} samples; at most {MOST_SAMPLES} are taken")
+        if n_samples > MOST_RECORDED_SAMPLES:
+            raise DataError(
+                f"{path}: holds {n_samples} samples; at most {MOST_RECORDED_SAMPLES} are taken"
+            )
         table = file.read(use_threads=False)
     try:
         recording = _as_recording(table, header)

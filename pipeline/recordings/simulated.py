@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipeline.recordings.recording import Recording, Stretch, grid_times
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
 
-TRANSITION: Final = 50
+TRANSITION_SAMPLES: Final = 50
 """Samples in which one activity passes into the next: 1 s."""
 
 RESOLUTION_G: Final = 1 / 720
@@ -192,8 +192,8 @@ def recordings(
     if activity is not None and activity not in LABELS:
         raise ValueError(f"no activity {activity!r}: there are {', '.join(LABELS)}")
     n_samples = round(seconds * SAMPLING_RATE_HZ)
-    if activity is None and n_samples < 2 * TRANSITION * len(ACTIVITIES):
-        least_s = 2 * TRANSITION * len(ACTIVITIES) / SAMPLING_RATE_HZ
+    if activity is None and n_samples < 2 * TRANSITION_SAMPLES * len(ACTIVITIES):
+        least_s = 2 * TRANSITION_SAMPLES * len(ACTIVITIES) / SAMPLING_RATE_HZ
         raise ValueError(f"{seconds:g} s are too short for six activities: take {least_s:g} s")
     every = list(range(len(ACTIVITIES)))
     return [
@@ -221,19 +221,19 @@ def _perform(performed: Sequence[int], *, n_samples: int, rng: np.random.Generat
     """Return one phone's stretch, in which it performs activities one after the other."""
     cadence = 1 + _CADENCE_SPREAD * rng.standard_normal()
     vigour = 1 + _VIGOUR_SPREAD * rng.standard_normal()
-    rise = np.arange(1, TRANSITION + 1) / (TRANSITION + 1)
+    rise = np.arange(1, TRANSITION_SAMPLES + 1) / (TRANSITION_SAMPLES + 1)
     samples = np.zeros((n_samples, 6))  # g and rad/s
     labels = np.full(n_samples, -1, np.int8)
     bounds = np.linspace(0, n_samples, len(performed) + 1).round().astype(int).tolist()
     for part, label in enumerate(performed):
         first, end = bounds[part], bounds[part + 1]
-        labels[first + (TRANSITION if part > 0 else 0) : end] = label
-        fade_end = min(end + TRANSITION, n_samples)
+        labels[first + (TRANSITION_SAMPLES if part > 0 else 0) : end] = label
+        fade_end = min(end + TRANSITION_SAMPLES, n_samples)
         weight = np.ones(fade_end - first)
         if part > 0:
-            weight[:TRANSITION] = rise
+            weight[:TRANSITION_SAMPLES] = rise
         if fade_end > end:
-            weight[-TRANSITION:] = rise[::-1]
+            weight[-TRANSITION_SAMPLES:] = rise[::-1]
         motion = _move(_ALL_MOTIONS[LABELS[label]], len(weight), cadence, vigour, rng=rng)
         samples[first:fade_end] += weight[:, np.newaxis] * motion
     samples += NOISE * rng.standard_normal(samples.shape)

@@ -24,7 +24,7 @@ PUBLISHED_HASH: Final = "2084f4f2c05f1fef"
 OVERLAP: Final = 64
 """Samples that neighbouring windows of one bout share."""
 
-BREAK: Final = 100
+SAMPLES_BETWEEN_BOUTS: Final = 100
 """Samples that `recordings` leaves out between two bouts: 2 s. The true breaks are not known."""
 
 N_SUBJECTS: Final = 30
@@ -88,7 +88,8 @@ def recordings(split: Split) -> list[Recording]:
     """Return what the windows were cut from: one recording a subject, one stretch a bout.
 
     Windows cut from each stretch, `OVERLAP` samples apart, are those of the split. As the true
-    times are not published, the bouts of a subject follow each other with a `BREAK` between them.
+    times are not published, the bouts of a subject follow each other with `SAMPLES_BETWEEN_BOUTS`
+    left out between them.
     """
     return [
         datasets.recording_of(subject, _stretches(split, subject))
@@ -133,7 +134,7 @@ def _stretches(split: Split, subject: int) -> Iterator[Stretch]:
         samples = np.concatenate([windows[0], new])  # (n_samples, 9)
         times = grid_times(start / SAMPLING_RATE_HZ, len(samples))
         yield Stretch(times, samples, np.full(len(samples), labels[0], np.int8), "prepared")
-        start += len(samples) + BREAK
+        start += len(samples) + SAMPLES_BETWEEN_BOUTS
 
 
 def _read(files: DataSetFiles) -> dict[str, NDArray[np.float32] | NDArray[np.int8]]:

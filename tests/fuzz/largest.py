@@ -7,7 +7,7 @@ from typing import Final
 from pipeline.calibration_message import MAX_CALIBRATION_BYTES
 from pipeline.commands.record.labels import MAX_LABEL_BYTES
 from pipeline.readings import (
-    HARMLESS_BYTES,
+    HARMLESS_PAYLOAD_BYTES,
     MAX_EXTREME_NUMBERS,
     MAX_OBJECTS,
     MAX_PAYLOAD_BYTES,
@@ -185,5 +185,5 @@ def largest(kind: str) -> Iterator[tuple[str, bytes]]:
         yield f"{name}, all", filling.payload(size=size)
         if size > MAX_VALUES:
             yield f"{name}, uncounted", filling.payload(size=MAX_VALUES)
-            yield f"{name}, unchecked", filling.payload(size=HARMLESS_BYTES)
+            yield f"{name}, unchecked", filling.payload(size=HARMLESS_PAYLOAD_BYTES)
             yield f"{name}, at the limit", filling.payload(size=size, n_parts=filling.n_parts)

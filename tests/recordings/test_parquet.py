@@ -31,7 +31,7 @@ def test_a_recording_that_would_fill_the_memory(
     path = journal.close()
     assert path is not None
     assert (parquet.read(path).header, 25) == parquet.survey(path)
-    monkeypatch.setattr(parquet, "MOST_SAMPLES", 24)
+    monkeypatch.setattr(parquet, "MOST_RECORDED_SAMPLES", 24)
     with pytest.raises(DataError, match="holds 25 samples; at most 24 are taken"):
         parquet.read(path)
 

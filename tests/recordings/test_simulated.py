@@ -11,7 +11,7 @@ from pipeline.recordings.simulated import (
     LABELS,
     MOTIONS,
     RESOLUTION_G,
-    TRANSITION,
+    TRANSITION_SAMPLES,
 )
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
 
@@ -40,7 +40,7 @@ def test_each_phone_goes_through_all_activities(phones: int, seconds: float, see
         runs = np.split(stretch.labels, changes)
         order = [(phone + n) % 6 for n in range(6)]
         assert order == [run[0] for run in runs if run[0] >= 0]
-        assert [TRANSITION] * 5 == [len(run) for run in runs if run[0] < 0]
+        assert [TRANSITION_SAMPLES] * 5 == [len(run) for run in runs if run[0] < 0]
         assert abs(len(runs[0]) - n_samples / 6) <= 1
 
 

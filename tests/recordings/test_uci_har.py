@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.recordings import uci_har
 from pipeline.recordings.recording import DataError, Recording
-from pipeline.recordings.uci_har import BREAK, OVERLAP, DataSet, Split
+from pipeline.recordings.uci_har import OVERLAP, SAMPLES_BETWEEN_BOUTS, DataSet, Split
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 Files = dict[str, bytes]
@@ -230,7 +230,9 @@ def test_stretches_lie_on_the_grid_with_a_break_between_them(
     first, third = uci_har.recordings(data.train)
     assert ("subject-01", "subject-03") == (first.device, third.device)
     assert [192, 256] == [len(stretch.samples) for stretch in first.stretches]
-    assert [0.0, (192 + BREAK) / SAMPLING_RATE_HZ] == [stretch.start for stretch in first.stretches]
+    assert [0.0, (192 + SAMPLES_BETWEEN_BOUTS) / SAMPLING_RATE_HZ] == [
+        stretch.start for stretch in first.stretches
+    ]
     assert [128, 192, 192] == [len(stretch.samples) for stretch in third.stretches]
     assert [0.0, 4.56, 10.4] == [stretch.start for stretch in third.stretches]
     assert [{0}, {0}, {5}] == [set(stretch.labels.tolist()) for stretch in third.stretches]

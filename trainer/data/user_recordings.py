@@ -28,7 +28,7 @@ from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_L
 NOBODY: Final = 0
 """Subject of all windows of user recordings; UCI HAR's begin with 1."""
 
-MOST_NAMED: Final = 20
+MOST_NAMED_FILES: Final = 20
 """Files without windows that are named"""
 
 logger = logging.getLogger(__name__)
@@ -92,8 +92,10 @@ def load(
         labels += [activities.index(name) for name in names]
         if not names:
             without.append(f"{path}: {_why_without_windows(recording, settled)}")
-    if len(without) > MOST_NAMED:
-        without[MOST_NAMED:] = [f"and {len(without) - MOST_NAMED} more files without windows"]
+    if len(without) > MOST_NAMED_FILES:
+        without[MOST_NAMED_FILES:] = [
+            f"and {len(without) - MOST_NAMED_FILES} more files without windows"
+        ]
     if not labels:
         raise DataError("; ".join(without))
     for line in without:

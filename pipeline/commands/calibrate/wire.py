@@ -21,7 +21,7 @@ from pipeline.recognition.placement.calibration import (
 )
 from pipeline.subscriptions import Route
 
-INFO_TIMEOUT_S: Final = 5.0
+PHONE_INFO_TIMEOUT_S: Final = 5.0
 """For the retained info, which names the topic of a phone's samples."""
 MAX_AHEAD_S: Final[float] = StreamSettings.model_fields["max_ahead"].default
 """How far samples may be ahead of this machine's clock where har-stream rejects some."""
@@ -64,7 +64,7 @@ def read_info(settings: CalibrateSettings) -> Info:
     """
     topic = f"har/{settings.device}/info"
     rejected: Info | None = None
-    deadline = time.monotonic() + INFO_TIMEOUT_S
+    deadline = time.monotonic() + PHONE_INFO_TIMEOUT_S
     with connected(settings, topic) as connection:
         while time.monotonic() < deadline:
             for message in connection.take(timeout_s=POLL_S, gather_s=0.0):

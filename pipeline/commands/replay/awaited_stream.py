@@ -8,7 +8,7 @@ from pipeline.commands.program_info import INFO_TOPIC, published_hop
 from pipeline.messages import Message
 from pipeline.mqtt.connection import STATUS_TOPIC, Connection
 
-INFO_TIMEOUT_S: Final = 1.0
+PROGRAM_INFO_TIMEOUT_S: Final = 1.0
 """Wait so long for the hop of a har-stream that is online: an earlier version publishes none."""
 
 
@@ -53,5 +53,5 @@ def await_har_stream(connection: Connection, *, timeout_s: float, is_hop_needed:
         if har_stream.hop is not None or not is_hop_needed:
             break
         if not was_online:
-            deadline = time.monotonic() + INFO_TIMEOUT_S
+            deadline = time.monotonic() + PROGRAM_INFO_TIMEOUT_S
     return har_stream

@@ -18,7 +18,7 @@ LOG_INTERVAL_S: Final = 10.0
 """Trouble of one kind is logged at most this often."""
 REPORT_S: Final = 10.0
 """The load is reported this often."""
-MOST_NAMED: Final = 5
+MOST_NAMED_SENDERS: Final = 5
 """Senders that are named in a line"""
 
 
@@ -85,8 +85,10 @@ class Losses:
         self.total += sum(dropped.values())
         if not self._news or now < self._next_log:
             return
-        named = ", ".join(f"{name[:100]!r} {n}" for name, n in self._news.most_common(MOST_NAMED))
-        more = len(self._news) - MOST_NAMED
+        named = ", ".join(
+            f"{name[:100]!r} {n}" for name, n in self._news.most_common(MOST_NAMED_SENDERS)
+        )
+        more = len(self._news) - MOST_NAMED_SENDERS
         logger.warning(
             "dropped %d %s: %s%s",
             self._news.total(),

@@ -45,7 +45,7 @@ by less."""
 GRAVITY_TOLERANCE: Final = 0.1
 """How far a phone at rest may measure from 1 g: 4 % in the training data, which nobody had
 calibrated."""
-NO_GRAVITY_G: Final = 0.05
+MOST_WITHOUT_GRAVITY_G: Final = 0.05
 """Upper limit at rest where gravity was taken out; g given as m/s² measures 0.1."""
 MAX_LEAN_DEG: Final = 40.0
 """Gravity's direction in the phone changes by less from standing to walking: 18 degrees at most in
@@ -131,7 +131,7 @@ def check_gravity(rows: NDArray[np.float64]) -> None:
         return
     remedy = (
         "send the acceleration with gravity"
-        if measured_g < NO_GRAVITY_G
+        if measured_g < MOST_WITHOUT_GRAVITY_G
         else "check the unit of its acceleration"
     )
     raise CalibrationError(f"at rest the phone measures {measured_g:.3g} g, not 1 g: {remedy}")

@@ -33,7 +33,7 @@ SURVEY_S: Final = 0.3
 """A grid begins when each sensor has sent for so long: then its rate is known, and which sensors
 there are."""
 
-MOST_SAMPLES: Final = 20_000
+MOST_KEPT_SAMPLES: Final = 20_000
 """Samples that are kept of a sensor: two messages of the largest size."""
 
 TAIL: Final = 3
@@ -173,8 +173,8 @@ class SensorSource:
             self.rows, self.joined = self.rows[first_of_each], self.joined[first_of_each]
             dropped.repeated += n_known + len(times) - len(self.times)
         self._release()
-        if len(self.times) > MOST_SAMPLES:
-            dropped.unused += self.drop_first(len(self.times) - MOST_SAMPLES)
+        if len(self.times) > MOST_KEPT_SAMPLES:
+            dropped.unused += self.drop_first(len(self.times) - MOST_KEPT_SAMPLES)
         return dropped
 
     def release_all(self) -> Dropped:
@@ -340,7 +340,7 @@ class SensorSource:
         self.starts.append(start)
         dropped = Dropped()
         kept = sum(len(late) for late, _ in self.late)
-        if self.late and (start <= self.late[-1][0][-1] or kept > MOST_SAMPLES):
+        if self.late and (start <= self.late[-1][0][-1] or kept > MOST_KEPT_SAMPLES):
             dropped = self._drop_late()
         self.late.append((times, rows))
         return dropped

@@ -18,7 +18,7 @@ MOST_ANNOTATIONS: Final = 10_000
 
 MOST_BESIDE_S: Final = 60.0
 """How long before the first sample or after the last one there may be an annotation"""
-MOST_NAMED: Final = 3
+MOST_NAMED_ANNOTATIONS: Final = 3
 """Annotations of impossible times that are named"""
 
 _NS_PER_S: Final = 1_000_000_000  # an integer: int / int is rounded once
@@ -27,7 +27,7 @@ _DIGITS_OF_A_MS: Final = 13
 
 _TIME: Final = "time"
 
-Labels = list[tuple[float, str]]
+AnnotatedLabels = list[tuple[float, str]]
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def labels_of(
     annotations: Sequence[Annotation],
     sensors: Mapping[Sensor, Samples],
     passed_over: dict[str, str],
-) -> Labels:
+) -> AnnotatedLabels:
     """Return what annotations say and when, without those whose time is none of the recording.
 
     The latter are entered in ``passed_over``, by the name of their file.
@@ -119,10 +119,10 @@ def labels_of(
         lines = [
             f"{annotation.place}: {annotation.text[:40]!r} is passed over: its time "
             f"{annotation.given[:40]} is none of this recording, in nanoseconds since 1970"
-            for annotation in beside[:MOST_NAMED]
+            for annotation in beside[:MOST_NAMED_ANNOTATIONS]
         ]
-        if len(beside) > MOST_NAMED:
-            lines.append(f"and {len(beside) - MOST_NAMED} more")
+        if len(beside) > MOST_NAMED_ANNOTATIONS:
+            lines.append(f"and {len(beside) - MOST_NAMED_ANNOTATIONS} more")
         enter(passed_over, name, *lines)
     return [
         (annotation.time, annotation.text)

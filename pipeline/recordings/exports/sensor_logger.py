@@ -19,8 +19,8 @@ from pipeline.formats.sensor_logger import SENSORS, is_in_g
 from pipeline.readings import Convention, Sensor, plain
 from pipeline.recordings.exports.annotations import (
     MOST_ANNOTATIONS,
+    AnnotatedLabels,
     Annotation,
-    Labels,
     annotations_in,
     epoch_seconds,
     labels_of,
@@ -179,7 +179,7 @@ class _Tables:
 
 def _export(
     sensors: dict[Sensor, Samples],
-    labels: Labels,
+    labels: AnnotatedLabels,
     metadata: Mapping[str, str],
     used: Sequence[str],
 ) -> Export:

@@ -18,7 +18,7 @@ from pipeline.vocabulary import WINDOW_LENGTH
 GRAVITY_G: Final = (0.8, 1.25)
 """Mean total acceleration of a window, as a vector, if its unit is right: 0.91 to 1.07 g in the six
 activities, less only while the phone turns over."""
-NO_GRAVITY_G: Final = 0.3
+LEAST_GRAVITY_G: Final = 0.3
 """Below it gravity is missing: a phone that turns over still has 0.53 g."""
 TOO_SMALL_G: Final = (0.08, 0.13)
 """Around 0.102: 1 g if g is taken for m/s²."""
@@ -97,7 +97,7 @@ def check(windows: NDArray[np.float32]) -> CheckResults:
     upright = mean[:, 6] > UPRIGHT * gravity
     for_it = [
         too_small | (gravity > TOO_LARGE_G),
-        (gravity < NO_GRAVITY_G) & ~too_small,
+        (gravity < LEAST_GRAVITY_G) & ~too_small,
         (turning > TURNING_RAD_S[1]) | (moving & ~sized),
         walking & ~upright,
     ]
