@@ -165,7 +165,7 @@ class Readings(msgspec.Struct, frozen=True, eq=False):
     """The sign of accelerations if the message proves it, None if it does not say"""
 
     def __post_init__(self) -> None:
-        """Refuse values that no phone can have measured.
+        """Reject values that no phone can have measured.
 
         Raises:
             MessageError: a name, a time or a value is out of its bounds; none may be NaN.
@@ -240,7 +240,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Label:
-    """The activity of a device's carrier from a time on, as its message names it."""
+    """The activity of a device's wearer from a time on, as its message names it."""
 
     device: str
     time: float
@@ -250,7 +250,7 @@ class Label:
 
 
 def check_payload(payload: bytes) -> None:
-    """Refuse a payload that is too long, or would take too long or too much memory to decode.
+    """Reject a payload that is too long, or would take too long or too much memory to decode.
 
     Raises:
         MessageError: it has too many bytes, values, objects or extreme numbers.
@@ -286,7 +286,7 @@ def plain(name: str) -> str:
 
 
 def check_unit(key: str, unit: str | None, units: Mapping[str, float]) -> None:
-    """Refuse a unit that is none.
+    """Reject a unit that is none.
 
     Typed as `Literal` msgspec would do it, but quote the unit three times over, however long.
 
@@ -304,7 +304,7 @@ def is_device(name: str) -> bool:
 
 @lru_cache(maxsize=4_096)
 def check_device(device: str) -> None:
-    """Refuse a device's name that could not be used in the results' topics.
+    """Reject a device's name that could not be used in the results' topics.
 
     Raises:
         MessageError: it is empty, too long, or holds a special character.

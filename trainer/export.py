@@ -169,7 +169,7 @@ def export(
         try:
             classifier = Classifier(unfinished)
         except ModelError as error:
-            raise ExportError(f"the pipeline refuses the exported model: {error}") from error
+            raise ExportError(f"the pipeline rejects the exported model: {error}") from error
         _check_same(classifier.classify(windows), reference)
 
 
@@ -197,7 +197,7 @@ def _convert(model: keras.Model, card: ModelCard) -> onnx.ModelProto:
 
 
 def _check_nodes(onnx_model: onnx.ModelProto, name: str) -> None:
-    """Refuse a graph that onnxruntime would run several times slower than it could."""
+    """Reject a graph that onnxruntime would run several times slower than it could."""
     types = {node.op_type for node in onnx_model.graph.node}
     if name.removesuffix(ANY) in ("lstm", "cnn-lstm") and "LSTM" not in types:
         raise ExportError(f"the graph of {name} holds no fused LSTM node, but {sorted(types)}")
@@ -207,18 +207,18 @@ def _check_nodes(onnx_model: onnx.ModelProto, name: str) -> None:
 
 
 def _check_size(onnx_model: onnx.ModelProto, n_parameters: int) -> None:
-    """Refuse a graph that holds its weights more than once."""
+    """Reject a graph that holds its weights more than once."""
     size, expected = onnx_model.ByteSize(), 4 * n_parameters  # bytes
     if not expected <= size <= expected + _SPARE_BYTES:
         raise ExportError(f"the file would have {size} bytes for weights of {expected} bytes")
 
 
 def _check_same(exported: NDArray[np.float32], reference: NDArray[np.float32]) -> None:
-    """Refuse probabilities ``(n_windows, n_activities)`` that are not Keras'."""
+    """Reject probabilities ``(n_windows, n_activities)`` that are not Keras'."""
     if exported.shape != reference.shape:
         raise ExportError(f"probabilities of shape {exported.shape}, from Keras {reference.shape}")
     difference = np.abs(exported - reference).max()
-    if not difference <= TOLERANCE:  # NaN is refused too
+    if not difference <= TOLERANCE:  # NaN is rejected too
         raise ExportError(
             f"the exported model's probabilities differ from Keras' by {difference:.2g}, "
             f"more than {TOLERANCE:g}"

@@ -18,7 +18,7 @@ class ImportSettings(CommandSettings):
     output: Path = Field(Path("recordings"), description="folder for the files, one a recording")
     device: str | None = Field(None, description="name for the phone; else the export's own")
     label: str | None = Field(
-        None, description="what its carrier did, unless annotations say otherwise"
+        None, description="what its wearer did, unless annotations say otherwise"
     )
     convention: Literal["auto", "android", "ios"] = Field(
         "auto", description="sign of accelerations; auto: as the export says"

@@ -83,7 +83,7 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
         raise MessageError("field", "this phone has no accelerometer, or its browser hides it")
     rows = rows[~missing.any(axis=1)]
     units = [ACC_UNITS[message.unit]] * 3 + [GYRO_UNITS[message.gyro_unit]] * 3
-    with np.errstate(over="ignore"):  # Readings refuses what overflows
+    with np.errstate(over="ignore"):  # Readings rejects what overflows
         values = rows[:, 1:] * units
     return [
         Readings(

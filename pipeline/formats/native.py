@@ -187,7 +187,7 @@ def _times(message: _Message, n_rows: int) -> NDArray[np.float64]:
     start, offsets_s = message.start, _offsets_s(n_rows, message.rate)
     if abs(start) < LATEST_TIME_S:
         return start + offsets_s
-    with np.errstate(over="ignore"):  # Readings refuses what overflows
+    with np.errstate(over="ignore"):  # Readings rejects what overflows
         return start + offsets_s
 
 
@@ -215,11 +215,11 @@ def _array(rows: list[Vector], *, n_sensors: int) -> NDArray[np.float64]:
 def _scale(values: NDArray[np.float64], factor: float) -> None:
     """Bring values to their SI unit."""
     if factor != 1:
-        with np.errstate(over="ignore"):  # Readings refuses what overflows
+        with np.errstate(over="ignore"):  # Readings rejects what overflows
             values *= factor
 
 
 def _check_rows(n_rows: int) -> None:
-    """Refuse what would not even make an array."""
+    """Reject what would not even make an array."""
     if not 1 <= n_rows <= MAX_ROWS:
         raise MessageError("length", f"{n_rows} rows; 1 to {MAX_ROWS} are taken")

@@ -131,6 +131,6 @@ def _epoch(times: NDArray[np.float64], starts: Sequence[_Event]) -> NDArray[np.f
     begins = np.array([start.experiment_time for start in starts])
     dates = np.array([start.system_time for start in starts])
     latest = np.maximum(np.searchsorted(begins, times, side="right") - 1, 0)
-    with np.errstate(over="ignore", invalid="ignore"):  # Readings refuses what overflows
+    with np.errstate(over="ignore", invalid="ignore"):  # Readings rejects what overflows
         dated: NDArray[np.float64] = dates[latest] + (times - begins[latest])
     return dated

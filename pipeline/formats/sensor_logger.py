@@ -128,7 +128,7 @@ def _read_payload(message: _Message, device: str) -> list[Readings | Label]:
         convention = "android"  # only its readings have one
     elif uncalibrated is not None and is_in_g(uncalibrated[1]):
         convention = "ios"  # and not standardised
-        with np.errstate(over="ignore"):  # Readings refuses what overflows
+        with np.errstate(over="ignore"):  # Readings rejects what overflows
             uncalibrated[1][:] *= STANDARD_GRAVITY
     readings = [
         Readings(device, times, values, sensor, message.session_id, convention=convention)

@@ -1,7 +1,7 @@
 """The model file: its card, and the classification of windows.
 
 The only file that knows onnxruntime. A model is one ONNX file with its card inside; a file whose
-card is missing or does not fit this pipeline is refused here, with the reason. So is one that does
+card is missing or does not fit this pipeline is rejected here, with the reason. So is one that does
 not come to an end, and on demand one whose answers are no probabilities.
 """
 
@@ -324,7 +324,7 @@ def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
 
 
 def _check_graph(path: Path, session: onnxruntime.InferenceSession, card: ModelCard) -> None:
-    """Refuse a graph whose input or output is not what its card promises."""
+    """Reject a graph whose input or output is not what its card promises."""
     for what, nodes, name, shape in (
         ("input", session.get_inputs(), INPUT_NAME, [card.window_length, len(card.channels)]),
         ("output", session.get_outputs(), OUTPUT_NAME, [len(card.activities)]),

@@ -43,7 +43,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Episode:
-    """A finished stretch of one activity; it does not change any more."""
+    """A finished period of one activity; it does not change any more."""
 
     slot: int
     activity: str

@@ -136,7 +136,7 @@ def read(path: Path) -> Recording:
         table = file.read(use_threads=False)
     try:
         recording = _as_recording(table, header)
-        _ = recording.messages  # refuses what no phone can have sent
+        _ = recording.messages  # rejects what no phone can have sent
     except MessageError as error:
         raise DataError(f"{path}: {error}") from error
     return recording

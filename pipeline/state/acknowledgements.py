@@ -41,7 +41,7 @@ class Keeper:
         self._writer = ThreadPoolExecutor(1, "checkpoint")
         self._due = 0.0
         self._next_log = 0.0
-        self.trouble: str | None = None
+        self.failure: str | None = None
         """Why the last checkpoint could not be written, None if it could"""
 
     def knows(self, message: Message) -> bool:
@@ -89,7 +89,7 @@ class Keeper:
             writing.result()
         except OSError as error:
             self._news, self._changed = written + self._news, True
-            self.trouble = f"the state cannot be saved: {error.strerror}"
+            self.failure = f"the state cannot be saved: {error.strerror}"
             if now >= self._next_log:
                 self._next_log = now + LOG_INTERVAL_S
                 logger.error(
@@ -98,7 +98,7 @@ class Keeper:
                     error.strerror,
                 )
             return []
-        self.trouble = None
+        self.failure = None
         return written
 
     @property

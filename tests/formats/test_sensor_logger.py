@@ -199,7 +199,7 @@ def test_samples_without_a_number_are_skipped() -> None:
 
 
 def test_annotations_are_labels() -> None:
-    """An annotation says what the carrier does from its time on; one without words, of nothing."""
+    """An annotation says what the wearer does from its time on; one without words, of nothing."""
     silent = [reading("annotation", values=values) for values in ({}, {"text": ""})]
     said = reading("annotation", values={"text": "Treppe rauf 🏃", "more": [1]})
     contents = sensor_logger.decode(message(*silent, said, reading(), said), "phone-7")

@@ -123,7 +123,7 @@ class TrainSettings(CommandSettings):
 
     @model_validator(mode="after")
     def _parts_make_a_window(self) -> Self:
-        """Refuse sizes that do not fit together.
+        """Reject sizes that do not fit together.
 
         Raises:
             ValueError: they do not.

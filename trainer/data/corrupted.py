@@ -15,7 +15,7 @@ from scipy.interpolate import make_interp_spline
 from pipeline.recordings.recording import Recording, Stretch, grid_times
 from pipeline.vocabulary import STANDARD_GRAVITY
 
-_STRETCH: Final = 0.05
+_TIME_SCALE: Final = 0.05
 """Standard deviation of the logarithm of how much faster others move"""
 _GAIN: Final = 0.03
 """That of how much more a sensor's axis shows"""
@@ -38,9 +38,9 @@ def corrupted(recordings: list[Recording], how: Corruption, *, seed: int) -> lis
     ]
 
 
-def stretched(stretch: Stretch, rng: np.random.Generator) -> Stretch:
+def of_another_speed(stretch: Stretch, rng: np.random.Generator) -> Stretch:
     """Return the same movements, faster or slower; gravity stays what it is."""
-    faster = float(np.exp(_STRETCH * rng.normal()))
+    faster = float(np.exp(_TIME_SCALE * rng.normal()))
     n = int(len(stretch.samples) / faster)
     at = np.linspace(0, len(stretch.samples) - 1, n)
     samples = _interpolated(stretch.samples, at)
@@ -74,7 +74,7 @@ def thinned(stretch: Stretch, rng: np.random.Generator) -> Stretch:
 
 
 CORRUPTIONS: Final[dict[str, Corruption]] = {
-    "stretched": stretched,
+    "stretched": of_another_speed,
     "miscalibrated": miscalibrated,
     "noisy": noisy,
     "thinned": thinned,

@@ -69,7 +69,7 @@ def epoch_lines(progress: Progress | None) -> list[keras.callbacks.Callback]:
 
 
 def check_finite(history: History, learning_rate: float) -> None:
-    """Refuse a training that diverged.
+    """Reject a training that diverged.
 
     Raises:
         SettingError: a loss is infinite or not a number.

@@ -97,7 +97,7 @@ def messages_of(connection: Connection, device: str, info: Info) -> Iterator[lis
     named = device if device in info.topic.split("/") else None
     route = Route(FORMATS[info.format], named, info.topic)
     newest = time.monotonic()
-    trouble = "is it sending?"
+    why_none = "is it sending?"
     while True:
         messages: list[list[Readings]] = []
         for message in connection.take(timeout_s=POLL_S, gather_s=POLL_S):
@@ -108,21 +108,21 @@ def messages_of(connection: Connection, device: str, info: Info) -> Iterator[lis
                     )
                 decoded = route.decode(message.payload)
             except MessageError as error:  # on a shared topic it may be another phone's
-                trouble = str(error)
+                why_none = str(error)
                 continue
             readings = [
                 part for part in decoded if isinstance(part, Readings) and part.device == device
             ]
             ahead_s = _ahead_s(readings)
             if "rejected" in info.warnings and ahead_s > MAX_AHEAD_S:
-                trouble = f"they are {ahead_s:.0f} s ahead of this machine's clock"
+                why_none = f"they are {ahead_s:.0f} s ahead of this machine's clock"
             elif readings:
                 messages.append(readings)
         if messages:
             newest = time.monotonic()
         elif time.monotonic() - newest > SILENCE_S:
             raise CalibrationError(
-                f"no samples of {device} on {info.topic} for {SILENCE_S:.0f} s: {trouble}"
+                f"no samples of {device} on {info.topic} for {SILENCE_S:.0f} s: {why_none}"
             )
         yield messages
 

@@ -1,1 +1,1 @@
-"""``har-record``: samples of one phone, kept in files with labels of what its carrier does."""
+"""``har-record``: samples of one phone, kept in files with labels of what its wearer does."""

@@ -69,8 +69,8 @@ class _Run:
         device = self._settings.device
         text = f"nothing came from {device} that can be kept: is it sending, under this name"
         if self._rejected:
-            n_refused, reasons = self._rejected.total(), ", ".join(sorted(self._rejected))
-            return f"{text}, in the right format? Messages were refused: {n_refused} ({reasons})"
+            n_rejected, reasons = self._rejected.total(), ", ".join(sorted(self._rejected))
+            return f"{text}, in the right format? Messages were rejected: {n_rejected} ({reasons})"
         others = self._others()
         return f"{text}, to this broker, in a format of --subscribe?" + (
             f" There are messages of {others}" if others else ""

@@ -1,4 +1,4 @@
-"""Labels: the activity of a phone's carrier, as messages name it, and times that are impossible.
+"""Labels: the activity of a phone's wearer, as messages name it, and times that are impossible.
 
 A label holds from its time on, until the next label. A label that cannot be used ends the one
 before all the same: from then on the activity is unknown.
@@ -69,7 +69,7 @@ def decode_label(payload: bytes) -> tuple[str | None, float | None]:
 
 
 def explanation(time: float, oldest: float, newest: float) -> str:
-    """Return why a label's time is refused that is not between two others, in epoch seconds."""
+    """Return why a label's time is rejected that is not between two others, in epoch seconds."""
     for unit, per_s in FINER_UNITS.items():
         if oldest <= time / per_s <= newest:
             return f"the time of a label is in seconds since 1970, and {time:.0f} is in {unit}"

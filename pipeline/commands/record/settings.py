@@ -9,18 +9,18 @@ from pipeline.settings import BrokerSettings, CommaSeparated
 
 
 class RecordSettings(BrokerSettings):
-    """Keep what a phone sends, with what its carrier does, as Parquet files."""
+    """Keep what a phone sends, with what its wearer does, as Parquet files."""
 
     device: str = Field(min_length=1, description="name of the phone to record")
     label: str | None = Field(
-        None, description="what its carrier does, such as CYCLING, until a label says otherwise"
+        None, description="what its wearer does, such as CYCLING, until a label says otherwise"
     )
     output: Path = Field(Path("recordings"), description="folder for the files, one a recording")
     subscribe: CommaSeparated = Field(
         [], description="TOPIC=FORMAT to read besides har/+/samples=native; may be repeated"
     )
     convention: Literal["auto", "android", "ios"] = Field(
-        "auto", description="sign of accelerations; kept is Android's"
+        "auto", description="sign of the phone's accelerations; files are written with Android's"
     )
     duration: PositiveFloat | None = Field(
         None, description="seconds to record; until it is stopped if not given"

@@ -136,7 +136,7 @@ class Replay:
             return f"{n_unexpected} came for windows that were not expected: {other_hop}"
         return (
             f"{other_hop}, or the broker has dropped messages (limits of size or queues, rights; "
-            "its log tells), or har-stream refuses them (har/DEVICE/info tells)"
+            "its log tells), or har-stream rejects them (har/DEVICE/info tells)"
         )
 
     def _await_confirmations(self, most: int) -> None:

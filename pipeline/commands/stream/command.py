@@ -48,8 +48,9 @@ def main() -> None:
         classifier.check_answers()
         if settings.baseline and classifier.orientation == "any":
             raise ModelError(
-                f"--baseline tells a model for upright phones how upright they are: "
-                f"{classifier.card.name} is for any; leave out one of the two"
+                f"--baseline needs a model for phones worn as in training, but "
+                f"{classifier.card.name} is for phones worn any way round: leave out --baseline "
+                "or choose another --model"
             )
         subscriptions = [parse(text) for text in [*settings.subscribe, f"{native.TOPIC}=native"]]
         placements = Placements(

@@ -34,9 +34,9 @@ class Durability:
         """Rejected, perhaps because this machine's clock is wrong; by packet identifier"""
 
     @property
-    def trouble(self) -> str | None:
+    def failure(self) -> str | None:
         """Why the last checkpoint could not be written, None if it could."""
-        return self._keeper.trouble
+        return self._keeper.failure
 
     @property
     def unsaved(self) -> int:

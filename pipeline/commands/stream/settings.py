@@ -29,7 +29,7 @@ class StreamSettings(BrokerSettings):
     list_formats: bool = Field(False, description="list the formats of messages and exit")
     convention: CommaSeparated = Field(
         ["auto"],
-        description="sign of accelerations: auto, android or ios; DEVICE=ios for one phone",
+        description="sign of accelerations: auto, android or ios; of one phone: DEVICE=ios",
     )
     frame: CommaSeparated = Field(
         ["landscape"],
@@ -71,7 +71,8 @@ class StreamSettings(BrokerSettings):
         86_400.0, description="seconds that a sample may be ahead of this machine's clock"
     )
     max_behind: PositiveFloat = Field(
-        60.0, description="seconds that a message's newest sample may be old and its phone be there"
+        60.0,
+        description="oldest age in seconds of a message's newest sample for a phone to be online",
     )
     offline_after: PositiveFloat = Field(
         10.0, description="seconds of silence after which a phone is offline"

@@ -15,7 +15,7 @@ from pipeline.messages import Message
 logger = logging.getLogger(__name__)
 
 LOG_INTERVAL_S: Final = 10.0
-"""Trouble of one kind is logged at most this often."""
+"""The same warning is logged at most this often."""
 REPORT_S: Final = 10.0
 """The load is reported this often."""
 MOST_NAMED_SENDERS: Final = 5

@@ -8,7 +8,7 @@ Rules:
 
 * A phone's decisions depend on its settled windows alone, not on how they were divided among calls,
   nor on the other phones.
-* The first window of a stretch is believed at once; after that another activity is shown only from
+* The first window of a section is believed at once; after that another activity is shown only from
   a probability of `CONFIRMED` on.
 * A window of an implausible phone is unknown, whatever its evidence.
 """
@@ -127,7 +127,7 @@ class Decider(PerPhone):
         starts = rounds.ordered(starts)
         ends = starts + (WINDOW_LENGTH - 1) / SAMPLING_RATE_HZ
         begins = ends - self._hop_s / 2 - SHIFT_S
-        first = np.flatnonzero(self.now[rounds.slots] == _NO_LABEL)  # of a stretch, in round 0
+        first = np.flatnonzero(self.now[rounds.slots] == _NO_LABEL)  # of a section, in round 0
         begins[first] = starts[first]
         self._markov.begin(rounds.slots[first])
         log_likelihoods = rounds.ordered(evidence.log_likelihoods).copy()
@@ -143,14 +143,14 @@ class Decider(PerPhone):
     def interrupt(self, slots: Sequence[int]) -> list[Episode]:
         """Return the last episodes of phones whose windows end here: a gap, or silence.
 
-        The windows that follow begin a new stretch; what is known of the wearer's tilt is kept.
+        The windows that follow begin a new section; what is known of the wearer's tilt is kept.
         """
         episodes = self._timeline.close(slots)
         self._begin_anew(slots)
         return episodes
 
     def _begin_anew(self, slots: Sequence[int]) -> None:
-        """Let these phones begin a new stretch."""
+        """Let these phones begin a new section."""
         self.now[slots] = _NO_LABEL
         self._markov.reset(slots)
         self._timeline.reset(slots)

@@ -4,7 +4,7 @@ Rules:
 
 * Forward, a phone's *belief*, the probabilities of the states given all its windows so far, is
   carried from window to window by the transition probabilities, and multiplied by each window's
-  likelihoods. A stretch begins with the stationary distribution.
+  likelihoods. A section begins with the stationary distribution.
 * Back, the beliefs of earlier windows are corrected by the likelihoods of later ones.
 * The bits of a phone's results do not depend on how many phones there are.
 
@@ -25,9 +25,9 @@ from pipeline.recognition.rounds import Rounds
 from pipeline.vocabulary import ACTIVITIES
 
 KNOWN_FOR_S: Final = 300.0
-"""Mean seconds of known activity between two stretches of unknown"""
+"""Mean seconds of known activity between two periods of unknown"""
 UNKNOWN_FOR_S: Final = 10.0
-"""Mean seconds that a stretch of unknown lasts"""
+"""Mean seconds that a period of unknown lasts"""
 
 _STEPS_TO_STATIONARY: Final = 1 << 20  # windows, after which the first state is of no importance
 _SMALLEST: Final = 1e-30  # probability
@@ -61,7 +61,7 @@ class HiddenMarkov(PerPhone):
         self.belief[slots] = 0.0
 
     def begin(self, slots: NDArray[np.intp]) -> None:
-        """Begin a stretch of these phones."""
+        """Begin a section of these phones."""
         self.belief[slots] = self._stationary
 
     def forward(

@@ -116,7 +116,7 @@ def calibrate(rows: NDArray[np.float64]) -> Calibration:
 
 
 def check_gravity(rows: NDArray[np.float64]) -> None:
-    """Refuse ``rows`` ``(n_rows, 6)`` of a phone that does not feel 1 g where it turns least.
+    """Reject ``rows`` ``(n_rows, 6)`` of a phone that does not feel 1 g where it turns least.
 
     At least `STANDING_SAMPLES` rows are needed.
 

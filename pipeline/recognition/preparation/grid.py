@@ -333,7 +333,7 @@ class Grid:
         pieces: list[Piece] = []
         while self.choice or self._begin(dropped, finishing=finishing):
             sources = [self.sources[sensor] for sensor in self.sensors]
-            ends = [source.end_of_stretch() for source in sources]  # indices into the samples
+            ends = [source.end_of_section() for source in sources]  # indices into the samples
             if self._make_rows(sources, ends, pieces):
                 if all(end == source.n_released for source, end in zip(sources, ends, strict=True)):
                     next_time = self.origin + self.next_index / SAMPLING_RATE_HZ
@@ -379,7 +379,7 @@ class Grid:
     def _make_rows(
         self, sources: Sequence[SensorSource], ends: Sequence[int], pieces: list[Piece]
     ) -> bool:
-        """Add the rows that can be made of this stretch to ``pieces``.
+        """Add the rows that can be made of this section to ``pieces``.
 
         Return False if a sensor is too slow there, so that the grid ends.
         """

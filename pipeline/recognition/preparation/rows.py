@@ -30,7 +30,7 @@ def rows_until(
     Args:
         choice: what the rows are made of.
         sources: the sensors' samples.
-        ends: for each sensor of the choice, where in its samples the stretch ends.
+        ends: for each sensor of the choice, where in its samples the section ends.
         origin: time of row 0.
         first: index of the first row.
         until: a time behind which no row is made, None for no such time.

@@ -24,8 +24,8 @@ N_RAW: Final = 6
 """Columns of raw rows; prepared ones have nine."""
 
 
-class _Stretches(PerPhone):
-    """The stretches without a gap that the phones' windows are cut from."""
+class _Sections(PerPhone):
+    """The sections without a gap that the phones' windows are cut from."""
 
     _per_phone = ("origin",)
 
@@ -45,7 +45,7 @@ class SignalChain:
         self._frame = TrainingFrame(n_slots)
         self._preprocessor = Preprocessor(n_slots, start=filter_start)
         self._windower = Windower(n_slots, hop=hop)
-        self._stretches = _Stretches(n_slots)
+        self._sections = _Sections(n_slots)
         self.n_gaps = 0
         """Gaps within the signals, of all phones since the start"""
 
@@ -65,7 +65,7 @@ class SignalChain:
 
     def push(self, pieces: Sequence[Piece], steady: Sequence[Rows]) -> Part:
         """Return the windows that rows complete: a piece of some phones, and rows of others."""
-        interrupted = self._begin_stretches(pieces)
+        interrupted = self._begin_sections(pieces)
         in_doubt = [piece.slot for piece in pieces if piece.troubles & DOUBTFUL]
         windows = [
             self._windows(slots, rows, in_doubt) for slots, rows in self._alike(pieces, steady)
@@ -79,7 +79,7 @@ class SignalChain:
             "frame": self._frame.state(slots),
             "preprocessor": self._preprocessor.state(slots),
             "windower": self._windower.state(slots),
-            "stretches": self._stretches.state(slots),
+            "stretches": self._sections.state(slots),
             "n_gaps": self.n_gaps,
         }
 
@@ -88,20 +88,20 @@ class SignalChain:
         self._frame.restore(slots, state["frame"])
         self._preprocessor.restore(slots, state["preprocessor"])
         self._windower.restore(slots, state["windower"])
-        self._stretches.restore(slots, state["stretches"])
+        self._sections.restore(slots, state["stretches"])
         self.n_gaps = state["n_gaps"]
 
-    def _begin_stretches(self, pieces: Sequence[Piece]) -> list[int]:
-        """Begin new stretches behind gaps; return the slots that had a gap."""
+    def _begin_sections(self, pieces: Sequence[Piece]) -> list[int]:
+        """Begin new sections behind gaps; return the slots that had a gap."""
         begun = [piece for piece in pieces if piece.origin is not None]
         dated_anew = [piece for piece in pieces if piece.earlier_s]
         slots = [piece.slot for piece in begun]
         interrupted = [slot for slot in slots if self._windower.count[slot]]
         self.n_gaps += len(interrupted)
         self.begin_anew(slots)
-        self._stretches.origin[slots] = [piece.origin for piece in begun]
+        self._sections.origin[slots] = [piece.origin for piece in begun]
         for piece in dated_anew:  # earlier decisions have other times than later ones
-            self._stretches.origin[piece.slot] -= piece.earlier_s
+            self._sections.origin[piece.slot] -= piece.earlier_s
         return interrupted + [piece.slot for piece in dated_anew]
 
     def _alike(
@@ -134,7 +134,7 @@ class SignalChain:
         of_windows = slots[cut.phones]
         return Windows(
             of_windows,
-            self._stretches.origin[of_windows] + cut.first_samples / SAMPLING_RATE_HZ,
+            self._sections.origin[of_windows] + cut.first_samples / SAMPLING_RATE_HZ,
             settling=is_raw & (cut.first_samples < SETTLING_ROWS),
             doubtful=_which(of_windows, in_doubt),
             samples=cut.windows,

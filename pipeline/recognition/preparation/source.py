@@ -205,7 +205,7 @@ class SensorSource:
         lost.late = sum(len(times) for times, _ in self.late)
         return lost
 
-    def end_of_stretch(self) -> int:
+    def end_of_section(self) -> int:
         """Return the index of the first sample behind a gap, or the number of those released."""
         gaps = np.diff(self.times[: self.n_released]) > MAX_GAP_S
         return int(gaps.argmax()) + 1 if gaps.any() else self.n_released
@@ -253,7 +253,7 @@ class SensorSource:
         gaps = np.flatnonzero(np.diff(self.times[: after + 1]) > MAX_GAP_S)
         if len(gaps):
             self.drop_first(int(gaps[-1]) + 1)
-        first = self.times[: self.end_of_stretch()]
+        first = self.times[: self.end_of_section()]
         first = first[: np.searchsorted(first, origin + SURVEY_S, side="right")]
         if len(first) > 1:
             rate_hz = 1 / float(np.median(np.diff(first)))
@@ -284,7 +284,7 @@ class SensorSource:
     def at(self, origin: float, indices: NDArray[np.int64], end: int) -> NDArray[np.float64]:
         """Return the rows at grid points, up to the first that needs a sample yet to come.
 
-        ``end`` is the index of the first sample that does not belong to the stretch.
+        ``end`` is the index of the first sample that does not belong to the section.
         """
         times, rows = self.times[:end], self.rows[:end]
         n = self.pace.oversampling

@@ -1,6 +1,6 @@
 """Each phone's last samples, and the windows cut from them.
 
-Window ``k`` of a stretch without a gap is its samples ``[k * hop, k * hop + 128)``.
+Window ``k`` of a section without a gap is its samples ``[k * hop, k * hop + 128)``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ class Cut:
     phones: NDArray[np.intp]
     """``(n_windows,)``: index into the phones that were pushed"""
     first_samples: NDArray[np.int64]
-    """``(n_windows,)``: each window's first sample, counted from the beginning of its stretch"""
+    """``(n_windows,)``: each window's first sample, counted from the beginning of its section"""
     windows: NDArray[np.float32]
     """``(n_windows, 128, 9)``"""
 
@@ -45,11 +45,11 @@ class Windower:
         if not 1 <= hop <= WINDOW_LENGTH:
             raise ValueError(f"hop must be 1 to {WINDOW_LENGTH} samples, not {hop}")
         self._hop = hop
-        self.count = np.zeros(n_slots, np.int64)  # samples since the stretch began
+        self.count = np.zeros(n_slots, np.int64)  # samples since the section began
         self.ring = np.zeros((n_slots, _RING, len(CHANNELS)), np.float32)  # sample n at n % _RING
 
     def reset(self, slots: Sequence[int]) -> None:
-        """Begin a new stretch for these phones."""
+        """Begin a new section for these phones."""
         self.count[slots] = 0
 
     def push(self, slots: NDArray[np.intp], samples: NDArray[np.float32]) -> Cut:

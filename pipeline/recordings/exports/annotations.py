@@ -32,7 +32,7 @@ AnnotatedLabels = list[tuple[float, str]]
 
 @dataclass(frozen=True)
 class Annotation:
-    """What the carrier wrote down."""
+    """What the wearer wrote down."""
 
     time: float
     """Epoch seconds"""
@@ -132,5 +132,5 @@ def labels_of(
 
 
 def too_many(where: str) -> str:
-    """Return why a file with so many annotations is refused."""
+    """Return why a file with so many annotations is rejected."""
     return f"{where}: holds over {MOST_ANNOTATIONS} annotations: take most of them out"

@@ -53,7 +53,7 @@ class Export:
     """The sign of accelerations, None if the export does not tell"""
     sensors: Mapping[Sensor, Samples]
     labels: Sequence[tuple[float, str]] = ()
-    """What the carrier wrote down, and when, in seconds. Each ends what was before."""
+    """What the wearer wrote down, and when, in seconds. Each ends what was before."""
     files: Sequence[str] = ()
     """Those that it was read from"""
 

@@ -209,7 +209,7 @@ def _tracks(files: ExportFiles, name: str, passed_over: dict[str, str]) -> list[
 
 
 def _check_times(where: str, samples: Samples) -> None:
-    """Refuse times that a spreadsheet has rounded.
+    """Reject times that a spreadsheet has rounded.
 
     Raises:
         DataError: many different samples have the same time.

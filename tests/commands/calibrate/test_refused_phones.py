@@ -52,7 +52,7 @@ def test_a_phone_of_which_har_stream_refuses_all(
     running = calibrate()
     assert 1 == running.process.wait(TIMEOUT_S)
     assert (
-        f"har-calibrate: har-stream can use nothing of {phone.device}: messages are refused, the "
+        f"har-calibrate: har-stream can use nothing of {phone.device}: messages are rejected, the "
         "last because: "
     ) in running.log
     assert "s ahead of this machine's clock" in running.log
@@ -65,7 +65,7 @@ def test_a_phone_that_was_mended_just_now(
 ) -> None:
     """What har-stream tells meanwhile counts, not what the broker kept from before."""
     refused = {"device": phone.device, "topic": f"har/{phone.device}/samples", "format": "native"}
-    refused |= {"warnings": ["rejected"], "advice": ["messages are refused"]}
+    refused |= {"warnings": ["rejected"], "advice": ["messages are rejected"]}
     phone.publish_on("info", msgspec.json.encode(refused), retain=True)
     running = calibrate("--timeout", "1")
     with pytest.raises(subprocess.TimeoutExpired):
@@ -80,7 +80,7 @@ def test_messages_that_har_stream_would_refuse(
     phone: Phone, calibrate: "Callable[..., Running]", trouble: str
 ) -> None:
     """They are not measured, and the reason is har-stream's."""
-    phone.tell(convention_by="assumed", warnings=["rejected"], advice=["messages are refused"])
+    phone.tell(convention_by="assumed", warnings=["rejected"], advice=["messages are rejected"])
     running = calibrate()
     running.await_log("Stand still for three seconds")
     if trouble == "size":

@@ -177,7 +177,7 @@ def test_a_recording_of_a_set_time_to_which_nothing_comes(
     ("leaf", "words"),
     [
         ("rec-7/samples", "rec-7 that can be kept: is it sending, under this name, in the right "
-         "format? Messages were refused: 1 (json)"),
+         "format? Messages were rejected: 1 (json)"),
         ("rec-8/samples", "There are messages of rec-8"),
     ],
 )  # fmt: skip

@@ -81,8 +81,10 @@ def test_a_baseline_for_any_phone_is_refused(run_command: "Run") -> None:
     flags = ("--broker", "127.0.0.1", "--model", "cnn-lstm-any", "--baseline")
     result = run_command("har-stream", *flags)
     assert 1 == result.returncode
-    assert result.stderr.startswith("har-stream: --baseline tells a model for upright phones")
-    assert "cnn-lstm-any is for any; leave out one of the two" in result.stderr
+    assert result.stderr.startswith(
+        "har-stream: --baseline needs a model for phones worn as in training"
+    )
+    assert "cnn-lstm-any is for phones worn any way round: leave out --baseline" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_what_the_program_is(
 
 
 def test_episodes(phone: Phone, broker: "Broker", start_command: "Start") -> None:
-    """What a phone's carrier has done is told as episodes that follow one another, not retained."""
+    """What a phone's wearer has done is told as episodes that follow one another, not retained."""
     running = start_command("har-stream", *broker.flags)
     broker.await_har_stream()
     [recording] = simulated.recordings(1, seconds=60)

@@ -8,7 +8,7 @@ from trainer.data.corrupted import (
     corrupted,
     miscalibrated,
     noisy,
-    stretched,
+    of_another_speed,
     thinned,
 )
 
@@ -38,7 +38,7 @@ def test_corrupted_recordings_are_recordings_still(how: str) -> None:
 
 def test_who_moves_faster_turns_faster(stretch: Stretch) -> None:
     """What a stretched recording gains in angular velocity it loses in length."""
-    found = stretched(stretch, np.random.default_rng(0))
+    found = of_another_speed(stretch, np.random.default_rng(0))
     faster = len(stretch.samples) / len(found.samples)
     assert 0 < abs(np.log(faster)) < 0.3
     rates = [np.abs(one.samples[:, 3:]).max() for one in (stretch, found)]

@@ -113,6 +113,6 @@ def _publication(
     if rejected is not None:
         info.rejected = dict(sorted(rejected.counts.items()))
         warnings.append("rejected")
-        advice.append(f"messages are refused, the last because: {rejected.explanation}")
+        advice.append(f"messages are rejected, the last because: {rejected.explanation}")
     info.warnings, info.advice = warnings, advice
     return Publication(f"har/{info.device}/info", msgspec.json.encode(info), retain=True)

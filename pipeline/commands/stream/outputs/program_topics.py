@@ -50,7 +50,7 @@ class ProgramReports:
         self._is_introduced = False
 
     def publish_load(self, now: float, *, n_dropped: int) -> None:
-        """Publish how much waits, how old results are, and what troubles the program.
+        """Publish how much waits, how old results are, and what is wrong with the program.
 
         Args:
             now: the time in monotonic seconds.
@@ -58,9 +58,9 @@ class ProgramReports:
         """
         waiting = self._connection.waiting
         self._load.watch(waiting)
-        troubles = self._troubles()
-        is_news = self._connection.show_status("degraded" if troubles else "online")
-        report = self._load.report(now, at_once=is_news)
+        faults = self._faults()
+        has_changed = self._connection.show_status("degraded" if faults else "online")
+        report = self._load.report(now, at_once=has_changed)
         if report is None:
             return
         report |= {
@@ -74,17 +74,17 @@ class ProgramReports:
             report["unsaved"] = self._durability.unsaved
         if self._connection.refused:
             report["refused"] = self._connection.refused
-        report["troubles"] = troubles
+        report["troubles"] = faults
         self._connection.publish(LOAD_TOPIC, msgspec.json.encode(report), retain=True)
 
-    def _troubles(self) -> list[str]:
+    def _faults(self) -> list[str]:
         """Return what the program's operator should mend, a sentence each."""
-        troubles = []
-        if self._durability is not None and self._durability.trouble is not None:
-            troubles.append(self._durability.trouble)
+        faults: list[str] = []
+        if self._durability is not None and self._durability.failure is not None:
+            faults.append(self._durability.failure)
         if self._connection.refused:
             topics = ", ".join(self._connection.refused)
-            troubles.append(f"the broker does not let us read {topics}")
+            faults.append(f"the broker does not let us read {topics}")
         if self._clock.is_known_wrong:
-            troubles.append("this machine's clock is wrong")
-        return troubles
+            faults.append("this machine's clock is wrong")
+        return faults
