@@ -94,9 +94,9 @@ class _Message(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Message)
 _packer = msgspec.msgpack.Encoder()
 _PACKED_BYTES: Final = 9
-"""A number in MessagePack: a byte that tells its type, and the float64, big-endian"""
+"""A number in MessagePack: a byte for its type, and the float64, big-endian"""
 _PACKED_ROW_BYTES: Final = 1 + 3 * _PACKED_BYTES
-"""A `Vector`: a byte that tells its length, and the numbers"""
+"""A `Vector`: a byte for its length, and the numbers"""
 _PACKED_HEAD_BYTES: Final = 2
 """Of a row, before the first float64"""
 

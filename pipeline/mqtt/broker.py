@@ -117,7 +117,7 @@ async def _serve() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    # Listening is done here: amqtt does not tell which port it got where it may choose.
+    # Listening is done here: amqtt does not report which port it got where it may choose.
     # Only this plug-in: the default ones publish statistics under $SYS and log each packet.
     broker = FaithfulBroker(
         {

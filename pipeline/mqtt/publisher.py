@@ -99,7 +99,7 @@ class Publisher:
         for confirmation in confirmations:
             self._outbox.confirm(confirmation.mid)
             code = confirmation.reason
-            if code >= REFUSED and code not in self._refusals:  # MQTT 5 alone tells
+            if code >= REFUSED and code not in self._refusals:  # in MQTT 5 alone
                 self._refusals.add(code)
                 logger.error(
                     "%s refuses what is published: %s; may %s write there?",

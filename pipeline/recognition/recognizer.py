@@ -90,7 +90,7 @@ class Recognizer:
     def place(self, device: str, sign: float, rotation: NDArray[np.float64]) -> None:
         """Set how an admitted phone is worn, as `Placement` has it.
 
-        If that is news, its signals begin anew.
+        If that is a change, its signals begin anew.
         """
         slot = self._slots.of(device)
         if self._preparation.place(slot, sign, rotation):
@@ -118,7 +118,7 @@ class Recognizer:
     def age_s(self, delivery: Delivery) -> float:
         """Return how old the newest sample of an admitted phone's message was when it came.
 
-        In seconds; 0 if its clock does not tell.
+        In seconds; 0 if its clock does not show it.
         """
         return self._preparation.intake.age_s(self._slots.of(delivery.device), delivery)
 

@@ -27,7 +27,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """Where its times begin"""
     convention: Convention | Literal["auto"]
     """The sign in which accelerations came; kept is Android's. ``auto`` while it is recorded, if
-    the messages are to tell"""
+    the messages are to show it"""
     convention_from: ConventionSource
     rotation: list[list[float]] | None = None
     """The phone's calibration ``(3, 3)`` to the training frame; values are in the phone's axes"""

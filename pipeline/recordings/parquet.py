@@ -97,7 +97,7 @@ def find(paths: Iterable[Path]) -> list[Path]:
                 )
             files += inside
         elif place.is_file() and place.suffix.lower() in bounded.READ:
-            raise DataError(f"{path}: is an app's export: turn it into a recording by har-import")
+            raise DataError(f"{path}: is an app's export: convert it to a recording by har-import")
         elif place.exists():  # and no file, perhaps, as opening it says
             files.append(place)
         else:

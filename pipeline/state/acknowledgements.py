@@ -28,13 +28,13 @@ class Keeper:
     """Writes checkpoints on a thread, and knows which messages are in them."""
 
     def __init__(self, folder: StateFolder, *, period_s: float) -> None:
-        """Begin with a folder; a checkpoint is due every ``period_s`` seconds, if there is news."""
+        """Begin with a folder; each ``period_s`` seconds with a change a checkpoint is due."""
         self._folder = folder
         self._period_s = period_s
         self._known: dict[int, int] = {}
         """Checksum of messages in the state, by packet identifier. An acknowledgement may be lost,
         or read late: they are remembered until another message has their identifier"""
-        self._news: list[Receipt] = []  # processed, and in no checkpoint yet
+        self._unwritten: list[Receipt] = []  # processed, and in no checkpoint yet
         self._changed = False  # since the last checkpoint was begun
         self._written: list[Receipt] = []  # in the checkpoint that is being written
         self._writing: Future[int] | None = None
@@ -55,7 +55,7 @@ class Keeper:
         self._changed = True
         if message.mid:
             self._known[message.mid] = _checksum(message)
-            self._news.append(message.receipt)
+            self._unwritten.append(message.receipt)
 
     def due(self, now: float) -> bool:
         """Return whether a checkpoint is to be begun; ``now`` is in monotonic seconds."""
@@ -65,7 +65,7 @@ class Keeper:
         """Begin to write a checkpoint of ``state``, in which nothing may change any more."""
         mids = np.fromiter(self._known, np.uint16, len(self._known))
         checksums = np.fromiter(self._known.values(), np.uint32, len(self._known))
-        self._written, self._news, self._changed = self._news, [], False
+        self._written, self._unwritten, self._changed = self._unwritten, [], False
         known = {"known_mids": mids, "known_checksums": checksums}
         self._writing = self._writer.submit(self._folder.save, {**state, **known})
         self._due = now + self._period_s
@@ -88,7 +88,7 @@ class Keeper:
         try:
             writing.result()
         except OSError as error:
-            self._news, self._changed = written + self._news, True
+            self._unwritten, self._changed = written + self._unwritten, True
             self.failure = f"the state cannot be saved: {error.strerror}"
             if now >= self._next_log:
                 self._next_log = now + LOG_INTERVAL_S
@@ -104,7 +104,7 @@ class Keeper:
     @property
     def unsaved(self) -> int:
         """How many messages are in no checkpoint yet."""
-        return len(self._news) + len(self._written)
+        return len(self._unwritten) + len(self._written)
 
 
 def _checksum(message: Message) -> int:

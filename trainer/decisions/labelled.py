@@ -30,10 +30,12 @@ def labelled_stretches(
     stretches = []
     for recording in recordings:
         subject = int(recording.person)
-        own = segments[segments[:, 1] == subject]
-        for experiment, stretch in zip(np.unique(own[:, 0]), recording.stretches, strict=True):
+        of_subject = segments[segments[:, 1] == subject]
+        for experiment, stretch in zip(
+            np.unique(of_subject[:, 0]), recording.stretches, strict=True
+        ):
             labels = np.full(len(stretch.samples) - 1, -1, np.int8)
-            for _, _, label, first, last in own[own[:, 0] == experiment].tolist():
+            for _, _, label, first, last in of_subject[of_subject[:, 0] == experiment].tolist():
                 labels[first - 1 : last] = label - 1
             rows = np.asarray(stretch.samples, np.float64)
             stretches.append(LabelledStretch(subject, rows, prepare(stretch), labels))

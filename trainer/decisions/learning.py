@@ -61,7 +61,7 @@ _MOTION_DECAY: Final = 3e-4
 _NOVELTY_DECAY: Final = 1e-4
 """Weights of the squares of all weights in the loss"""
 
-_UNSEEN_SHARE: Final = 0.15
+_EVEN_SHARE: Final = 0.15
 """Share of the changes from a state that is spread evenly over all states"""
 _TILT_PRIOR: Final = 1e-6
 
@@ -204,7 +204,7 @@ def _rates(labels: Iterable[NDArray[np.int8]]) -> NDArray[np.float64]:
     np.fill_diagonal(counts, 0)
     totals = counts.sum(axis=1, keepdims=True)
     even = (1 - np.eye(n)) / (n - 1)
-    shares = (1 - _UNSEEN_SHARE) * counts / totals + _UNSEEN_SHARE * even
+    shares = (1 - _EVEN_SHARE) * counts / totals + _EVEN_SHARE * even
     rates: NDArray[np.float64] = shares * totals / seconds[:, None]
     return rates
 

@@ -151,8 +151,10 @@ def _with_transitions(recording: Recording, segments: NDArray[np.int64]) -> Reco
     return replace(
         recording,
         stretches=tuple(
-            replace(whole, labels=np.append(np.minimum(own.labels, len(ACTIVITIES)), np.int8(-1)))
-            for whole, own in zip(recording.stretches, stretches, strict=True)
+            replace(
+                whole, labels=np.append(np.minimum(labelled.labels, len(ACTIVITIES)), np.int8(-1))
+            )
+            for whole, labelled in zip(recording.stretches, stretches, strict=True)
         ),
     )
 

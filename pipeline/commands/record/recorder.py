@@ -154,7 +154,7 @@ class Recorder:
         if unproved and self._header.format != NATIVE and not self._warned_of_sign:
             self._warned_of_sign = True
             logger.warning(
-                "nothing tells whether %s is an iPhone: if so, record with --convention ios",
+                "nothing shows whether %s is an iPhone: if so, record with --convention ios",
                 self._header.device,
             )
         path = journal.close()

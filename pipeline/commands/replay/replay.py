@@ -136,7 +136,7 @@ class Replay:
             return f"{n_unexpected} came for windows that were not expected: {other_hop}"
         return (
             f"{other_hop}, or the broker has dropped messages (limits of size or queues, rights; "
-            "its log tells), or har-stream rejects them (har/DEVICE/info tells)"
+            "see its log), or har-stream rejects them (see har/DEVICE/info)"
         )
 
     def _await_confirmations(self, most: int) -> None:

@@ -43,8 +43,8 @@ class Durability:
         """How many messages are in no checkpoint yet."""
         return self._keeper.unsaved
 
-    def news(self, messages: Sequence[Message], *, clock_has_jumped: bool) -> list[Message]:
-        """Return the messages to be taken: postponed ones first, when the clock was set."""
+    def to_process(self, messages: Sequence[Message], *, clock_has_jumped: bool) -> list[Message]:
+        """Return the messages to process: postponed ones first, when the clock was set."""
         postponed: list[Message] = []
         if clock_has_jumped:
             postponed, self._postponed = list(self._postponed.values()), {}

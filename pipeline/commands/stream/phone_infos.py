@@ -74,7 +74,7 @@ class PhoneInfos:
 
     def publish_rejections(self, now: float) -> None:
         """Publish of phones that are not admitted why none of their messages is used."""
-        for device, rejected in self._rejections.news(now):
+        for device, rejected in self._rejections.unpublished(now):
             if self._phones.get(device) is None:
                 self._outgoing.append(phone_info.of_rejected(device, rejected))
         for device in self._rejections.expire(now):

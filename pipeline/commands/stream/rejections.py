@@ -19,8 +19,8 @@ from pipeline.subscriptions import Route
 logger = logging.getLogger(__name__)
 
 MOST_PHONES: Final = 1_000
-NEWS_S: Final = 10.0
-"""A phone's rejected messages are news at once, and then at most this often"""
+PUBLISH_INTERVAL_S: Final = 10.0
+"""A phone's rejected messages are published at once, and then at most this often"""
 LASTS_S: Final = 60.0
 """Seconds without a rejected message after which a phone's rejections are forgotten"""
 
@@ -86,7 +86,7 @@ class Rejected:
     last: float = 0.0
     """When the last message came, in monotonic seconds"""
     published: float = -float("inf")
-    """When they were news, in monotonic seconds"""
+    """When they were published last, in monotonic seconds"""
 
 
 class RejectionsOfPhones:
@@ -98,8 +98,8 @@ class RejectionsOfPhones:
         """By device, the longest ago first"""
         self._forgotten: list[str] = []
         """Devices for which there was no room any more"""
-        self._news: set[str] = set()
-        """Devices with messages rejected since `news` returned them"""
+        self._unpublished: set[str] = set()
+        """Devices with messages rejected since `unpublished` returned them"""
 
     def add(self, device: str, error: MessageError, *, topic: str, format: str, now: float) -> bool:
         """Note a rejected message; return whether it is the phone's first for a while."""
@@ -110,22 +110,26 @@ class RejectionsOfPhones:
             if len(self._of) >= MOST_PHONES:
                 oldest, _ = self._of.popitem(last=False)
                 self._forgotten.append(oldest)
-                self._news.discard(oldest)
+                self._unpublished.discard(oldest)
         self._of[device] = rejected
         rejected.counts[error.reason] += 1
         rejected.explanation, rejected.topic, rejected.format = str(error), topic, format
         rejected.last = now
-        self._news.add(device)
+        self._unpublished.add(device)
         return is_first
 
     def of(self, device: str) -> Rejected | None:
         """Return the messages of a phone that were rejected lately, None if there are none."""
         return self._of.get(device)
 
-    def news(self, now: float) -> list[tuple[str, Rejected]]:
+    def unpublished(self, now: float) -> list[tuple[str, Rejected]]:
         """Return the phones of which messages were rejected since they were returned last."""
-        due = [device for device in self._news if now - self._of[device].published >= NEWS_S]
-        self._news.difference_update(due)
+        due = [
+            device
+            for device in self._unpublished
+            if now - self._of[device].published >= PUBLISH_INTERVAL_S
+        ]
+        self._unpublished.difference_update(due)
         for device in due:
             self._of[device].published = now
         return [(device, self._of[device]) for device in sorted(due)]
@@ -139,5 +143,5 @@ class RejectionsOfPhones:
             over.append(device)
         for device in over:
             self._of.pop(device, None)
-            self._news.discard(device)
+            self._unpublished.discard(device)
         return over

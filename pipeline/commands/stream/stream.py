@@ -172,7 +172,7 @@ class Stream:
             for message in messages:
                 self._receiver.take(message, epoch)
         else:
-            for message in self._durability.news(messages, clock_has_jumped=has_jumped):
+            for message in self._durability.to_process(messages, clock_has_jumped=has_jumped):
                 if not self._durability.knows(message):
                     is_final = self._receiver.take(message, epoch)
                     self._durability.note(message, is_final=is_final)

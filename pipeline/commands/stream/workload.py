@@ -75,28 +75,28 @@ class Losses:
     def __init__(self, what: str) -> None:
         """Begin with none; ``what`` names what is lost, and why."""
         self._what = what
-        self._news: Counter[str] = Counter()
+        self._unlogged: Counter[str] = Counter()
         self._next_log = 0.0
         self.total = 0
 
     def add(self, dropped: Mapping[str, int], now: float) -> None:
         """Count losses by sender, and log them unless some were logged just before."""
-        self._news.update(dropped)
+        self._unlogged.update(dropped)
         self.total += sum(dropped.values())
-        if not self._news or now < self._next_log:
+        if not self._unlogged or now < self._next_log:
             return
         named = ", ".join(
-            f"{name[:100]!r} {n}" for name, n in self._news.most_common(MOST_NAMED_SENDERS)
+            f"{name[:100]!r} {n}" for name, n in self._unlogged.most_common(MOST_NAMED_SENDERS)
         )
-        more = len(self._news) - MOST_NAMED_SENDERS
+        more = len(self._unlogged) - MOST_NAMED_SENDERS
         logger.warning(
             "dropped %d %s: %s%s",
-            self._news.total(),
+            self._unlogged.total(),
             self._what,
             named,
             f" and {more} more" if more > 0 else "",
         )
-        self._news.clear()
+        self._unlogged.clear()
         self._next_log = now + LOG_INTERVAL_S
 
 

@@ -80,7 +80,7 @@ class Placements:
             self._of_admitted[device] = kept.pop(device)
 
     def prove(self, device: str, convention: Convention) -> bool:
-        """Note what a message proves of an admitted phone; return whether that is news."""
+        """Note what a message proves of an admitted phone; return whether that is a change."""
         return self._conventions.prove(device, convention)
 
     def calibrate(self, device: str, rotation: NDArray[np.float64] | None) -> None:

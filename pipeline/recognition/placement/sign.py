@@ -38,7 +38,7 @@ class Conventions:
         return "android", "assumed"
 
     def prove(self, device: str, convention: Convention) -> bool:
-        """Note what a message proves of a phone; return whether that is news."""
+        """Note what a message proves of a phone; return whether that is a change."""
         if self.proven.get(device) == convention:
             return False
         self.proven[device] = convention

@@ -144,7 +144,7 @@ class Intake:
     def age_s(self, slot: int, delivery: Delivery) -> float:
         """Return how old the newest sample of a phone's message was when it came.
 
-        In seconds; 0 if its clock does not tell.
+        In seconds; 0 if its clock does not show it.
         """
         if delivery.readings[0].clock == "boot":
             return self._clocks.age_s(slot, delivery.newest, delivery.received)
@@ -255,13 +255,13 @@ class Intake:
         return replace(piece, origin=self._clocks.dated(piece.slot, piece.origin))
 
     def _note_troubles(self, slot: int) -> bool:
-        """Note the troubles that a phone's samples have; return whether that is news."""
+        """Note the troubles that a phone's samples have; return whether that is a change."""
         troubles, sequence = self._resampler.troubles(slot), self._sequences[slot]
         if sequence.is_mixed:
             troubles |= {"two-phones"}
         elif sequence.is_too_short:
             troubles |= {"short-recordings"}
         now = [name in troubles for name in TROUBLES]
-        is_news: bool = now != self._flags.troubles[slot].tolist()
+        has_changed: bool = now != self._flags.troubles[slot].tolist()
         self._flags.troubles[slot] = now
-        return is_news
+        return has_changed

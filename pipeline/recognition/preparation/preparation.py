@@ -68,14 +68,14 @@ class Preparation:
         self._chain.reset(slots)
 
     def place(self, slot: int, sign: float, rotation: NDArray[np.float64]) -> bool:
-        """Set how a phone is worn, as `Placement` has it; return whether that is news.
+        """Set how a phone is worn, as `Placement` has it; return whether that is a change.
 
         If it is, its grid begins anew.
         """
-        is_news = self._chain.place(slot, sign, rotation)
-        if is_news:
+        has_changed = self._chain.place(slot, sign, rotation)
+        if has_changed:
             self.intake.end_grid(slot)
-        return is_news
+        return has_changed
 
     def push(self, messages: Mapping[int, Sequence[Delivery]]) -> Prepared:
         """Return the windows and losses of a tick's messages, which are given by slot."""

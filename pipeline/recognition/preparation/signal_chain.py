@@ -60,7 +60,7 @@ class SignalChain:
         self._windower.reset(slots)
 
     def place(self, slot: int, sign: float, rotation: NDArray[np.float64]) -> bool:
-        """Set how a phone is worn, as `Placement` has it; return whether that is news."""
+        """Set how a phone is worn, as `Placement` has it; return whether that is a change."""
         return self._frame.place(slot, sign, rotation)
 
     def push(self, pieces: Sequence[Piece], steady: Sequence[Rows]) -> Part:

@@ -25,7 +25,7 @@ class TrainingFrame(PerPhone):
         self.sign[slots], self.rotation[slots], self.differs[slots] = 1.0, np.eye(3), False
 
     def place(self, slot: int, sign: float, rotation: NDArray[np.float64]) -> bool:
-        """Set how a phone is worn, as `Placement` has it; return whether that is news."""
+        """Set how a phone is worn, as `Placement` has it; return whether that is a change."""
         if sign == self.sign[slot] and np.array_equal(rotation, self.rotation[slot]):
             return False
         self.sign[slot], self.rotation[slot] = sign, rotation

@@ -45,12 +45,12 @@ class Export:
 
     app: str
     device: str | None
-    """The phone's name, None if the export does not tell"""
+    """The phone's name, None if the export does not name it"""
     recording: str
     """What the app calls the recording"""
     clock: Clock
     convention: Convention | None
-    """The sign of accelerations, None if the export does not tell"""
+    """The sign of accelerations, None if the export does not name it"""
     sensors: Mapping[Sensor, Samples]
     labels: Sequence[tuple[float, str]] = ()
     """What the wearer wrote down, and when, in seconds. Each ends what was before."""

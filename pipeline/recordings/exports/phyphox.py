@@ -2,7 +2,7 @@
 
 https://github.com/phyphox/phyphox-android: DataExport.java. A table is recognised by its headings,
 ``Acceleration x (m/s^2)`` beside ``Time (s)``, also when a spreadsheet has written it anew. The app
-turns the iPhone's signs into Android's.
+changes the iPhone's signs to Android's.
 """
 
 import re
@@ -327,7 +327,7 @@ def _dated(
 
 
 def _device(files: ExportFiles) -> str | None:
-    """Return the phone's model, which is all that phyphox tells."""
+    """Return the phone's model, the only name that phyphox exports."""
     name = files.named("meta/device.csv")
     if name is None:
         return None

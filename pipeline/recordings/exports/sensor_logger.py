@@ -1,7 +1,7 @@
 """What Sensor Logger exports: a zip of CSV files, one a sensor, or all sensors in one JSON file.
 
 https://github.com/tszheichoi/awesome-sensor-logger: README.md, UNITS.md, CROSSPLATFORM.md. The
-metadata tell the platform, and whether *Standardise Units & Frames* was on: without it an iPhone's
+metadata name the platform, and whether *Standardise Units & Frames* was on: without it an iPhone's
 accelerations have the opposite sign, and uncalibrated ones are in g.
 """
 
@@ -201,7 +201,7 @@ def _export(
 
 
 def _convention(metadata: Mapping[str, str]) -> Convention | None:
-    """Return the sign of accelerations, None where the metadata do not tell.
+    """Return the sign of accelerations, None where the metadata do not show it.
 
     They do not where a spreadsheet has put its own language's word for true or false.
     """

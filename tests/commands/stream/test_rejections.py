@@ -3,7 +3,7 @@ import pytest
 from pipeline.commands.stream.rejections import (
     LASTS_S,
     MOST_PHONES,
-    NEWS_S,
+    PUBLISH_INTERVAL_S,
     Rejections,
     RejectionsOfPhones,
 )
@@ -49,16 +49,16 @@ def test_what_was_rejected_of_each_phone() -> None:
 
 
 def test_news_are_told_once() -> None:
-    """Phones are news when something more of theirs was rejected, but not every second."""
+    """Phones are published when something more of theirs was rejected, but not every second."""
     rejections = RejectionsOfPhones()
     reject(rejections, "a")
-    assert ["a"] == [device for device, _ in rejections.news(1.0)]
-    assert [] == rejections.news(100.0)
+    assert ["a"] == [device for device, _ in rejections.unpublished(1.0)]
+    assert [] == rejections.unpublished(100.0)
     reject(rejections, "a")
-    assert ["a"] == [device for device, _ in rejections.news(101.0)]
+    assert ["a"] == [device for device, _ in rejections.unpublished(101.0)]
     reject(rejections, "a")
-    assert [] == rejections.news(101.0 + NEWS_S / 2)
-    assert ["a"] == [device for device, _ in rejections.news(101.0 + NEWS_S)]
+    assert [] == rejections.unpublished(101.0 + PUBLISH_INTERVAL_S / 2)
+    assert ["a"] == [device for device, _ in rejections.unpublished(101.0 + PUBLISH_INTERVAL_S)]
 
 
 def test_they_expire() -> None:
@@ -77,4 +77,4 @@ def test_invented_names_are_bounded() -> None:
     for number in range(MOST_PHONES + 10):
         reject(rejections, f"phone-{number}", now=number / 1000)
     assert [f"phone-{number}" for number in range(10)] == rejections.expire(1.0)
-    assert MOST_PHONES == len(rejections.news(1.0))
+    assert MOST_PHONES == len(rejections.unpublished(1.0))

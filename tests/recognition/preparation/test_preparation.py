@@ -152,16 +152,16 @@ def test_a_placed_phone() -> None:
 
 
 def test_a_new_placement_begins_anew() -> None:
-    """When a phone is calibrated its signals begin anew; the same calibration again is no news."""
+    """A calibration lets the signals begin anew; the same one again is no change."""
     preparation = Preparation(1, hop=HOP)
     push(preparation, readings(motion(300, seed=5)))
 
-    first_is_news = preparation.place(SLOT, 1.0, FRAMES["portrait"])
+    first_has_changed = preparation.place(SLOT, 1.0, FRAMES["portrait"])
     onward = push(preparation, readings(motion(150, seed=6), first=300))
-    second_is_news = preparation.place(SLOT, 1.0, FRAMES["portrait"])
+    second_has_changed = preparation.place(SLOT, 1.0, FRAMES["portrait"])
     further = push(preparation, readings(motion(150, seed=7), first=450))
 
-    assert (True, False) == (first_is_news, second_is_news)
+    assert (True, False) == (first_has_changed, second_has_changed)
     assert [300] == numbers(windows(onward))
     assert [332, 364, 396, 428, 460][: len(windows(further))] == numbers(windows(further))
 

@@ -27,8 +27,8 @@ def test_a_phone_worn_otherwise() -> None:
     np.testing.assert_array_equal(ROWS, before)
 
 
-def test_a_placement_that_is_no_news() -> None:
-    """The same placement again is no news, nor is that of training at first."""
+def test_a_placement_that_is_no_change() -> None:
+    """The same placement again is no change, nor is that of training at first."""
     frame = TrainingFrame(1)
     assert not frame.place(0, 1.0, np.eye(3))
     assert frame.place(0, 1.0, FRAMES["portrait"])
