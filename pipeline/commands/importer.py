@@ -1,23 +1,30 @@
-"""The command har-import: what phones' apps exported, turned into files like har-record's.
+"""The command har-import: converts what phones' apps exported to files like har-record's.
 
-Which app wrote a file is told by its content. What its files mean is decided in
-`recordings.sensor_logger` and `recordings.phyphox`. Whatever fails, the rest is
-imported; and every file is read, or it is said why not.
+Strategy: the readers of all `APPS` are offered each zip or folder; they recognise their app's files
+by the content, and decide what these mean (`recordings.exports`). Of each export a recording is
+made (`imported_recording`), and written unless the output folder holds it.
+
+Rules:
+
+* Whatever fails, the rest is imported. The failures are printed at the end, and the exit code is 1.
+* Each file is read, or a line says why it is passed over.
+* Samples that are there already, with the same labels and convention, are not written again. With
+  others they are a failure: nothing is overwritten.
+* Names come from outside: whatever they hold, they are printed within one line.
 """
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.commands.import_settings import ImportSettings
-from pipeline.readings import Convention, MessageError, Readings, check_device
+from pipeline.commands.imported_recording import ActivityChange, ImportedRecording
+from pipeline.readings import Convention, MessageError, check_device
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import settled_after_s
 from pipeline.recognition.preparation.pace import LOW_RATE_HZ, LOWEST_RATE_HZ
@@ -27,7 +34,7 @@ from pipeline.recordings.exports import phyphox, sensor_logger
 from pipeline.recordings.exports.exports import Export, checked
 from pipeline.recordings.exports.files import ExportFiles, Source, sources
 from pipeline.recordings.header import EXPORT, ConventionSource, Header, software
-from pipeline.recordings.recording import DataError, Recording, typical_rate_hz
+from pipeline.recordings.recording import DataError, typical_rate_hz
 from pipeline.recordings.uci_har import OVERLAP
 from pipeline.settings import from_command_line
 
@@ -43,86 +50,16 @@ MOST_FAILURES: Final = 50
 TRAINABLE_S: Final = settled_after_s(OVERLAP)
 """How long all sensors must be on for a window that is trained on"""
 
-ActivityChanges = Sequence[tuple[float, str | None]]
-"""What was done from when on, in seconds; None for no activity."""
-
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class ImportedRecording:
-    """An app's recording, as it is to be written."""
-
-    source: str
-    export: Export
-    header: Header
-    labels: ActivityChanges
-    messages: Sequence[Sequence[Readings]]
-
-    def write(self, folder: Path) -> Path:
-        """Return its Parquet file in a folder.
-
-        Raises:
-            OSError: it cannot be written.
-        """
-        journal = journals.Journal(folder, self.header)
-        try:
-            for time, activity in self.labels:
-                journal.label(time, activity)
-            for number, message in enumerate(self.messages):
-                for readings in message:
-                    journal.append(number, readings)
-            path = journal.close()
-        except BaseException:
-            journal.discard()  # the export is still there to be imported again
-            raise
-        assert path is not None  # there are samples
-        return path
-
-    def activities(self) -> list[str]:
-        """Return what was done while there are samples, in alphabetical order."""
-        begins, names = self._events()
-        done: set[str | None] = set()
-        for times, _ in self.export.sensors.values():
-            done.update(names[np.unique(np.searchsorted(begins, times, side="right") - 1)])
-        return sorted(name for name in done if name is not None)
-
-    def _events(self) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
-        """Return when something else was done, ascending, and what."""
-        begins, names = zip(*sorted(self.labels, key=lambda label: label[0]), strict=True)
-        return np.array(begins), np.array(names, object)
-
-    def is_of(self, recording: Recording) -> bool:
-        """Return whether these are another recording's samples, whatever is said of them."""
-        if sorted(self.export.sensors) != recording.sensors:
-            return False
-        for sensor, (times, values) in self.export.sensors.items():
-            other_times, other_values = recording.samples_of(sensor)
-            if not np.array_equal(times, other_times):
-                return False
-            if not np.array_equal(np.abs(values), np.abs(other_values)):  # of either convention
-                return False
-        return True
-
-    def says_the_same(self, recording: Recording) -> bool:
-        """Return whether another recording of these samples says the same of them."""
-        one, other = self.header, recording.header
-        if other is None or (one.device, one.convention) != (other.device, other.convention):
-            return False
-        begins, names = self._events()
-        for times, _ in self.export.sensors.values():
-            here = names[np.searchsorted(begins, times, side="right") - 1]
-            there = np.array([*recording.activities, None], object)[recording.labels_at(times)]
-            if (here != there).any():
-                return False
-        return True
-
-
 def exports_in(files: ExportFiles, *, notes: dict[str, str], failures: list[str]) -> list[Export]:
-    """Return the recordings in a folder's files; there are none if no app is known to write such.
+    """Return the recordings in a folder's files, none if no app of `APPS` wrote them.
 
-    Why files are passed over, and which rows of the others, is entered in ``notes`` by their names;
-    what is damaged, or contradicts itself, in ``failures``.
+    Args:
+        files: the files.
+        notes: gets the reasons why files, or rows of them, are passed over, by the files' names.
+        failures: gets a line for each file that is damaged or contradicts itself.
     """
     exports: list[Export] = []
     why: dict[str, str] = {}
@@ -136,7 +73,7 @@ def exports_in(files: ExportFiles, *, notes: dict[str, str], failures: list[str]
             exports += of_app.exports
             why |= of_app.passed_over
             damages = [*of_app.failures]
-        damaged += [one for one in damages if one not in damaged]  # it is damaged to every app
+        damaged += [line for line in damages if line not in damaged]  # each app finds the same
     failures += damaged
     read = {name for export in exports for name in export.files}
     for name in files.contents if exports or not damaged else ():
@@ -162,7 +99,7 @@ def _why_unknown(files: ExportFiles, name: str) -> str:
 def as_recording(
     source: str, export: Export, settings: ImportSettings, *, label: str | None
 ) -> ImportedRecording:
-    """Return an app's recording as it is to be written; ``label`` holds until an annotation.
+    """Return an app's recording as it will be written; ``label`` holds until an annotation.
 
     Raises:
         DataError: the phone has no name that can be used, or a sample cannot be one.
@@ -180,7 +117,7 @@ def as_recording(
             f"at most {parquet.MOST_RECORDED_SAMPLES} are taken"
         )
     messages = checked(source, lambda: export.messages(device))
-    labels: list[tuple[float, str | None]] = [(-np.inf, label)]
+    labels: list[ActivityChange] = [(-np.inf, label)]
     no_activities: dict[str, None] = {}
     for time, text in export.labels:
         activity = None
@@ -227,7 +164,7 @@ class Import:
     """One run of the command."""
 
     def __init__(self, settings: ImportSettings, *, label: str | None) -> None:
-        """Begin with nothing imported; ``label`` is done unless annotations say otherwise."""
+        """Begin with nothing imported; ``label`` holds until an annotation."""
         self._settings = settings
         self._label = label
         self._there = {path: _survey(path) for path in _files_in(settings.output)}
@@ -293,17 +230,17 @@ class Import:
             )
 
     def _same(self, recording: ImportedRecording) -> Path | None:
-        """Return the file in the output folder that holds a recording's samples, if any.
+        """Return the file in the output folder that holds a recording, None if there is none.
 
         Raises:
-            DataError: it says something else of them.
+            DataError: a file holds its samples with another name, label or convention.
         """
         for path, survey in self._there.items():
             if survey != (recording.header.format, recording.export.n_samples):
                 continue
             other = parquet.read(path)
-            if recording.is_of(other):
-                if recording.says_the_same(other):
+            if recording.has_samples_of(other):
+                if recording.agrees_with(other):
                     return path
                 raise DataError(
                     f"is already there as {path}, by another name, with other labels or another "
@@ -326,7 +263,7 @@ def _survey(path: Path) -> tuple[str, int] | None:
 
 
 def _nothing_in(source: Source, notes: Mapping[str, str]) -> str:
-    """Return in a line that nothing could be used, and the reasons of some files."""
+    """Return a line: nothing could be used, and the reasons for some files."""
     reasons = "".join(f"; {where}: {why}" for where, why in list(notes.items())[:3])
     return (
         f"{source.name}: neither Sensor Logger nor phyphox wrote this: give the zip as the app "
@@ -346,7 +283,7 @@ def _warn(text: str) -> None:
 
 
 def _line(text: str) -> str:
-    """Return a text of which no part, such as a file's name in a zip, is a line of its own."""
+    """Return a text as one line, whatever names of files in it hold."""
     text = text[:MOST_CHARACTERS]
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
