@@ -1,6 +1,13 @@
 """The command har-demo: a broker, har-stream and a replay, started together and watched live.
 
-Nothing is recognised or measured here: har-stream does the one, the replay the other.
+Strategy: `play` starts the embedded broker, har-stream as a process of its own, and a replay in
+this one. A second connection receives the predictions for a table of the phones.
+
+Rules:
+
+* Nothing is recognised or measured here: har-stream does the one, the replay the other.
+* Without UCI HAR on the machine or in reach, simulated phones are played.
+* When one of the parts ends, the demo ends with its reason; what was started ends with the demo.
 """
 
 import logging
@@ -72,6 +79,126 @@ main()
 
 class StreamError(Exception):
     """har-stream ended by itself; the message holds what it logged last."""
+
+
+def play(settings: DemoSettings, console: Console) -> None:
+    """Run the demo to its end.
+
+    Raises:
+        DataError: there is nothing to play.
+        BrokerError: the broker does not run, or has ended.
+        StreamError: har-stream ended.
+        OSError: the broker cannot be reached, or predictions stopped coming.
+    """
+    replay_settings = ReplaySettings.model_validate(
+        {
+            "broker": HOST,
+            "protocol": "3.1.1",  # all that the embedded broker speaks
+            "tls": False,
+            "username": None,
+            "password": None,
+            "password_file": None,
+            "key": None,
+            "recording": settings.recording or "uci-har",
+            "data": settings.data,
+            "subjects": [],
+            "split": "test",
+            "speed": settings.speed,
+            "duration": settings.duration * settings.speed,
+            "wait": True,
+        }
+    )
+    replay_settings, recordings = read(settings, replay_settings, console)
+    with embedded_broker() as port:
+        replay_settings = replay_settings.model_copy(update={"port": port})
+        with (
+            har_stream(settings, replay_settings) as stream,
+            _connected(replay_settings, "har-replay", "har/+/prediction", STATUS_TOPIC) as playing,
+            _connected(replay_settings, "har-demo", "har/+/prediction") as watching,
+        ):
+            replay = Replay(replay_settings, recordings, playing, hop=DEFAULT_HOP)
+            replay.start_receiving()
+
+            def check() -> None:
+                stream.check()
+                if not playing.ready.is_set():
+                    raise BrokerError("the embedded broker has gone")
+
+            _await_stream(replay, check)
+            console.print(
+                f"{len(recordings)} phones → broker ({HOST}:{port}) → har-stream --model "
+                f"{settings.model}",
+                soft_wrap=True,
+                highlight=False,
+                markup=False,
+            )
+            board = Board(settings, replay, watching)
+
+            try:
+                _watch(replay, check, board, console)
+            except KeyboardInterrupt:
+                console.print("stopped")
+            except TimeoutError:
+                stream.check()  # the better message, if that is why
+                raise
+            print_report(report(replay), console, n_unexpected=replay.windows.n_unexpected)
+            if replay_settings.recording == "simulated":
+                console.print(
+                    "(of motion that is made up: this accuracy says nothing about people)"
+                )
+            stream.check()
+
+
+def read(
+    settings: DemoSettings, replay: ReplaySettings, console: Console
+) -> tuple[ReplaySettings, list[Recording]]:
+    """Return what to play and the settings that name it, and say what it is and why.
+
+    Raises:
+        DataError: the data that the settings name is missing or damaged.
+    """
+    if settings.recording is not None:
+        recordings = _read(replay)
+        why = "as asked"
+    elif settings.data is not None:
+        recordings = _read(replay)
+        why = f"from {settings.data}"
+    else:
+        try:
+            why = _look_for_uci_har(console)
+            recordings = _read(replay)
+        except DataError as error:
+            replay = replay.model_copy(update={"recording": "simulated"})
+            recordings = _read(replay)
+            why = f"as the UCI HAR data set cannot be had: {_cause(error)}"
+    console.print(
+        f"Playing {_NAMES[replay.recording]}, {why}", soft_wrap=True, highlight=False, markup=False
+    )
+    return replay, recordings
+
+
+def _look_for_uci_har(console: Console) -> str:
+    """Return where the data set comes from."""
+    try:
+        with datasets.opened(datasets.UCI_HAR, download=False) as files:
+            return f"from {files.source}"
+    except DataError:
+        console.print("UCI HAR is not on this machine: trying to download it (60 MB)")
+        return "downloaded"
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return what was wrong in the first place, without the advice that was added to it."""
+    return error if error.__cause__ is None else _cause(error.__cause__)
+
+
+def _read(replay: ReplaySettings) -> list[Recording]:
+    if replay.recording != "simulated" or replay.duration is None:
+        return sources.read(replay)
+    try:
+        return simulated.recordings(seconds=replay.duration)
+    except ValueError as error:
+        raise DataError(f"{error} (--duration times --speed)") from error
 
 
 class StreamProcess:
@@ -188,126 +315,6 @@ def _bar(probability: float) -> Text:
         ("━" * (BAR_CELLS - filled), "bright_black"),
         f" {probability:.2f}",
     )
-
-
-def read(
-    settings: DemoSettings, replay: ReplaySettings, console: Console
-) -> tuple[ReplaySettings, list[Recording]]:
-    """Return what to play and the settings that name it, and say what it is and why.
-
-    Raises:
-        DataError: the data that the settings name is missing or damaged.
-    """
-    if settings.recording is not None:
-        recordings = _read(replay)
-        why = "as asked"
-    elif settings.data is not None:
-        recordings = _read(replay)
-        why = f"from {settings.data}"
-    else:
-        try:
-            why = _look_for_uci_har(console)
-            recordings = _read(replay)
-        except DataError as error:
-            replay = replay.model_copy(update={"recording": "simulated"})
-            recordings = _read(replay)
-            why = f"as the UCI HAR data set cannot be had: {_cause(error)}"
-    console.print(
-        f"Playing {_NAMES[replay.recording]}, {why}", soft_wrap=True, highlight=False, markup=False
-    )
-    return replay, recordings
-
-
-def _look_for_uci_har(console: Console) -> str:
-    """Return where the data set comes from."""
-    try:
-        with datasets.opened(datasets.UCI_HAR, download=False) as files:
-            return f"from {files.source}"
-    except DataError:
-        console.print("UCI HAR is not on this machine: trying to download it (60 MB)")
-        return "downloaded"
-
-
-def _cause(error: BaseException) -> BaseException:
-    """Return what was wrong in the first place, without the advice that was added to it."""
-    return error if error.__cause__ is None else _cause(error.__cause__)
-
-
-def _read(replay: ReplaySettings) -> list[Recording]:
-    if replay.recording != "simulated" or replay.duration is None:
-        return sources.read(replay)
-    try:
-        return simulated.recordings(seconds=replay.duration)
-    except ValueError as error:
-        raise DataError(f"{error} (--duration times --speed)") from error
-
-
-def play(settings: DemoSettings, console: Console) -> None:
-    """Run the demo to its end.
-
-    Raises:
-        DataError: there is nothing to play.
-        BrokerError: the broker does not run, or has ended.
-        StreamError: har-stream ended.
-        OSError: the broker cannot be reached, or predictions stopped coming.
-    """
-    replay_settings = ReplaySettings.model_validate(
-        {
-            "broker": HOST,
-            "protocol": "3.1.1",  # all that the embedded broker speaks
-            "tls": False,
-            "username": None,
-            "password": None,
-            "password_file": None,
-            "key": None,
-            "recording": settings.recording or "uci-har",
-            "data": settings.data,
-            "subjects": [],
-            "split": "test",
-            "speed": settings.speed,
-            "duration": settings.duration * settings.speed,
-            "wait": True,
-        }
-    )
-    replay_settings, recordings = read(settings, replay_settings, console)
-    with embedded_broker() as port:
-        replay_settings = replay_settings.model_copy(update={"port": port})
-        with (
-            har_stream(settings, replay_settings) as stream,
-            _connected(replay_settings, "har-replay", "har/+/prediction", STATUS_TOPIC) as playing,
-            _connected(replay_settings, "har-demo", "har/+/prediction") as watching,
-        ):
-            replay = Replay(replay_settings, recordings, playing, hop=DEFAULT_HOP)
-            replay.start_receiving()
-
-            def check() -> None:
-                stream.check()
-                if not playing.ready.is_set():
-                    raise BrokerError("the embedded broker has gone")
-
-            _await_stream(replay, check)
-            console.print(
-                f"{len(recordings)} phones → broker ({HOST}:{port}) → har-stream --model "
-                f"{settings.model}",
-                soft_wrap=True,
-                highlight=False,
-                markup=False,
-            )
-            board = Board(settings, replay, watching)
-
-            try:
-                _watch(replay, check, board, console)
-            except KeyboardInterrupt:
-                console.print("stopped")
-            except TimeoutError:
-                stream.check()  # the better message, if that is why
-                raise
-            print_report(report(replay), console, n_unexpected=replay.windows.n_unexpected)
-            if replay_settings.recording == "simulated":
-                console.print(
-                    "(of motion that is made up: this accuracy says nothing about people)"
-                )
-            stream.check()
 
 
 @contextmanager
