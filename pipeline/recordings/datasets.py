@@ -96,7 +96,7 @@ def opened(
         files.close()
 
 
-def recording_of(subject: int, stretches: Iterable[Stretch]) -> Recording:
+def recording_of(published: Published, subject: int, stretches: Iterable[Stretch]) -> Recording:
     """Return a subject's recording: a phone worn at the waist, sampled 50 times a second."""
     return Recording(
         f"subject-{subject:02d}",
@@ -104,6 +104,7 @@ def recording_of(subject: int, stretches: Iterable[Stretch]) -> Recording:
         rate_hz=SAMPLING_RATE_HZ,
         person=str(subject),
         worn_at="waist",
+        data_set=published.name,
     )
 
 

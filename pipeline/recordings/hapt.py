@@ -79,7 +79,7 @@ def recordings(
                     _labels(arrays["segments"], experiment, subject, n_samples),
                 )
             )
-    return [datasets.recording_of(subject, stretches[subject]) for subject in wanted]
+    return [datasets.recording_of(datasets.HAPT, subject, stretches[subject]) for subject in wanted]
 
 
 def label_segments(

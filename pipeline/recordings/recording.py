@@ -2,7 +2,7 @@
 
 Data sets, simulated phones and recorded files are all recordings. A recording keeps its samples in
 stretches, as arrays, and gives them as the readings that a phone's messages hold. Where recordings
-come from is decided by their readers: `hapt`, `uci_har`, `simulated`, `parquet`.
+come from is decided by their readers: `hapt`, `uci_har`, `person_file`, `simulated`, `parquet`.
 """
 
 from collections.abc import Iterable
@@ -74,6 +74,8 @@ class Recording:
     """Where on the body, such as ``waist``; empty if unknown"""
     header: Header | None = None
     """That of a recorded file; None of data sets and simulated phones"""
+    data_set: str = ""
+    """Name of the data set that it is of; empty if of none"""
 
     @property
     def messages(self) -> tuple[tuple[LabelledReadings, ...], ...]:

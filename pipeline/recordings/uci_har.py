@@ -92,7 +92,7 @@ def recordings(split: Split) -> list[Recording]:
     left out between them.
     """
     return [
-        datasets.recording_of(subject, _stretches(split, subject))
+        datasets.recording_of(datasets.UCI_HAR, subject, _stretches(split, subject))
         for subject in np.unique(split.subjects).tolist()
     ]
 

@@ -40,7 +40,11 @@ def _shape(recordings: list[Recording]) -> dict[str, list[tuple[float, int]]]:
 def test_a_subject_is_a_recording_and_an_experiment_a_stretch(small: Path, cache: Path) -> None:
     """Experiments follow each other in their order, 10 s apart."""
     expected = {"subject-01": [(0.0, 300), (16.0, 200)], "subject-02": [(0.0, 250)]}
-    assert expected == _shape(hapt.recordings(small, cache=cache))
+    recordings = hapt.recordings(small, cache=cache)
+    assert expected == _shape(recordings)
+    assert [("HAPT", "1", "waist"), ("HAPT", "2", "waist")] == [
+        (recording.data_set, recording.person, recording.worn_at) for recording in recordings
+    ]
 
 
 def test_samples_are_in_si_units(small: Path, cache: Path) -> None:

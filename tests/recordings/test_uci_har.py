@@ -229,6 +229,7 @@ def test_stretches_lie_on_the_grid_with_a_break_between_them(
     data = uci_har.load(as_folder(uci_har_files, tmp_path / "data"), cache=tmp_path)
     first, third = uci_har.recordings(data.train)
     assert ("subject-01", "subject-03") == (first.device, third.device)
+    assert ("UCI HAR", "1", "waist") == (first.data_set, first.person, first.worn_at)
     assert [192, 256] == [len(stretch.samples) for stretch in first.stretches]
     assert [0.0, (192 + SAMPLES_BETWEEN_BOUTS) / SAMPLING_RATE_HZ] == [
         stretch.start for stretch in first.stretches
