@@ -84,6 +84,11 @@ def is_set(folder: Path) -> bool:
     return any(folder.glob(f"*{SUFFIX}"))
 
 
+def holds_sets(folder: Path) -> bool:
+    """Return whether `find` looks for sets in a folder, because of the names in it."""
+    return is_set(folder) or any(folder.glob(f"*/*{SUFFIX}"))
+
+
 def open_set(folder: Path) -> PlacementSet:
     """Return the set in a folder; of its files only the names of people are read.
 

@@ -35,6 +35,10 @@ def test_a_set_by_itself(folder: Path) -> None:
     assert placement_sets.open_set(folder / "Other") == one
     assert placement_sets.is_set(folder / "Other")
     assert not placement_sets.is_set(folder)
+    assert [True, True, False, False] == [
+        placement_sets.holds_sets(place)
+        for place in (folder, folder / "Other", folder / "notes", folder / "no")
+    ]
 
 
 def test_the_name_is_that_in_the_files(tmp_path: Path) -> None:

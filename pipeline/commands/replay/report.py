@@ -19,8 +19,10 @@ class Report:
     windows_received: int
     windows_labelled: int
     """Received windows with one known activity throughout; the others do not count"""
+    windows_of_other_activities: dict[str, int]
+    """Labelled windows of activities that the model has not, which it cannot recognise"""
     accuracy: float | None
-    """Share of the labelled windows that were recognised, 0 to 1"""
+    """Share of the other labelled windows that were recognised, 0 to 1"""
     recall: dict[str, float | None]
     confusion: dict[str, dict[str, int]]
     """Labelled windows by activity and by what was recognised"""
@@ -37,6 +39,8 @@ def report(replay: Replay) -> Report:
     received = [window for window in expected if window.predicted_activity is not None]
     labelled = [window for window in received if window.true_activity is not None]
     counts = Counter((window.true_activity, window.predicted_activity) for window in labelled)
+    new = Counter(window.true_activity or "" for window in labelled if not window.is_recognisable)
+    n_recognisable = len(labelled) - new.total()
     others = sorted({name for pair in counts for name in pair if name} - set(ACTIVITIES))
     activities = [*ACTIVITIES, *others]
     confusion = {
@@ -51,7 +55,8 @@ def report(replay: Replay) -> Report:
         windows_expected=len(expected),
         windows_received=len(received),
         windows_labelled=len(labelled),
-        accuracy=sum(right.values()) / len(labelled) if labelled else None,
+        windows_of_other_activities=dict(sorted(new.items())),
+        accuracy=sum(right.values()) / n_recognisable if n_recognisable else None,
         recall={a: right[a] / totals[a] if totals[a] else None for a in activities},
         confusion=confusion,
         latency_ms={
@@ -95,10 +100,15 @@ def print_report(result: Report, console: Console, *, n_unexpected: int) -> None
             f"          {n_unexpected} more came for windows that were not expected: "
             "give the --hop of har-stream"
         )
+    n_new = sum(result.windows_of_other_activities.values())
     if result.accuracy is not None:
-        console.print(
-            f"accuracy  {result.accuracy:.4f} over {result.windows_labelled} labelled windows"
-        )
+        n_recognisable = result.windows_labelled - n_new
+        console.print(f"accuracy  {result.accuracy:.4f} over {n_recognisable} labelled windows")
+    if n_new:
+        names = ", ".join(f"{name} {n}" for name, n in result.windows_of_other_activities.items())
+        console.print(f"          {n_new} more are of activities that the model has not: {names}")
+    if n_unlabelled := result.windows_received - result.windows_labelled:
+        console.print(f"          {n_unlabelled} have no label, or several")
     p50, p95, p99 = result.latency_ms.values()
     if p50 is not None:
         console.print(f"latency   p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms")

@@ -10,14 +10,15 @@ from pipeline.vocabulary import WINDOW_LENGTH
 
 DATA_SETS: Final = ("uci-har", "hapt", "simulated")
 """What can be played without a recorded file."""
+_FILES: Final = (".parquet", ".npz")
 
 
 def _playable(recording: str) -> str:
     """Return the name of a data set, or the path of recorded files."""
-    if recording not in DATA_SETS and not (
-        recording.endswith(".parquet") or Path(recording).is_dir()
-    ):
-        raise ValueError(f"is none of {', '.join(DATA_SETS)}, no .parquet file, no folder")
+    if recording not in DATA_SETS and not (recording.endswith(_FILES) or Path(recording).is_dir()):
+        raise ValueError(
+            f"is none of {', '.join(DATA_SETS)}, no {' or '.join(_FILES)} file, no folder"
+        )
     return recording
 
 
@@ -26,7 +27,8 @@ class ReplaySettings(BrokerSettings):
 
     recording: Annotated[str, AfterValidator(_playable)] = Field(
         "uci-har",
-        description="uci-har, hapt, simulated, or a .parquet file or folder of har-record",
+        description="uci-har, hapt, simulated, a .parquet file or folder of har-record, or a "
+        ".npz file or folder of a placement set",
     )
     data: Path | None = Field(
         None, description="data set's zip or folder; else HAR_DATA_DIR, cache, download"

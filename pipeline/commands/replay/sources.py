@@ -4,10 +4,11 @@ How they become messages is decided in `outgoing_messages`.
 """
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from pipeline.commands.replay.settings import DATA_SETS, ReplaySettings
-from pipeline.recordings import hapt, simulated, uci_har
+from pipeline.recordings import hapt, person_file, placement_sets, simulated, uci_har
 from pipeline.recordings.recording import DataError, Recording
 
 
@@ -53,18 +54,30 @@ def _from_data_set(settings: ReplaySettings) -> list[Recording]:
 
 
 def _from_files(settings: ReplaySettings) -> list[Recording]:
-    """Return the recordings in a file or folder."""
+    """Return the recordings in a file or folder of har-record, or of placement sets."""
+    path = Path(settings.recording)
+    if placement_sets.holds_sets(path) and not any(path.glob("*.parquet")):
+        _refuse_choices(settings)
+        people = (one.recordings() for one in placement_sets.find(path))
+        return list(chain.from_iterable(chain.from_iterable(people)))
+    if path.suffix == person_file.SUFFIX and not path.is_dir():
+        _refuse_choices(settings)
+        return person_file.read(path)
     from pipeline.recordings import parquet  # pyarrow takes its time
 
     parquet.require()
+    _refuse_choices(settings)
+    return [parquet.read(file) for file in parquet.find([path])]
+
+
+def _refuse_choices(settings: ReplaySettings) -> None:
     if settings.subjects or settings.activity is not None:
         raise DataError("--subjects and --activity are for data sets and simulated phones")
-    return [parquet.read(path) for path in parquet.find([Path(settings.recording)])]
 
 
 def _shortened(recording: Recording, seconds: float) -> Recording:
     """Return the first ``seconds`` of a recording; of one that came in messages, whole ones."""
-    if recording.rate_hz is None:
+    if recording.header is not None:
         last = recording.start + seconds
         messages = recording.by_message()
         n = sum(max(part.times.max() for part in message) <= last for message in messages)
@@ -72,7 +85,10 @@ def _shortened(recording: Recording, seconds: float) -> Recording:
     else:
         kept = []
         for stretch in recording.stretches:
-            n_samples = round((seconds - stretch.start) * recording.rate_hz)
+            if recording.rate_hz is None:
+                n_samples = int(stretch.times.searchsorted(recording.start + seconds))
+            else:
+                n_samples = round((seconds - stretch.start) * recording.rate_hz)
             if n_samples > 0:
                 kept.append(stretch.part(0, n_samples))
     return replace(recording, stretches=tuple(kept))

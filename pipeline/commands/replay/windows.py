@@ -29,6 +29,8 @@ class ExpectedWindow:
     """Monotonic seconds when its last sample was handed to the connection"""
     predicted_activity: str | None = None
     """None until its prediction has come"""
+    is_recognisable: bool = True
+    """Whether the model that answered has the true activity, if there is one"""
     latency_s: float | None = None
 
 
@@ -36,6 +38,7 @@ class _Prediction(msgspec.Struct):
     device: str
     start: float
     activity: str
+    probabilities: dict[str, float]
 
 
 class ExpectedWindows:
@@ -80,6 +83,8 @@ class ExpectedWindows:
                 self.n_unexpected += prediction.device in self._devices
             elif window.predicted_activity is None:  # not a repeat
                 window.predicted_activity = prediction.activity
+                true = window.true_activity
+                window.is_recognisable = true is None or true in prediction.probabilities
                 window.latency_s = received - window.published
                 self._n_outstanding -= 1
                 self._last_progress = self.last_answer = received

@@ -43,6 +43,7 @@ def test_no_data(run_command: "Run", tmp_path: Path) -> None:
     [
         (["--recording", "own.parquet"], "har-replay: own.parquet: no such recording or folder"),
         (["--recording", "."], "har-replay: .: holds no recordings (*.parquet)"),
+        (["--recording", "own.npz"], "har-replay: own.npz: no such file or folder"),
         (["--recording", "own.parquet", "--subjects", "1"], "--subjects and --activity are for"),
         (["--activity", "JUMPING"], "har-replay: --activity is for --recording simulated"),
         (["--recording", "simulated", "--activity", "FLYING"], "no activity 'FLYING': there are"),

@@ -8,6 +8,7 @@ from pipeline.commands.replay.sources import read
 from pipeline.recordings import journals
 from pipeline.recordings.recording import DataError
 from tests.commands.replay.file_recordings import file_recording
+from tests.made_sets import write_set
 
 
 def settings(**given: object) -> ReplaySettings:
@@ -50,3 +51,43 @@ def test_the_first_seconds_of_a_file(tmp_path: Path, seconds: float, n_messages:
     assert n_messages == len(recording.by_message())
     for expected, found in zip(whole.stretches, recording.stretches, strict=False):
         np.testing.assert_array_equal(expected.samples, found.samples)
+
+
+def test_a_placement_set(tmp_path: Path) -> None:
+    """A person's file, a set's folder, and a folder of sets are played, each recording of it."""
+    for name in ("Made_pocket", "Made_chest"):
+        write_set(tmp_path / name, ("s1", "s2"), ok=(1, 1, 0, 0))
+    places = ("Made_pocket/s2.npz", "Made_pocket", "")
+    played = [read(settings(recording=str(tmp_path / place))) for place in places]
+    assert [2, 4, 8] == [len(recordings) for recordings in played]
+    assert ["Made_pocket-s2"] * 2 == [recording.device for recording in played[0]]
+    assert [300, 300] == [recording.n_samples for recording in played[0]]
+
+
+def test_recordings_beside_a_placement_set(tmp_path: Path) -> None:
+    """In a folder with files of har-record these are played."""
+    write_set(tmp_path, ("s1",), name="Made")
+    whole = file_recording([[("motion", 100)]], begins=1.4e9)
+    journal = journals.Journal(tmp_path, whole.header)
+    journal.append(0, whole.messages[0][0].readings)
+    journal.close()
+    assert ["phone"] == [one.device for one in read(settings(recording=str(tmp_path)))]
+
+
+@pytest.mark.parametrize(("seconds", "n_samples"), [(3.0, 75), (3.02, 76), (99.0, 300)])
+def test_the_first_seconds_of_a_placement_set(
+    tmp_path: Path, seconds: float, n_samples: int
+) -> None:
+    """They are the samples before that time, of each recording."""
+    path = write_set(tmp_path / "Made", ("s1",)) / "s1.npz"
+    played = read(settings(recording=str(path), duration=seconds))
+    assert [n_samples] * 4 == [recording.n_samples for recording in played]
+
+
+def test_a_persons_file_has_no_subjects(tmp_path: Path) -> None:
+    """Nor simulated activities; who wants another person names that file."""
+    path = write_set(tmp_path / "Made", ("s1",)) / "s1.npz"
+    for given in ({"subjects": [1]}, {"activity": "WALKING"}):
+        for place in (path, path.parent):
+            with pytest.raises(DataError, match="--subjects and --activity are for data sets and"):
+                read(settings(recording=str(place), **given))
