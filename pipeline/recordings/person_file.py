@@ -28,7 +28,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import MessageError
+from pipeline.readings import MessageError, check_device
 from pipeline.recordings import bounded
 from pipeline.recordings.recording import DataError, Recording, Stretch
 from pipeline.vocabulary import ACTIVITIES
@@ -75,7 +75,9 @@ class Wearer:
     """The subject's name in the file, behind the study's: ``PDIoT/pdiot_s10``"""
     worn_at: str
     """Where on the body"""
-    made_by: str
+    device: str
+    """Name of the sender: the set's and the file's"""
+    hardware: str
     """What the device was, such as ``Apple iPhone 6s``"""
 
     @property
@@ -121,7 +123,7 @@ def read(path: Path, *, original_names: bool = False) -> list[Recording]:
         gaps = np.flatnonzero(np.diff(arrays["t"][rows]) > LONGEST_PAUSE_S) + 1
         runs = np.split(rows, gaps) if len(rows) else []
         recording = Recording(
-            device=f"{wearer.data_set}-{path.stem}",
+            device=wearer.device,
             stretches=tuple(Stretch(arrays["t"][run], samples[run], labels[run]) for run in runs),
             activities=original if original_names else PLACEMENT_ACTIVITIES,
             person=wearer.person,
@@ -146,12 +148,17 @@ def _label(original: str, ours: str) -> int:
 
 
 def _wearer(path: Path, arrays: dict[str, NDArray[Any]]) -> Wearer:
-    subject, placement, device, data_set = (str(arrays[name]) for name in _TEXTS)
+    subject, placement, hardware, data_set = (str(arrays[name]) for name in _TEXTS)
     if not (subject and data_set):
         raise DataError(f"{path}: its subject or its dataset is an empty text")
+    device = f"{data_set}-{path.stem}"
+    try:
+        check_device(device)
+    except MessageError as error:
+        raise DataError(f"{path}: as phones they are named {device!r}, but {error}") from error
     study = data_set.partition("_")[0]
     who = UNKNOWN if UNKNOWN in subject else subject
-    return Wearer(data_set, f"{study}/{who}", placement, device)
+    return Wearer(data_set, f"{study}/{who}", placement, device, hardware)
 
 
 def _read(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:

@@ -54,7 +54,10 @@ def test_a_recording_says_whose_it_is(tmp_path: Path, arrays: Arrays) -> None:
         first.data_set, first.person, first.worn_at, first.device
     )  # fmt: skip
     wearer = person_file.wearer_in(tmp_path / "s1.npz")
-    assert Wearer("Made_pocket", "Made/made_1", "trousers pocket", "A Phone") == wearer
+    assert (
+        Wearer("Made_pocket", "Made/made_1", "trousers pocket", "Made_pocket-s1", "A Phone")
+        == wearer
+    )
     assert "Made" == wearer.study
 
 
@@ -161,7 +164,11 @@ def test_an_array_is_missing(tmp_path: Path, arrays: Arrays, name: str) -> None:
         ("label6_names", np.array(["", "", "", "RUN"]), "label6_names: 'RUN' is none of WALKING,"),
         ("subject", np.array(["made_1"]), "subject: has 1 dimensions, not 0: (1,)"),
         ("subject", np.array(""), "its subject or its dataset is an empty text"),
-        ("dataset", np.array("a/b"), "the recording walking_1: a device name has 1 to 64 "),
+        (
+            "dataset",
+            np.array("a/b"),
+            "as phones they are named 'a/b-s1', but a device name ",
+        ),
         ("label_names", np.array([{}] * 4), "label_names: is no array of numbers or texts: Obj"),
     ],
 )
