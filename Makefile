@@ -58,7 +58,7 @@ mosquitto: # the broker tests fall back to the embedded broker where it cannot b
 	} || echo "note: no mosquitto, the broker tests use the embedded broker"
 
 clean: ## remove what the commands made
-	rm -rf $(VENV) $(DOCS_VENV) out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DOCS_VENV) out out-windows .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Debian keeps what venv needs in a package of its own.
 %/bin/python:
