@@ -78,14 +78,11 @@ def _kept_arrays(path: Path, wearer: Wearer, *, hop: int, folder: Path) -> dict[
     key = sha256(f"{content} {_code_hash()}".encode()).hexdigest()[:HASH_DIGITS]
     name = f"{wearer.device}-hop{hop}"
     kept = folder / f"{name}-{key}.npz"
-    if kept.exists():
-        return cached_arrays(kept, partial(_prepared, path, hop=hop))
-    arrays = cached_arrays(kept, partial(_prepared, path, hop=hop))
-    for other in folder.glob(f"{escape(name)}-{'[0-9a-f]' * HASH_DIGITS}.npz"):
-        if other != kept:
+    if not kept.exists():
+        for other in folder.glob(f"{escape(name)}-{'[0-9a-f]' * HASH_DIGITS}.npz"):
             with suppress(OSError):  # costs room, nothing else
                 other.unlink()
-    return arrays
+    return cached_arrays(kept, partial(_prepared, path, hop=hop))
 
 
 def _prepared(path: Path, *, hop: int) -> dict[str, NDArray[Any]]:

@@ -62,7 +62,7 @@ def _from_files(settings: ReplaySettings) -> list[Recording]:
         return list(chain.from_iterable(chain.from_iterable(people)))
     if path.suffix == person_file.SUFFIX and not path.is_dir():
         _refuse_choices(settings)
-        return person_file.read(path)
+        return person_file.read(path.expanduser())
     from pipeline.recordings import parquet  # pyarrow takes its time
 
     parquet.require()
