@@ -64,7 +64,8 @@ def person_arrays(
 def write_person(path: Path, arrays: Arrays | None = None) -> Path:
     """Write a person's file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **(person_arrays() if arrays is None else arrays))
+    arrays = person_arrays() if arrays is None else arrays
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]  # mistaken for a flag
     return path
 
 

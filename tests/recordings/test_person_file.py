@@ -11,6 +11,7 @@ from pipeline.recordings.person_file import Wearer
 from pipeline.recordings.recording import DataError
 from pipeline.vocabulary import ACTIVITIES
 from tests.made_sets import Arrays, person_arrays, write_person
+from tests.processes import ROOT
 
 N = 300
 """Samples of each recording"""
@@ -249,3 +250,9 @@ def test_an_array_that_claims_to_be_huge(tmp_path: Path, arrays: Arrays) -> None
         archive.writestr("t.npy", header.getvalue())
     with pytest.raises(DataError, match="t: is no array of numbers or texts"):
         person_file.read(path)
+
+
+@pytest.mark.parametrize("name", [*person_arrays()])
+def test_the_page_documents_each_array(name: str) -> None:
+    """Who prepares a set finds there what its files hold."""
+    assert f"`{name}`" in (ROOT / "docs" / "reference" / "data-sets.md").read_text()

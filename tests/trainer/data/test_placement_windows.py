@@ -2,6 +2,7 @@ import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from pipeline.recordings import person_file, placement_sets
 from pipeline.recordings.recording import DataError, Recording
 from tests.made_sets import person_arrays, write_person, write_set
+from tests.processes import ROOT
 from trainer.data import placement_windows
 from trainer.data.placement_windows import cache_beside, windows_by_person
 from trainer.data.recorded_windows import RecordedWindows, windows_of
@@ -161,3 +163,17 @@ def test_the_cache_is_beside_the_out_folder(
     monkeypatch.chdir(tmp_path)
     expected = (tmp_path / folder.format(tmp_path.name)).resolve()
     assert expected == cache_beside(Path(out))
+
+
+def test_the_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes through all windows of the sets that are left, and judges people held out."""
+    page = (ROOT / "docs" / "reference" / "data-sets.md").read_text()
+    example = page.split("```python\n")[1].split("```")[0]
+    for name in ("IndoorSurvey_hand", "PDIoT_pocket", "WISDM2019_phone"):
+        write_set(tmp_path / "placements" / name, ("s1",), seconds=8.0)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    assert "WISDM2019_phone" == names["held_out"].name
+    assert ("WISDM2019/s1", True) == (names["windows"].person, names["is_to_judge"])
+    assert 2 == len(list((tmp_path / "out-windows").iterdir()))
