@@ -16,6 +16,7 @@ from tests.benchmarks import (
     end_to_end,
     inference,
     load,
+    placement_sets,
     plausibility,
     resampling,
     training,
@@ -33,6 +34,7 @@ from tests.benchmarks.figures import (
 
 BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "data_set": data_set.measure,
+    "placement_sets": placement_sets.measure,
     "inference": inference.measure,
     "resampling": resampling.measure,
     "end_to_end": end_to_end.measure,
