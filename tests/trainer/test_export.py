@@ -243,6 +243,6 @@ def test_model_of_another_shape(windows: NDArray[np.float32], tmp_path: Path) ->
     model = keras.Sequential(
         [keras.Input((128, 9)), keras.layers.LSTM(4), keras.layers.Dense(5, activation="softmax")]
     )
-    with pytest.raises(ExportError, match="the pipeline refuses the exported model"):
+    with pytest.raises(ExportError, match="the pipeline rejects the exported model"):
         export_as("lstm", model, tmp_path / "model.onnx", windows)
     assert [] == list(tmp_path.iterdir())
