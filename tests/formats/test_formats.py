@@ -14,6 +14,7 @@ import pipeline.formats
 from pipeline.formats import FORMATS
 from pipeline.readings import Label, MessageError, Readings
 from pipeline.subscriptions import parse, route
+from tests.formats.json_values import json_values
 
 EXAMPLES_FOLDER = Path(__file__).parent / "examples"
 EXAMPLES = sorted(EXAMPLES_FOLDER.glob("*.json"))
@@ -25,18 +26,6 @@ REJECTED = {
 """Examples of what apps send that cannot be used, with the reason."""
 REASONS = {"device", "size", "json", "field", "length", "time", "magnitude"}
 RESULTS = ["prediction", "activity", "episode", "availability", "info", "calibration", "label"]
-
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**400), 10**400)
-    | st.integers(-10, 10)
-    | st.floats()
-    | st.text(max_size=5)
-    | st.characters(categories=["Cs"]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
-    max_leaves=8,
-)
 
 
 def format_of(example: Path) -> str:

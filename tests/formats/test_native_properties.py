@@ -9,19 +9,8 @@ from hypothesis import strategies as st
 from pipeline.formats import native
 from pipeline.readings import MessageError
 from pipeline.vocabulary import CHANNELS
+from tests.formats.json_values import json_values
 from tests.formats.native_messages import REASONS, sensor, separate
-
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**400), 10**400)
-    | st.integers(-10, 10)
-    | st.floats()
-    | st.text(max_size=5)
-    | st.characters(categories=["Cs"]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
-    max_leaves=8,
-)
 
 rows_of = {
     columns: st.lists(
