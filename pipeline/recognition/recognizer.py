@@ -55,6 +55,7 @@ class Recognizer:
         Raises:
             ValueError: ``hop`` is not 1 to 128 samples.
         """
+        self._model = model
         self._slots = Slots(max_devices)
         self._preparation = Preparation(
             max_devices, hop=hop, filter_start=filter_start, lateness_s=lateness_s
@@ -200,9 +201,9 @@ class Recognizer:
     def _predictions(self, judged: Judged) -> list[Prediction]:
         windows = judged.windows
         ends = windows.starts + (WINDOW_LENGTH - 1) / SAMPLING_RATE_HZ
-        names = self._slots.names
+        names, activities, model = self._slots.names, self._model.activities, self._model.identity
         return [
-            Prediction(names[slot], start, end, label, probabilities, settling)
+            Prediction(names[slot], start, end, label, probabilities, settling, activities, model)
             for slot, start, end, label, probabilities, settling, unanswered in zip(
                 windows.slots.tolist(),
                 windows.starts.tolist(),

@@ -21,11 +21,20 @@ class Prediction(msgspec.Struct, frozen=True, eq=False):
     end: float
     """Epoch seconds of the window's last sample"""
     label: int
-    """Index into the model's activities"""
+    """Index into `activities`"""
     probabilities: NDArray[np.float32]
     """``(n_activities,)``"""
     settling: bool
     """The filters had not settled when the window began"""
+    activities: tuple[str, ...]
+    """The model's, names of the probabilities"""
+    model: str
+    """The model's name and version, ``cnn-lstm@1a2b3c4d``"""
+
+    @property
+    def activity(self) -> str:
+        """Name of the most probable activity."""
+        return self.activities[self.label]
 
 
 @dataclass(frozen=True)

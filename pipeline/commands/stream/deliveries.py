@@ -15,7 +15,6 @@ from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
 from pipeline.commands.stream.workload import Failures, Losses
 from pipeline.messages import Publication
-from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery
 from pipeline.recognition.results import Recognised
 
@@ -27,14 +26,12 @@ class Deliveries:
 
     def __init__(
         self,
-        classifier: Classifier,
         phones: Phones,
         presence: Presence,
         outgoing: list[Publication],
     ) -> None:
         """Begin with none; what is to be published is put at the end of ``outgoing``."""
         self._recognizer = phones.recognizer
-        self._classifier = classifier
         self._phones = phones
         self._presence = presence
         self._outgoing = outgoing
@@ -99,7 +96,7 @@ class Deliveries:
         for device, error in recognised.failures:
             self.fail(self._phones[device].route.topic, device, error)
         self._count_dropped(recognised, now)
-        self._outgoing += phone_topics.predictions(recognised.predictions, self._classifier)
+        self._outgoing += phone_topics.predictions(recognised.predictions)
         self._n_predictions += len(recognised.predictions)
         for prediction in recognised.predictions:
             if not prediction.settling:

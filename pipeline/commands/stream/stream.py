@@ -72,7 +72,7 @@ class Stream:
         self._rejections = Rejections()
         self._phones = Phones(recognizer, placements, max_devices=settings.max_devices)
         presence = Presence(settings, self._phones, classifier.activities, self._outgoing)
-        self._deliveries = Deliveries(classifier, self._phones, presence, self._outgoing)
+        self._deliveries = Deliveries(self._phones, presence, self._outgoing)
         self._receiver = Receiver(
             settings,
             subscriptions,

@@ -9,7 +9,6 @@ from typing import Final
 import msgspec
 
 from pipeline.messages import Publication
-from pipeline.models.classifier import Classifier
 from pipeline.recognition.judgement.states import UNKNOWN
 from pipeline.recognition.results import Change, Episode, Prediction
 
@@ -46,9 +45,8 @@ class _Episode(msgspec.Struct):
 _encode = msgspec.json.Encoder().encode
 
 
-def predictions(of_windows: Sequence[Prediction], classifier: Classifier) -> list[Publication]:
+def predictions(of_windows: Sequence[Prediction]) -> list[Publication]:
     """Return what is published of windows."""
-    activities, model = classifier.activities, classifier.card.identity
     publications = []
     for window in of_windows:
         probabilities = [round(p, PROBABILITY_DECIMALS) for p in window.probabilities.tolist()]
@@ -56,10 +54,10 @@ def predictions(of_windows: Sequence[Prediction], classifier: Classifier) -> lis
             window.device,
             round(window.start, TIME_DECIMALS),
             round(window.end, TIME_DECIMALS),
-            activities[window.label],
+            window.activity,
             probabilities[window.label],
-            dict(zip(activities, probabilities, strict=True)),
-            model,
+            dict(zip(window.activities, probabilities, strict=True)),
+            window.model,
             window.settling,
         )
         publications.append(Publication(f"har/{window.device}/prediction", _encode(payload)))

@@ -1,11 +1,9 @@
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.commands.stream.outputs import phone_topics
-from pipeline.models.classifier import Classifier
 from pipeline.recognition.results import Change, Episode, Prediction
 from pipeline.vocabulary import ACTIVITIES
 
@@ -13,11 +11,20 @@ START = 1698501144.4
 
 
 @pytest.mark.parametrize("settling", [False, True])
-def test_a_prediction(tiny_model: Path, settling: bool) -> None:
+def test_a_prediction(settling: bool) -> None:
     """It has the contract's keys in their order, times to 1e-6 s and probabilities to 1e-7."""
     probabilities = np.array([0.1, 0.7, 0.05, 0.05, 0.05, 0.05], np.float32)
-    one = Prediction("phone-7", START + 1e-8, START + 2.54, 1, probabilities, settling)
-    [publication] = phone_topics.predictions([one], Classifier(tiny_model))
+    one = Prediction(
+        "phone-7",
+        START + 1e-8,
+        START + 2.54,
+        1,
+        probabilities,
+        settling,
+        ACTIVITIES,
+        "tiny@0badcafe",
+    )
+    [publication] = phone_topics.predictions([one])
     assert ("har/phone-7/prediction", False) == (publication.topic, publication.retain)
     payload = json.loads(publication.payload)
     rounded = dict(zip(ACTIVITIES, [0.1, 0.7, 0.05, 0.05, 0.05, 0.05], strict=True))
