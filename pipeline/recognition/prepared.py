@@ -24,6 +24,8 @@ class Windows:
     """``(n,)``: whether the filters had not settled when it began"""
     doubtful: NDArray[np.bool_]
     """``(n,)``: whether its phone had one of `DOUBTFUL` when it was completed"""
+    at_waist: NDArray[np.bool_]
+    """``(n,)``: whether its phone is known to be worn at the waist, as in training"""
     samples: NDArray[np.float32]
     """``(n, 128, 9)`` in g and rad/s"""
 
@@ -40,6 +42,7 @@ class Windows:
             self.starts[which],
             self.settling[which],
             self.doubtful[which],
+            self.at_waist[which],
             self.samples[which],
         )
 
@@ -54,6 +57,7 @@ class Windows:
             joined([np.empty(0), *(windows.starts for windows in several)]),
             joined([np.empty(0, np.bool_), *(windows.settling for windows in several)]),
             joined([np.empty(0, np.bool_), *(windows.doubtful for windows in several)]),
+            joined([np.empty(0, np.bool_), *(windows.at_waist for windows in several)]),
             joined([_NO_SAMPLES, *(windows.samples for windows in several)]),
         )
 

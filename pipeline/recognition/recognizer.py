@@ -7,14 +7,15 @@ were cut into messages and ticks, nor on the other phones.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Delivery, Sensor
-from pipeline.recognition.judgement.judgement import Judged, Judgement
+from pipeline.recognition.judgement.judgement import Judged
+from pipeline.recognition.judgement.judgements import Judgements
 from pipeline.recognition.judgement.model import Model
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.recognition.preparation.preparation import Preparation, Prepared
@@ -35,12 +36,13 @@ State = dict[str, Any]
 
 
 class Recognizer:
-    """The phones' signals, windows and activities, and the model that they share."""
+    """The phones' signals, windows and activities, and the models that they share."""
 
     def __init__(
         self,
         model: Model,
         *,
+        model_elsewhere: Model | None = None,
         hop: int,
         filter_start: FilterStart = "steady",
         max_devices: int = 10_000,
@@ -49,21 +51,26 @@ class Recognizer:
     ) -> None:
         """Begin without phones; there is room for ``max_devices`` at once.
 
+        With ``model_elsewhere`` there are two models: ``model`` is for phones that are known to be
+        worn at the waist, as in training, and the other for all others.
+
         With ``baseline`` each wearer's upright direction is learnt while walking, and the windows
-        are corrected by it.
+        that ``model`` classifies are corrected by it.
 
         Raises:
             ValueError: ``hop`` is not 1 to 128 samples.
         """
-        self._model = model
         self._slots = Slots(max_devices)
         self._preparation = Preparation(
             max_devices, hop=hop, filter_start=filter_start, lateness_s=lateness_s
         )
-        self._judgement = Judgement(max_devices, model, hop=hop, baseline=baseline)
+        models = [model] if model_elsewhere is None else [model, model_elsewhere]
+        self._judgements = Judgements(max_devices, models, hop=hop, baseline=baseline)
         self._belongs_to: dict[str, Any] = {
             "model": model.identity,
             "activities": list(model.activities),
+            "model_elsewhere": model_elsewhere and model_elsewhere.identity,
+            "activities_elsewhere": model_elsewhere and list(model_elsewhere.activities),
             "hop": hop,
             "filter_start": filter_start,
             "lateness_s": lateness_s,
@@ -88,14 +95,23 @@ class Recognizer:
         """
         self._slots.admit(device)
 
-    def place(self, device: str, sign: float, rotation: NDArray[np.float64]) -> None:
+    def place(
+        self, device: str, sign: float, rotation: NDArray[np.float64], *, at_waist: bool = False
+    ) -> None:
         """Set how an admitted phone is worn, as `Placement` has it.
 
-        If that is a change, its signals begin anew.
+        If that is a change, its signals begin anew. Whether it is known to be worn at the waist is of
+        no account where one model is for all phones.
         """
         slot = self._slots.of(device)
-        if self._preparation.place(slot, sign, rotation):
-            self._judgement.place_anew([slot])
+        at_waist &= self._judgements.depends_on_placement
+        if self._preparation.place(slot, sign, rotation, at_waist=at_waist):
+            self._judgements.place_anew([slot])
+
+    def model_of(self, device: str) -> Model:
+        """Return the model of an admitted phone, as it is worn by what is known now."""
+        at_waist = self._preparation.is_at_waist(self._slots.of(device))
+        return self._judgements.model(at_waist=at_waist)
 
     def lacks(self, device: str) -> list[Sensor]:
         """Return the sensors that an admitted phone's windows still lack."""
@@ -132,27 +148,27 @@ class Recognizer:
         for delivery in deliveries:
             by_slot[self._slots.of(delivery.device)].append(delivery)
         prepared = self._preparation.push(by_slot)
-        self._judgement.reset([slot for slot, _ in prepared.failures])
-        return self._recognised(prepared, self._judgement.push(prepared.parts))
+        self._judgements.reset([slot for slot, _ in prepared.failures])
+        return self._recognised(prepared, self._judgements.push(prepared.parts))
 
     def finish(self, devices: Iterable[str]) -> Recognised:
         """Return the last results of these phones, which have fallen silent."""
         slots = [self._slots.of(device) for device in devices]
         prepared = self._preparation.finish(slots)
-        recognised = self._recognised(prepared, self._judgement.push(prepared.parts))
-        recognised.episodes.extend(self._named(self._judgement.finish(slots)))
+        recognised = self._recognised(prepared, self._judgements.push(prepared.parts))
+        recognised.episodes.extend(self._named(self._judgements.finish(slots)))
         return recognised
 
     def forget(self, devices: Iterable[str]) -> None:
         """Drop the state of these phones; there is room for others."""
         slots = self._slots.remove(devices)
         self._preparation.reset(slots)
-        self._judgement.reset(slots)
+        self._judgements.reset(slots)
 
     def state(self) -> State:
         """Return the state of all phones, as of now; nothing in it changes later.
 
-        ``of`` names the model and settings that it belongs to; the other values are about
+        ``of`` names the models and settings that it belongs to; the other values are about
         ``devices``, in their order.
         """
         slots = self._slots.in_use
@@ -160,7 +176,7 @@ class Recognizer:
             "of": self._belongs_to,
             "devices": self.devices,
             "preparation": self._preparation.state(slots),
-            "judgement": self._judgement.state(slots),
+            "judgements": self._judgements.state(slots),
         }
 
     def restore(self, state: State) -> None:
@@ -180,19 +196,20 @@ class Recognizer:
         self.forget(self.devices)
         slots = self._slots.replace(devices)
         self._preparation.restore(slots, state["preparation"])
-        self._judgement.restore(slots, state["judgement"])
+        self._judgements.restore(slots, state["judgements"])
 
     def _problems(self, slot: int) -> tuple[str, ...]:
-        return (*self._judgement.problems(slot), *self._preparation.intake.troubles(slot))
+        return (*self._judgements.problems(slot), *self._preparation.intake.troubles(slot))
 
-    def _recognised(self, prepared: Prepared, judged: Judged) -> Recognised:
+    def _recognised(self, prepared: Prepared, judged: Sequence[Judged]) -> Recognised:
         """Return the results of both machines, with the devices' names in place of slots."""
         names = self._slots.names
-        changed = dict.fromkeys([*judged.changed, *prepared.changed])
+        changed = [slot for results in judged for slot in results.changed]
+        changed = list(dict.fromkeys([*changed, *prepared.changed]))
         return Recognised(
-            self._predictions(judged),
-            self._named(judged.changes),
-            self._named(judged.episodes),
+            [prediction for results in judged for prediction in self._predictions(results)],
+            self._named(change for results in judged for change in results.changes),
+            self._named(episode for results in judged for episode in results.episodes),
             [(names[slot], self._problems(slot)) for slot in changed],
             {names[slot]: dropped for slot, dropped in prepared.dropped.items()},
             [(names[slot], error) for slot, error in prepared.failures],
@@ -201,7 +218,8 @@ class Recognizer:
     def _predictions(self, judged: Judged) -> list[Prediction]:
         windows = judged.windows
         ends = windows.starts + (WINDOW_LENGTH - 1) / SAMPLING_RATE_HZ
-        names, activities, model = self._slots.names, self._model.activities, self._model.identity
+        names = self._slots.names
+        activities, model = judged.model.activities, judged.model.identity
         return [
             Prediction(names[slot], start, end, label, probabilities, settling, activities, model)
             for slot, start, end, label, probabilities, settling, unanswered in zip(

@@ -29,6 +29,7 @@ from pipeline.recognition.rounds import rounds_of
 class Judged:
     """The results of windows, each list ordered in time for each phone."""
 
+    model: Model
     windows: Windows
     """As the model classified them"""
     probabilities: NDArray[np.float32]
@@ -72,7 +73,8 @@ class Judgement:
         windows = Windows.joined([part.windows for part in parts])
         if len(windows) == 0:
             episodes = [episode for part in parts for episode in self._begin(part)]
-            return Judged(windows, self._model.classify(windows.samples), [], episodes, [])
+            probabilities = self._model.classify(windows.samples)
+            return Judged(self._model, windows, probabilities, [], episodes, [])
         is_settled = ~windows.settling
         settled = windows.chosen(is_settled)
         checks = check(settled.samples)
@@ -88,7 +90,7 @@ class Judgement:
         evidence = self._decider.evidence(settled.samples, known[is_settled])
         doubtful = settled.doubtful | unanswered[is_settled]
 
-        judged = Judged(windows, probabilities, [], [], [])
+        judged = Judged(self._model, windows, probabilities, [], [], [])
         for part, place in zip(parts, settled_places(parts), strict=True):
             judged.episodes.extend(self._begin(part))
             rounds = rounds_of(settled.slots[place])
@@ -109,6 +111,16 @@ class Judgement:
     def finish(self, slots: Sequence[int]) -> list[Episode]:
         """Return the last episodes of these phones, which have fallen silent."""
         return self._decider.interrupt(slots)
+
+    def leave(self, slots: Sequence[int]) -> Judged:
+        """Forget these phones, whose windows go elsewhere; return their last results."""
+        windows = Windows.joined([])
+        episodes = self.finish(slots)
+        had_problems = [slot for slot in slots if self.problems(slot)]
+        self.reset(slots)
+        return Judged(
+            self._model, windows, self._model.classify(windows.samples), [], episodes, had_problems
+        )
 
     def problems(self, slot: int) -> tuple[str, ...]:
         """Return those of `PROBLEMS` that are in force for a phone."""

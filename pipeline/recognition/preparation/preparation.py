@@ -67,15 +67,24 @@ class Preparation:
         self.intake.reset(slots)
         self._chain.reset(slots)
 
-    def place(self, slot: int, sign: float, rotation: NDArray[np.float64]) -> bool:
+    def place(
+        self, slot: int, sign: float, rotation: NDArray[np.float64], *, at_waist: bool = False
+    ) -> bool:
         """Set how a phone is worn, as `Placement` has it; return whether that is a change.
 
         If it is, its grid begins anew.
         """
-        has_changed = self._chain.place(slot, sign, rotation)
+        has_changed = self._chain.place(slot, sign, rotation, at_waist=at_waist)
         if has_changed:
             self.intake.end_grid(slot)
         return has_changed
+
+    def is_at_waist(self, slot: int) -> bool:
+        """Return whether a phone is known to be worn at the waist.
+
+        It was placed there, or sends prepared samples, which are of such phones.
+        """
+        return self._chain.is_at_waist(slot) or "prepared" in self.intake.rates_hz(slot)
 
     def push(self, messages: Mapping[int, Sequence[Delivery]]) -> Prepared:
         """Return the windows and losses of a tick's messages, which are given by slot."""

@@ -59,9 +59,15 @@ class SignalChain:
         self._preprocessor.reset(slots)
         self._windower.reset(slots)
 
-    def place(self, slot: int, sign: float, rotation: NDArray[np.float64]) -> bool:
+    def place(
+        self, slot: int, sign: float, rotation: NDArray[np.float64], *, at_waist: bool
+    ) -> bool:
         """Set how a phone is worn, as `Placement` has it; return whether that is a change."""
-        return self._frame.place(slot, sign, rotation)
+        return self._frame.place(slot, sign, rotation, at_waist=at_waist)
+
+    def is_at_waist(self, slot: int) -> bool:
+        """Return whether a phone was placed at the waist."""
+        return bool(self._frame.at_waist[slot])
 
     def push(self, pieces: Sequence[Piece], steady: Sequence[Rows]) -> Part:
         """Return the windows that rows complete: a piece of some phones, and rows of others."""
@@ -137,6 +143,7 @@ class SignalChain:
             self._sections.origin[of_windows] + cut.first_samples / SAMPLING_RATE_HZ,
             settling=is_raw & (cut.first_samples < SETTLING_ROWS),
             doubtful=_which(of_windows, in_doubt),
+            at_waist=(not is_raw) | self._frame.at_waist[of_windows],
             samples=cut.windows,
         )
 
