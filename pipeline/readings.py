@@ -35,6 +35,9 @@ angular velocities in rad/s."""
 Convention = Literal["android", "ios"]
 """The sign of accelerations: at rest the axis that points up reads +1 g on Android, -1 g on iOS."""
 
+BodyPlace = Literal["waist", "any"]
+"""Where on the body a phone is worn: at the waist, as in training, or anywhere."""
+
 Clock = Literal["epoch", "boot"]
 """Where a phone's time begins: in 1970, or when it was switched on (or the like)."""
 
@@ -163,6 +166,8 @@ class Readings(msgspec.Struct, frozen=True, eq=False):
     clock: Clock = "epoch"
     convention: Convention | None = None
     """The sign of accelerations if the message proves it, None if it does not say"""
+    worn_at: BodyPlace | None = None
+    """Where the phone is worn if the message states it, None if it does not say"""
 
     def __post_init__(self) -> None:
         """Reject values that no phone can have measured.

@@ -17,6 +17,7 @@ from pipeline.readings import (
     GYRO_UNITS,
     LATEST_TIME_S,
     MAX_ROWS,
+    BodyPlace,
     MessageError,
     Readings,
     Sensor,
@@ -85,6 +86,7 @@ class _Message(msgspec.Struct):
     channels: list[str] | None = None
     samples: list[Nine] | None = None
     recording: str = ""
+    placement: str | None = None
 
     def __post_init__(self) -> None:
         check_unit("acc_unit", self.acc_unit, ACC_UNITS)
@@ -122,7 +124,16 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
     else:
         values = _raw(message)
         sensor = "motion"
-    return [Readings(device, _times(message, len(values)), values, sensor, message.recording)]
+    return [
+        Readings(
+            device,
+            _times(message, len(values)),
+            values,
+            sensor,
+            message.recording,
+            worn_at=_worn_at(message),
+        )
+    ]
 
 
 def _raw(message: _Message) -> NDArray[np.float64]:
@@ -168,10 +179,19 @@ def _separate(message: _Message, sensors: _Sensors, device: str) -> list[Reading
         values = _array(sensor.values, n_sensors=1)
         _scale(values, (ACC_UNITS | GYRO_UNITS)[sensor.unit])
         times = np.array(sensor.time, np.float64)
-        readings.append(Readings(device, times, values, name, message.recording))
+        readings.append(
+            Readings(device, times, values, name, message.recording, worn_at=_worn_at(message))
+        )
     if not readings:
         raise MessageError("field", "sensors is empty")
     return readings
+
+
+def _worn_at(message: _Message) -> BodyPlace | None:
+    """Return where the phone is worn; whatever is not the waist may be anywhere."""
+    if message.placement is None:
+        return None
+    return "waist" if message.placement == "waist" else "any"
 
 
 def _times(message: _Message, n_rows: int) -> NDArray[np.float64]:

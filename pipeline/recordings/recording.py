@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import Readings, Sensor
+from pipeline.readings import BodyPlace, Readings, Sensor
 from pipeline.recordings.header import Header
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH
 
@@ -130,6 +130,7 @@ class Recording:
             "" if self.header is None else self.header.recording,
             "epoch" if self.header is None else self.header.clock,
             "android",
+            self._body_place,
         )
 
     def by_message(self) -> list[list[Stretch]]:
@@ -177,6 +178,13 @@ class Recording:
         changes, labels = self._changes
         last = changes.searchsorted(times, side="right") - 1
         return np.where(last >= 0, labels[last], np.int16(-1))
+
+    @property
+    def _body_place(self) -> BodyPlace | None:
+        """Where the device was worn, as readings name it, None if unknown."""
+        if not self.worn_at:
+            return None
+        return "waist" if self.worn_at == "waist" else "any"
 
     @cached_property
     def _changes(self) -> tuple[NDArray[np.float64], NDArray[np.int16]]:

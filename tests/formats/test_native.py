@@ -53,6 +53,18 @@ def test_prepared_samples() -> None:
     np.testing.assert_array_equal(prepared()["samples"], readings.values)
 
 
+@pytest.mark.parametrize(
+    ("placement", "worn_at"),
+    [(None, None), ("waist", "waist"), ("any", "any"), ("left pocket", "any"), ("", "any")],
+)
+def test_where_the_phone_is_worn(placement: str | None, worn_at: str | None) -> None:
+    """A message may state that it is at the waist; any other place is one of many."""
+    separate_sensors = separate(accelerometer=sensor()) | {"placement": placement}
+    for message in (raw(placement=placement), prepared(placement=placement), separate_sensors):
+        assert worn_at == decode(message).worn_at
+    assert decode(raw()).worn_at is None
+
+
 def test_channels_in_another_order() -> None:
     """Prepared samples whose channels come in another order are put into ours."""
     message = prepared(channels=list(CHANNELS[::-1]), samples=[list(range(9))])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -82,3 +84,12 @@ def test_samples_and_activities_are_counted() -> None:
     other = recording([0] * 30, activities=("JUMPING", "WALKING"))
     assert (25, 30) == (one.n_samples, other.n_samples)
     assert ("JUMPING", "WALKING") == activities_of([one, other])
+
+
+@pytest.mark.parametrize(
+    ("worn_at", "expected"), [("", None), ("waist", "waist"), ("trousers front pocket", "any")]
+)
+def test_readings_say_where_the_phone_was_worn(worn_at: str, expected: str | None) -> None:
+    """At the waist or anywhere else, as far as is known."""
+    [one] = replace(recording([0] * 5, activities=("A",)), worn_at=worn_at).messages
+    assert expected == one[0].readings.worn_at

@@ -39,6 +39,8 @@ def native_message(
         # To a microsecond: 16 digits of epoch seconds say no more.
         content |= {"start": round(float(first.times[0]), 6), "rate": rate_hz}
     content["recording"] = recording
+    if first.worn_at is not None and first.sensor != "prepared":  # those tell it by themselves
+        content["placement"] = first.worn_at
     if first.sensor in SEPARATE:
         content["sensors"] = {
             of_sensor.sensor: {

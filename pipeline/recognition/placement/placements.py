@@ -1,4 +1,4 @@
-"""The placement of each phone, from settings, from what its messages prove, from calibration.
+"""The placement of each phone: from settings, from what its messages tell, from calibration.
 
 A calibration goes from the phone's axes straight to the training frame, so it takes the place of a
 named frame. The sign convention is needed before either.
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import Convention, MessageError, check_device
+from pipeline.readings import BodyPlace, Convention, MessageError, check_device
+from pipeline.recognition.placement.body_place import BodyPlaces, PlaceBasis
 from pipeline.recognition.placement.by_device import ByDevice
 from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.placement.sign import ACCELERATION_SIGN, Basis, Conventions
@@ -30,6 +31,9 @@ class Placement:
     """The factor that makes accelerations Android's, 1 or -1"""
     rotation: NDArray[np.float64]
     """``(3, 3)``: from the phone's axes (Android) to the training frame"""
+    worn_at: BodyPlace = "any"
+    worn_at_by: PlaceBasis = "assumed"
+    """How it is known"""
 
 
 class Placements:
@@ -44,6 +48,7 @@ class Placements:
         self,
         conventions: Sequence[str] = (),
         frames: Sequence[str] = (),
+        body_places: Sequence[str] = (),
         *,
         max_devices: int = 10_000,
     ) -> None:
@@ -55,6 +60,7 @@ class Placements:
         self._max_devices = max_devices
         self._conventions = Conventions(conventions)
         self._frames = ByDevice(frames, FRAMES, "frame")
+        self._body_places = BodyPlaces(body_places, self._frames)
         self._admitted: set[str] = set()
         # Calibrations (3, 3): of phones that are admitted; of those that were, the longest gone
         # first; of those that never were, in the order in which the calibrations came.
@@ -70,7 +76,9 @@ class Placements:
         if rotation is None:
             frame = self._frames.of(device, default="landscape")
             rotation = FRAMES[frame]
-        return Placement(convention, source, frame, ACCELERATION_SIGN[convention], rotation)
+        worn_at, worn_at_by = self._body_places.of(device, is_calibrated=frame == "calibrated")
+        sign = ACCELERATION_SIGN[convention]
+        return Placement(convention, source, frame, sign, rotation, worn_at, worn_at_by)
 
     def admit(self, device: str) -> None:
         """Admit a phone; from now on its calibration is kept, however many others there are."""
@@ -82,6 +90,13 @@ class Placements:
     def prove(self, device: str, convention: Convention) -> bool:
         """Note what a message proves of an admitted phone; return whether that is a change."""
         return self._conventions.prove(device, convention)
+
+    def note_place(self, device: str, worn_at: BodyPlace, newest: float) -> bool:
+        """Note where a message states that an admitted phone is worn; return whether that is news.
+
+        ``newest`` is the time of the message's newest sample, in seconds on the phone's clock.
+        """
+        return self._body_places.note(device, worn_at, newest)
 
     def calibrate(self, device: str, rotation: NDArray[np.float64] | None) -> None:
         """Set a phone's calibration ``(3, 3)``, or take it back.
@@ -104,12 +119,13 @@ class Placements:
         kept[device] = rotation.copy()
 
     def forget(self, device: str) -> None:
-        """Forget an admitted phone, and what its messages have proved.
+        """Forget an admitted phone, and what its messages have proved or stated.
 
         Its calibration stays. If there are then too many, the latest of a phone that was never
         admitted is dropped, or else that of the phone that is longest gone.
         """
         self._conventions.forget(device)
+        self._body_places.forget(device)
         self._admitted.discard(device)
         if device in self._of_admitted:
             self._of_gone[device] = self._of_admitted.pop(device)
@@ -120,6 +136,7 @@ class Placements:
         return {
             "here": sorted(self._admitted),
             "proven": dict(self._conventions.proven),
+            "body_places": self._body_places.state(),
             "calibrations": {
                 name: {device: rotation.tolist() for device, rotation in kept.items()}
                 for name, kept in self._calibrations.items()
@@ -130,6 +147,7 @@ class Placements:
         """Restore what `state` returned, in place of all that was learnt before."""
         self._admitted = set(state["here"])
         self._conventions.restore(state["proven"])
+        self._body_places.restore(state["body_places"])
         for name, kept in self._calibrations.items():
             kept.clear()
             kept.update({d: np.array(rows) for d, rows in state["calibrations"][name].items()})

@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 
 from pipeline.commands.replay.native_message import native_message
@@ -53,3 +54,11 @@ def test_sensors_that_are_sampled_apart() -> None:
         b'"gyroscope":{"time":[1600000000.1234567,1600000000.5],'
         b'"values":[[0.0,1.0,2.0],[3.0,4.0,5.0]],"unit":"rad/s"}}}'
     ) == message
+
+
+def test_where_a_phone_is_worn() -> None:
+    """It is stated where it is known, but of prepared samples, which are all of one place."""
+    worn = [msgspec.structs.replace(readings("motion", 6), worn_at="waist")]
+    assert "waist" == msgspec.json.decode(native_message(worn, recording="r"))["placement"]
+    prepared = [msgspec.structs.replace(readings("prepared", 9), worn_at="waist")]
+    assert "placement" not in msgspec.json.decode(native_message(prepared, recording="r"))

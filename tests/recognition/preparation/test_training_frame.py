@@ -35,3 +35,14 @@ def test_a_placement_that_is_no_change() -> None:
     assert not frame.place(0, 1.0, FRAMES["portrait"].copy())
     frame.reset([0])
     assert not frame.place(0, 1.0, np.eye(3))
+
+
+def test_a_place_on_the_body_is_news() -> None:
+    """So it is where only that changes; at first a phone is not known to be at the waist."""
+    frame = TrainingFrame(2)
+    assert not frame.place(0, 1.0, np.eye(3), at_waist=False)
+    assert frame.place(0, 1.0, np.eye(3), at_waist=True)
+    assert not frame.place(0, 1.0, np.eye(3), at_waist=True)
+    assert [True, False] == frame.at_waist.tolist()
+    frame.reset([0])
+    assert not frame.at_waist.any()

@@ -1,0 +1,98 @@
+import json
+
+import numpy as np
+import pytest
+
+from pipeline.recognition.placement.by_device import PlacementError
+from pipeline.recognition.placement.placements import Placements
+
+
+def known(placements: Placements, device: str = "phone") -> tuple[str, str]:
+    """Return where a phone is worn, as far as is known, and how that is known."""
+    placement = placements.of(device)
+    return placement.worn_at, placement.worn_at_by
+
+
+def test_a_phone_of_which_nothing_is_known() -> None:
+    """It may be anywhere."""
+    assert ("any", "assumed") == known(Placements())
+
+
+def test_settings_for_all_and_for_one() -> None:
+    """A phone's own setting goes before that for all phones."""
+    placements = Placements(body_places=["waist", "b=any"])
+    assert ("waist", "set") == known(placements, "a")
+    assert ("any", "set") == known(placements, "b")
+
+
+@pytest.mark.parametrize("value", ["pocket", "", "a=wrist", "waist=b"])
+def test_a_setting_that_is_no_place(value: str) -> None:
+    """It is refused, with those that there are."""
+    with pytest.raises(PlacementError, match="waist, any"):
+        Placements(body_places=[value])
+
+
+def test_a_frame_that_is_set_means_the_waist() -> None:
+    """Frames are those of phones at the waist; the default is none that was set."""
+    placements = Placements(frames=["a=portrait"])
+    assert ("waist", "set") == known(placements, "a")
+    assert ("any", "assumed") == known(placements, "b")
+    assert ("waist", "set") == known(Placements(frames=["landscape"]))
+
+
+def test_a_calibration_means_the_waist() -> None:
+    """As long as it is there, also when its phone is forgotten meanwhile."""
+    placements = Placements()
+    placements.admit("phone")
+    placements.calibrate("phone", np.eye(3))
+    assert ("waist", "calibrated") == known(placements)
+    placements.forget("phone")
+    assert ("waist", "calibrated") == known(placements)
+    placements.calibrate("phone", None)
+    assert ("any", "assumed") == known(placements)
+
+
+def test_what_messages_state_goes_before_a_calibration() -> None:
+    """And a setting before both; what was stated ends with the phone."""
+    placements = Placements(body_places=["b=waist"])
+    for device in "ab":
+        placements.admit(device)
+        placements.calibrate(device, np.eye(3))
+        assert placements.note_place(device, "any", 1.0)
+    assert ("any", "stated") == known(placements, "a")
+    assert ("waist", "set") == known(placements, "b")
+    placements.forget("a")
+    assert ("waist", "calibrated") == known(placements, "a")
+
+
+def test_a_message_that_comes_again_changes_nothing() -> None:
+    """A statement holds until samples that are newer than its first come with another."""
+    placements = Placements()
+    placements.admit("phone")
+    statements = [
+        (("waist", 10.0), True),
+        (("waist", 11.0), False),
+        (("any", 12.0), True),
+        (("waist", 10.0), False),
+        (("waist", 11.0), False),
+        (("any", 13.0), False),
+        (("waist", 14.0), True),
+    ]
+    for (place, newest), is_news in statements:
+        assert is_news == placements.note_place("phone", place, newest), (place, newest)  # type: ignore[arg-type]  # is one of both
+    assert ("waist", "stated") == known(placements)
+
+
+def test_what_was_stated_is_part_of_the_state() -> None:
+    """Restored it holds as before, with its time."""
+    placements, restored = Placements(), Placements()
+    placements.admit("phone")
+    placements.note_place("phone", "waist", 10.0)
+    restored.note_place("other", "waist", 1.0)
+
+    restored.restore(json.loads(json.dumps(placements.state())))
+
+    assert ("waist", "stated") == known(restored)
+    assert ("any", "assumed") == known(restored, "other")
+    assert not restored.note_place("phone", "any", 9.0)
+    assert restored.note_place("phone", "any", 11.0)
