@@ -47,3 +47,6 @@ ANY: Final = "-any"
 """Ends the name of a model for phones worn any way round."""
 SHIPPED_MODELS: Final = (*FAMILIES, *(family + ANY for family in FAMILIES))
 """Names of the models in `pipeline.models`."""
+AUTO: Final = "auto"
+"""Stands for two shipped models: one for phones at the waist, one for all others."""
+AUTO_FAMILY: Final = "cnn-lstm"

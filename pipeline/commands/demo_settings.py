@@ -6,13 +6,14 @@ from typing import Literal
 from pydantic import Field, PositiveFloat
 
 from pipeline.settings import CommandSettings
+from pipeline.vocabulary import AUTO
 
 
 class DemoSettings(CommandSettings):
     """Show all of it on this machine: a broker, har-stream and simulated phones."""
 
     model: str = Field(
-        "cnn-lstm", description="lstm, cnn-lstm, conv-lstm, NAME-any or the path of an .onnx file"
+        AUTO, description="auto, lstm, cnn-lstm, conv-lstm, NAME-any or the path of an .onnx file"
     )
     recording: Literal["uci-har", "hapt", "simulated"] | None = Field(
         None, description="what to play; uci-har where it is at hand, else simulated"

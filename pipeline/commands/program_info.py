@@ -29,20 +29,23 @@ class ProgramInfo(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     """Of har-stream"""
     model: str
-    """Name and hash of the model, as in predictions"""
+    """Name and hash of the model, as in predictions; of several, that of phones at the waist"""
     hop: int
     """Samples between the starts of neighbouring windows, 1 to 128"""
     window_length: int
     """Samples of a window"""
     formats: list[str]
     """Wire formats of the topics that it is subscribed to"""
+    models: list[str] = []
+    """Names and hashes of all models that are in use"""
 
     @classmethod
-    def of(cls, model: str, *, hop: int, formats: Sequence[str]) -> Self:
+    def of(cls, models: Sequence[str], *, hop: int, formats: Sequence[str]) -> Self:
         """Return the info of a har-stream of this version."""
         return cls(
             version=version("har-stream"),
-            model=model,
+            model=models[0],
+            models=list(models),
             hop=hop,
             window_length=WINDOW_LENGTH,
             formats=sorted(set(formats)),

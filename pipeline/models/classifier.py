@@ -23,6 +23,9 @@ from onnxruntime.capi import onnxruntime_pybind11_state as _errors
 from pipeline.models.decisions import shipped
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.vocabulary import (
+    ANY,
+    AUTO,
+    AUTO_FAMILY,
     CHANNELS,
     SAMPLING_RATE_HZ,
     SHIPPED_MODELS,
@@ -105,6 +108,19 @@ def find_model(name_or_path: str) -> Path:
             "or give the path of an .onnx file made by har-train"
         )
     return path
+
+
+def find_models(name_or_path: str) -> list[Path]:
+    """Return the paths of the models that a name or path stands for: of `AUTO` two, else one.
+
+    Of two, the first is for phones at the waist, the second for all others.
+
+    Raises:
+        ModelError: there is neither such a model nor such a file.
+    """
+    if name_or_path == AUTO:
+        return [find_model(AUTO_FAMILY), find_model(AUTO_FAMILY + ANY)]
+    return [find_model(name_or_path)]
 
 
 class Classifier:

@@ -6,7 +6,9 @@ from pipeline.commands.program_info import ProgramInfo, published_hop
 
 def test_the_hop_comes_back() -> None:
     """Who reads ``har/info`` has the hop that was published."""
-    publication = ProgramInfo.of("tiny@0badcafe", hop=40, formats=["native", "native"]).publication
+    publication = ProgramInfo.of(
+        ["tiny@0badcafe"], hop=40, formats=["native", "native"]
+    ).publication
     assert "har/info" == publication.topic
     assert publication.retain
     assert 40 == published_hop(publication.payload)

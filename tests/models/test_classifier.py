@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.models.classifier import Classifier, ModelError, find_model
+from pipeline.models.classifier import Classifier, ModelError, find_model, find_models
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SHIPPED_MODELS
 
 MakeModel = Callable[..., Path]
@@ -73,6 +73,16 @@ def test_an_unknown_name() -> None:
     """An unknown model is refused with the names that there are."""
     with pytest.raises(ModelError, match=r"no model 'transformer'.*lstm, cnn-lstm, conv-lstm"):
         find_model("transformer")
+
+
+def test_auto_stands_for_two_models(tiny_model: Path) -> None:
+    """The first is for phones worn as in training, the second for any; all else stands for one."""
+    assert ["cnn-lstm", "cnn-lstm-any"] == [path.stem for path in find_models("auto")]
+    assert ["training", "any"] == [Classifier(path).orientation for path in find_models("auto")]
+    assert [find_model("lstm")] == find_models("lstm")
+    assert [tiny_model] == find_models(str(tiny_model))
+    with pytest.raises(ModelError):
+        find_models("transformer")
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pipeline.commands.stream.outputs import homeassistant
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.stream.stream import Stream
 from pipeline.formats import FORMATS, native
-from pipeline.models.classifier import Classifier, ModelError, find_model
+from pipeline.models.classifier import Classifier, ModelError, find_models
 from pipeline.mqtt.connection import STATUS_TOPIC, Connection
 from pipeline.mqtt.events import Session
 from pipeline.recognition.placement.by_device import PlacementError
@@ -34,6 +34,27 @@ def list_formats() -> None:
         print(f"{format.name:<15} {format.topic:<19} {format.summary}")
 
 
+def _load_models(settings: StreamSettings) -> list[Classifier]:
+    """Return the model for all phones, or that for the waist and that for elsewhere.
+
+    Raises:
+        ModelError: one cannot be used, or not with these settings.
+    """
+    classifiers = [
+        Classifier(path, threads=settings.threads, batch_size=settings.batch_size)
+        for path in find_models(settings.model)
+    ]
+    for classifier in classifiers:
+        classifier.check_answers()
+    if settings.baseline and classifiers[0].orientation == "any":
+        raise ModelError(
+            f"--baseline needs a model for phones worn as in training, but "
+            f"{classifiers[0].card.name} is for phones worn any way round: leave out --baseline "
+            "or choose another --model"
+        )
+    return classifiers
+
+
 def main() -> None:
     """Run the command."""
     if "--list-formats" in sys.argv:  # without a broker
@@ -42,19 +63,13 @@ def main() -> None:
     settings = from_command_line(StreamSettings)
     log.configure(settings.log_level.upper(), "%(asctime)s %(levelname)s %(message)s")
     try:
-        classifier = Classifier(
-            find_model(settings.model), threads=settings.threads, batch_size=settings.batch_size
-        )
-        classifier.check_answers()
-        if settings.baseline and classifier.orientation == "any":
-            raise ModelError(
-                f"--baseline needs a model for phones worn as in training, but "
-                f"{classifier.card.name} is for phones worn any way round: leave out --baseline "
-                "or choose another --model"
-            )
+        classifiers = _load_models(settings)
         subscriptions = [parse(text) for text in [*settings.subscribe, f"{native.TOPIC}=native"]]
         placements = Placements(
-            settings.convention, settings.frame, max_devices=settings.max_devices
+            settings.convention,
+            settings.frame,
+            settings.placement,
+            max_devices=settings.max_devices,
         )
         folder = None if settings.state is None else StateFolder(settings.state)
         if folder is not None and settings.reset_state:
@@ -85,7 +100,7 @@ def main() -> None:
     keeper = None if folder is None else Keeper(folder, period_s=settings.checkpoint)
     stream = Stream(
         settings,
-        classifier,
+        classifiers,
         connection,
         subscriptions=subscriptions,
         placements=placements,
@@ -105,7 +120,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     gc.freeze()  # these objects stay: do not traverse them again and again
-    logger.info("model %s, hop %d samples", classifier.card.identity, settings.hop)
+    models = " at the waist, else ".join(classifier.identity for classifier in classifiers)
+    logger.info("model %s, hop %d samples", models, settings.hop)
     try:
         connection.start(retry=settings.retry)
         stream.run()

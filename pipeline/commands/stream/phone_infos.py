@@ -59,6 +59,7 @@ class PhoneInfos:
             topic=phone.route.topic,
             format=phone.route.format.name,
             placement=self._phones.placements.of(device),
+            model=recognizer.model_of(device).identity,
             rates_hz=rates_hz,
             clocks_apart_s=recognizer.clocks_apart_s(device),
             problems=problems,

@@ -113,7 +113,12 @@ class Phones:
     def place(self, device: str) -> None:
         """Let a phone's placement take effect on the samples to come."""
         placement = self.placements.of(device)
-        self.recognizer.place(device, placement.sign, placement.rotation)
+        self.recognizer.place(
+            device,
+            placement.sign,
+            placement.rotation,
+            at_waist=placement.worn_at == "waist",
+        )
         self._phones[device].info_due = 0.0
 
     def expect_info(self, device: str | None) -> None:

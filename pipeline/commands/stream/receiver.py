@@ -108,14 +108,23 @@ class Receiver:
             error.device = delivery.device
             raise
         self._phones.note_message(delivery.device, sent_by, message.received)
-        for reading in readings:
-            if reading.convention is not None:
-                if self._placements.prove(delivery.device, reading.convention):
-                    self._deliveries.place(delivery.device)
+        if self._tells_of_placement(delivery):
+            self._deliveries.place(delivery.device)
         is_old = self._recognizer.age_s(delivery) > self._settings.max_behind
         is_live = not (is_old or message.retained)
         self._presence.note_delivery(delivery, is_live=is_live, now=message.received)
         self._deliveries.add(delivery)
+
+    def _tells_of_placement(self, delivery: Delivery) -> bool:
+        """Note what a message tells of how its phone is worn; return whether that is news."""
+        is_news = False
+        for reading in delivery.readings:
+            if reading.convention is not None:
+                is_news |= self._placements.prove(delivery.device, reading.convention)
+            if reading.worn_at is not None:
+                newest = delivery.newest
+                is_news |= self._placements.note_place(delivery.device, reading.worn_at, newest)
+        return is_news
 
     def _check_clock(self, delivery: Delivery) -> None:
         """Reject samples of the future, after which all true ones would be late.

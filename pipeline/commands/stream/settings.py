@@ -7,14 +7,15 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.settings import BrokerSettings, CommaSeparated
-from pipeline.vocabulary import WINDOW_LENGTH
+from pipeline.vocabulary import AUTO, WINDOW_LENGTH
 
 
 class StreamSettings(BrokerSettings):
     """Classify phones live: samples in, predictions out, over MQTT."""
 
     model: str = Field(
-        "cnn-lstm", description="lstm, cnn-lstm, conv-lstm, NAME-any or the path of an .onnx file"
+        AUTO,
+        description="auto: by --placement; or lstm, cnn-lstm, conv-lstm, NAME-any, an .onnx file",
     )
     hop: int = Field(
         64, ge=1, le=WINDOW_LENGTH, description="samples (20 ms) from one window to the next"
@@ -31,9 +32,13 @@ class StreamSettings(BrokerSettings):
         ["auto"],
         description="sign of accelerations: auto, android or ios; of one phone: DEVICE=ios",
     )
+    placement: CommaSeparated = Field(
+        [],
+        description="where phones are worn: waist, as in training, or any; DEVICE=waist for one",
+    )
     frame: CommaSeparated = Field(
-        ["landscape"],
-        description="placement: landscape or portrait, or either with -upside-down; DEVICE=...",
+        [],
+        description="at the waist: landscape (if not set), portrait, or -upside-down; DEVICE=...",
     )
     baseline: bool = Field(
         False,

@@ -43,18 +43,22 @@ class Stream:
     def __init__(
         self,
         settings: StreamSettings,
-        classifier: Classifier,
+        classifiers: Sequence[Classifier],
         connection: Connection,
         *,
         subscriptions: Sequence[Subscription],
         placements: Placements,
         keeper: Keeper | None = None,
     ) -> None:
-        """Join a loaded model with a connection, and with a keeper if nothing may be lost."""
+        """Join loaded models with a connection, and with a keeper if nothing may be lost.
+
+        ``classifiers`` is one for all phones, or one for those at the waist and one for the others.
+        """
         self._settings = settings
         self._connection = connection
         recognizer = Recognizer(
-            classifier,
+            classifiers[0],
+            model_elsewhere=classifiers[1] if len(classifiers) > 1 else None,
             hop=settings.hop,
             filter_start=settings.filter_start,
             max_devices=settings.max_devices,
@@ -71,7 +75,8 @@ class Stream:
             )
         self._rejections = Rejections()
         self._phones = Phones(recognizer, placements, max_devices=settings.max_devices)
-        presence = Presence(settings, self._phones, classifier.activities, self._outgoing)
+        activities = [name for classifier in classifiers for name in classifier.activities]
+        presence = Presence(settings, self._phones, activities, self._outgoing)
         self._deliveries = Deliveries(self._phones, presence, self._outgoing)
         self._receiver = Receiver(
             settings,
@@ -83,7 +88,7 @@ class Stream:
             clock=self._clock,
         )
         program = ProgramInfo.of(
-            classifier.card.identity,
+            [classifier.identity for classifier in classifiers],
             hop=settings.hop,
             formats=[subscription.format.name for subscription in subscriptions],
         )

@@ -2,7 +2,7 @@ from pipeline.commands.program_info import ProgramInfo
 from pipeline.commands.replay.awaited_stream import HarStream
 from pipeline.messages import Message
 
-INFO = ProgramInfo.of("tiny@0badcafe", hop=32, formats=["native"]).publication
+INFO = ProgramInfo.of(["tiny@0badcafe"], hop=32, formats=["native"]).publication
 
 
 def status(payload: bytes, *, retained: bool) -> Message:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.models.classifier import Classifier, find_model
+from pipeline.models.classifier import Classifier, find_models
 from tests.client import TIMEOUT_S
 from tests.end_to_end.durability.expected import HOP
 from tests.end_to_end.durability.victim import READY
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Classifier:
-    """The model that har-stream uses if no other is named."""
-    return Classifier(find_model("cnn-lstm"))
+def shipped() -> list[Classifier]:
+    """The models that har-stream uses if no other is named."""
+    return [Classifier(path) for path in find_models("auto")]
 
 
 @pytest.fixture

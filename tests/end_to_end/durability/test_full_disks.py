@@ -44,7 +44,7 @@ def test_a_disk_that_is_full_at_the_start(refused: Callable[..., str], tmp_path:
 def test_a_disk_that_fills_up(
     lasting_mosquitto: "Mosquitto",
     start_stream: "Start",
-    shipped: Classifier,
+    shipped: list[Classifier],
     tmp_path: Path,
     killed: bool,
 ) -> None:

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.broker
 
 @pytest.mark.parametrize("saved", [True, False], ids=["some lost", "all lost"])
 def test_what_a_killed_broker_has_lost_is_a_gap(
-    lasting_mosquitto: "Mosquitto", start_stream: "Start", shipped: Classifier, saved: bool
+    lasting_mosquitto: "Mosquitto", start_stream: "Start", shipped: list[Classifier], saved: bool
 ) -> None:
     """What the broker had not saved is a gap, which is counted; all else is as it would be.
 
@@ -70,9 +70,9 @@ def test_what_a_killed_broker_has_lost_is_a_gap(
 class Explanations:
     """What can come of messages of which some are lost: after each loss everything begins anew."""
 
-    def __init__(self, messages: Iterable[Sent], classifier: Classifier) -> None:
+    def __init__(self, messages: Iterable[Sent], classifiers: list[Classifier]) -> None:
         """Take what was sent: any message lost must be a gap."""
-        self._classifier = classifier
+        self._classifiers = classifiers
         self._messages: defaultdict[str, list[Sent]] = defaultdict(list)
         for message in messages:
             self._messages[message.device].append(message)
@@ -96,12 +96,12 @@ class Explanations:
     def _beginning_at(self, device: str, number: int) -> dict[Key, dict[str, Any]]:
         if (device, number) not in self._made:
             rest = self._messages[device][number:]
-            self._made[device, number] = expected_of(rest, self._classifier).predictions
+            self._made[device, number] = expected_of(rest, self._classifiers).predictions
         return self._made[device, number]
 
 
 def test_every_prediction_is_right_when_brokers_are_killed(
-    lasting_mosquitto: "Mosquitto", start_stream: "Start", shipped: Classifier
+    lasting_mosquitto: "Mosquitto", start_stream: "Start", shipped: list[Classifier]
 ) -> None:
     """Whatever a broker loses that is killed under way, each prediction is that of its samples."""
     rng = np.random.default_rng(2)

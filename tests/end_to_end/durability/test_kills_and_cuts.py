@@ -74,7 +74,7 @@ def send_under_troubles(
 
 
 def test_nothing_is_lost_and_nothing_changes(
-    lasting_mosquitto: "Mosquitto", start_stream: "Start", shipped: Classifier
+    lasting_mosquitto: "Mosquitto", start_stream: "Start", shipped: list[Classifier]
 ) -> None:
     """Whatever is killed, restarted and cut, the predictions are those of an undisturbed run.
 

@@ -34,7 +34,7 @@ def checkpoint(
         running = start_stream(lasting_mosquitto.port, "--model", str(tiny_model))
         probe.await_status("online")
         sender.send_until(len(messages))
-        probe.await_windows(expected_of(messages, Classifier(tiny_model)).predictions.keys())
+        probe.await_windows(expected_of(messages, [Classifier(tiny_model)]).predictions.keys())
         assert 0 == running.end()
     return tmp_path / "state" / "checkpoint"
 
@@ -121,7 +121,7 @@ def test_a_state_in_use(
     lasting_mosquitto: "Mosquitto",
     start_stream: "Start",
     refused: Callable[..., str],
-    shipped: Classifier,
+    shipped: list[Classifier],
     tmp_path: Path,
 ) -> None:
     """The state of a har-stream that runs is refused to another, and the first one goes on."""

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.broker
 
 
 def test_what_is_sent_while_har_stream_is_not_there(
-    lasting_mosquitto: "Mosquitto", start_stream: "Start", shipped: Classifier
+    lasting_mosquitto: "Mosquitto", start_stream: "Start", shipped: list[Classifier]
 ) -> None:
     """What comes between an end in order and the next start is dealt with then; no end is a gap."""
     messages = simulated_messages(rows=(1, 40))
@@ -54,7 +54,7 @@ def test_what_is_sent_while_har_stream_is_not_there(
 
 
 def test_many_messages_of_one_phone_that_come_again(
-    lasting_mosquitto: "Mosquitto", start_stream: "Start", shipped: Classifier, tmp_path: Path
+    lasting_mosquitto: "Mosquitto", start_stream: "Start", shipped: list[Classifier], tmp_path: Path
 ) -> None:
     """However many messages of a phone come again, it is not taken for a clock that was set back.
 
@@ -96,7 +96,7 @@ def test_many_messages_of_one_phone_that_come_again(
     strict=True, reason="more than 256 late messages of a phone count as a clock that was set back"
 )
 def test_a_broker_that_has_forgotten_what_was_acknowledged(
-    lasting_mosquitto: "Mosquitto", start_stream: "Start", shipped: Classifier
+    lasting_mosquitto: "Mosquitto", start_stream: "Start", shipped: list[Classifier]
 ) -> None:
     """What an older database of a killed broker brings again, as if for the first time, is known.
 

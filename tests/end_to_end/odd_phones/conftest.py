@@ -32,10 +32,11 @@ def phone(join: Callable[..., Sender]) -> Sender:
 
 @pytest.fixture
 def stream(broker: "Broker", start_command: "Start") -> "Iterator[Running]":
-    """A har-stream as it is by default, that also reads what SensorSpot sends."""
+    """A har-stream for phones at the waist, that also reads what SensorSpot sends."""
     running = start_command(
         "har-stream",
         *broker.flags,
+        *("--placement", "waist"),
         *("--subscribe", "spot/+=sensorspot", "--offline-after", "4"),
         HAR_MAX_BEHIND="60",
     )

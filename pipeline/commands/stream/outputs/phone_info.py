@@ -3,7 +3,7 @@
 When it is published is decided in `phone_infos`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -47,6 +47,9 @@ class _Info(msgspec.Struct, omit_defaults=True):
     convention: str | msgspec.UnsetType = msgspec.UNSET
     convention_by: str | msgspec.UnsetType = msgspec.UNSET
     frame: str | msgspec.UnsetType = msgspec.UNSET
+    placement: str | msgspec.UnsetType = msgspec.UNSET
+    placement_by: str | msgspec.UnsetType = msgspec.UNSET
+    model: str | msgspec.UnsetType = msgspec.UNSET
     rates_hz: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     clocks_apart_s: float | msgspec.UnsetType = msgspec.UNSET
     rejected: dict[str, int] = {}
@@ -60,6 +63,7 @@ def publication(
     topic: str,
     format: str,
     placement: Placement,
+    model: str,
     rates_hz: dict[Sensor, float],
     clocks_apart_s: float,
     problems: Sequence[str],
@@ -73,6 +77,7 @@ def publication(
         topic: where its samples come.
         format: of its messages.
         placement: how it is worn.
+        model: name and version of the model that classifies its windows.
         rates_hz: samples a second of the sensors in use.
         clocks_apart_s: seconds by which its accelerometer is ahead of its gyroscope.
         problems: words of `WARNINGS`.
@@ -96,10 +101,19 @@ def publication(
         placement.convention,
         placement.convention_by,
         placement.frame,
+        *_body_place(placement, rates_hz),
+        model,
         {sensor: round(rate) for sensor, rate in sorted(rates_hz.items())},
         round(clocks_apart_s, 2) or msgspec.UNSET,
     )
     return _publication(info, warnings, advice, rejected)
+
+
+def _body_place(placement: Placement, rates_hz: Iterable[Sensor]) -> tuple[str, str]:
+    """Return where a phone is worn and how that is known; prepared samples are of the waist."""
+    if "prepared" in rates_hz:
+        return "waist", "prepared"
+    return placement.worn_at, placement.worn_at_by
 
 
 def of_rejected(device: str, rejected: Rejected) -> Publication:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from pipeline.recognition.placement.placements import Placement
 from pipeline.recognition.preparation.troubles import TROUBLES
 
 PLACEMENT = Placement("android", "assumed", "landscape", 1.0, np.eye(3))
+MODEL = "tiny@0badcafe"
 
 
 def told(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -19,6 +21,7 @@ def told(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
         "topic": "har/p/samples",
         "format": "native",
         "placement": PLACEMENT,
+        "model": MODEL,
         "rates_hz": {"motion": 49.9},
         "clocks_apart_s": 0.0,
         "problems": [],
@@ -41,10 +44,25 @@ def test_a_phone_that_is_well() -> None:
         "convention": "android",
         "convention_by": "assumed",
         "frame": "landscape",
+        "placement": "any",
+        "placement_by": "assumed",
+        "model": MODEL,
         "rates_hz": {"motion": 50},
         "warnings": [],
         "advice": [],
     } == told()
+
+
+def test_where_a_phone_is_worn() -> None:
+    """It says how that is known; prepared samples are those of phones at the waist."""
+    stated = replace(PLACEMENT, worn_at="waist", worn_at_by="stated")
+    assert ("waist", "stated") == where(told(placement=stated))
+    assert ("waist", "prepared") == where(told(rates_hz={"prepared": 50.0}))
+
+
+def where(content: dict[str, Any]) -> tuple[str, str]:
+    """Return where a phone is worn, and how that is known."""
+    return content["placement"], content["placement_by"]
 
 
 def test_every_problem_has_advice() -> None:
