@@ -19,7 +19,7 @@ from pipeline.readings import Delivery, Readings
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.state.acknowledgements import Keeper
 from pipeline.state.checkpoint import StateFolder
-from pipeline.vocabulary import SAMPLING_RATE_HZ
+from pipeline.vocabulary import AUTO_FAMILY, SAMPLING_RATE_HZ
 from tests.benchmarks.figures import Figure, NotMeasuredError, Options, present_models, run_alone
 from tests.benchmarks.load import recorded_motion
 
@@ -40,7 +40,7 @@ def measure(options: Options) -> list[Figure]:
     Raises:
         NotMeasuredError: the model cannot be loaded.
     """
-    [(_, path)] = present_models([StreamSettings.model_fields["model"].default])
+    [(_, path)] = present_models([AUTO_FAMILY])
     try:
         classifier = Classifier(path)
     except ModelError as error:

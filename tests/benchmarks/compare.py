@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.commands.stream.settings import StreamSettings
+from pipeline.vocabulary import AUTO_FAMILY
 from tests.benchmarks.arrivals import HOP
 from tests.benchmarks.commands import ROOT
 from tests.benchmarks.figures import (
@@ -123,7 +123,7 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Hold the cost of har-stream against a checkout's")
     parser.add_argument("other", type=Path, help="folder of the other checkout")
-    parser.add_argument("--model", default=StreamSettings.model_fields["model"].default)
+    parser.add_argument("--model", default=AUTO_FAMILY)
     parser.add_argument("--phones", type=int, default=PHONES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()

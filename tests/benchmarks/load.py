@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.recordings import hapt, simulated
 from pipeline.recordings.recording import DataError, Recording
+from pipeline.vocabulary import AUTO_FAMILY
 from tests.benchmarks.figures import Figure, NotMeasuredError, Options, present_models, run_alone
 from tests.benchmarks.load_plan import RATE_HZ, Load
 from tests.benchmarks.load_trial import (
@@ -128,7 +129,7 @@ def measure(options: Options) -> list[Figure]:
         np.save(motion, recorded_motion(options.data))
         models = present_models(options.models)
         # The default model first.
-        models.sort(key=lambda model: model[0] != StreamSettings.model_fields["model"].default)
+        models.sort(key=lambda model: model[0] != AUTO_FAMILY)
         for i, (model, path) in enumerate(models):
             for qos in (1, 0):
                 bench = _Bench(model, path, motion, qos, effort)
