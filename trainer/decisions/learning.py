@@ -25,11 +25,11 @@ from pipeline.recognition.judgement.motion import (
     STILL_ACTIVITIES,
     motion_features,
 )
-from pipeline.recognition.judgement.network import Network
 from pipeline.recognition.judgement.novelty import novelty_features
 from pipeline.recognition.judgement.states import CHANGES_TOWARDS
 from pipeline.recognition.judgement.summary import Summary, summarize
 from pipeline.recognition.judgement.tilt import tilt_features
+from pipeline.recognition.network import Network
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
 from pipeline.recognition.preparation.windows import rotate
 from pipeline.recordings import hapt

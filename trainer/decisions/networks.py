@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from pipeline.recognition.judgement.network import Network
+from pipeline.recognition.network import Network
 
 _ITERATIONS: Final = 150
 

@@ -4,16 +4,14 @@
 the classifier, so they serve any model of the same activities.
 """
 
-from typing import Any, Self
-
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.network import Network
+from pipeline.recognition.learnt_numbers import LearntNumbers
+from pipeline.recognition.network import Network
 
 
-class Learnt(msgspec.Struct, frozen=True, eq=False):
+class Learnt(LearntNumbers, frozen=True, eq=False):
     """The learnt numbers, as their JSON file holds them."""
 
     motion: Network
@@ -35,24 +33,3 @@ class Learnt(msgspec.Struct, frozen=True, eq=False):
     `CHANGES_TOWARDS`; zeros on the diagonal"""
     novelty: Network
     """Gives the score of `novelty` from `novelty_features`"""
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Return the numbers in JSON that `encode` wrote.
-
-        Raises:
-            msgspec.DecodeError: the bytes are something else.
-        """
-        return msgspec.json.decode(data, type=cls, dec_hook=lambda _, value: np.array(value, float))
-
-    def encode(self) -> bytes:
-        """Return the numbers as JSON, with five digits."""
-        return msgspec.json.encode(self, enc_hook=_as_list)
-
-
-def _as_list(array: object) -> list[Any]:
-    """Return an array as JSON has it, with five digits."""
-    if not isinstance(array, np.ndarray):
-        raise NotImplementedError
-    rounded: list[Any] = np.vectorize(lambda value: float(f"{value:.5g}"))(array).tolist()
-    return rounded

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.network import Network
 from pipeline.recognition.judgement.states import CHANGE_NAMES
 from pipeline.recognition.judgement.summary import (
     ANGULAR_VELOCITY,
@@ -20,6 +19,7 @@ from pipeline.recognition.judgement.summary import (
     TOTAL_ACC,
     Summary,
 )
+from pipeline.recognition.network import Network
 
 MOTIONS: Final = ("still", "moving", *CHANGE_NAMES)
 """The motions of a window's newest samples"""

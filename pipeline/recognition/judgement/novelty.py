@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.network import Network
 from pipeline.recognition.judgement.summary import SPANS, Summary
+from pipeline.recognition.network import Network
 from pipeline.vocabulary import WINDOW_LENGTH
 
 _SHARES: Final = np.array([(span.stop - span.start) / WINDOW_LENGTH for span in SPANS])

@@ -1,14 +1,15 @@
 """A network with one hidden layer of a dozen units, evaluated in NumPy.
 
-Two are learnt by `trainer.decisions`: one for `motion`, one for `novelty`.
+Those in use are learnt by `trainer.decisions`.
 """
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.learnt_numbers import LearntNumbers
 
-class Network(msgspec.Struct, frozen=True, eq=False):
+
+class Network(LearntNumbers, frozen=True, eq=False):
     """Weights of a network: inputs are scaled, the hidden layer is tanh, the output softmax."""
 
     center: NDArray[np.float64]

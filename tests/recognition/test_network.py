@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.recognition.judgement.network import Network
+from pipeline.recognition.network import Network
 
 
 def test_a_network_gives_probabilities() -> None:
