@@ -1,0 +1,232 @@
+"""The frames of all wearers, learnt look by look.
+
+A *look* is at a phone's last 128 samples, every 32 samples from each start of its signal, whatever
+the hop of the windows. Rules:
+
+* A gait counts from its second look on, so that a single shake teaches nothing.
+* Upright is the mean of gravity's direction in gait, in which earlier gait counts less and less. It
+  is known from the sixth look on: with some ten steps.
+* Forward is the mean of what `stride` shows, of looks whose gait is probably walking. It is known
+  from the third of those on.
+* A phone that is taken out and put back otherwise is found by a turn that no body makes: in gait,
+  when the last seconds' upright is far from that of all; at rest, when gravity comes from almost
+  the opposite side. Then everything is forgotten, and what the last seconds showed is kept.
+* Gaps, and other recordings, change nothing of what is known.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.recognition.network import Network
+from pipeline.recognition.per_phone import PerPhone
+from pipeline.recognition.rounds import rounds_of
+from pipeline.recognition.wearer.frame import (
+    COLUMNS,
+    FORWARD,
+    FORWARD_KNOWN,
+    STRENGTH,
+    UPRIGHT,
+    UPRIGHT_KNOWN,
+)
+from pipeline.recognition.wearer.gait import Gaits, gaits_among
+from pipeline.recognition.wearer.stride import strides_of, walking_probabilities
+from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
+
+LOOK_EVERY: Final = 32
+"""Samples from one look to the next, 0.64 s"""
+MEMORY_S: Final = 120.0
+"""Seconds of gait after which earlier gait counts for little"""
+RECENT_S: Final = 4.0
+"""Seconds of gait that are the last ones"""
+UPRIGHT_LOOKS: Final = 6
+"""Looks at a gait with which upright is known"""
+FORWARD_LOOKS: Final = 3
+"""Looks at walking with which forward is known"""
+WALKING: Final = 0.6
+"""Least probability with which a gait counts as walking"""
+TURNED_DEG: Final = 45.0
+"""Angle of the last seconds' upright to that of all, from which the phone is worn otherwise"""
+TURNED_LOOKS: Final = 5
+"""Looks at one gait that are needed to find that; when upright is reversed, two are enough"""
+RESTS_G: Final = 0.03
+"""Standard deviation of acceleration's magnitude below which a phone rests, in g"""
+REVERSED_DEG: Final = 140.0
+"""Angle of gravity at rest to upright that no body makes: whoever lies down turns by 90 degrees,
+and a thigh that sits by little more"""
+REVERSED_LOOKS: Final = 4
+"""Looks in a row at a phone at rest that are needed to find that"""
+
+_KEPT: Final = np.exp(-LOOK_EVERY / SAMPLING_RATE_HZ / MEMORY_S)
+_KEPT_RECENT: Final = np.exp(-LOOK_EVERY / SAMPLING_RATE_HZ / RECENT_S)
+_TURNED: Final = np.cos(np.radians(TURNED_DEG))
+_REVERSED: Final = np.cos(np.radians(REVERSED_DEG))
+_SHORTEST: Final = 1e-9
+_ACC: Final = slice(6, 9)  # total acceleration, of the channels
+_NO_GAIT: Final = -1
+
+_UP: Final = slice(0, 3)
+_AHEAD: Final = slice(3, 6)
+_LOG_STRENGTH: Final = slice(6, 8)
+_ONES: Final = 8
+_OF_WALKING: Final = slice(3, 9)
+_N_SUMS: Final = 9
+"""Columns of the sums"""
+
+
+class Wearers(PerPhone):
+    """What is known of each phone's wearer."""
+
+    _per_phone = ("sums", "recent", "n_gait", "in_row", "reversed", "frame")
+
+    def __init__(self, n_slots: int, gait: Network) -> None:
+        """Begin without any knowledge of ``n_slots`` wearers.
+
+        ``gait`` gives log probabilities of a gait that is none of walking, and of walking.
+        """
+        self._gait = gait
+        # Sums over looks, older ones counting less: gravity's direction; of walking alone forward,
+        # the logarithms of its strength, and ones.
+        self.sums = np.zeros((n_slots, _N_SUMS))
+        self.recent = np.zeros((n_slots, 3))  # gravity's direction, over the last seconds of gait
+        self.n_gait = np.zeros(n_slots, np.int32)  # looks at gaits that were learnt from
+        self.in_row = np.zeros(n_slots, np.int32)  # looks at the present gait
+        self.reversed = np.zeros(n_slots, np.int32)  # looks at rest in a row with gravity reversed
+        self.frame = np.zeros((n_slots, len(COLUMNS)), np.float32)
+        """``(n_slots, 10)``: each wearer's frame as known now, in `COLUMNS`"""
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Forget these wearers."""
+        for name in self._per_phone:
+            getattr(self, name)[slots] = 0
+
+    def knows_upright(self, slot: int) -> bool:
+        """Return whether a wearer's upright is known."""
+        return bool(self.frame[slot, UPRIGHT_KNOWN])
+
+    def learn(
+        self, slots: NDArray[np.intp], looks: NDArray[np.float32], first: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Return the frames ``(n, 10)`` as known after each look.
+
+        Args:
+            slots: ``(n,)``, the looks' phones, each phone's looks in their order.
+            looks: ``(n, 128, 9)`` in g and rad/s.
+            first: ``(n,)``, which of them are the first of a signal without a gap.
+        """
+        magnitudes = _magnitudes(looks[:, :, _ACC])
+        deviations = np.sqrt(np.einsum("nt,nt->n", magnitudes, magnitudes) / WINDOW_LENGTH)
+        gaits = gaits_among(magnitudes, deviations)
+        of_look = np.full(len(looks), _NO_GAIT)
+        of_look[gaits.places] = np.arange(len(gaits.places))
+        shown = self._shown(looks, gaits)
+
+        frames = np.empty((len(looks), len(COLUMNS)), np.float32)
+        rounds = rounds_of(slots)
+        order = np.arange(len(looks)) if rounds.order is None else rounds.order
+        for _, places in rounds:
+            of_round = order[places]
+            phones = slots[of_round]  # each once
+            in_gait = of_look[of_round] != _NO_GAIT
+            before = np.where(first[of_round], 0, self.in_row[phones])
+            self.in_row[phones] = np.where(in_gait, before + 1, 0)
+            learns = self.in_row[phones] >= 2
+            if learns.any():
+                self._learn_from_gait(phones[learns], shown[of_look[of_round[learns]]])
+            rests = ~learns & (deviations[of_round] < RESTS_G)
+            self._note_rest(phones, rests, looks[of_round[rests], :, _ACC])
+            frames[of_round] = self.frame[phones]
+        return frames
+
+    def _shown(self, looks: NDArray[np.float32], gaits: Gaits) -> NDArray[np.float64]:
+        """Return what each of the gaits adds to the sums, ``(n_gaits, 9)``.
+
+        Where the gait is not walking, it is gravity's direction alone.
+        """
+        shown = np.zeros((len(gaits.places), _N_SUMS))
+        if len(shown):
+            strides = strides_of(looks[gaits.places, :, 3:].astype(np.float64), gaits)
+            walks = walking_probabilities(self._gait, strides) > WALKING
+            shown[:, _UP] = strides.upright
+            shown[walks, _AHEAD] = strides.forward[walks]
+            shown[walks, _LOG_STRENGTH] = strides.log_strength[walks]
+            shown[walks, _ONES] = 1
+        return shown
+
+    def _learn_from_gait(self, phones: NDArray[np.intp], shown: NDArray[np.float64]) -> None:
+        """Learn from a look at the gait of each of these phones, which shows ``(n, 9)``."""
+        sums, recent = self.sums[phones], self.recent[phones]
+        n_gait, in_row = self.n_gait[phones], self.in_row[phones]
+        cosines = _cosines(recent, sums[:, _UP])
+        turned = (n_gait >= UPRIGHT_LOOKS) & (
+            (cosines < 0) | ((cosines < _TURNED) & (in_row >= TURNED_LOOKS))
+        )
+        sums[turned, _UP], sums[turned, _OF_WALKING] = recent[turned], 0
+        n_gait[turned] = in_row[turned]
+
+        walks = shown[:, _ONES] > 0
+        sums[:, _UP] *= _KEPT
+        sums[walks, _OF_WALKING] *= _KEPT
+        sums += shown
+        self.sums[phones], self.n_gait[phones] = sums, n_gait + 1
+        self.recent[phones] = recent * _KEPT_RECENT + shown[:, _UP]
+        self.frame[phones] = _frames(sums, n_gait + 1)
+
+    def _note_rest(
+        self, phones: NDArray[np.intp], rests: NDArray[np.bool_], acc: NDArray[np.float32]
+    ) -> None:
+        """Forget the wearers of phones that rest in a way that no body can have put them.
+
+        ``rests`` ``(n,)`` says which of the phones ``(n,)`` rest, ``acc`` ``(n_resting, 128, 3)``
+        is what those sense.
+        """
+        before = self.reversed[phones]
+        gravity = acc[:, ::8].mean(axis=1, dtype=np.float64)  # at rest, 16 samples are enough
+        is_reversed = (self.n_gait[phones[rests]] >= UPRIGHT_LOOKS) & (
+            _cosines(gravity, self.sums[phones[rests], _UP]) < _REVERSED
+        )
+        after = np.zeros_like(before)
+        after[rests] = np.where(is_reversed, before[rests] + 1, 0)
+        self.reversed[phones] = after
+        if (after >= REVERSED_LOOKS).any():
+            self.reset(phones[after >= REVERSED_LOOKS].tolist())
+
+
+def _magnitudes(acc: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the magnitudes of accelerations ``(n, 128, 3)``, less their means, ``(n, 128)``."""
+    magnitudes = np.sqrt(acc[:, :, 0] ** 2 + acc[:, :, 1] ** 2 + acc[:, :, 2] ** 2)
+    result: NDArray[np.float32] = magnitudes - magnitudes.mean(axis=1, keepdims=True)
+    return result
+
+
+def _frames(sums: NDArray[np.float64], n_gait: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the frames ``(n, 10)`` that follow from sums ``(n, 9)`` over looks."""
+    frames = np.zeros((len(sums), len(COLUMNS)), np.float32)
+    known = n_gait >= UPRIGHT_LOOKS
+    upright = sums[:, _UP] / _length(sums[:, _UP])
+    frames[known, UPRIGHT] = upright[known]
+    frames[known, UPRIGHT_KNOWN] = 1
+    # The sum of ones forgets a little, too.
+    ahead_known = known & (sums[:, _ONES] > FORWARD_LOOKS - 0.5)
+    ahead = sums[:, _AHEAD]
+    ahead = ahead - (ahead * upright).sum(axis=1, keepdims=True) * upright
+    ahead /= _length(ahead)
+    frames[ahead_known, FORWARD] = ahead[ahead_known]
+    frames[ahead_known, FORWARD_KNOWN] = 1
+    ones = np.maximum(sums[:, [_ONES]], 1)
+    frames[ahead_known, STRENGTH] = (sums[:, _LOG_STRENGTH] / ones)[ahead_known]
+    return frames
+
+
+def _cosines(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the cosines ``(n,)`` of the angles between vectors ``(n, 3)``."""
+    cosines: NDArray[np.float64] = (a * b).sum(axis=1) / (_length(a) * _length(b))[:, 0]
+    return cosines
+
+
+def _length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the lengths ``(n, 1)`` of vectors ``(n, 3)``, never zero."""
+    length: NDArray[np.float64] = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
+    return np.maximum(length, _SHORTEST)

@@ -1,0 +1,200 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from pipeline.recognition.network import Network
+from pipeline.recognition.placement.frames import UP
+from pipeline.recognition.wearer import frame
+from pipeline.recognition.wearer.wearers import REVERSED_LOOKS, UPRIGHT_LOOKS, Wearers
+from tests.recognition.placement.rotations import rotation_about
+from tests.recognition.wearer.walks import FORWARD, NO_WALKING, WALKING, angle_deg, looks_at
+
+Looks = NDArray[np.float32]
+UPSIDE_DOWN = rotation_about((0.0, 1.0, 0.3), 175)
+SIDEWAYS = rotation_about((0.0, 1.0, 0.3), 90)
+
+
+def learn(wearers: Wearers, *several: Looks, slot: int = 0) -> NDArray[np.float32]:
+    """Return the frames ``(n, 10)`` after each look at one phone, in one signal without a gap."""
+    looks = np.concatenate(several)
+    first = np.arange(len(looks)) == 0
+    return wearers.learn(np.full(len(looks), slot), looks, first)
+
+
+def learnt(*several: Looks, gait: Network = WALKING) -> NDArray[np.float32]:
+    """Return the frames after looks at a phone that is new."""
+    return learn(Wearers(1, gait), *several)
+
+
+def directions(of: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return upright and forward of a frame ``(10,)``."""
+    return of[frame.UPRIGHT], of[frame.FORWARD]
+
+
+def test_who_walks_is_known_after_some_steps() -> None:
+    """Nothing is known before the sixth look that counts; then both directions are right."""
+    frames = learnt(looks_at("WALKING", n=12))
+    known = [0.0] * UPRIGHT_LOOKS + [1.0] * (12 - UPRIGHT_LOOKS)
+    assert known == frames[:, frame.UPRIGHT_KNOWN].tolist()
+    assert known == frames[:, frame.FORWARD_KNOWN].tolist()
+    assert not frames[:UPRIGHT_LOOKS].any()
+    upright, forward = directions(frames[-1])
+    assert angle_deg(UP, upright) < 5
+    assert angle_deg(FORWARD, forward) < 30
+
+
+def test_a_frame_has_unit_vectors_across_each_other() -> None:
+    """Upright and forward are of length one and at a right angle."""
+    upright, forward = directions(learnt(looks_at("WALKING", n=12))[-1])
+    for expected, product in (
+        (1, upright @ upright),
+        (1, forward @ forward),
+        (0, upright @ forward),
+    ):
+        assert product == pytest.approx(expected, abs=1e-6)
+
+
+def test_strength_is_that_of_walking() -> None:
+    """The strength of a walk is known with forward, about as strong as the simulation."""
+    log_gyro, log_acc = learnt(looks_at("WALKING", n=12))[-1, frame.STRENGTH]
+    assert 0.5 < np.exp(log_gyro) < 2
+    assert 0.1 < np.exp(log_acc) < 0.4
+
+
+def test_other_gaits_show_upright_alone() -> None:
+    """Who goes down or runs is upright, too; but forward waits for walking."""
+    last = learnt(looks_at("WALKING_DOWNSTAIRS", n=12), gait=NO_WALKING)[-1]
+    assert [1, 0] == last[[frame.UPRIGHT_KNOWN, frame.FORWARD_KNOWN]].tolist()
+    assert angle_deg(UP, last[frame.UPRIGHT]) < 8
+    assert not last[frame.FORWARD].any()
+
+
+@pytest.mark.parametrize("activity", ["SITTING", "STANDING", "LAYING"])
+def test_who_rests_is_not_known(activity: str) -> None:
+    """Rest teaches nothing."""
+    assert not learnt(looks_at(activity, n=20)).any()
+
+
+def test_a_single_shake_teaches_nothing() -> None:
+    """A gait that is not followed by another look at it does not count, however often."""
+    shake, rest = looks_at("WALKING", n=4)[3:], looks_at("STANDING", n=1)
+    assert not learnt(*[shake, rest] * 10).any()
+
+
+@pytest.mark.parametrize("activity", ["SITTING", "STANDING", "LAYING"])
+def test_rest_changes_nothing(activity: str) -> None:
+    """What was known before sitting, standing or lying is known afterwards, to the last bit."""
+    frames = learnt(looks_at("WALKING", n=12), looks_at(activity, n=30))
+    assert [frames[11].tolist()] * 30 == frames[12:].tolist()
+
+
+def test_gaps_change_nothing() -> None:
+    """What was known before a gap is known behind it; a gait begins anew there."""
+    wearers = Wearers(1, WALKING)
+    walk = looks_at("WALKING", n=12)
+    before = learn(wearers, walk)[-1]
+    after = learn(wearers, walk[-2:])
+    assert before.tolist() == after[0].tolist()
+    assert before.tolist() != after[1].tolist()
+
+
+def test_a_phone_put_back_otherwise_while_walking_is_learnt_anew() -> None:
+    """Some looks at a gait with another upright, and the frame is that of the new placement."""
+    for rotation in (UPSIDE_DOWN, SIDEWAYS):
+        frames = learnt(
+            looks_at("WALKING", n=30), looks_at("WALKING", n=22, seed=1, rotation=rotation)
+        )
+        upright, forward = directions(frames[-1])
+        assert angle_deg(rotation @ UP, upright) < 12
+        assert angle_deg(rotation @ FORWARD, forward) < 30
+
+
+def test_a_phone_put_in_upside_down_at_rest_is_forgotten() -> None:
+    """Some looks at rest with gravity from the other side, and nothing is known."""
+    turned = looks_at("STANDING", n=10, rotation=UPSIDE_DOWN)
+    frames = learnt(looks_at("WALKING", n=12), turned)
+    n_known = frames[:, frame.UPRIGHT_KNOWN].tolist()
+    n_before = 12 + REVERSED_LOOKS - 1
+    assert [0.0] * UPRIGHT_LOOKS + [1.0] * (n_before - UPRIGHT_LOOKS) == n_known[:n_before]
+    assert not frames[n_before:].any()
+
+
+def test_who_leans_a_little_otherwise_is_still_known() -> None:
+    """A phone that slips by 30 degrees moves the frame, but is not forgotten."""
+    slipped = looks_at("WALKING", n=20, seed=1, rotation=rotation_about((0, 1, 0), 30))
+    frames = learnt(looks_at("WALKING", n=12), slipped)
+    assert frames[UPRIGHT_LOOKS:, frame.UPRIGHT_KNOWN].all()
+
+
+def test_forgotten_wearers() -> None:
+    """After a reset a phone is as new, and others are not touched."""
+    walk = looks_at("WALKING", n=12)
+    wearers = Wearers(2, WALKING)
+    for slot in (0, 1):
+        learn(wearers, walk, slot=slot)
+    wearers.reset([0])
+    assert [False, True] == [wearers.knows_upright(slot) for slot in (0, 1)]
+    assert learnt(walk).tobytes() == learn(wearers, walk, slot=0).tobytes()
+
+
+def lives() -> Sequence[Looks]:
+    """Return the looks at some phones, whose wearers walk, rest, and put them in otherwise."""
+    walk, sit = looks_at("WALKING", n=12), looks_at("SITTING", n=8)
+    turned = looks_at("STANDING", n=6, rotation=UPSIDE_DOWN)
+    return [
+        np.concatenate([walk, sit, walk]),
+        np.concatenate([sit, walk, turned, walk]),
+        np.concatenate([walk, looks_at("WALKING", n=20, rotation=SIDEWAYS)]),
+        sit,
+    ]
+
+
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_frames_depend_on_the_phone_alone(data: st.DataObject) -> None:
+    """However looks come in ticks, with others or not, and whatever was restored: the same bits."""
+    phones = lives()
+    expected = [learnt(looks) for looks in phones]
+    wearers = Wearers(len(phones), WALKING)
+    slots = list(range(len(phones)))
+    done = [0] * len(phones)
+    actual: list[list[NDArray[np.float32]]] = [[] for _ in phones]
+    while any(n < len(looks) for n, looks in zip(done, phones, strict=True)):
+        counts = [
+            min(data.draw(st.integers(0, 9)), len(looks) - n)
+            for n, looks in zip(done, phones, strict=True)
+        ]
+        if sum(counts) == 0:
+            counts = [min(1, len(looks) - n) for n, looks in zip(done, phones, strict=True)]
+        if data.draw(st.booleans()):
+            moved = data.draw(st.permutations(slots))
+            other = Wearers(len(phones), WALKING)
+            other.restore(np.array(moved), wearers.state(np.array(slots)))
+            wearers, slots = other, moved
+        tick = [
+            (phone, n)
+            for phone, m in enumerate(counts)
+            for n in range(done[phone], done[phone] + m)
+        ]
+        tick = data.draw(st.sampled_from([tick, sorted(tick, key=lambda look: look[1])]))
+        frames = wearers.learn(
+            np.array([slots[phone] for phone, _ in tick]),
+            np.stack([phones[phone][n] for phone, n in tick]),
+            np.array([n == 0 for _, n in tick]),
+        )
+        for (phone, _), after in zip(tick, frames, strict=True):
+            actual[phone].append(after)
+        done = [n + m for n, m in zip(done, counts, strict=True)]
+
+    for one, other_frames in zip(expected, actual, strict=True):
+        assert one.tobytes() == np.stack(other_frames).tobytes()
+
+
+def test_a_wearer_takes_little_memory() -> None:
+    """What is kept of a wearer is of constant size, 148 bytes."""
+    state = Wearers(3, WALKING).state(np.array([1]))
+    assert 148 == sum(array.nbytes for array in state.values())
