@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Delivery, Readings
+from pipeline.recognition.network import Network
 from pipeline.recognition.preparation.preparation import Preparation
 from pipeline.recognition.prepared import Windows
 
@@ -17,15 +18,22 @@ _SLOT: Final = 0
 class RecordedPhone:
     """The preparation of one recorded phone, by itself."""
 
-    def __init__(self, *, hop: int, rotation: NDArray[np.float64] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        hop: int,
+        rotation: NDArray[np.float64] | None = None,
+        gait: Network | None = None,
+    ) -> None:
         """Begin with nothing.
 
         Args:
             hop: samples from one window to the next.
             rotation: ``(3, 3)``, from the phone's axes to the training frame; by default it was
                 worn as the phones of the training data were.
+            gait: with it the wearer's frame is learnt; `Wearers` has more of it.
         """
-        self._preparation = Preparation(1, hop=hop)
+        self._preparation = Preparation(1, hop=hop, gait=gait)
         if rotation is not None:
             self._preparation.place(_SLOT, 1.0, rotation)
 

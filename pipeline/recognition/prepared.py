@@ -7,6 +7,7 @@ from typing import Final, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.vocabulary import CHANNELS, WINDOW_LENGTH
 
 S = TypeVar("S", bound=np.generic)
@@ -28,6 +29,9 @@ class Windows:
     """``(n,)``: whether its phone is known to be worn at the waist, as in training"""
     samples: NDArray[np.float32]
     """``(n, 128, 9)`` in g and rad/s"""
+    wearer_frames: NDArray[np.float32]
+    """``(n, 10)``: each wearer's frame as known at the window's last sample, in `COLUMNS`; zeros
+    if none is learnt"""
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -44,6 +48,7 @@ class Windows:
             self.doubtful[which],
             self.at_waist[which],
             self.samples[which],
+            self.wearer_frames[which],
         )
 
     @classmethod
@@ -59,6 +64,7 @@ class Windows:
             joined([np.empty(0, np.bool_), *(windows.doubtful for windows in several)]),
             joined([np.empty(0, np.bool_), *(windows.at_waist for windows in several)]),
             joined([_NO_SAMPLES, *(windows.samples for windows in several)]),
+            joined([_NO_FRAMES, *(windows.wearer_frames for windows in several)]),
         )
 
 
@@ -83,6 +89,7 @@ def settled_places(parts: Sequence[Part]) -> Iterator[slice]:
 
 
 _NO_SAMPLES: Final = np.empty((0, WINDOW_LENGTH, len(CHANNELS)), np.float32)
+_NO_FRAMES: Final = np.empty((0, len(COLUMNS)), np.float32)
 
 
 def joined(arrays: Sequence[NDArray[S]]) -> NDArray[S]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Delivery
+from pipeline.recognition.network import Network
 from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.recognition.preparation.intake import Intake, Taken
@@ -47,15 +48,18 @@ class Preparation:
         hop: int,
         filter_start: FilterStart = "steady",
         lateness_s: float = DEFAULT_LATENESS_S,
+        gait: Network | None = None,
     ) -> None:
         """Make room for ``n_slots`` phones.
+
+        With ``gait``, of which `Wearers` has more, the wearers' frames are learnt.
 
         Raises:
             ValueError: ``hop`` is not 1 to 128 samples.
         """
         self.intake = Intake(n_slots, lateness_s=lateness_s)
         """Also answers for the phones' sensors and clocks"""
-        self._chain = SignalChain(n_slots, hop=hop, filter_start=filter_start)
+        self._chain = SignalChain(n_slots, hop=hop, filter_start=filter_start, gait=gait)
 
     @property
     def counts(self) -> Counter[str]:
@@ -86,10 +90,16 @@ class Preparation:
         """
         return self._chain.is_at_waist(slot) or "prepared" in self.intake.rates_hz(slot)
 
+    def knows_upright(self, slot: int) -> bool | None:
+        """Return whether a wearer's upright is known, None if it is not learnt."""
+        return self._chain.knows_upright(slot)
+
     def push(self, messages: Mapping[int, Sequence[Delivery]]) -> Prepared:
         """Return the windows and losses of a tick's messages, which are given by slot."""
         taken = self.intake.push(messages)
-        self._chain.begin_anew([slot for slot, _ in taken.failures])
+        failed = [slot for slot, _ in taken.failures]
+        self._chain.begin_anew(failed)
+        self._chain.forget_wearers(failed)
         return self._prepared(taken)
 
     def finish(self, slots: Sequence[int]) -> Prepared:

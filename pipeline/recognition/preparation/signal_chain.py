@@ -1,4 +1,4 @@
-"""Grid rows to windows: the training frame, the filters, 128 samples each.
+"""Grid rows to windows: the training frame, the filters, 128 samples each, the wearer's frame.
 
 All phones whose rows are alike in number and in the filters' state are processed at once.
 """
@@ -10,18 +10,23 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.network import Network
 from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, FilterStart, Preprocessor
 from pipeline.recognition.preparation.pieces import Piece
 from pipeline.recognition.preparation.resampler import Rows
 from pipeline.recognition.preparation.training_frame import TrainingFrame
 from pipeline.recognition.preparation.troubles import DOUBTFUL
-from pipeline.recognition.preparation.windows import Windower
+from pipeline.recognition.preparation.windows import Cut, Windower
 from pipeline.recognition.prepared import Part, Windows, joined
+from pipeline.recognition.wearer.frame import COLUMNS
+from pipeline.recognition.wearer.wearers import LOOK_EVERY, Wearers
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 N_RAW: Final = 6
 """Columns of raw rows; prepared ones have nine."""
+_MOST_SAMPLES: Final = 2**40
+"""More samples than any signal has without a gap, 700 years"""
 
 
 class _Sections(PerPhone):
@@ -36,8 +41,12 @@ class _Sections(PerPhone):
 class SignalChain:
     """The filters and windows of all phones."""
 
-    def __init__(self, n_slots: int, *, hop: int, filter_start: FilterStart) -> None:
+    def __init__(
+        self, n_slots: int, *, hop: int, filter_start: FilterStart, gait: Network | None
+    ) -> None:
         """Make room for ``n_slots`` phones.
+
+        With ``gait``, of which `Wearers` has more, the wearers' frames are learnt.
 
         Raises:
             ValueError: ``hop`` is not 1 to 128 samples.
@@ -45,6 +54,8 @@ class SignalChain:
         self._frame = TrainingFrame(n_slots)
         self._preprocessor = Preprocessor(n_slots, start=filter_start)
         self._windower = Windower(n_slots, hop=hop)
+        self._hop = hop
+        self._wearers = None if gait is None else Wearers(n_slots, gait)
         self._sections = _Sections(n_slots)
         self.n_gaps = 0
         """Gaps within the signals, of all phones since the start"""
@@ -53,17 +64,30 @@ class SignalChain:
         """Forget these phones."""
         self._frame.reset(slots)
         self.begin_anew(slots)
+        self.forget_wearers(slots)
 
     def begin_anew(self, slots: Sequence[int]) -> None:
         """Forget the signals of these phones, but not how they are worn."""
         self._preprocessor.reset(slots)
         self._windower.reset(slots)
 
+    def forget_wearers(self, slots: Sequence[int]) -> None:
+        """Forget what is known of the wearers of these phones."""
+        if self._wearers is not None:
+            self._wearers.reset(slots)
+
+    def knows_upright(self, slot: int) -> bool | None:
+        """Return whether a wearer's upright is known, None if it is not learnt."""
+        return None if self._wearers is None else self._wearers.knows_upright(slot)
+
     def place(
         self, slot: int, sign: float, rotation: NDArray[np.float64], *, at_waist: bool
     ) -> bool:
         """Set how a phone is worn, as `Placement` has it; return whether that is a change."""
-        return self._frame.place(slot, sign, rotation, at_waist=at_waist)
+        is_change = self._frame.place(slot, sign, rotation, at_waist=at_waist)
+        if is_change:
+            self.forget_wearers([slot])
+        return is_change
 
     def is_at_waist(self, slot: int) -> bool:
         """Return whether a phone was placed at the waist."""
@@ -81,13 +105,16 @@ class SignalChain:
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
         """Return the state of these phones, in copied arrays."""
-        return {
+        state = {
             "frame": self._frame.state(slots),
             "preprocessor": self._preprocessor.state(slots),
             "windower": self._windower.state(slots),
             "stretches": self._sections.state(slots),
             "n_gaps": self.n_gaps,
         }
+        if self._wearers is not None:
+            state["wearers"] = self._wearers.state(slots)
+        return state
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
         """Restore what `state` returned; a phone's slot may be another than it was."""
@@ -96,6 +123,8 @@ class SignalChain:
         self._windower.restore(slots, state["windower"])
         self._sections.restore(slots, state["stretches"])
         self.n_gaps = state["n_gaps"]
+        if self._wearers is not None:
+            self._wearers.restore(slots, state["wearers"])
 
     def _begin_sections(self, pieces: Sequence[Piece]) -> list[int]:
         """Begin new sections behind gaps; return the slots that had a gap."""
@@ -136,7 +165,7 @@ class SignalChain:
             if is_raw
             else rows.astype(np.float32)
         )
-        cut = self._windower.push(slots, samples)
+        cut, frames = self._cut(slots, samples)
         of_windows = slots[cut.phones]
         return Windows(
             of_windows,
@@ -145,7 +174,41 @@ class SignalChain:
             doubtful=_which(of_windows, in_doubt),
             at_waist=(not is_raw) | self._frame.at_waist[of_windows],
             samples=cut.windows,
+            wearer_frames=frames,
         )
+
+    def _cut(
+        self, slots: NDArray[np.intp], samples: NDArray[np.float32]
+    ) -> tuple[Cut, NDArray[np.float32]]:
+        """Return the windows that samples ``(n_phones, n_samples, 9)`` complete.
+
+        Also return the frames ``(n_windows, 10)`` of their wearers, as known at their last samples.
+        """
+        if self._wearers is None:
+            cut = self._windower.push(slots, samples)
+            return cut, np.zeros((len(cut.phones), len(COLUMNS)), np.float32)
+        cut, looks = self._windower.push_and_cut(slots, samples, [self._hop, LOOK_EVERY])
+        known = self._wearers.frame[slots]
+        if len(looks.phones) == 0:
+            return cut, known[cut.phones]
+        after = self._wearers.learn(slots[looks.phones], looks.windows, looks.first_samples == 0)
+        latest = _latest(looks, cut)
+        frames = np.where((latest < 0)[:, np.newaxis], known[cut.phones], after[latest])
+        return cut, frames
+
+
+def _latest(looks: Cut, windows: Cut) -> NDArray[np.intp]:
+    """Return for each window ``(n_windows,)`` the last look that ends with it or before.
+
+    It is an index into ``looks``, -1 if there is none of its phone.
+    """
+    of_looks, of_windows = (
+        cut.phones.astype(np.int64) * _MOST_SAMPLES + cut.first_samples for cut in (looks, windows)
+    )
+    in_order = np.argsort(of_looks)
+    n_before = np.searchsorted(of_looks[in_order], of_windows, side="right")
+    latest = in_order[np.maximum(n_before - 1, 0)]
+    return np.where((n_before > 0) & (looks.phones[latest] == windows.phones), latest, -1)
 
 
 def _which(slots: NDArray[np.intp], among: Sequence[int]) -> NDArray[np.bool_]:

@@ -57,25 +57,35 @@ class Windower:
 
         ``slots`` ``(n_phones,)`` names each phone once; each phone's windows are in their order.
         """
+        return self.push_and_cut(slots, samples, [self._hop])[0]
+
+    def push_and_cut(
+        self, slots: NDArray[np.intp], samples: NDArray[np.float32], hops: Sequence[int]
+    ) -> list[Cut]:
+        """As `push`, but for each of several hops, in place of that of the windows."""
         n_samples = samples.shape[1]
         before = self.count[slots]
-        first_window = -(-np.maximum(before - _KEPT, 0) // self._hop)  # first one not complete yet
-        numbers = first_window + np.arange(n_samples // self._hop + 1)[:, None]  # (most, n_phones)
-        first_samples = numbers * self._hop
-        complete = first_samples + WINDOW_LENGTH <= before + n_samples
-        phones = np.nonzero(complete)[1]
-        first_samples = first_samples[complete]
         self.count[slots] += n_samples
+        complete = [_complete(before, n_samples, hop) for hop in hops]
         if n_samples <= _SPARE:
             self._append(slots, before, samples)
-            place = (first_samples[:, None] + np.arange(WINDOW_LENGTH)) % _RING
-            return Cut(phones, first_samples, self.ring[slots[phones, None], place])
+            return [
+                Cut(phones, first, self._rows(slots[phones], first)) for phones, first in complete
+            ]
         held = np.concatenate([self._recent(slots, before), samples], axis=1)
         newest = samples[:, -_RING:]
         self._append(slots, before + n_samples - newest.shape[1], newest)
         views = sliding_window_view(held, WINDOW_LENGTH, axis=1)  # (n_phones, places, 9, 128)
-        windows = views[phones, first_samples - before[phones] + _KEPT].transpose(0, 2, 1)
-        return Cut(phones, first_samples, np.ascontiguousarray(windows))
+        return [
+            Cut(
+                phones,
+                first,
+                np.ascontiguousarray(
+                    views[phones, first - before[phones] + _KEPT].transpose(0, 2, 1)
+                ),
+            )
+            for phones, first in complete
+        ]
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
         """Return the state of these phones, in copied arrays ``(n_phones, ...)``."""
@@ -93,12 +103,34 @@ class Windower:
         recent: NDArray[np.float32] = self.ring[slots[:, None], place]
         return recent
 
+    def _rows(
+        self, slots: NDArray[np.intp], first_samples: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return the samples ``(n_windows, 128, 9)`` of windows that are in the rings."""
+        places = (first_samples[:, None] + np.arange(WINDOW_LENGTH)) % _RING
+        rows = self.ring.reshape(-1, len(CHANNELS))  # picked by one index they cost half
+        return np.take(rows, slots[:, None] * _RING + places, axis=0)
+
     def _append(
         self, slots: NDArray[np.intp], first: NDArray[np.int64], samples: NDArray[np.float32]
     ) -> None:
         """Write samples ``(n_phones, n_samples, 9)``, of which the first has this number."""
         place = (first[:, None] + np.arange(samples.shape[1])) % _RING
         self.ring[slots[:, None], place] = samples
+
+
+def _complete(
+    before: NDArray[np.int64], n_samples: int, hop: int
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Return phone and first sample of each window that new samples complete, ``(n_windows,)``.
+
+    ``before`` ``(n_phones,)`` says how many samples each phone had before.
+    """
+    first_window = -(-np.maximum(before - _KEPT, 0) // hop)  # first one not complete yet
+    numbers = first_window + np.arange(n_samples // hop + 1)[:, None]  # (most, n_phones)
+    first_samples = numbers * hop
+    complete = first_samples + WINDOW_LENGTH <= before + n_samples
+    return np.nonzero(complete)[1], first_samples[complete]
 
 
 def rotate(windows: NDArray[np.float32], rotations: NDArray[np.float64]) -> NDArray[np.float32]:
