@@ -32,7 +32,7 @@ from pipeline.recognition.wearer.frame import (
     UPRIGHT_KNOWN,
 )
 from pipeline.recognition.wearer.gait import Gaits, gaits_among
-from pipeline.recognition.wearer.stride import strides_of, walking_probabilities
+from pipeline.recognition.wearer.stride import Strides, strides_of, walking_probabilities
 from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 LOOK_EVERY: Final = 32
@@ -116,9 +116,7 @@ class Wearers(PerPhone):
             looks: ``(n, 128, 9)`` in g and rad/s.
             first: ``(n,)``, which of them are the first of a signal without a gap.
         """
-        magnitudes = _magnitudes(looks[:, :, _ACC])
-        deviations = np.sqrt(np.einsum("nt,nt->n", magnitudes, magnitudes) / WINDOW_LENGTH)
-        gaits = gaits_among(magnitudes, deviations)
+        deviations, gaits = _gaits(looks)
         of_look = np.full(len(looks), _NO_GAIT)
         of_look[gaits.places] = np.arange(len(gaits.places))
         shown = self._shown(looks, gaits)
@@ -147,7 +145,7 @@ class Wearers(PerPhone):
         """
         shown = np.zeros((len(gaits.places), _N_SUMS))
         if len(shown):
-            strides = strides_of(looks[gaits.places, :, 3:].astype(np.float64), gaits)
+            strides = _strides(looks, gaits)
             walks = walking_probabilities(self._gait, strides) > WALKING
             shown[:, _UP] = strides.upright
             shown[walks, _AHEAD] = strides.forward[walks]
@@ -192,6 +190,23 @@ class Wearers(PerPhone):
         self.reversed[phones] = after
         if (after >= REVERSED_LOOKS).any():
             self.reset(phones[after >= REVERSED_LOOKS].tolist())
+
+
+def gait_features(looks: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return which of looks ``(n, 128, 9)`` are of gaits, and the features of their kind."""
+    _, gaits = _gaits(looks)
+    return gaits.places, _strides(looks, gaits).features
+
+
+def _gaits(looks: NDArray[np.float32]) -> tuple[NDArray[np.float32], Gaits]:
+    """Return how much acceleration's magnitude deviates, in g, ``(n,)``, and the gaits."""
+    magnitudes = _magnitudes(looks[:, :, _ACC])
+    deviations = np.sqrt(np.einsum("nt,nt->n", magnitudes, magnitudes) / WINDOW_LENGTH)
+    return deviations, gaits_among(magnitudes, deviations)
+
+
+def _strides(looks: NDArray[np.float32], gaits: Gaits) -> Strides:
+    return strides_of(looks[gaits.places, :, 3:].astype(np.float64), gaits)
 
 
 def _magnitudes(acc: NDArray[np.float32]) -> NDArray[np.float32]:
