@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from pipeline.models.classifier import CARD_KEY, ModelCard
+from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
 
 if TYPE_CHECKING:
@@ -144,5 +145,36 @@ def write_glass_model(path: Path) -> Path:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     card = msgspec.json.encode(card_of(name="glass", activities=names)).decode()
     helper.set_model_props(model, {CARD_KEY: card})
+    save(model, str(path))
+    return path
+
+
+def write_wearer_model(path: Path, *, card: dict[str, object] | None = None) -> Path:
+    """Write a model whose probabilities are its wearer's frame, in the order of `COLUMNS`."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["window", "axes"], ["mean"], keepdims=1),
+            helper.make_node("Squeeze", ["mean", "axes"], ["flat"]),  # (batch,)
+            helper.make_node("Unsqueeze", ["flat", "last"], ["column"]),  # (batch, 1)
+            helper.make_node("Mul", ["column", "zero"], ["nothing"]),
+            helper.make_node("Add", ["wearer", "nothing"], ["probabilities"]),
+        ],
+        "wearer",
+        [
+            helper.make_tensor_value_info("window", TensorProto.FLOAT, ["batch", 128, 9]),
+            helper.make_tensor_value_info("wearer", TensorProto.FLOAT, ["batch", len(COLUMNS)]),
+        ],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", 10])],
+        [
+            numpy_helper.from_array(np.array([1, 2]), "axes"),
+            numpy_helper.from_array(np.array([1]), "last"),
+            numpy_helper.from_array(np.float32(0), "zero"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    entries = card_of(name="wearer", activities=list(COLUMNS), wearer=list(COLUMNS)) | (card or {})
+    helper.set_model_props(model, {CARD_KEY: msgspec.json.encode(entries).decode()})
     save(model, str(path))
     return path

@@ -21,7 +21,10 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as _errors
 
 from pipeline.models.decisions import shipped
+from pipeline.models.gait import shipped_gait
 from pipeline.recognition.judgement.learnt import Learnt
+from pipeline.recognition.network import Network
+from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.vocabulary import (
     ANY,
     AUTO,
@@ -40,6 +43,8 @@ CARD_KEY: Final = "har_model_card"
 """Name of the entry in the ONNX file's metadata that holds the card as JSON."""
 
 INPUT_NAME: Final = "window"
+WEARER_NAME: Final = "wearer"
+"""Second input of a model that takes the wearers' frames"""
 OUTPUT_NAME: Final = "probabilities"
 
 LONGEST_S: Final = 10.0
@@ -84,6 +89,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Permitted uses of the weights"""
     orientation: Orientation = "training"
     """How the phones are worn that it was trained for."""
+    wearer: tuple[str, ...] = ()
+    """Names of the columns of the input `wearer`, the wearers' frames; none if it takes none."""
     parent: str | None = None
     """`identity` of the model that this one was made from by more training, if any."""
 
@@ -169,7 +176,7 @@ class Classifier:
         for n_windows in sorted({1, batch_size}):
             windows = np.zeros((n_windows, WINDOW_LENGTH, len(CHANNELS)), np.float32)
             try:
-                _within(longest_s, partial(self._run, windows))
+                _within(longest_s, partial(self._run, windows, _unknown(windows)))
             except _RUN_ERRORS as error:
                 raise ModelError(f"{path}: cannot classify {n_windows} windows: {error}") from error
             except TimeoutError:
@@ -201,15 +208,25 @@ class Classifier:
         """The numbers of the decisions that go with it."""
         return shipped(self.orientation)
 
-    def classify(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    @property
+    def gait(self) -> Network | None:
+        """The numbers by which wearers' frames are learnt, None if the model takes no frames."""
+        return shipped_gait() if self.card.wearer else None
+
+    def classify(
+        self, windows: NDArray[np.float32], wearer_frames: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """Return the probabilities ``(n_windows, n_activities)`` of each window's activity.
 
-        ``windows`` has the shape ``(n_windows, 128, 9)``, in g and rad/s. If the model gives
-        something else than numbers for a window, its probabilities are NaN.
+        ``windows`` has the shape ``(n_windows, 128, 9)``, in g and rad/s. ``wearer_frames``
+        ``(n_windows, 10)`` are used by a model that takes them; without them nothing is known.
+        If the model gives something else than numbers for a window, its probabilities are NaN.
         """
         if len(windows) == 0:
             return np.empty((0, len(self.activities)), np.float32)
-        probabilities = self._classify(windows)
+        probabilities = self._classify(
+            windows, _unknown(windows) if wearer_frames is None else wearer_frames
+        )
         unanswered = ~np.isfinite(probabilities).all(axis=1)
         if unanswered.any():
             probabilities[unanswered] = np.nan
@@ -228,7 +245,10 @@ class Classifier:
         Raises:
             ModelError: it gives something else.
         """
-        probabilities = self._classify(_trial_windows())
+        windows = _trial_windows()
+        probabilities = np.concatenate(
+            [self._classify(windows, frames) for frames in _trial_frames(windows)]
+        )
         for what, wrong in (
             ("are not numbers", ~np.isfinite(probabilities)),
             ("are negative", probabilities < -SUM_TOLERANCE),
@@ -242,15 +262,18 @@ class Classifier:
                     "make the file with har-train"
                 )
 
-    def _classify(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _classify(
+        self, windows: NDArray[np.float32], wearer_frames: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         """Return the model's output unchecked."""
         batches = []
         for first in range(0, len(windows), self.batch_size):
             batch = windows[first : first + self.batch_size]
+            frames = wearer_frames[first : first + self.batch_size]
             if len(batch) == 1 and self._is_single_doubled:
-                batches.append(self._run(np.concatenate([batch, batch]))[:1])
+                batches.append(self._run(np.repeat(batch, 2, 0), np.repeat(frames, 2, 0))[:1])
             else:
-                batches.append(self._run(batch))
+                batches.append(self._run(batch, frames))
         return np.concatenate(batches)
 
     def _rounds_single_windows_alike(self) -> bool:
@@ -259,19 +282,37 @@ class Classifier:
         With some graphs, such as those of the levelled view, onnxruntime sums a single window in
         another order than several.
         """
-        singles = (window[np.newaxis] for window in _trial_windows()[-4:])  # the shaken ones
+        singles = [window[np.newaxis] for window in _trial_windows()[-4:]]  # the shaken ones
         return all(
-            self._run(single).tobytes() == self._run(np.concatenate([single] * 2))[:1].tobytes()
+            self._run(single, frames).tobytes()
+            == self._run(np.repeat(single, 2, 0), np.repeat(frames, 2, 0))[:1].tobytes()
             for single in singles
+            for frames in _trial_frames(single)
         )
 
     def _run(
-        self, windows: NDArray[np.float32], options: onnxruntime.RunOptions | None = None
+        self,
+        windows: NDArray[np.float32],
+        wearer_frames: NDArray[np.float32],
+        options: onnxruntime.RunOptions | None = None,
     ) -> NDArray[np.float32]:
-        probabilities: NDArray[np.float32] = self._ort.run(
-            [OUTPUT_NAME], {INPUT_NAME: windows}, options
-        )[0]
+        inputs = {INPUT_NAME: windows}
+        if self.card.wearer:
+            inputs[WEARER_NAME] = wearer_frames
+        probabilities: NDArray[np.float32] = self._ort.run([OUTPUT_NAME], inputs, options)[0]
         return probabilities
+
+
+def _unknown(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return frames of wearers of whom nothing is known, one a window."""
+    return np.zeros((len(windows), len(COLUMNS)), np.float32)
+
+
+def _trial_frames(windows: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+    """Return frames of wearers of whom nothing is known, and of ones of whom all is."""
+    known = _unknown(windows)
+    known[:, [0, 4, 6, 7]] = 1  # upright along x, forward along y
+    return _unknown(windows), known
 
 
 def _within(longest_s: float, work: Callable[[onnxruntime.RunOptions], T]) -> T:
@@ -345,6 +386,7 @@ def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
         ("units", card.units, UNITS),
         ("sampling rate", card.sampling_rate_hz, SAMPLING_RATE_HZ),
         ("window length", card.window_length, WINDOW_LENGTH),
+        ("columns of the wearer's frame", card.wearer or COLUMNS, COLUMNS),
     ):
         if in_card != expected:
             raise ModelError(
@@ -358,13 +400,17 @@ def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
 
 def _check_graph(path: Path, session: onnxruntime.InferenceSession, card: ModelCard) -> None:
     """Reject a graph whose input or output is not what its card promises."""
-    for what, nodes, name, shape in (
-        ("input", session.get_inputs(), INPUT_NAME, [card.window_length, len(card.channels)]),
-        ("output", session.get_outputs(), OUTPUT_NAME, [len(card.activities)]),
+    inputs = {INPUT_NAME: [card.window_length, len(card.channels)]}
+    if card.wearer:
+        inputs[WEARER_NAME] = [len(card.wearer)]
+    for what, nodes, expected in (
+        ("input", session.get_inputs(), inputs),
+        ("output", session.get_outputs(), {OUTPUT_NAME: [len(card.activities)]}),
     ):
-        tensors = [(node.name, node.type, node.shape[1:]) for node in nodes]
-        if tensors != [(name, "tensor(float)", shape)]:
-            raise ModelError(
-                f"{path}: its {what} must be one float32 tensor {name!r} of shape "
-                f"(batch, {', '.join(map(str, shape))}), but is {tensors}"
+        tensors = sorted((node.name, node.type, node.shape[1:]) for node in nodes)
+        if tensors != sorted((name, "tensor(float)", shape) for name, shape in expected.items()):
+            promised = " and one ".join(
+                f"float32 tensor {name!r} of shape (batch, {', '.join(map(str, shape))})"
+                for name, shape in expected.items()
             )
+            raise ModelError(f"{path}: its {what} must be one {promised}, but is {tensors}")

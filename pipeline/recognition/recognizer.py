@@ -62,7 +62,7 @@ class Recognizer:
         """
         self._slots = Slots(max_devices)
         self._preparation = Preparation(
-            max_devices, hop=hop, filter_start=filter_start, lateness_s=lateness_s
+            max_devices, hop=hop, filter_start=filter_start, lateness_s=lateness_s, gait=model.gait
         )
         models = [model] if model_elsewhere is None else [model, model_elsewhere]
         self._judgements = Judgements(max_devices, models, hop=hop, baseline=baseline)
@@ -124,6 +124,13 @@ class Recognizer:
     def problems(self, device: str) -> tuple[str, ...]:
         """Return the problems of an admitted phone's samples, of `PROBLEMS` and `TROUBLES`."""
         return self._problems(self._slots.of(device))
+
+    def knows_upright(self, device: str) -> bool | None:
+        """Return whether the upright of an admitted phone's wearer is known.
+
+        None if no model takes the wearers' frames.
+        """
+        return self._preparation.knows_upright(self._slots.of(device))
 
     def clocks_apart_s(self, device: str) -> float:
         """Return by how much an admitted phone's accelerometer is ahead of its gyroscope.

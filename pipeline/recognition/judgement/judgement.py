@@ -84,7 +84,11 @@ class Judgement:
             rotated = self._baseline.rotate(windows.slots, windows.samples, walking)
             windows = replace(windows, samples=rotated)
             settled = replace(settled, samples=rotated[is_settled])
-        probabilities = self._model.classify(windows.samples)
+        probabilities = (
+            self._model.classify(windows.samples)
+            if self._model.gait is None
+            else self._model.classify(windows.samples, windows.wearer_frames)
+        )
         unanswered = np.isnan(probabilities[:, 0])
         known = np.where(unanswered[:, np.newaxis], 0.0, probabilities)
         evidence = self._decider.evidence(settled.samples, known[is_settled])

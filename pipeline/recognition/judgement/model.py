@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.recognition.judgement.learnt import Learnt
+from pipeline.recognition.network import Network
 from pipeline.vocabulary import Orientation
 
 
@@ -28,9 +29,16 @@ class Model(Protocol):
     def learnt(self) -> Learnt:
         """The numbers of the decisions that go with it."""
 
-    def classify(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    @property
+    def gait(self) -> Network | None:
+        """The numbers by which wearers' frames are learnt, None if the model takes no frames."""
+
+    def classify(
+        self, windows: NDArray[np.float32], wearer_frames: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """Return the probabilities ``(n_windows, n_activities)`` of each window's activity.
 
-        ``windows`` has the shape ``(n_windows, 128, 9)``, in g and rad/s. Of a window for which
-        there is no answer they are NaN.
+        ``windows`` has the shape ``(n_windows, 128, 9)``, in g and rad/s. ``wearer_frames``
+        ``(n_windows, 10)`` are used by a model that takes them; without them nothing is known.
+        Of a window for which there is no answer they are NaN.
         """
