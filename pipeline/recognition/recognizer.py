@@ -60,11 +60,15 @@ class Recognizer:
         Raises:
             ValueError: ``hop`` is not 1 to 128 samples.
         """
+        models = [model] if model_elsewhere is None else [model, model_elsewhere]
         self._slots = Slots(max_devices)
         self._preparation = Preparation(
-            max_devices, hop=hop, filter_start=filter_start, lateness_s=lateness_s, gait=model.gait
+            max_devices,
+            hop=hop,
+            filter_start=filter_start,
+            lateness_s=lateness_s,
+            gait=next((model.gait for model in models if model.gait), None),
         )
-        models = [model] if model_elsewhere is None else [model, model_elsewhere]
         self._judgements = Judgements(max_devices, models, hop=hop, baseline=baseline)
         self._belongs_to: dict[str, Any] = {
             "model": model.identity,
@@ -128,8 +132,10 @@ class Recognizer:
     def knows_upright(self, device: str) -> bool | None:
         """Return whether the upright of an admitted phone's wearer is known.
 
-        None if no model takes the wearers' frames.
+        None if the phone's model does not take the wearer's frame.
         """
+        if self.model_of(device).gait is None:
+            return None
         return self._preparation.knows_upright(self._slots.of(device))
 
     def clocks_apart_s(self, device: str) -> float:

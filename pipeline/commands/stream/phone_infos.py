@@ -60,6 +60,7 @@ class PhoneInfos:
             format=phone.route.format.name,
             placement=self._phones.placements.of(device),
             model=recognizer.model_of(device).identity,
+            knows_upright=recognizer.knows_upright(device),
             rates_hz=rates_hz,
             clocks_apart_s=recognizer.clocks_apart_s(device),
             problems=problems,

@@ -4,7 +4,7 @@ When it is published is decided in `phone_infos`.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -39,6 +39,8 @@ NO_SENSOR: Final = (
     "accelerometer, with gravity, and gyroscope are both needed: switch it on in the app"
 )
 
+WALK: Final = "walk ten steps: then sitting, standing and lying are told apart more surely"
+
 
 class _Info(msgspec.Struct, omit_defaults=True):
     device: str
@@ -50,6 +52,7 @@ class _Info(msgspec.Struct, omit_defaults=True):
     placement: str | msgspec.UnsetType = msgspec.UNSET
     placement_by: str | msgspec.UnsetType = msgspec.UNSET
     model: str | msgspec.UnsetType = msgspec.UNSET
+    upright: Literal["known", "unknown"] | msgspec.UnsetType = msgspec.UNSET
     rates_hz: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     clocks_apart_s: float | msgspec.UnsetType = msgspec.UNSET
     rejected: dict[str, int] = {}
@@ -64,6 +67,7 @@ def publication(
     format: str,
     placement: Placement,
     model: str,
+    knows_upright: bool | None,
     rates_hz: dict[Sensor, float],
     clocks_apart_s: float,
     problems: Sequence[str],
@@ -78,6 +82,7 @@ def publication(
         format: of its messages.
         placement: how it is worn.
         model: name and version of the model that classifies its windows.
+        knows_upright: whether its wearer's upright is known, None if no model needs it.
         rates_hz: samples a second of the sensors in use.
         clocks_apart_s: seconds by which its accelerometer is ahead of its gyroscope.
         problems: words of `WARNINGS`.
@@ -103,6 +108,7 @@ def publication(
         placement.frame,
         *_body_place(placement, rates_hz),
         model,
+        msgspec.UNSET if knows_upright is None else "known" if knows_upright else "unknown",
         {sensor: round(rate) for sensor, rate in sorted(rates_hz.items())},
         round(clocks_apart_s, 2) or msgspec.UNSET,
     )
@@ -128,5 +134,7 @@ def _publication(
         info.rejected = dict(sorted(rejected.counts.items()))
         warnings.append("rejected")
         advice.append(f"messages are rejected, the last because: {rejected.explanation}")
+    if info.upright == "unknown":
+        advice.append(WALK)  # behind those of the warnings: nothing is wrong
     info.warnings, info.advice = warnings, advice
     return Publication(f"har/{info.device}/info", msgspec.json.encode(info), retain=True)

@@ -22,6 +22,7 @@ def told(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
         "format": "native",
         "placement": PLACEMENT,
         "model": MODEL,
+        "knows_upright": None,
         "rates_hz": {"motion": 49.9},
         "clocks_apart_s": 0.0,
         "problems": [],
@@ -63,6 +64,14 @@ def test_where_a_phone_is_worn() -> None:
 def where(content: dict[str, Any]) -> tuple[str, str]:
     """Return where a phone is worn, and how that is known."""
     return content["placement"], content["placement_by"]
+
+
+def test_upright() -> None:
+    """Where the model needs it: whether it is known, and if not what to do, without a warning."""
+    known, unknown = told(knows_upright=True), told(knows_upright=False)
+    assert ("known", [], []) == tuple(known[key] for key in ("upright", "warnings", "advice"))
+    assert ("unknown", []) == (unknown["upright"], unknown["warnings"])
+    assert [phone_info.WALK] == unknown["advice"]
 
 
 def test_every_problem_has_advice() -> None:
