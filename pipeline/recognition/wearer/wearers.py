@@ -7,7 +7,7 @@ the hop of the windows. Rules:
 * Upright is the mean of gravity's direction in gait, in which earlier gait counts less and less. It
   is known from the sixth look on: with some ten steps.
 * Forward is the mean of what `stride` shows, of looks whose gait is probably walking. It is known
-  from the third of those on.
+  from the third of those on, if they agree.
 * A phone that is taken out and put back otherwise is found by a turn that no body makes: in gait,
   when the last seconds' upright is far from that of all; at rest, when gravity comes from almost
   the opposite side. Then everything is forgotten, and what the last seconds showed is kept.
@@ -45,6 +45,8 @@ UPRIGHT_LOOKS: Final = 6
 """Looks at a gait with which upright is known"""
 FORWARD_LOOKS: Final = 3
 """Looks at walking with which forward is known"""
+LEAST_FORWARD: Final = 0.6
+"""Least mean length of what the looks at walking show forward: if they do not agree, it is less"""
 WALKING: Final = 0.6
 """Least probability with which a gait counts as walking"""
 TURNED_DEG: Final = 45.0
@@ -224,10 +226,13 @@ def _frames(sums: NDArray[np.float64], n_gait: NDArray[np.int32]) -> NDArray[np.
     frames[known, UPRIGHT] = upright[known]
     frames[known, UPRIGHT_KNOWN] = 1
     # The sum of ones forgets a little, too.
-    ahead_known = known & (sums[:, _ONES] > FORWARD_LOOKS - 0.5)
+    enough = sums[:, _ONES] > FORWARD_LOOKS - 0.5
     ahead = sums[:, _AHEAD]
     ahead = ahead - (ahead * upright).sum(axis=1, keepdims=True) * upright
-    ahead /= _length(ahead)
+    length = _length(ahead)
+    clear = length[:, 0] > LEAST_FORWARD * sums[:, _ONES]
+    ahead_known = known & enough & clear
+    ahead /= length
     frames[ahead_known, FORWARD] = ahead[ahead_known]
     frames[ahead_known, FORWARD_KNOWN] = 1
     ones = np.maximum(sums[:, [_ONES]], 1)

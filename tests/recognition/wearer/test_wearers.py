@@ -73,6 +73,15 @@ def test_other_gaits_show_upright_alone() -> None:
     assert not last[frame.FORWARD].any()
 
 
+def test_looks_that_disagree_leave_forward_unknown() -> None:
+    """Of looks that show forward now here, now there, about the vertical, none is believed."""
+    about = rotation_about(tuple(UP), 180)
+    walk, other = looks_at("WALKING", n=20), looks_at("WALKING", n=20, rotation=about)
+    last = learnt(*[some[n : n + 1] for n in range(20) for some in (walk, other)])[-1]
+    assert [1, 0] == last[[frame.UPRIGHT_KNOWN, frame.FORWARD_KNOWN]].tolist()
+    assert not last[frame.STRENGTH].any()
+
+
 @pytest.mark.parametrize("activity", ["SITTING", "STANDING", "LAYING"])
 def test_who_rests_is_not_known(activity: str) -> None:
     """Rest teaches nothing."""
