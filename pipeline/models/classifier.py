@@ -22,6 +22,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as _errors
 
 from pipeline.models.decisions import shipped
 from pipeline.models.gait import shipped_gait
+from pipeline.models.trial import trial_frames, trial_windows
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.network import Network
 from pipeline.recognition.wearer.frame import COLUMNS
@@ -245,9 +246,9 @@ class Classifier:
         Raises:
             ModelError: it gives something else.
         """
-        windows = _trial_windows()
+        windows = trial_windows()
         probabilities = np.concatenate(
-            [self._classify(windows, frames) for frames in _trial_frames(windows)]
+            [self._classify(windows, frames) for frames in trial_frames(len(windows))]
         )
         for what, wrong in (
             ("are not numbers", ~np.isfinite(probabilities)),
@@ -282,12 +283,12 @@ class Classifier:
         With some graphs, such as those of the levelled view, onnxruntime sums a single window in
         another order than several.
         """
-        singles = [window[np.newaxis] for window in _trial_windows()[-4:]]  # the shaken ones
+        singles = [window[np.newaxis] for window in trial_windows()[-4:]]  # the shaken ones
         return all(
             self._run(single, frames).tobytes()
             == self._run(np.repeat(single, 2, 0), np.repeat(frames, 2, 0))[:1].tobytes()
             for single in singles
-            for frames in _trial_frames(single)
+            for frames in trial_frames(len(single))
         )
 
     def _run(
@@ -306,13 +307,6 @@ class Classifier:
 def _unknown(windows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return frames of wearers of whom nothing is known, one a window."""
     return np.zeros((len(windows), len(COLUMNS)), np.float32)
-
-
-def _trial_frames(windows: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-    """Return frames of wearers of whom nothing is known, and of ones of whom all is."""
-    known = _unknown(windows)
-    known[:, [0, 4, 6, 7]] = 1  # upright along x, forward along y
-    return _unknown(windows), known
 
 
 def _within(longest_s: float, work: Callable[[onnxruntime.RunOptions], T]) -> T:
@@ -340,25 +334,6 @@ def _within(longest_s: float, work: Callable[[onnxruntime.RunOptions], T]) -> T:
         thread.join(_END_S)
         raise TimeoutError
     return result.result()
-
-
-def _trial_windows() -> NDArray[np.float32]:
-    """Return windows ``(n, 128, 9)`` as phones may send them, up to 40 g and 40 rad/s."""
-    rng = np.random.default_rng(0)
-    shaken = rng.normal(size=(4, WINDOW_LENGTH, len(CHANNELS)))
-    steps = np.where(np.arange(WINDOW_LENGTH) % 2, 1.0, -1.0)[:, np.newaxis]
-    gravity = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1.0])
-    windows = [
-        np.zeros((WINDOW_LENGTH, len(CHANNELS))),
-        *(np.full((WINDOW_LENGTH, len(CHANNELS)), value) for value in (-40.0, 40.0)),
-        *(size * steps * np.ones(len(CHANNELS)) for size in (1e-6, 1.0, 40.0)),
-        np.tile(gravity, (WINDOW_LENGTH, 1)),
-        *(
-            gravity + size * window
-            for size, window in zip((0.01, 0.3, 3.0, 20.0), shaken, strict=True)
-        ),
-    ]
-    return np.stack(windows).astype(np.float32)
 
 
 _LOAD_ERRORS: Final = (
