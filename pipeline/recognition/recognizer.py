@@ -68,6 +68,7 @@ class Recognizer:
             filter_start=filter_start,
             lateness_s=lateness_s,
             gait=next((model.gait for model in models if model.gait), None),
+            frames_at_waist=model.gait is not None,
         )
         self._judgements = Judgements(max_devices, models, hop=hop, baseline=baseline)
         self._belongs_to: dict[str, Any] = {

@@ -49,17 +49,25 @@ class Preparation:
         filter_start: FilterStart = "steady",
         lateness_s: float = DEFAULT_LATENESS_S,
         gait: Network | None = None,
+        frames_at_waist: bool = True,
     ) -> None:
         """Make room for ``n_slots`` phones.
 
-        With ``gait``, of which `Wearers` has more, the wearers' frames are learnt.
+        With ``gait``, of which `Wearers` has more, the wearers' frames are learnt; without
+        ``frames_at_waist`` only of phones that are not known to be worn at the waist.
 
         Raises:
             ValueError: ``hop`` is not 1 to 128 samples.
         """
         self.intake = Intake(n_slots, lateness_s=lateness_s)
         """Also answers for the phones' sensors and clocks"""
-        self._chain = SignalChain(n_slots, hop=hop, filter_start=filter_start, gait=gait)
+        self._chain = SignalChain(
+            n_slots,
+            hop=hop,
+            filter_start=filter_start,
+            gait=gait,
+            frames_at_waist=frames_at_waist,
+        )
 
     @property
     def counts(self) -> Counter[str]:

@@ -42,11 +42,18 @@ class SignalChain:
     """The filters and windows of all phones."""
 
     def __init__(
-        self, n_slots: int, *, hop: int, filter_start: FilterStart, gait: Network | None
+        self,
+        n_slots: int,
+        *,
+        hop: int,
+        filter_start: FilterStart,
+        gait: Network | None,
+        frames_at_waist: bool = True,
     ) -> None:
         """Make room for ``n_slots`` phones.
 
-        With ``gait``, of which `Wearers` has more, the wearers' frames are learnt.
+        With ``gait``, of which `Wearers` has more, the wearers' frames are learnt; without
+        ``frames_at_waist`` only of phones that are not known to be worn at the waist.
 
         Raises:
             ValueError: ``hop`` is not 1 to 128 samples.
@@ -56,6 +63,7 @@ class SignalChain:
         self._windower = Windower(n_slots, hop=hop)
         self._hop = hop
         self._wearers = None if gait is None else Wearers(n_slots, gait)
+        self._frames_at_waist = frames_at_waist
         self._sections = _Sections(n_slots)
         self.n_gaps = 0
         """Gaps within the signals, of all phones since the start"""
@@ -165,29 +173,36 @@ class SignalChain:
             if is_raw
             else rows.astype(np.float32)
         )
-        cut, frames = self._cut(slots, samples)
+        at_waist = self._frame.at_waist[slots] if is_raw else np.ones(len(slots), np.bool_)
+        cut, frames = self._cut(slots, samples, at_waist)
         of_windows = slots[cut.phones]
         return Windows(
             of_windows,
             self._sections.origin[of_windows] + cut.first_samples / SAMPLING_RATE_HZ,
             settling=is_raw & (cut.first_samples < SETTLING_ROWS),
             doubtful=_which(of_windows, in_doubt),
-            at_waist=(not is_raw) | self._frame.at_waist[of_windows],
+            at_waist=at_waist[cut.phones],
             samples=cut.windows,
             wearer_frames=frames,
         )
 
     def _cut(
-        self, slots: NDArray[np.intp], samples: NDArray[np.float32]
+        self,
+        slots: NDArray[np.intp],
+        samples: NDArray[np.float32],
+        at_waist: NDArray[np.bool_],
     ) -> tuple[Cut, NDArray[np.float32]]:
         """Return the windows that samples ``(n_phones, n_samples, 9)`` complete.
 
         Also return the frames ``(n_windows, 10)`` of their wearers, as known at their last samples.
         """
-        if self._wearers is None:
+        learnt_of = ~at_waist | self._frames_at_waist
+        if self._wearers is None or not learnt_of.any():
             cut = self._windower.push(slots, samples)
             return cut, np.zeros((len(cut.phones), len(COLUMNS)), np.float32)
         cut, looks = self._windower.push_and_cut(slots, samples, [self._hop, LOOK_EVERY])
+        if not learnt_of.all():
+            looks = looks.chosen(learnt_of[looks.phones])
         known = self._wearers.frame[slots]
         if len(looks.phones) == 0:
             return cut, known[cut.phones]

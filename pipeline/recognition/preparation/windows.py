@@ -31,6 +31,10 @@ class Cut:
     windows: NDArray[np.float32]
     """``(n_windows, 128, 9)``"""
 
+    def chosen(self, which: NDArray[np.bool_]) -> "Cut":
+        """Return those of which ``which`` ``(n_windows,)`` says so."""
+        return Cut(self.phones[which], self.first_samples[which], self.windows[which])
+
 
 class Windower:
     """The last samples of all phones."""

@@ -57,6 +57,18 @@ def test_a_frame_that_is_not_learnt_is_zeros() -> None:
     assert np.zeros((len(without), len(COLUMNS))).tolist() == without.wearer_frames.tolist()
 
 
+def test_frames_of_the_phones_whose_model_takes_them() -> None:
+    """Where that of phones at the waist takes none, theirs are not learnt; the others' are."""
+    preparation = Preparation(2, hop=64, gait=WALKING, frames_at_waist=False)
+    preparation.place(SLOT, 1.0, FRAMES["landscape"], at_waist=True)
+    both = preparation.push({slot: [Delivery([readings(ROWS)])] for slot in (SLOT, SLOT + 1)})
+    together = Windows.joined([part.windows for part in both.parts])
+    at_waist, elsewhere = (together.chosen(together.slots == slot) for slot in (SLOT, SLOT + 1))
+    alone = windows(learning(64), [readings(ROWS)])
+    assert not at_waist.wearer_frames.any()
+    assert alone.wearer_frames.tobytes() == elsewhere.wearer_frames.tobytes()
+
+
 def test_a_frame_outlives_gaps_and_recordings() -> None:
     """The first window behind a gap, and of another recording, has the frame from before."""
     preparation = learning(64)
