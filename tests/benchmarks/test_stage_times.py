@@ -37,7 +37,7 @@ def test_stage_is_not_charged_for_the_stages_within_it() -> None:
     [
         (("pipeline.gone", "Resampler"), "No module named 'pipeline.gone'"),
         (("pipeline.recognition.preparation.windows", "Gone"), "has no attribute 'Gone'"),
-        (("pipeline.recognition.preparation.windows", "Cut"), "has no method like"),
+        (("pipeline.recognition.preparation.pieces", "Piece"), "has no method like"),
     ],
 )
 def test_stage_that_is_gone_is_named(place: tuple[str, str], says: str) -> None:
