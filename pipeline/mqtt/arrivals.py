@@ -9,11 +9,11 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from pipeline.messages import Message
-from pipeline.mqtt.inbox import Inbox
+from pipeline.mqtt.inbox import Inbox, OwnerOf
 
 MOST_AT_ONCE: Final = 2_000
 """Messages that are taken at once: some tenths of a second's work"""
@@ -28,17 +28,20 @@ COST_OF: Final = 8
 class Arrivals:
     """The messages that have come and are not taken yet."""
 
-    def __init__(self, most_waiting: int, shared_topics: Collection[str] | None) -> None:
+    def __init__(self, most_waiting: int, owner_of: OwnerOf | None) -> None:
         """Begin empty.
 
         Args:
             most_waiting: messages that may wait; beyond it, the oldest at QoS 0 are dropped.
-            shared_topics: topics of many phones together; None if topics get no shares.
+            owner_of: the owner of a topic's messages; None if nobody gets a share.
         """
         self._most_waiting = most_waiting
         self._queue: queue.SimpleQueue[list[Message]] = queue.SimpleQueue()
-        most = None if shared_topics is None else MOST_AT_ONCE
-        self._inbox = Inbox(most_waiting, most, shared_topics or ())
+        self._inbox = (
+            Inbox(most_waiting, None)
+            if owner_of is None
+            else Inbox(most_waiting, MOST_AT_ONCE, owner_of)
+        )
         self.room = threading.Event()
         """Cleared while too many messages wait for more to be read"""
         self.room.set()

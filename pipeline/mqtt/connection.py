@@ -18,6 +18,7 @@ from uuid import uuid4
 from pipeline.messages import Message, Publication, Receipt
 from pipeline.mqtt.arrivals import Arrivals
 from pipeline.mqtt.events import BrokerEvents, Session, Status
+from pipeline.mqtt.inbox import OwnerOf
 from pipeline.mqtt.link import Link, LinkState
 from pipeline.mqtt.paho_client import PahoClient
 from pipeline.mqtt.publisher import Publisher
@@ -47,7 +48,7 @@ class Connection:
         status_topic: str | None = None,
         session: Session | None = None,
         most_waiting: int = MOST_WAITING,
-        shared_topics: Collection[str] | None = None,
+        owner_of: OwnerOf | None = None,
     ) -> None:
         """Prepare the connection; `start` makes it.
 
@@ -62,8 +63,8 @@ class Connection:
                 by `acknowledge` alone. Without one they are when they have come.
             most_waiting: messages that may wait to be taken. What is more waits at the broker, at
                 QoS 1; at QoS 0 the oldest are dropped.
-            shared_topics: topics of many phones together. If given, all other topics get fair
-                shares of what is taken at once, as `inbox` says; else all that has come is taken.
+            owner_of: the owner of a topic's messages. With it all owners get fair shares of what
+                is taken at once, as `inbox` says; else all that has come is taken.
         """
         self._settings = settings
         self._subscriptions = subscriptions
@@ -80,7 +81,7 @@ class Connection:
             status = Status(status_topic, mark)
         v5 = settings.protocol == "5"
 
-        self._arrivals = Arrivals(most_waiting, shared_topics)
+        self._arrivals = Arrivals(most_waiting, owner_of)
         self._client = PahoClient(
             client_id,
             v5=v5,

@@ -3,43 +3,51 @@
 Rules:
 
 * Usually all messages are taken at once, in the order of their arrival.
-* When there are more than can be processed soon, each topic, which is one phone's, gets an equal
-  share; the rest is left for the next time. So new messages need not wait long, and a topic that
-  floods does not hold up the others.
+* When there are more than can be processed soon, each owner, which is a phone, gets an equal share;
+  the rest is left for the next time. So new messages need not wait long, and an owner that floods
+  does not hold up the others.
+* Messages of one owner keep their order, whatever their topics: a phone's samples, and what says
+  how they are to be processed.
 * Messages at QoS 1 are never dropped. Of those at QoS 0, which the broker cannot be made to keep,
-  only a limited number wait: beyond it, the oldest of the topics with most of them are dropped.
-* No topic gets more messages at QoS 0 through than any phone would send, however idle the machine
+  only a limited number wait: beyond it, the oldest of the owners with most of them are dropped.
+* No owner gets more messages at QoS 0 through than any phone would send, however idle the machine
   is: what is older than a second of that is dropped.
 """
 
 from collections import Counter, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import Final
 
 from pipeline.messages import Message
 
 ALWAYS: Final = 4
-"""Messages of one topic that are taken even in a crowd: usually two seconds of a phone's samples"""
+"""Messages of one owner that are taken even in a crowd: usually two seconds of a phone's samples"""
 MOST_PER_S: Final = 2500
-"""Messages at QoS 0 of one topic that are taken: the fastest phones' accelerometer and gyroscope,
+"""Messages at QoS 0 of one owner that are taken: the fastest phones' accelerometer and gyroscope,
 400 and 840 Hz, both also uncalibrated, one event a message. What is more waits a second at most."""
+
+OwnerOf = Callable[[str], str | None]
+"""From a topic to the owner of its messages; None if they are of many, as on a topic that phones
+share"""
+_Queue = tuple[str | None, str]
+"""An owner, and the topic if there is none"""
 
 
 class Inbox:
     """The messages that wait; of those at QoS 0 only so many."""
 
-    def __init__(self, limit: int, most: int | None, shared: Collection[str] = ()) -> None:
+    def __init__(self, limit: int, most: int | None, owner_of: OwnerOf = str) -> None:
         """Begin empty.
 
         Args:
             limit: messages at QoS 0 that are kept.
             most: messages that are taken at once, in fair shares; None for all that there are.
-            shared: topics of many phones together.
+            owner_of: the owner of a topic's messages; by default each topic is its own.
         """
-        self._limit, self._most, self._shared = limit, most, shared
-        self._left: dict[str, deque[tuple[int, Message]]] = {}
-        """Messages that were left, by topic, with their places in the order of arrival"""
+        self._limit, self._most, self._owner_of = limit, most, owner_of
+        self._left: dict[_Queue, deque[tuple[int, Message]]] = {}
+        """Messages that were left, with their places in the order of arrival"""
         self._new: list[Message] = []
         """Messages that have arrived since"""
         self._n_arrived = 0  # but for what is new
@@ -64,15 +72,15 @@ class Inbox:
             self._drop(round(0.9 * self._limit))
 
     def take(self, *, elapsed_s: float, soon: int) -> list[Message]:
-        """Return the messages that are next, each topic's in the order of their arrival.
+        """Return the messages that are next, each owner's in the order of their arrival.
 
         Args:
             elapsed_s: seconds since they were taken last.
-            soon: messages that can be processed so quickly that no topic need be limited.
+            soon: messages that can be processed so quickly that no owner need be limited.
         """
-        counts = Counter(map(_TOPIC, self._new))
-        for topic, queue in self._left.items():
-            counts[topic] += len(queue)
+        counts = Counter(map(self._queue_of, map(_TOPIC, self._new)))
+        for key, queue in self._left.items():
+            counts[key] += len(queue)
         pace = max(ALWAYS, round(MOST_PER_S * elapsed_s))
         share = self._share(counts, pace, soon)
         self.backlogged = False
@@ -87,82 +95,88 @@ class Inbox:
 
     def oldest(self) -> dict[str, float]:
         """Return when the oldest message that waits has come, by topic, in monotonic seconds."""
-        received = {topic: queue[0][1].received for topic, queue in self._left.items()}
-        for message in self._new:
+        left = [message for queue in self._left.values() for _, message in queue]
+        received: dict[str, float] = {}
+        for message in (*left, *self._new):
             received.setdefault(message.topic, message.received)
         return received
 
+    def _queue_of(self, topic: str) -> _Queue:
+        """Return the key of the queue in which a topic's messages wait."""
+        owner = self._owner_of(topic)
+        return (None, topic) if owner is None else (owner, "")
+
     def _take_shares(self, share: int | None, pace: int) -> list[Message]:
-        """Return a share of each topic's messages, None for all, and leave the rest."""
+        """Return a share of each owner's messages, None for all, and leave the rest."""
         taken: list[tuple[int, Message]] = []
-        for topic, queue in list(self._left.items()):
+        for key, queue in list(self._left.items()):
             n = len(queue)
             if share is not None and self._most is not None:
-                shared = topic in self._shared
-                n = min(n, max(share, self._most // 2) if shared else share)
-                if n > pace and not shared and not queue[0][1].mid:
+                is_shared = key[0] is None
+                n = min(n, max(share, self._most // 2) if is_shared else share)
+                if n > pace and not is_shared and not queue[0][1].mid:
                     n = pace
-                    self._drop_oldest(topic, queue, len(queue) - n - MOST_PER_S)
+                    self._drop_oldest(queue, len(queue) - n - MOST_PER_S)
                 elif n < len(queue):
                     self.backlogged = True
             if n == len(queue):
                 taken += queue
-                del self._left[topic]
+                del self._left[key]
             else:
                 taken += [queue.popleft() for _ in range(n)]
         taken.sort(key=itemgetter(0))
         return [message for _, message in taken]
 
-    def _drop_oldest(self, topic: str, queue: deque[tuple[int, Message]], surplus: int) -> None:
-        """Drop so many of a topic's oldest messages, up to one at QoS 1."""
+    def _drop_oldest(self, queue: deque[tuple[int, Message]], surplus: int) -> None:
+        """Drop so many of an owner's oldest messages, up to one at QoS 1."""
         while surplus > 0 and not queue[0][1].mid:
-            queue.popleft()
-            self.dropped[topic] += 1
+            _, message = queue.popleft()
+            self.dropped[message.topic] += 1
             self._n_droppable -= 1
             self._n_waiting -= 1
             surplus -= 1
 
     def _sort_in(self) -> None:
-        """Put new messages behind those that were left of their topics."""
+        """Put new messages behind those that were left of their owners."""
         for message in self._new:
             self._n_arrived += 1
-            queue = self._left.get(message.topic)
+            key = self._queue_of(message.topic)
+            queue = self._left.get(key)
             if queue is None:
-                queue = self._left[message.topic] = deque()
+                queue = self._left[key] = deque()
             queue.append((self._n_arrived, message))
         self._new = []
 
-    def _share(self, counts: Mapping[str, int], pace: int, soon: int) -> int | None:
-        """Return how many messages of one topic are next, None for all that there are."""
+    def _share(self, counts: Mapping[_Queue, int], pace: int, soon: int) -> int | None:
+        """Return how many messages of one owner are next, None for all that there are."""
         if self._most is None:
             return None
-        largest = max((n for topic, n in counts.items() if topic not in self._shared), default=0)
+        largest = max((n for (owner, _), n in counts.items() if owner is not None), default=0)
         if largest <= pace and self._n_waiting <= min(soon, self._most):
             return None
         return min(max(fair_share(counts, soon), ALWAYS), fair_share(counts, self._most))
 
     def _drop(self, n_kept: int) -> None:
-        """Drop the oldest messages at QoS 0 of those topics that have most of them."""
+        """Drop the oldest messages at QoS 0 of those owners that have most of them."""
         self._sort_in()
         droppable = {
-            topic: sum(not message.mid for _, message in queue)
-            for topic, queue in self._left.items()
+            key: sum(not message.mid for _, message in queue) for key, queue in self._left.items()
         }
         share = fair_share(droppable, n_kept)
-        for topic, n in droppable.items():
+        for key, n in droppable.items():
             surplus = n - share
             if surplus <= 0:
                 continue
-            self.dropped[topic] += surplus
             self._n_droppable -= surplus
             self._n_waiting -= surplus
             kept: deque[tuple[int, Message]] = deque()
-            for number, message in self._left[topic]:
+            for number, message in self._left[key]:
                 if surplus and not message.mid:
                     surplus -= 1
+                    self.dropped[message.topic] += 1
                 else:
                     kept.append((number, message))
-            self._left[topic] = kept
+            self._left[key] = kept
 
 
 _TOPIC: Final = attrgetter("topic")
@@ -173,7 +187,7 @@ def _count_droppable(messages: Sequence[Message]) -> int:
     return sum([not message.mid for message in messages])
 
 
-def fair_share(counts: Mapping[str, int], most: int) -> int:
+def fair_share(counts: Mapping[_Queue, int], most: int) -> int:
     """Return how many each may have, at least one, so that all together have about ``most``."""
     left, share = most, 0
     ascending = sorted(counts.values())

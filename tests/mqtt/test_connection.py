@@ -268,7 +268,7 @@ def test_confirmations_are_read_while_messages_wait(ports: dict[str, int]) -> No
     """A connection that is left alone because too much waits still hears of its own messages."""
     settings = BrokerSettings(broker=HOST, port=ports["plain"])
     connection = Connection(
-        settings, name="test", subscriptions=["test/#"], most_waiting=1, shared_topics=[]
+        settings, name="test", subscriptions=["test/#"], most_waiting=1, owner_of=str
     )
     connection.start(retry=False)
     for _ in range(50):

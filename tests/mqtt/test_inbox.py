@@ -108,6 +108,17 @@ def test_what_cannot_be_dropped_is_taken_soon() -> None:
     assert not inbox.backlogged
 
 
+def test_an_owner_keeps_the_order_of_its_topics() -> None:
+    """What says how a phone's samples are processed stays where it came, in a crowd as well."""
+    inbox = Inbox(limit=1000, most=500, owner_of=lambda topic: topic[0])
+    own = [*messages("a/samples", 50), *messages("a/calibration", 1), *messages("a/samples", 50)]
+    inbox.put(own[:51])
+    inbox.put(messages("b", 900, qos=1))
+    inbox.put(own[51:])
+    taken = everything(inbox)
+    assert own == [message for message in taken if message.topic.startswith("a")]
+
+
 def test_without_shares() -> None:
     """Whoever wants all that there is gets it at once."""
     inbox = Inbox(limit=1000, most=None)
@@ -137,7 +148,9 @@ def test_a_crowd_is_served_fairly() -> None:
 
 def test_a_topic_that_phones_share() -> None:
     """Where the topic does not tell the phone, it gets much more than one phone."""
-    inbox = Inbox(limit=5000, most=1000, shared={"sensor-logger"})
+    inbox = Inbox(
+        limit=5000, most=1000, owner_of=lambda topic: None if topic == "sensor-logger" else topic
+    )
     inbox.put([*messages("sensor-logger", 900), *messages("flood", 900), *messages("a", 3)])
     taken = take(inbox)
     expected = {"sensor-logger": 500, "flood": (SOON - 3) // 2, "a": 3}

@@ -4,12 +4,14 @@ import gc
 import logging
 import signal
 import sys
+from functools import lru_cache, partial
 from types import FrameType
 
 from pipeline.commands import log
 from pipeline.commands.stream.durability import DELIVERY_TIMEOUT_S
 from pipeline.commands.stream.instructions import CALIBRATION_TOPIC
 from pipeline.commands.stream.outputs import homeassistant
+from pipeline.commands.stream.receiver import owner_of
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.stream.stream import Stream
 from pipeline.formats import FORMATS, native
@@ -91,11 +93,7 @@ def main() -> None:
         status_topic=STATUS_TOPIC,
         session=session,
         most_waiting=settings.max_waiting,
-        shared_topics=[
-            subscription.filter
-            for subscription in subscriptions
-            if not set("+#") & set(subscription.filter)
-        ],
+        owner_of=lru_cache(settings.max_devices)(partial(owner_of, subscriptions)),
     )
     keeper = None if folder is None else Keeper(folder, period_s=settings.checkpoint)
     stream = Stream(

@@ -166,3 +166,19 @@ def _sample_route(subscriptions: Sequence[Subscription], topic: str) -> Route | 
     if topic in PROGRAM_TOPICS or CALIBRATION.fullmatch(topic):
         return None
     return route(subscriptions, topic)
+
+
+def owner_of(subscriptions: Sequence[Subscription], topic: str) -> str | None:
+    """Return the owner of a topic's messages: a device, or a topic without one itself.
+
+    None if they are of many devices, which only the messages name.
+    """
+    calibration = CALIBRATION.fullmatch(topic)
+    if calibration is not None:
+        return calibration["device"]
+    sent_by = _sample_route(subscriptions, topic)
+    if sent_by is None:
+        return topic
+    if sent_by.device is None:
+        return None if topic == sent_by.topic else topic
+    return sent_by.device
