@@ -10,6 +10,7 @@ from typing import Final
 from tests.benchmarks import (
     baseline,
     calibration,
+    calibration_elsewhere,
     checkpoint,
     data_set,
     decisions,
@@ -43,6 +44,7 @@ BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "training": training.measure,
     "plausibility": plausibility.measure,
     "calibration": calibration.measure,
+    "calibration_elsewhere": calibration_elsewhere.measure,
     "decisions": decisions.measure,
     "baseline": baseline.measure,
 }
