@@ -34,8 +34,9 @@ GAIT_BAND_HZ: Final = (0.7, 3.0)
 MIN_COHERENCE: Final = 0.2
 """Share of the horizontal movement that goes with the vertical, as a correlation: 0.22 at least in
 six seconds of level walking of the training subjects, 0.72 in the median."""
-STEP_INTERVAL_S: Final = (0.33, 0.85)
-"""From one step to the next; 1.2 to 3 steps a second."""
+STEP_INTERVAL_S: Final = (0.33, 0.95)
+"""From one step to the next, in the mean of a stride's two; 1.05 to 3 steps a second. Neither step
+is shorter than the first, but in a pocket the steps of one leg may come late after the other's."""
 STEP_SAMPLES: Final = 28
 """Samples of a usual step."""
 STRIDE_RATIO: Final = 1.2
@@ -154,18 +155,21 @@ def walk(rows: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return where the steps are in the longest walk in ``rows`` ``(n_rows, 6)``.
 
     A step is a crest of the acceleration's size, filtered; steps that follow each other at
-    the pace of walking, in even strides, are a walk.
+    the pace of walking, in even strides, are a walk. The two steps of a stride may be uneven.
     """
     swing = _swing(rows[:, :3])
     crests = (swing[1:-1] > swing[:-2]) & (swing[1:-1] >= swing[2:]) & (swing[1:-1] > STEP_HEIGHT_G)
     steps = np.flatnonzero(crests) + 1
     shortest_s, longest_s = STEP_INTERVAL_S
     intervals_s = np.diff(steps) / SAMPLING_RATE_HZ
-    out_of_pace = np.flatnonzero((intervals_s < shortest_s) | (intervals_s > longest_s)) + 1
     strides_s = intervals_s[1:] + intervals_s[:-1]
     uneven = np.abs(np.diff(np.log(strides_s))) > np.log(STRIDE_RATIO)
-    breaks = np.union1d(out_of_pace, np.flatnonzero(uneven) + 3)  # before a stride's last step
-    return max(np.split(steps, breaks), key=len)
+    breaks = [  # before the last step of each
+        np.flatnonzero(intervals_s < shortest_s) + 1,
+        np.flatnonzero(strides_s > 2 * longest_s) + 2,
+        np.flatnonzero(uneven) + 3,
+    ]
+    return max(np.split(steps, np.unique(np.concatenate(breaks))), key=len)
 
 
 def _moments(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -180,6 +180,27 @@ def test_steps_are_at_the_crests() -> None:
     assert len(steps) == pytest.approx(len(crests), abs=1)
 
 
+def steps_at(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return rows of somebody whose steps are bumps at these times, axes up, forward, left."""
+    rows = stand(float(times_s[-1]) + 1)
+    seconds = np.arange(len(rows)) / 50
+    rows[:, 0] += 4 * np.exp(-(((seconds[:, np.newaxis] - times_s) / 0.1) ** 2)).sum(axis=1)
+    return rows
+
+
+def test_uneven_steps_of_even_strides_are_a_walk() -> None:
+    """In a pocket the steps of one leg may come late after the other's, as those of a limp do."""
+    times_s = 1 + np.cumsum([0.5, 1.1] * 6)
+    assert 12 == len(walk(steps_at(times_s)))
+
+
+@pytest.mark.parametrize("intervals_s", [[1.2], [0.5, 1.6], [0.2, 1.2]])
+def test_what_is_no_walk(intervals_s: list[float]) -> None:
+    """Steps that are too slow, a stride that is, or one step that is too quick end a walk."""
+    times_s = 1 + np.cumsum(intervals_s * (12 // len(intervals_s)))
+    assert len(walk(steps_at(times_s))) <= 2
+
+
 def test_the_longest_walk_counts() -> None:
     """A pause ends a walk; the longer of two is taken."""
     steps = walk(np.vstack([stroll(4), stand(), stroll(7)]))
