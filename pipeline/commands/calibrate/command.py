@@ -1,4 +1,8 @@
-"""The command har-calibrate: instructs the wearer, measures, and publishes the calibration."""
+"""The command har-calibrate: instructs the wearer, measures, and publishes the calibration.
+
+A calibration makes a phone one at the waist. So where the phone swings with a leg, it is published
+only if no model knows better: one that takes the wearer's frame, which it learns from any walk.
+"""
 
 import sys
 import time
@@ -20,6 +24,18 @@ WHAT_TO_DO: Final[dict[Phase, str]] = {
     "stand": "Stand still for three seconds",
     "walk": "Now walk ten steps straight ahead",
 }
+
+
+ON_A_LEG: Final = (
+    "swings with a leg, as in a trouser pocket; a calibration is for phones at the waist, and with "
+    "one sitting is mostly taken for lying"
+)
+EXIT_NOT_NEEDED: Final = 3
+"""Of the command that measured a phone which needs no calibration; 1 if it failed"""
+
+
+class NotNeededError(Exception):
+    """The phone is recognised better without a calibration; its wearer need do nothing."""
 
 
 class _Guide:
@@ -55,8 +71,8 @@ class _Guide:
             self._console.print(task)
 
 
-def measure(settings: CalibrateSettings, info: Info, console: Console) -> Calibration:
-    """Return how the phone is worn, after telling its wearer what to do.
+def measure(settings: CalibrateSettings, info: Info, console: Console) -> Measurement:
+    """Return the samples of a wearer who stood and walked, after telling them what to do.
 
     Raises:
         CalibrationError: it could not be measured; it says why.
@@ -75,7 +91,27 @@ def measure(settings: CalibrateSettings, info: Info, console: Console) -> Calibr
             elif time.monotonic() - begun > settings.timeout:
                 measurement.give_up()
             guide.show(phase, measurement.n_steps)
-    return measurement.result()
+    return measurement
+
+
+def check_need(device: str, info: Info) -> None:
+    """Check whether a calibration may be of use to a phone that swings with a leg.
+
+    Of a phone that is calibrated already the info does not say what its model would be without.
+
+    Raises:
+        NotNeededError: it is not, or it has one; what to do.
+    """
+    if info.upright:
+        remedy = "Its model needs none, only to see ten steps."
+    elif info.frame == "calibrated":
+        remedy = "Take back the one that it has, with --remove: the default model needs none there."
+    else:
+        return
+    raise NotNeededError(
+        f"{device} {ON_A_LEG}. {remedy} Nothing was published. If the phone is worn at the waist, "
+        "fasten it and begin again."
+    )
 
 
 def describe(calibration: Calibration) -> str:
@@ -94,6 +130,7 @@ def run(settings: CalibrateSettings, console: Console) -> None:
 
     Raises:
         CalibrationError: that failed; it says why.
+        NotNeededError: the phone is recognised better without.
         MessageError: no phone can have such a name.
         ConnectionError: the broker cannot be reached.
     """
@@ -112,7 +149,11 @@ def run(settings: CalibrateSettings, console: Console) -> None:
     for problem, advice in zip(info.warnings, info.advice, strict=False):
         if problem != "wrong-frame":  # that is what is to be mended
             console.print(f"First see to {problem}: {advice}.")
-    calibration = measure(settings, info, console)
+    measurement = measure(settings, info, console)
+    if measurement.swings_with_leg:
+        check_need(device, info)
+        console.print(f"{device} {ON_A_LEG}.")
+    calibration = measurement.result()
     payload = encode_calibration(
         calibration.rotation,
         created=round(time.time(), 3),
@@ -131,6 +172,9 @@ def main() -> None:
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     try:
         run(settings, console)
+    except NotNeededError as outcome:
+        console.print(str(outcome))
+        sys.exit(EXIT_NOT_NEEDED)
     except (CalibrationError, MessageError, ConnectionError) as error:
         sys.exit(f"har-calibrate: {error}")
     except KeyboardInterrupt:

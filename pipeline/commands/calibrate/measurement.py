@@ -20,6 +20,7 @@ from pipeline.recognition.placement.calibration import (
     still_windows,
     walk,
 )
+from pipeline.recognition.placement.leg_swing import LEG_SWING_RAD_S, leg_swing_rad_s
 from pipeline.recognition.placement.sign import ACCELERATION_SIGN
 from pipeline.recognition.preparation.resampler import Resampler
 
@@ -87,6 +88,12 @@ class Measurement:
             f"you never walked {LEAST_STEPS} steps at once ({self.n_steps} counted): walk ten "
             "steps straight ahead, at your usual pace"
         )
+
+    @property
+    def swings_with_leg(self) -> bool:
+        """Whether the phone swings with a leg; known when the wearer has walked."""
+        steps = walk(self._rows)
+        return leg_swing_rad_s(self._rows[steps[0] : steps[-1]]) >= LEG_SWING_RAD_S
 
     def result(self) -> Calibration:
         """Return the calibration.

@@ -6,7 +6,7 @@ from pipeline.settings import BrokerSettings
 
 
 class CalibrateSettings(BrokerSettings):
-    """Measure how a phone is worn: stand still for three seconds, then walk ten steps."""
+    """Measure how a phone at the waist is worn: stand still for three seconds, walk ten steps."""
 
     device: str = Field(min_length=1, description="the phone's name, as in har/<device>/activity")
     remove: bool = Field(False, description="take the phone's calibration back instead")

@@ -44,6 +44,8 @@ class Info(msgspec.Struct):
     """``assumed`` if it is neither set nor proven"""
     frame: str = ""
     """``calibrated``, or the name of a placement"""
+    upright: str = ""
+    """``known`` or ``unknown`` if its model is for phones anywhere and takes the wearer's frame"""
     warnings: tuple[str, ...] = ()
     """Problems, in a word each"""
     advice: tuple[str, ...] = ()

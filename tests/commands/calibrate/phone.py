@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -78,12 +79,18 @@ class Phone(MqttClient):
         super().close()
 
 
-def obey(phone: Phone, running: "Running", *, worn: NDArray[np.float64] = ASKEW) -> None:
+def obey(
+    phone: Phone,
+    running: "Running",
+    *,
+    worn: NDArray[np.float64] = ASKEW,
+    walk: Callable[..., Rows] = stroll,
+) -> None:
     """Do what the command asks its wearer to do."""
     running.await_log("Stand still for three seconds")
     phone.send_rows(stand(worn=worn))
     running.await_log("Now walk ten steps")
-    phone.send_rows(stroll(worn=worn))
+    phone.send_rows(walk(worn=worn))
 
 
 def ahead(seconds: float) -> bytes:

@@ -1,12 +1,23 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from pipeline.commands.calibrate.measurement import Measurement
 from pipeline.readings import Readings, Sensor
 from pipeline.recognition.placement.calibration import CalibrationError
-from pipeline.recognition.placement.frames import UP, angle_deg
+from pipeline.recognition.placement.frames import UP, angle_deg, rotation_onto_x
 from pipeline.vocabulary import SAMPLING_RATE_HZ, STANDARD_GRAVITY
-from tests.commands.calibrate.wearers import ASKEW, EPOCH, Rows, cut, motion, stand, stroll
+from tests.commands.calibrate.wearers import (
+    ASKEW,
+    EPOCH,
+    Rows,
+    cut,
+    motion,
+    stand,
+    stroll,
+    stroll_with_the_leg,
+)
 
 
 @pytest.mark.parametrize("n_rows", [10, 25, 100, 1000])
@@ -76,6 +87,22 @@ def test_a_short_walk_that_is_over() -> None:
     measurement.push([motion(stand(2), first=450)])
     phases.append(measurement.phase)
     assert ["walk", "done"] == phases
+
+
+@pytest.mark.parametrize(("walk", "swings"), [(stroll, False), (stroll_with_the_leg, True)])
+@pytest.mark.parametrize("n_rows", [10, 1000])
+def test_a_phone_in_a_trouser_pocket(walk: Callable[[], Rows], swings: bool, n_rows: int) -> None:
+    """That a phone swings with a leg is known after the walk, even if it cannot be calibrated."""
+    measurement = Measurement("android")
+    elsewhere = rotation_onto_x(np.array([-1.0, 0.1, 0.1]))
+    walked = np.hstack([walk()[:, :3] @ elsewhere, walk()[:, 3:] @ elsewhere])
+    for message in cut(np.vstack([stand(), walked]), n_rows):
+        measurement.push([message])
+        if measurement.phase == "done":
+            break
+    assert swings == measurement.swings_with_leg
+    with pytest.raises(CalibrationError, match="turned by"):
+        measurement.result()
 
 
 def test_a_phone_that_is_too_slow() -> None:

@@ -12,6 +12,8 @@ from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 EPOCH = 1.7e9
 
+STRIDE_HZ = 0.9
+
 Rows = NDArray[np.float64]
 
 ASKEW = rotation_onto_x(np.array([0.2, -0.7, 0.6])) @ rotation_onto_x(np.array([0.1, 0.8, 0.3]))
@@ -33,6 +35,14 @@ def stand(seconds: float = 4.0, *, worn: NDArray[np.float64] = ASKEW) -> Rows:
 def stroll(seconds: float = 8.0, *, worn: NDArray[np.float64] = ASKEW) -> Rows:
     """Return rows of somebody who walks."""
     return perform("WALKING", seconds, worn=worn)
+
+
+def stroll_with_the_leg(seconds: float = 8.0, *, worn: NDArray[np.float64] = ASKEW) -> Rows:
+    """Return rows of somebody who walks, in a phone that swings with the thigh, once a stride."""
+    rows = stroll(seconds, worn=worn)
+    swing_rad_s = 2 * np.sin(2 * np.pi * STRIDE_HZ * np.arange(len(rows)) / SAMPLING_RATE_HZ)
+    rows[:, 3:] += np.outer(swing_rad_s, worn[1])
+    return rows
 
 
 def motion(rows: Rows, *, first: int = 0) -> Readings:

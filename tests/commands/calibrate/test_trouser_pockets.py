@@ -1,0 +1,62 @@
+"""Phones that swing with a leg: whether a calibration is published depends on their model."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.commands.calibrate.command import EXIT_NOT_NEEDED
+from tests.client import TIMEOUT_S
+from tests.commands.calibrate.phone import Phone, obey
+from tests.commands.calibrate.wearers import stroll_with_the_leg
+
+if TYPE_CHECKING:
+    from tests.processes import Running
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize(
+    ("known", "remedy"),
+    [
+        ({"upright": "unknown"}, "Its model needs none, only to see ten steps."),
+        ({"upright": "known"}, "Its model needs none, only to see ten steps."),
+        ({"frame": "calibrated"}, "Take back the one that it has, with --remove:"),
+    ],
+)
+def test_a_phone_that_needs_no_calibration(
+    phone: Phone, calibrate: "Callable[..., Running]", known: dict[str, str], remedy: str
+) -> None:
+    """Where its model takes the wearer's frame, or it has a calibration, none is published."""
+    phone.tell(**known)
+    running = calibrate()
+    obey(phone, running, walk=stroll_with_the_leg)
+    assert EXIT_NOT_NEEDED == running.process.wait(TIMEOUT_S), running.log
+    assert f"{phone.device} swings with a leg" in running.log
+    assert remedy in running.log
+    assert "Nothing was published." in running.log
+    phone.publish_on("calibration", b"the first", retain=False)
+    assert [(b"the first", False)] == phone.await_calibrations(1)
+
+
+@pytest.mark.broker
+def test_a_phone_whose_model_knows_no_upright(
+    phone: Phone, calibrate: "Callable[..., Running]"
+) -> None:
+    """It is calibrated, as that is better than nothing, and its wearer is told what to expect."""
+    phone.tell(frame="landscape")
+    running = calibrate()
+    obey(phone, running, walk=stroll_with_the_leg)
+    assert 0 == running.process.wait(TIMEOUT_S), running.log
+    assert "sitting is mostly taken for lying.\n" in running.log
+    assert f"{phone.device} is calibrated" in running.log
+
+
+@pytest.mark.broker
+def test_a_phone_at_the_waist(phone: Phone, calibrate: "Callable[..., Running]") -> None:
+    """One that does not swing is calibrated whatever its model knows."""
+    phone.tell(upright="known")
+    running = calibrate()
+    obey(phone, running)
+    assert 0 == running.process.wait(TIMEOUT_S), running.log
+    assert "swings" not in running.log
+    assert f"{phone.device} is calibrated" in running.log
