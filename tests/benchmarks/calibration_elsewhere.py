@@ -1,14 +1,14 @@
 """Whom har-calibrate can calibrate away from the waist, and whether a calibration is of use there.
 
 Every person of the placement sets who stands and walks in them does what har-calibrate asks for:
-stands, walks on a second after being told to, and has a minute for either. Where standing was
-recorded several times, the recordings follow each other with a pause. Then all recordings of that
-person are classified: by the model of phones at the waist, as the phone was worn and after the
-calibration, and by the model of phones anywhere, which has seen the same standing and walking.
+stands, walks a second after being told to, and has a minute for either. Where standing was recorded
+several times, the recordings follow each other with a pause. Then all recordings of that person are
+classified: by the model of phones at the waist, as the phone was worn and after the calibration,
+and by the model of phones anywhere, which has seen the same standing and walking.
 
-Rules: shares are balanced, the mean over the activities that both models can give; people who could
-not be calibrated count as they were worn. Nothing but the figures uses the labels, apart from the
-choice of who stands and walks when.
+Rules: shares are balanced, the mean over those of our activities that a set has. Phones that swing
+with a leg count apart, and what a calibration would be worth to them is measured too, whether or
+not har-calibrate would publish it. Labels say who stands and walks when, and what is right.
 """
 
 import os
@@ -86,23 +86,34 @@ class Right:
 
 
 @dataclass(eq=False)
+class Calibrated:
+    """People who could be calibrated, all with a phone on a leg or none."""
+
+    n_people: int = 0
+    n_better: int = 0
+    """Those whom the model of the waist then recognises better than that of anywhere"""
+    waist: Right = field(default_factory=Right)
+    """By the model of the waist, after the calibration"""
+    anywhere: Right = field(default_factory=Right)
+    """By the model of anywhere"""
+
+
+@dataclass(eq=False)
 class OfSet:
     """What was measured of a set's people."""
 
     name: str
+    n_people: int = 0
+    n_on_leg: int = 0
+    """Those whose phone swings with a leg, whether or not they could be calibrated"""
     refused: Counter[str] = field(default_factory=Counter)
-    """People by kind of refusal"""
-    n_calibrated: int = 0
-    n_better: int = 0
-    """People calibrated whom the model of the waist then recognises better than that of anywhere"""
-    as_worn: Right = field(default_factory=Right)
-    """All people, by the model of the waist"""
-    calibrated: Right = field(default_factory=Right)
-    """Those who could be calibrated"""
+    """Others by kind of refusal"""
+    waist: Right = field(default_factory=Right)
+    """All people as worn, by the model of the waist"""
     anywhere: Right = field(default_factory=Right)
-    """The same people by the model of anywhere"""
-    all_anywhere: Right = field(default_factory=Right)
-    """All people by it"""
+    """All people by the model of anywhere"""
+    not_on_leg: Calibrated = field(default_factory=Calibrated)
+    on_leg: Calibrated = field(default_factory=Calibrated)
 
 
 def measure(options: Options) -> list[Figure]:
@@ -130,19 +141,24 @@ def _measured(one: PlacementSet, waist: Classifier, anywhere: Classifier) -> OfS
         stands, walks = (list(_bouts(recordings, name)) for name in ("STANDING", "WALKING"))
         if not (stands and walks):
             continue
-        asked, outcome = _calibrate(stands, max(walks, key=lambda walk: len(walk.times)))
-        worn = _recognised(waist, recordings, asked)
-        other = _recognised(anywhere, recordings, asked)
-        result.as_worn.add(*worn)
-        result.all_anywhere.add(*other)
-        if isinstance(outcome, str):
-            result.refused[outcome] += 1
-            continue
-        turned = _recognised(waist, recordings, asked, rotation=outcome)
-        result.calibrated.add(*turned)
+        wearer = _Wearer()
+        outcome = _calibrate(wearer, stands, max(walks, key=lambda walk: len(walk.times)))
+        on_leg = wearer.measurement.phase == "done" and wearer.measurement.swings_with_leg
+        result.n_people += 1
+        result.n_on_leg += on_leg
+        result.waist.add(*_recognised(waist, recordings, wearer.sent))
+        other = _recognised(anywhere, recordings, wearer.sent)
         result.anywhere.add(*other)
-        result.n_calibrated += 1
-        result.n_better += Right().add(*turned).balanced > Right().add(*other).balanced
+        if isinstance(outcome, str):
+            if not on_leg:
+                result.refused[outcome] += 1
+            continue
+        worn = _recognised(waist, recordings, wearer.sent, rotation=outcome)
+        group = result.on_leg if on_leg else result.not_on_leg
+        group.n_people += 1
+        group.n_better += Right().add(*worn).balanced > Right().add(*other).balanced
+        group.waist.add(*worn)
+        group.anywhere.add(*other)
     return result
 
 
@@ -197,16 +213,15 @@ class _Wearer:
 
 
 def _calibrate(
-    stands: Sequence[Stretch], walk: Stretch
-) -> tuple[list[Readings], NDArray[np.float64] | str]:
-    """Return what the phone sends meanwhile, and its rotation or the kind of refusal."""
-    wearer = _Wearer()
+    wearer: _Wearer, stands: Sequence[Stretch], walk: Stretch
+) -> NDArray[np.float64] | str:
+    """Return the phone's rotation, or the kind of refusal."""
     try:
         wearer.does(stands, until="walk", then_s=REACTION_S)
         wearer.does([walk], until="done")
-        return wearer.sent, wearer.measurement.result().rotation
+        return wearer.measurement.result().rotation
     except CalibrationError as error:
-        return wearer.sent, _kind(str(error))
+        return _kind(str(error))
 
 
 def _kind(message: str) -> str:
@@ -250,49 +265,55 @@ def _together(recordings: Sequence[Recording], *, begin_s: float) -> Recording:
 
 
 def _figures(of_set: OfSet) -> list[Figure]:
-    n_people = of_set.n_calibrated + of_set.refused.total()
+    n_people = of_set.n_people
     if not n_people:
         return [Figure(BENCHMARK, f"{of_set.name}: people who stand and walk", 0, "people")]
-    kinds = "; ".join(f"{n} {kind}" for kind, n in of_set.refused.most_common())
-    everybody = [
+    outcomes = [f"{of_set.not_on_leg.n_people} of {n_people} people"]
+    if of_set.n_on_leg:
+        outcomes.append(f"{of_set.n_on_leg} on a leg, {of_set.on_leg.n_people} of whom could be")
+    if of_set.refused:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in of_set.refused.most_common())
+        outcomes.append(f"refused: {kinds}")
+    figures = [
         Figure(
             BENCHMARK,
             f"{of_set.name}: calibrated",
-            100 * of_set.n_calibrated / n_people,
+            100 * of_set.not_on_leg.n_people / n_people,
             "%",
-            detail=f"{of_set.n_calibrated} of {n_people} people"
-            + (kinds and f"; refused: {kinds}"),
+            detail="; ".join(outcomes),
         ),
-        _share(of_set, f"as worn, {WAIST_MODEL}", of_set.as_worn),
-        _share(of_set, f"as worn, {ANY_MODEL}", of_set.all_anywhere),
+        _share(f"{of_set.name}: as worn, {WAIST_MODEL}", of_set.waist),
+        _share(f"{of_set.name}: as worn, {ANY_MODEL}", of_set.anywhere),
     ]
-    if not of_set.n_calibrated:
-        return everybody
-    return [
-        *everybody,
-        _share(
-            of_set,
-            f"calibrated, {WAIST_MODEL}",
-            of_set.calibrated,
-            f"{of_set.n_better} of {of_set.n_calibrated} people better than by {ANY_MODEL}, which "
-            f"recognises {of_set.anywhere.balanced:.1f} % of them",
-        ),
-    ]
+    for how, group in (
+        ("calibrated", of_set.not_on_leg),
+        ("on a leg, if calibrated", of_set.on_leg),
+    ):
+        if group.n_people:
+            figures.append(
+                _share(
+                    f"{of_set.name}: {how}, {WAIST_MODEL}",
+                    group.waist,
+                    peer=f"{ANY_MODEL}, worse for {group.n_better} of {group.n_people} people,",
+                    peer_value=group.anywhere.balanced,
+                )
+            )
+    return figures
 
 
-def _share(of_set: OfSet, name: str, right: Right, note: str = "") -> Figure:
-    parts = {
-        activity: 100 * right.of(activity) for activity in ACTIVITIES if right.windows[activity]
-    }
-    of_each = ", ".join(
-        f"{_SHORT.get(name, name.lower())} {share:.0f}" for name, share in parts.items()
+def _share(name: str, right: Right, *, peer: str = "", peer_value: float | None = None) -> Figure:
+    parts = {one: 100 * right.of(one) for one in ACTIVITIES if right.windows[one]}
+    detail = ", ".join(
+        f"{_SHORT.get(activity, activity.lower())} {share:.0f}" for activity, share in parts.items()
     )
     return Figure(
         BENCHMARK,
-        f"{of_set.name}: {name}",
+        name,
         right.balanced,
         "%",
-        detail="; ".join(part for part in (of_each, note) if part),
+        detail=detail,
+        peer=peer,
+        peer_value=peer_value,
         parts=parts,
     )
 
