@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 LEG_SWING_RAD_S: Final = 0.55
-"""From so much on it is a leg: of walks of ten steps, 0.50 at most at the waist (88 walks of 21
-people) and 0.31 at the chest (48 people), but more than 0.55 of nine in ten people with a phone in
-a trouser pocket (109 people of three sets)."""
+"""From so much on it is a leg. In walks of ten steps it is 0.50 at most at the waist (88 walks of
+21 people) and 0.31 at the chest (48 people), but more than this for 96 of 109 people with a phone
+in a trouser pocket."""
 _STRIDES_HZ: Final = (0.5, 1.3)
 
 
