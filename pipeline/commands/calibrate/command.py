@@ -149,11 +149,16 @@ def run(settings: CalibrateSettings, console: Console) -> None:
     for problem, advice in zip(info.warnings, info.advice, strict=False):
         if problem != "wrong-frame":  # that is what is to be mended
             console.print(f"First see to {problem}: {advice}.")
-    measurement = measure(settings, info, console)
-    if measurement.swings_with_leg:
-        check_need(device, info)
-        console.print(f"{device} {ON_A_LEG}.")
-    calibration = measurement.result()
+    try:
+        measurement = measure(settings, info, console)
+        if measurement.swings_with_leg:
+            check_need(device, info)
+            console.print(f"{device} {ON_A_LEG}.")
+        calibration = measurement.result()
+    except CalibrationError as error:
+        if not info.upright:
+            raise
+        raise CalibrationError(f"{error}; or leave it: its model needs no calibration") from error
     payload = encode_calibration(
         calibration.rotation,
         created=round(time.time(), 3),

@@ -60,3 +60,20 @@ def test_a_phone_at_the_waist(phone: Phone, calibrate: "Callable[..., Running]")
     assert 0 == running.process.wait(TIMEOUT_S), running.log
     assert "swings" not in running.log
     assert f"{phone.device} is calibrated" in running.log
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize(
+    ("upright", "ending"),
+    [("unknown", "; or leave it: its model needs no calibration\n"), ("", "\n")],
+)
+def test_a_wearer_who_fails(
+    phone: Phone, calibrate: "Callable[..., Running]", upright: str, ending: str
+) -> None:
+    """Nobody need try again where the model does without."""
+    phone.tell(upright=upright)
+    running = calibrate("--timeout", "1")
+    running.await_log("Stand still for three seconds")
+    phone.send_rows(stroll_with_the_leg())
+    assert 1 == running.process.wait(TIMEOUT_S)
+    assert f"fasten the phone, then stand still{ending}" in running.log
