@@ -46,6 +46,11 @@ class RecordedPhone:
         return Windows.joined([part.windows for part in prepared.parts])
 
     def finish(self) -> Windows:
-        """Return the windows that waited for messages which will not come."""
+        """Return the windows that waited for messages which will not come.
+
+        With the next message another recording begins: clock and signals anew, while what is known
+        of the wearer is kept.
+        """
         prepared = self._preparation.finish([_SLOT])
+        self._preparation.intake.reset([_SLOT])
         return Windows.joined([part.windows for part in prepared.parts])

@@ -1,12 +1,15 @@
 import msgspec
 import numpy as np
 
+from pipeline.models.gait import shipped_gait
 from pipeline.readings import Delivery
 from pipeline.recognition.offline import RecordedPhone
 from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.preparation.preparation import Preparation
 from pipeline.recognition.prepared import Windows
+from pipeline.recognition.wearer.frame import UPRIGHT_KNOWN
 from tests.recognition.made_up import HOP, in_messages, motion, readings
+from tests.recognition.wearer.walks import rows_of
 
 
 def test_windows_of_a_recording() -> None:
@@ -47,3 +50,20 @@ def test_the_last_samples() -> None:
     assert 134 - 1 - 128 + 1 == len(before_a_hole)
     assert 0 == len(behind_it)
     assert 6 == len(last)
+
+
+def test_another_recording_begins_when_one_has_finished() -> None:
+    """Clock and signals begin anew, whatever its times; what is known of the wearer is kept."""
+    walk, rest = rows_of("WALKING", seconds=10), rows_of("STANDING", seconds=10)
+    phone = RecordedPhone(hop=HOP, gait=shipped_gait())
+    phone.push([readings(walk, start=900.0)])
+    phone.finish()
+
+    actual = phone.push([readings(rest, start=0.0)])
+
+    alone = RecordedPhone(hop=HOP, gait=shipped_gait()).push([readings(rest, start=0.0)])
+    assert alone.starts.tolist() == actual.starts.tolist()
+    assert alone.settling.tolist() == actual.settling.tolist()
+    assert alone.samples.tobytes() == actual.samples.tobytes()
+    assert not alone.wearer_frames.any()
+    assert actual.wearer_frames[:, UPRIGHT_KNOWN].all()

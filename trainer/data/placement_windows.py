@@ -24,17 +24,22 @@ from trainer.data import recorded_windows
 from trainer.data.recorded_windows import RecordedWindows, windows_of
 
 _PREPARING: Final = (
+    "models/gait.*",
     "readings.py",
     "vocabulary.py",
     "recognition/*.py",
     "recognition/placement/*.py",
     "recognition/preparation/*.py",
+    "recognition/wearer/*.py",
     "recordings/person_file.py",
     "recordings/recording.py",
 )
 """The files in `pipeline` that decide what windows are made of a person's file"""
 
-_KEPT: Final = ("samples", "labels", "is_settled", "recordings", "starts")
+_KEPT: Final = (
+    *("samples", "labels", "is_settled", "recordings", "starts"),
+    *("is_stairs", "wearer_frames"),
+)
 """The arrays of `RecordedWindows`."""
 
 
@@ -89,7 +94,8 @@ def _prepared(path: Path, *, hop: int) -> dict[str, NDArray[Any]]:
     recordings = person_file.read(path)
     if not recordings:
         return {}
-    windows = windows_of(recordings, hop=hop)
+    originals = person_file.read(path, original_names=True)
+    windows = windows_of(recordings, hop=hop, originals=originals)
     return {name: getattr(windows, name) for name in _KEPT}
 
 

@@ -28,11 +28,12 @@ def sets(tmp_path: Path) -> list[placement_sets.PlacementSet]:
 def read_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the people's files that are prepared during a test."""
     names: list[str] = []
-    read: Callable[[Path], list[Recording]] = person_file.read
+    read: Callable[..., list[Recording]] = person_file.read
 
-    def noted(path: Path) -> list[Recording]:
-        names.append(path.name)
-        return read(path)
+    def noted(path: Path, *, original_names: bool = False) -> list[Recording]:
+        if not original_names:
+            names.append(path.name)
+        return read(path, original_names=original_names)
 
     monkeypatch.setattr(person_file, "read", noted)
     return names
@@ -52,9 +53,12 @@ def test_windows_come_by_person_and_set(
     assert expected == owners(found)
     for windows, path in zip(found, sorted((tmp_path / "sets").glob("*/*.npz")), strict=True):
         direct = windows_of(person_file.read(path), hop=64)
+        stairs = direct.recordings == 3
+        assert stairs.tolist() == windows.is_stairs.tolist()
         assert (direct.worn_at, direct.activities) == (windows.worn_at, windows.activities)
         np.testing.assert_array_equal(direct.samples, windows.samples, strict=True)
         np.testing.assert_array_equal(direct.labels, windows.labels, strict=True)
+        np.testing.assert_array_equal(direct.wearer_frames, windows.wearer_frames, strict=True)
 
 
 def test_windows_are_prepared_once(
@@ -67,7 +71,7 @@ def test_windows_are_prepared_once(
     assert 3 == len(read_files)
     assert owners(first) == owners(again)
     for one, other in zip(first, again, strict=True):
-        for name in ("samples", "labels", "is_settled", "recordings", "starts"):
+        for name in placement_windows._KEPT:
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name), strict=True)
     assert len(first[0]) < len(next(windows_by_person(sets, hop=32, cache=tmp_path / "kept")))
     assert 4 == len(read_files)

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.models.gait import shipped_gait
+from pipeline.recognition.offline import RecordedPhone
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
+from pipeline.recognition.wearer.frame import UPRIGHT_KNOWN
 from pipeline.recordings import person_file, simulated
 from pipeline.recordings.recording import Recording
 from pipeline.vocabulary import ACTIVITIES
@@ -83,6 +86,47 @@ def test_labels_of_windows() -> None:
         assert label == (expected.get(min(quarters), -1) if len(quarters) == 1 else -1)
     assert ("LAYING", "WALKING") == found.activities
     assert "SITTING" == ACTIVITIES[3]
+
+
+def test_the_wearers_frame_is_learnt_as_live() -> None:
+    """It is what a live phone's is, by each window's last sample."""
+    recording = walk(20.0)
+    phone = RecordedPhone(hop=16, gait=shipped_gait())
+    messages = [[part.readings for part in message] for message in recording.messages]
+    expected = np.concatenate([phone.push(message).wearer_frames for message in messages])
+    found = windows_of([recording], hop=16).wearer_frames
+    np.testing.assert_array_equal(expected, found[: len(expected)], strict=True)
+    is_known = found[:, UPRIGHT_KNOWN] == 1
+    assert is_known[-1]
+    assert not is_known[0]
+
+
+def test_recordings_with_walking_come_first() -> None:
+    """The wearer's frame is kept from recording to recording; of two walks the first is first."""
+    (stretch,) = walk().stretches
+    unlabelled = replace(stretch, labels=np.full(len(stretch.labels), -1))
+    rest = replace(walk(), stretches=(unlabelled,))
+    given = [rest, walk(), walk(), replace(rest, activities=("soup",))]
+    found = windows_of(given, hop=64)
+    knows = [found.wearer_frames[found.recordings == k, UPRIGHT_KNOWN] for k in range(4)]
+    assert not knows[1][0]
+    assert all(all(knows[k]) for k in (0, 2, 3))
+    assert [0, 1, 2, 3] == sorted(set(found.recordings.tolist()))
+    assert (np.diff(found.recordings) >= 0).all()
+
+
+def test_stairs_in_either_direction() -> None:
+    """They have no label, but are marked where all of a window is stairs."""
+    recordings = [walk(), walk()]
+    named = [
+        replace(one, activities=("stairs",), stretches=(replace(one.stretches[0], labels=labels),))
+        for one, labels in zip(recordings, (np.repeat([-1, 0], 250), np.full(500, -1)), strict=True)
+    ]
+    found = windows_of(recordings, hop=64, originals=named)
+    begins = found.starts - found.starts[0]
+    assert ((found.recordings == 0) & (begins >= 5)).tolist() == found.is_stairs.tolist()
+    assert found.is_stairs.any()
+    assert not windows_of(recordings, hop=64).is_stairs.any()
 
 
 @pytest.mark.parametrize(("pause_s", "n_lost"), [(0.1, 0), (0.3, 2), (0.45, 2)])

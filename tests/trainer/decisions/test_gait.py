@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.models.gait import shipped_gait
+from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.recognition.wearer.wearers import gait_features
 from pipeline.vocabulary import ACTIVITIES
 from tests.recognition.wearer.walks import looks_at
@@ -23,6 +24,8 @@ def person(data_set: str, seed: int, *, activities: tuple[str, ...]) -> Recorded
         is_settled=np.ones(total, np.bool_),
         recordings=np.zeros(total, np.int16),
         starts=np.arange(total) * 0.64,
+        is_stairs=np.zeros(total, np.bool_),
+        wearer_frames=np.zeros((total, len(COLUMNS)), np.float32),
     )
 
 
