@@ -10,7 +10,7 @@ counts more for its length.
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -24,9 +24,10 @@ from pipeline.recognition.network import Network
 from pipeline.recognition.wearer.wearers import LOOK_EVERY, gait_features
 from pipeline.recordings import hapt, placement_sets
 from pipeline.recordings.person_file import RUNNING
-from trainer.data.placement_windows import cache_beside, windows_by_person
+from trainer.data.any_place import people
+from trainer.data.kept_windows import cache_beside
 from trainer.data.raw_windows import TRAINING_SUBJECTS
-from trainer.data.recorded_windows import RecordedWindows, windows_of
+from trainer.data.recorded_windows import RecordedWindows
 from trainer.decisions.networks import fit_network
 
 WALKING: Final = ("WALKING", "WALKING_UPSTAIRS")
@@ -39,11 +40,11 @@ _DECAY: Final = 1e-3
 """Weight of the squares of all weights in the loss"""
 
 
-def learn(people: Iterable[RecordedWindows], *, seed: int) -> Network:
+def learn(persons: Iterable[RecordedWindows], *, seed: int) -> Network:
     """Return the network that gives log probabilities of `OTHER_GAITS` and of `WALKING`.
 
     Args:
-        people: their windows, `LOOK_EVERY` samples apart.
+        persons: their windows, `LOOK_EVERY` samples apart.
         seed: draws looks and initial weights.
 
     Raises:
@@ -51,7 +52,7 @@ def learn(people: Iterable[RecordedWindows], *, seed: int) -> Network:
     """
     rng = np.random.default_rng(seed)
     by_set: defaultdict[tuple[str, str], list[NDArray[np.float64]]] = defaultdict(list)
-    for windows in people:
+    for windows in persons:
         in_gait, features = gait_features(windows.samples)
         labels = windows.labels[in_gait]
         for label, activity in enumerate(windows.activities):
@@ -74,15 +75,6 @@ def learn(people: Iterable[RecordedWindows], *, seed: int) -> Network:
     )
 
 
-def _people(
-    data: Path | None, sets: Iterable[placement_sets.PlacementSet], cache: Path
-) -> Iterator[RecordedWindows]:
-    """Yield the windows of HAPT's training subjects and of everybody in placement sets."""
-    for recording in hapt.recordings(data, TRAINING_SUBJECTS):
-        yield windows_of([recording], hop=LOOK_EVERY)
-    yield from windows_by_person(sets, hop=LOOK_EVERY, cache=cache)
-
-
 def main() -> None:
     """Learn from HAPT's training subjects and placement sets, and write what ships."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -92,7 +84,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(str(files("pipeline"))) / "models")
     options = parser.parse_args()
     sets = placement_sets.find(options.placements, without=options.without)
-    network = learn(_people(options.data, sets, cache_beside(Path("out"))), seed=1)
+    recordings = hapt.recordings(options.data, TRAINING_SUBJECTS)
+    everybody = people(sets, recordings, hop=LOOK_EVERY, cache=cache_beside(Path("out")))
+    network = learn(everybody, seed=1)
     with replacing(options.out / GAIT_FILE) as file:
         file.write(network.encode() + b"\n")
 

@@ -11,8 +11,8 @@ from pipeline.recordings import person_file, placement_sets
 from pipeline.recordings.recording import DataError, Recording
 from tests.made_sets import person_arrays, write_person, write_set
 from tests.processes import ROOT
-from trainer.data import placement_windows
-from trainer.data.placement_windows import cache_beside, windows_by_person
+from trainer.data import kept_windows
+from trainer.data.placement_windows import windows_by_person
 from trainer.data.recorded_windows import RecordedWindows, windows_of
 
 
@@ -71,7 +71,7 @@ def test_windows_are_prepared_once(
     assert 3 == len(read_files)
     assert owners(first) == owners(again)
     for one, other in zip(first, again, strict=True):
-        for name in placement_windows._KEPT:
+        for name in kept_windows._KEPT:
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name), strict=True)
     assert len(first[0]) < len(next(windows_by_person(sets, hop=32, cache=tmp_path / "kept")))
     assert 4 == len(read_files)
@@ -109,17 +109,10 @@ def test_other_code_prepares_anew(
 ) -> None:
     """A change of what makes windows is a change of the windows."""
     list(windows_by_person(sets, hop=64, cache=tmp_path / "kept"))
-    monkeypatch.setattr(placement_windows, "_code_hash", lambda: "other")
+    monkeypatch.setattr(kept_windows, "_code_hash", lambda: "other")
     list(windows_by_person(sets, hop=64, cache=tmp_path / "kept"))
     assert 6 == len(read_files)
     assert 3 == len(list((tmp_path / "kept").iterdir()))
-
-
-def test_the_code_that_prepares_is_known() -> None:
-    """Its hash is of files that are there, each pattern of one at least."""
-    root = Path(placement_windows.pipeline.__file__).parent
-    assert all(any(root.glob(pattern)) for pattern in placement_windows._PREPARING)
-    assert placement_windows._code_hash() == placement_windows._code_hash()
 
 
 def test_a_damaged_cache_is_made_anew(
@@ -155,18 +148,6 @@ def test_a_damaged_file_ends_it(sets: list[placement_sets.PlacementSet], tmp_pat
     assert "Made/s1" == next(found).person
     with pytest.raises(DataError, match=r"Made_chest/s2\.npz: cannot be read"):
         next(found)
-
-
-@pytest.mark.parametrize(
-    ("out", "folder"), [("out", "out-windows"), ("a/b/", "a/b-windows"), ("a/..", "../{}-windows")]
-)
-def test_the_cache_is_beside_the_out_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, folder: str
-) -> None:
-    """It has its name and some more."""
-    monkeypatch.chdir(tmp_path)
-    expected = (tmp_path / folder.format(tmp_path.name)).resolve()
-    assert expected == cache_beside(Path(out))
 
 
 def test_the_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
