@@ -133,8 +133,8 @@ class Reliability:
     """``(n_bins,)``: mean probability of the predicted activity, 0 in a bin without windows"""
     accuracy: NDArray[np.float64]
     """``(n_bins,)``: share of right ones, 0 in a bin without windows"""
-    windows: NDArray[np.int64]
-    """``(n_bins,)``"""
+    windows: NDArray[np.int64] | NDArray[np.float64]
+    """``(n_bins,)``: how many there are in each, or their weights together"""
 
     @property
     def calibration_error(self) -> float:
@@ -143,13 +143,22 @@ class Reliability:
         return float(gaps @ self.windows / self.windows.sum())
 
 
-def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> Reliability:
-    """Return how far probabilities ``(n_windows, n_activities)`` can be relied on."""
+def reliability(
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    *,
+    weights: NDArray[np.floating] | None = None,
+) -> Reliability:
+    """Return how far probabilities ``(n_windows, n_activities)`` can be relied on.
+
+    Windows count alike, or as ``weights`` ``(n_windows,)`` say.
+    """
     predictions, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     bins = np.minimum((sure * N_BINS).astype(np.intp), N_BINS - 1)
-    windows = np.bincount(bins, minlength=N_BINS)
-    right = np.bincount(bins, weights=predictions == labels, minlength=N_BINS)
-    sums = np.bincount(bins, weights=sure, minlength=N_BINS)
+    counts = np.ones(len(labels), np.int64) if weights is None else weights
+    windows = np.bincount(bins, weights=weights, minlength=N_BINS)
+    right = np.bincount(bins, weights=counts * (predictions == labels), minlength=N_BINS)
+    sums = np.bincount(bins, weights=counts * sure, minlength=N_BINS)
     return Reliability(share(sums, windows), share(right, windows), windows)
 
 

@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 
 _GYRO: Final = slice(0, 3)
 _ACC: Final = slice(3, 6)
+_STILL: Final = [ACTIVITIES.index(name) for name in ("SITTING", "STANDING", "LAYING")]
 _LAYING: Final = ACTIVITIES.index("LAYING")
 _MIDDLE: Final = WINDOW_LENGTH / 2
 
@@ -35,13 +36,16 @@ class OtherWearers:
 
     slowest: float = 0.67
     fastest: float = 1.25
-    """Speeds of movement, as multiples"""
+    """Speeds of movement, as multiples; who is still stays as he is"""
     least_acc: float = 0.49
     """Acceleration of slow movements is the square of their speed, but not less than this"""
     strength: float = 0.3
     """By how much movements are larger or smaller, as a share"""
     clean: float = 0.4
-    """Share of the windows whose sensors are left as they are"""
+    """Share of the windows whose sensors and strength are left as they are"""
+    clean_sets: tuple[str, ...] = ("HAPT", "UCI HAR")
+    """Sets of which all are: with those phones resting bodies are told from each other by their
+    sway, which any noise would hide"""
     gain: float = 0.05
     """Largest error of a sensor's gain, as a share"""
     acc_bias_g: float = 0.012
@@ -86,7 +90,8 @@ def changed(
     _miss_gain_and_bias(windows, how, rng)
     _strengthen(windows, how, rng)
     _add_noise(windows, how, rng)
-    clean = rng.random(len(which)) < how.clean
+    clean_sets = [number for number, name in enumerate(signals.data_sets) if name in how.clean_sets]
+    clean = (rng.random(len(which)) < how.clean) | np.isin(signals.sets[which], clean_sets)
     windows[clean] = as_measured[clean]
     return windows, _frames(signals, which, windows, how, rng)
 
@@ -99,6 +104,7 @@ def _at_another_speed(
     Angular velocity goes with the speed, acceleration with its square.
     """
     speed = _log_uniform(rng, how.slowest, how.fastest, (len(which), 1))
+    speed[np.isin(signals.labels[which], _STILL)] = 1
     windows = signals.samples(which, _MIDDLE + (np.arange(WINDOW_LENGTH) - _MIDDLE) * speed)
     windows[:, :, _GYRO] *= speed[:, :, np.newaxis]
     _scale_movements(windows, np.clip(speed**2, how.least_acc, 1.1**2)[:, :, np.newaxis])

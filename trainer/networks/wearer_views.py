@@ -4,7 +4,8 @@ No rotation of the phone changes them: gravity is one landmark, and the wearer's
 known, gives the others. Only total acceleration and angular velocity are used, low-passed, so that
 signals of all sensors, from 20 Hz on, have the same bandwidth. There are two views:
 
-* channels, a value a sample: what is along gravity and across it, at two scales (`views`), and
+* channels, a value a sample: what is along gravity and across it, at two scales (`views`), once
+  more of the signals that are not low-passed, in which good sensors show how a body sways; and
   total acceleration, body acceleration and angular velocity along the wearer's frame.
 * features, some values a window: how vertical acceleration goes with horizontal
   acceleration and with rotation some time before and after, in their own main direction. So walking
@@ -61,7 +62,7 @@ def inputs() -> tuple[Tensor, Tensor]:
 
 
 def views(window: Tensor, wearer: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both views of a window: channels ``(batch, 112, 29)``, features ``(batch, 65)``."""
+    """Return both views of a window: channels ``(batch, 112, 43)``, features ``(batch, 65)``."""
     taps = firwin(_TAPS, CUTOFF_HZ, window=("kaiser", _KAISER_BETA), fs=SAMPLING_RATE_HZ)
     kernel = np.tile(taps.astype(np.float32)[:, np.newaxis, np.newaxis], (1, 6, 1))
     signals = ops.depthwise_conv(window[:, :, 3:], kernel, padding="valid")  # (batch, 112, 6)
@@ -69,18 +70,25 @@ def views(window: Tensor, wearer: Tensor) -> tuple[Tensor, Tensor]:
     gyro, total, gravity = signals[:, :, :3], signals[:, :, 3:], mean[:, :, 3:]
     acc = total - gravity
     up = gravity / ops.sqrt(_squared(gravity) + _TINY)  # (batch, 1, 3)
-    levelled = _levelled(acc, gyro, total, up)
+    whole = window[:, _TAPS // 2 : -(_TAPS // 2), 3:]
     return (
         ops.concatenate(
             [
-                levelled * _inverse(_MOVING_SD),
-                ops.tanh(levelled * _inverse(_RESTING_SD)),
+                *_at_two_scales(_levelled(acc, gyro, total, up)),
+                *_at_two_scales(
+                    _levelled(whole[:, :, 3:] - gravity, whole[:, :, :3], whole[:, :, 3:], up)
+                ),
                 *_in_frame(wearer, acc, gyro, gravity, up),
             ],
             axis=2,
         ),
         ops.concatenate([_stride(acc, gyro - mean[:, :, :3], up), *_of_wearer(wearer)], axis=1),
     )
+
+
+def _at_two_scales(levelled: Tensor) -> list[Tensor]:
+    """Return signals in units of a walking body's, and of a resting one's with all else cut off."""
+    return [levelled * _inverse(_MOVING_SD), ops.tanh(levelled * _inverse(_RESTING_SD))]
 
 
 def _levelled(acc: Tensor, gyro: Tensor, total: Tensor, up: Tensor) -> Tensor:
