@@ -110,7 +110,7 @@ def apply_placement_recipe(
             use_ema=True,  # Keras puts the averages in place of the weights at the end
             ema_momentum=recipe.averaging,
         ),
-        loss=_loss(recipe.smoothing),
+        loss=possible_loss(recipe.smoothing),
         metrics=["accuracy"],
     )
     history = network.fit(
@@ -191,7 +191,7 @@ def with_channels(signals: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([np.zeros_like(signals[:, :, :3]), signals], axis=2)
 
 
-def _loss(smoothing: float) -> Callable[[Tensor, Tensor], Tensor]:
+def possible_loss(smoothing: float) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the loss of probabilities, given which activities are possible.
 
     It is cross-entropy with a smoothed label where one is; and where several are, the negative
