@@ -96,13 +96,24 @@ def label_segments(
     return _load(data, download=download, cache=cache)["segments"]
 
 
+def data_hash(data: Path | None = None, *, download: bool = True, cache: Path | None = None) -> str:
+    """Return 16 hexadecimal digits of the files read, as `datasets.data_hash` makes them.
+
+    Raises:
+        DataError: the data set is missing or damaged.
+    """
+    cache = datasets.cache_folder() if cache is None else cache
+    with datasets.opened(datasets.HAPT, data, download=download, cache=cache) as files:
+        return datasets.data_hash(files, _members(files))
+
+
 def _load(data: Path | None, *, download: bool, cache: Path | None) -> dict[str, NDArray[Any]]:
     """Return the arrays that `_read` makes, from the cache if they are there."""
     cache = datasets.cache_folder() if cache is None else cache
     with datasets.opened(datasets.HAPT, data, download=download, cache=cache) as files:
-        data_hash = datasets.data_hash(files, _members(files))
+        hash_of_files = datasets.data_hash(files, _members(files))
         return datasets.cached_arrays(
-            cache / f"hapt-{data_hash}-v{_CACHE_VERSION}.npz", lambda: _read(files)
+            cache / f"hapt-{hash_of_files}-v{_CACHE_VERSION}.npz", lambda: _read(files)
         )
 
 

@@ -5,6 +5,7 @@ begins with ``LICENCE``. Rules: a set has the name that its files hold; and it i
 person, as all of them may be more than fits into memory.
 """
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,10 +14,12 @@ from typing import Final
 
 from pipeline.recordings import person_file
 from pipeline.recordings.dataset_files import FolderFiles
-from pipeline.recordings.datasets import data_hash
+from pipeline.recordings.datasets import FOLDER_VARIABLE, cache_folder, data_hash
 from pipeline.recordings.person_file import SUFFIX, Wearer
 from pipeline.recordings.recording import DataError, Recording
 
+FOLDER: Final = "placements"
+"""Name of the folder of sets beside other data sets"""
 README: Final = "README.txt"
 LICENCE: Final = "LICENCE"
 """With this the line of the README begins that says what the licence is."""
@@ -87,6 +90,22 @@ def is_set(folder: Path) -> bool:
 def holds_sets(folder: Path) -> bool:
     """Return whether `find` looks for sets in a folder, because of the names in it."""
     return is_set(folder) or any(folder.glob(f"*/*{SUFFIX}"))
+
+
+def folder_beside(data: Path | None = None) -> Path | None:
+    """Return the folder `FOLDER` with sets that is beside the other data sets.
+
+    It is looked for in ``data``, if that is a folder, in the one that ``HAR_DATA_DIR`` names, and
+    in the user's cache folder.
+
+    Returns:
+        The first there is, None if there is none.
+    """
+    named = os.environ.get(FOLDER_VARIABLE)
+    for place in (data, Path(named) if named else None, cache_folder()):
+        if place is not None and holds_sets(folder := place.expanduser() / FOLDER):
+            return folder
+    return None
 
 
 def open_set(folder: Path) -> PlacementSet:

@@ -203,3 +203,18 @@ def test_running_in_the_real_sets(real_sets: list[placement_sets.PlacementSet]) 
         }
         assert ("RUNNING" in ours) == (one.name != "IndoorSurvey_hand")
         assert ours <= {*ACTIVITIES, "RUNNING", None}
+
+
+def test_the_folder_beside_other_data(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in the folder given, in that of HAR_DATA_DIR, or in the cache; and holds sets."""
+    cache, named, given = (folder / name for name in ("cache", "named", "given"))
+    monkeypatch.setattr(placement_sets, "cache_folder", lambda: cache)
+    monkeypatch.delenv(placement_sets.FOLDER_VARIABLE, raising=False)
+    assert placement_sets.folder_beside(given) is None
+    monkeypatch.setenv(placement_sets.FOLDER_VARIABLE, str(named))
+    (given / "placements").mkdir(parents=True)
+    for place in (cache, named, given):
+        assert placement_sets.folder_beside(given) != place / "placements"
+        write_set(place / "placements" / "Made", ("s1",))
+        assert place / "placements" == placement_sets.folder_beside(given)
+    assert named / "placements" == placement_sets.folder_beside()
