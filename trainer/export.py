@@ -22,26 +22,24 @@ from pipeline.models.classifier import (
     CARD_KEY,
     INPUT_NAME,
     OUTPUT_NAME,
+    WEARER_NAME,
     Classifier,
     ModelCard,
     ModelError,
 )
+from pipeline.models.trained_on import TrainedOn
+from pipeline.models.trial import trial_frames
+from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.vocabulary import ANY, CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
+from trainer.data_sets import UCI_HAR_LICENCE
 from trainer.errors import SettingError
-from trainer.training.fitted import probabilities
+from trainer.training.fitted import probabilities, takes_wearer
 
 OPSET: Final = 18
 """The newest that tf2onnx 1.17 writes."""
 
 TOLERANCE: Final = 1e-5
 """Most that a probability may differ from that of Keras."""
-
-LICENCE: Final = (
-    "Weights trained on the UCI HAR data set, whose licence prohibits commercial use; any use "
-    "must cite: D. Anguita, A. Ghio, L. Oneto, X. Parra, J. L. Reyes-Ortiz, Human Activity "
-    "Recognition on Smartphones using a Multiclass Hardware-Friendly Support Vector Machine, "
-    "IWAAL 2012."
-)
 
 _SPARE_BYTES: Final = 256 * 1024
 """Most that a file may hold beside its weights: the graph's nodes, the card."""
@@ -65,9 +63,11 @@ def make_card(
     seed: int,
     test_accuracy: float,
     selection: str,
+    licence: str = UCI_HAR_LICENCE,
+    data_sets: tuple[TrainedOn, ...] = (),
     parent: str | None = None,
 ) -> ModelCard:
-    """Return the card of a model trained on UCI HAR; the arguments are the card's own fields."""
+    """Return the card of a model; the arguments are the card's own fields."""
     return ModelCard(
         name=name,
         version=version(model),
@@ -80,8 +80,10 @@ def make_card(
         seed=seed,
         test_accuracy=test_accuracy,
         selection=selection,
-        licence=LICENCE,
+        licence=licence,
         orientation="any" if name.endswith(ANY) else "training",
+        wearer=COLUMNS if takes_wearer(model) else (),
+        data_sets=data_sets,
         parent=parent,
     )
 
@@ -104,13 +106,16 @@ def export_both(
 ) -> None:
     """Write the model with its card for the pipeline, and as a Keras file for fine-tuning.
 
-    ``windows`` ``(n_windows, 128, 9)`` are those that the ONNX file is tried with.
+    ``windows`` ``(n_windows, 128, 9)`` are those that the ONNX file is tried with; of every second
+    one's wearer all is known, of the others nothing.
 
     Raises:
         ExportError: the ONNX file would not keep the contract.
     """
-    reference = probabilities(model, windows)
-    export(model, onnx_file, card=card, windows=windows, reference=reference)
+    frames, known = trial_frames(len(windows))
+    frames[1::2] = known[1::2]
+    reference = probabilities(model, windows, frames)
+    export(model, onnx_file, card=card, windows=windows, wearer_frames=frames, reference=reference)
     save_with_card(model, keras_file, card=card)
 
 
@@ -147,15 +152,17 @@ def export(
     card: ModelCard,
     windows: NDArray[np.float32],
     reference: NDArray[np.float32],
+    wearer_frames: NDArray[np.float32] | None = None,
 ) -> None:
     """Write the model with its card as the ONNX file ``path``.
 
     Args:
-        model: takes windows, gives probabilities.
+        model: takes windows, and wearers' frames perhaps; gives probabilities.
         path: the file; replaced only by one that keeps the contract.
         card: goes into the file's metadata.
         windows: ``(n_windows, 128, 9)``, what the file is tried with: the whole test split.
         reference: ``(n_windows, n_activities)``, the probabilities that Keras gives for them.
+        wearer_frames: ``(n_windows, 10)``, what a model that takes them is tried with.
 
     Raises:
         ExportError: the file would not keep the contract.
@@ -170,16 +177,20 @@ def export(
             classifier = Classifier(unfinished)
         except ModelError as error:
             raise ExportError(f"the pipeline rejects the exported model: {error}") from error
-        _check_same(classifier.classify(windows), reference)
+        _check_same(classifier.classify(windows, wearer_frames), reference)
 
 
 def _convert(model: keras.Model, card: ModelCard) -> onnx.ModelProto:
     shape = (None, card.window_length, len(card.channels))
     signature = [tf.TensorSpec(shape, tf.float32, name=INPUT_NAME)]
+    if card.wearer:
+        signature.append(tf.TensorSpec((None, len(card.wearer)), tf.float32, name=WEARER_NAME))
 
-    function = tf.function(
-        lambda window: {OUTPUT_NAME: model(window, training=False)}, input_signature=signature
-    )
+    def answer(window: tf.Tensor, wearer: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        inputs = window if wearer is None else [window, wearer]
+        return {OUTPUT_NAME: model(inputs, training=False)}
+
+    function = tf.function(answer, input_signature=signature)
     # Keras' own model.export and tf2onnx's from_keras fail on models of Keras 3.
     onnx_model: onnx.ModelProto
     onnx_model, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)

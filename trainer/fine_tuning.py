@@ -20,6 +20,7 @@ from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.vocabulary import ACTIVITIES
 from trainer import evaluation
 from trainer.data import user_recordings
+from trainer.data.published_wearers import frames_of
 from trainer.data.splits import joined
 from trainer.data.user_recordings import UserWindows
 from trainer.errors import SettingError
@@ -38,6 +39,15 @@ from trainer.training.plain import tune
 
 REPEATS_UP_TO: Final = 0.2
 """Where the windows of user recordings are fewer, they are repeated to be this share of all."""
+
+
+@dataclass(frozen=True, eq=False)
+class TuningWindows:
+    """Windows to fit a trained model to."""
+
+    split: Split
+    wearer_frames: NDArray[np.float32]
+    """``(n_windows, 10)``: the wearers' frames as known at each window's last sample"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +91,8 @@ def run(
         raise SettingError(f"{parent} is a {card.name}, not a {plan.model}")
     windows = user_recordings.load(plan.recordings, placements, known=card.activities)
     progress(f"{card.identity} of {parent}, fine-tuned with {windows.summary()}")
-    rehearsed = None if data is None else _relabelled(data.train, windows.activities)
+    new = TuningWindows(windows.split, windows.wearer_frames)
+    rehearsed = None if data is None else _rehearsed(data.train, windows.activities)
     if rehearsed is None:
         forgotten = [name for name in card.activities if name not in windows.counts()]
         progress(
@@ -90,13 +101,15 @@ def run(
             "measured"
         )
     else:
-        progress(f"mixed with the {len(rehearsed.labels)} training windows of UCI HAR")
+        progress(f"mixed with the {len(rehearsed.split.labels)} training windows of UCI HAR")
 
     before = _scores(model, data, card.activities)
     model = widened(model, len(windows.activities), seed=plan.seed)
+    mixed = _mixed(new, rehearsed)
     history = tune(
         model,
-        _mixed(windows.split, rehearsed),
+        mixed.split,
+        wearer_frames=mixed.wearer_frames,
         fitting=plan.fitting,
         seed=plan.seed,
         progress=progress,
@@ -121,6 +134,8 @@ def _finish(plan: FineTuningPlan, tuned: FineTuned, *, started: float, progress:
         seed=plan.seed,
         test_accuracy=0.0 if after is None else after.accuracy,
         selection=_selection(plan, parent, windows, with_uci_har=data is not None),
+        licence=parent.licence,
+        data_sets=parent.data_sets,
         parent=parent.identity,
     )
     onnx_file = plan.out / f"{stem}.onnx"
@@ -195,13 +210,26 @@ def _relabelled(split: Split, activities: tuple[str, ...]) -> Split:
     return Split(split.windows, numbers[split.labels], split.subjects)
 
 
-def _mixed(new: Split, rehearsed: Split | None) -> Split:
+def _rehearsed(train: Split, activities: tuple[str, ...]) -> TuningWindows:
+    """Return the training windows of UCI HAR, with their wearers' frames, for some activities.
+
+    Raises:
+        SettingError: the model does not know them all.
+    """
+    return TuningWindows(_relabelled(train, activities), frames_of(train))
+
+
+def _mixed(new: TuningWindows, rehearsed: TuningWindows | None) -> TuningWindows:
     """Return all windows to fit to, the new ones repeated where they are few."""
     if rehearsed is None:
         return new
-    wanted = REPEATS_UP_TO / (1 - REPEATS_UP_TO) * len(rehearsed.labels)
-    repeats = math.ceil(wanted / len(new.labels))
-    return joined([rehearsed, *[new] * repeats])
+    wanted = REPEATS_UP_TO / (1 - REPEATS_UP_TO) * len(rehearsed.split.labels)
+    repeats = math.ceil(wanted / len(new.split.labels))
+    every = [rehearsed, *[new] * repeats]
+    return TuningWindows(
+        joined([some.split for some in every]),
+        np.concatenate([some.wearer_frames for some in every]),
+    )
 
 
 def _scores(model: keras.Model, data: DataSet | None, activities: tuple[str, ...]) -> Scores | None:

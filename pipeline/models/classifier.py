@@ -22,6 +22,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as _errors
 
 from pipeline.models.decisions import shipped
 from pipeline.models.gait import shipped_gait
+from pipeline.models.trained_on import TrainedOn
 from pipeline.models.trial import trial_frames, trial_windows
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.network import Network
@@ -92,6 +93,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the phones are worn that it was trained for."""
     wearer: tuple[str, ...] = ()
     """Names of the columns of the input `wearer`, the wearers' frames; none if it takes none."""
+    data_sets: tuple[TrainedOn, ...] = ()
+    """What it was trained on; none in cards made before there was this entry."""
     parent: str | None = None
     """`identity` of the model that this one was made from by more training, if any."""
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pipeline.models.classifier import CARD_KEY, Classifier, ModelCard
 from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES, ANY, SHIPPED_MODELS
-from trainer.export import LICENCE, ExportError, export, make_card, version
+from trainer.data_sets import UCI_HAR_LICENCE
+from trainer.export import ExportError, export, make_card, version
 from trainer.networks.models import BUILDERS
 from trainer.networks.options import Sizes
 from trainer.networks.plain import PLAIN_BUILDERS
@@ -144,10 +145,10 @@ def test_card_in_the_file(exported: Path, models: dict[str, keras.Model]) -> Non
         "seed": 3,
         "test_accuracy": 0.25,
         "selection": "not trained",
-        "licence": LICENCE,
+        "licence": UCI_HAR_LICENCE,
     } == msgspec.json.decode(entries[CARD_KEY])
-    assert "prohibits commercial use" in LICENCE
-    assert "Anguita" in LICENCE
+    assert "prohibits commercial use" in UCI_HAR_LICENCE
+    assert "Anguita" in UCI_HAR_LICENCE
 
 
 def test_version_is_that_of_the_weights(models: dict[str, keras.Model], small: Sizes) -> None:

@@ -20,6 +20,7 @@ from trainer.commands.train_settings import TrainSettings
 from trainer.data import user_recordings
 from trainer.errors import SettingError
 from trainer.export import load_with_card, save_with_card
+from trainer.fine_tuning import TuningWindows
 from trainer.networks.widening import widened
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
@@ -171,8 +172,13 @@ def test_few_windows_are_repeated(mini_data: DataSet, n_new: int) -> None:
     new = Split(
         train.windows[:1].repeat(n_new, 0), np.full(n_new, 6, np.int8), np.zeros(n_new, np.int8)
     )
-    mixed = fine_tuning._mixed(new, train)
-    n_user = np.count_nonzero(mixed.labels == 6)
-    assert 0.2 * len(mixed.labels) <= n_user
-    assert n_user == n_new or 0.2 * (len(mixed.labels) - n_new) > n_user - n_new
-    assert 144 == len(mixed.labels) - n_user
+    mixed = fine_tuning._mixed(
+        TuningWindows(new, np.ones((n_new, 10), np.float32)),
+        TuningWindows(train, np.zeros((len(train.labels), 10), np.float32)),
+    )
+    labels = mixed.split.labels
+    n_user = np.count_nonzero(labels == 6)
+    assert 0.2 * len(labels) <= n_user
+    assert n_user == n_new or 0.2 * (len(labels) - n_new) > n_user - n_new
+    assert 144 == len(labels) - n_user
+    assert (labels == 6).tolist() == mixed.wearer_frames.all(axis=1).tolist()

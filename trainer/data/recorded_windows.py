@@ -31,7 +31,7 @@ STAIRS: Final = "stairs"
 _FIRST: Final = "WALKING"
 """Recordings with this activity come first"""
 _MESSAGE_ROWS: Final = 1_000
-"""Samples pushed at once: results do not depend on it, and many at once are quicker."""
+"""Most samples pushed at once: what comes in longer messages is cut, on which nothing depends"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,8 @@ def _windows(recordings: Sequence[Recording], *, hop: int) -> list[Windows]:
     of_each: dict[int, Windows] = {}
     for number in sorted(range(len(recordings)), key=lambda one: not _walks(recordings[one])):
         recording = recordings[number]
-        messages = recording.cut(_MESSAGE_ROWS).messages
+        is_long = any(len(stretch.times) > _MESSAGE_ROWS for stretch in recording.stretches)
+        messages = (recording.cut(_MESSAGE_ROWS) if is_long else recording).messages
         passed = [phone.push([part.readings for part in message]) for message in messages]
         windows = Windows.joined([*passed, phone.finish()])
         of_each[number] = windows.chosen(~_is_across_a_gap(windows.starts, recording))

@@ -6,8 +6,8 @@ its subject is `NOBODY`: it is never held out.
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -15,16 +15,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.models.gait import shipped_gait
 from pipeline.recognition.offline import RecordedPhone
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, settled_after_s
 from pipeline.recognition.preparation.pace import LOWEST_RATE_HZ
+from pipeline.recognition.prepared import Windows
 from pipeline.recordings import parquet
 from pipeline.recordings.recording import DataError, Recording, activities_of, typical_rate_hz
 from pipeline.recordings.uci_har import OVERLAP, Split
-from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH
+from trainer.data.recorded_windows import RecordedWindows, windows_of
 
+DATA_SET: Final = "user recordings"
 NOBODY: Final = 0
 """Subject of all windows of user recordings; UCI HAR's begin with 1."""
 
@@ -40,6 +44,10 @@ class UserWindows:
 
     split: Split
     """Labels are indices into `activities`"""
+    wearer_frames: NDArray[np.float32]
+    """``(n_windows, 10)``: the wearers' frames as learnt in each recording, in `frame.COLUMNS`"""
+    recordings: tuple[Recording, ...]
+    """Whole, with all that has no label"""
     activities: tuple[str, ...]
     """Those of UCI HAR, or of the parent, and then the new ones"""
     devices: tuple[str, ...]
@@ -53,6 +61,23 @@ class UserWindows:
             self.activities[label]: count
             for label, count in zip(labels.tolist(), counts.tolist(), strict=True)
         }
+
+    def people(self, activities: tuple[str, ...], *, hop: int) -> Iterator[RecordedWindows]:
+        """Yield the windows of each device, as those of a person of its own.
+
+        In the phones' own axes; of two sensors that are apart, also where they have no label.
+
+        Args:
+            activities: what labels stand for.
+            hop: samples between the starts of neighbouring windows.
+        """
+        for device in self.devices:
+            named = [
+                replace(one, person=f"{DATA_SET}/{device}", data_set=DATA_SET, worn_at="")
+                for one in self.recordings
+                if one.device == device
+            ]
+            yield windows_of(named, hop=hop, activities=activities)
 
     def summary(self) -> str:
         """Return them in words, ``60 windows of 2 devices (JUMPING 60)``."""
@@ -83,7 +108,7 @@ def load(
     files = parquet.find(paths)
     recordings = [parquet.read(path) for path in files]
     activities = (*known, *(name for name in activities_of(recordings) if name not in known))
-    windows: list[NDArray[np.float32]] = []
+    windows: list[Windows] = []
     labels: list[int] = []
     without: list[str] = []
     for path, recording in zip(files, recordings, strict=True):
@@ -100,37 +125,41 @@ def load(
         raise DataError("; ".join(without))
     for line in without:
         logger.warning("%s", line)
+    together = Windows.joined(windows)
     split = Split(
-        np.concatenate(windows),
+        together.samples,
         np.array(labels, np.int8),
         np.full(len(labels), NOBODY, np.int8),
     )
     devices = tuple(sorted({recording.device for recording in recordings}))
     digest = sha256(b"".join(sha256(path.read_bytes()).digest() for path in files))
-    return UserWindows(split, activities, devices, digest.hexdigest()[:16])
+    return UserWindows(
+        split,
+        together.wearer_frames,
+        tuple(recordings),
+        activities,
+        devices,
+        digest.hexdigest()[:16],
+    )
 
 
 def _windows(
     recording: Recording, placements: Placements
-) -> tuple[NDArray[np.float32], list[str], NDArray[np.bool_]]:
-    """Return the windows ``(n, 128, 9)`` with one label, and the activity of each.
+) -> tuple[Windows, list[str], NDArray[np.bool_]]:
+    """Return the windows with one label, and the activity of each.
 
     Returned is also ``(n_made,)``, whether the filters had settled, of every window that was made.
     """
     measured = None if recording.header is None else recording.header.rotation
     rotation = placements.of(recording.device).rotation if measured is None else np.array(measured)
-    phone = RecordedPhone(hop=OVERLAP, rotation=rotation)
+    phone = RecordedPhone(hop=OVERLAP, rotation=rotation, gait=shipped_gait())
     passed = [phone.push([part.readings for part in message]) for message in recording.messages]
-    passed.append(phone.finish())
-    kept = [np.empty((0, WINDOW_LENGTH, len(CHANNELS)), np.float32)]
-    names: list[str] = []
-    for windows in passed:
-        activities = recording.window_activities(windows.starts)
-        is_known = np.array([activity is not None for activity in activities], np.bool_)
-        chosen = is_known & ~windows.settling
-        kept.append(windows.samples[chosen])
-        names += [activity for activity in np.array(activities, object)[chosen] if activity]
-    return np.concatenate(kept), names, ~np.concatenate([windows.settling for windows in passed])
+    windows = Windows.joined([*passed, phone.finish()])
+    activities = recording.window_activities(windows.starts)
+    is_known = np.array([activity is not None for activity in activities], np.bool_)
+    chosen = is_known & ~windows.settling
+    names = [activity for activity in np.array(activities, object)[chosen] if activity]
+    return windows.chosen(chosen), names, ~windows.settling
 
 
 def _why_without_windows(recording: Recording, settled: NDArray[np.bool_]) -> str:

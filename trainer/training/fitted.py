@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from pipeline.models.classifier import INPUT_NAME, WEARER_NAME
+from pipeline.recognition.wearer.frame import COLUMNS
 from trainer.errors import SettingError
 
 History = dict[str, list[float]]
@@ -80,12 +82,40 @@ def check_finite(history: History, learning_rate: float) -> None:
         )
 
 
-def probabilities(model: keras.Model, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+def takes_wearer(model: keras.Model) -> bool:
+    """Return whether a model takes the wearers' frames beside windows."""
+    return [node.name for node in model.inputs] == [INPUT_NAME, WEARER_NAME]
+
+
+def inputs_of(
+    model: keras.Model,
+    windows: NDArray[np.float32],
+    wearer_frames: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+    """Return what a model is given of windows ``(n, 128, 9)`` and frames ``(n, 10)``.
+
+    Without frames nothing is known of the wearers.
+    """
+    if not takes_wearer(model):
+        return windows
+    if wearer_frames is None:
+        wearer_frames = np.zeros((len(windows), len(COLUMNS)), np.float32)
+    return [windows, wearer_frames]
+
+
+def probabilities(
+    model: keras.Model,
+    windows: NDArray[np.float32],
+    wearer_frames: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
     """Return Keras' probabilities ``(n_windows, n_activities)`` of windows ``(n_windows, 128, 9)``.
 
-    What is exported is compared with them.
+    What is exported is compared with them. ``wearer_frames`` ``(n_windows, 10)`` are used by a
+    model that takes them; without them nothing is known of the wearers.
     """
-    result: NDArray[np.float32] = model.predict(windows, batch_size=_PREDICTION_BATCH, verbose=0)
+    result: NDArray[np.float32] = model.predict(
+        inputs_of(model, windows, wearer_frames), batch_size=_PREDICTION_BATCH, verbose=0
+    )
     return result
 
 

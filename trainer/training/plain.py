@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from pipeline.recordings.uci_har import Split
 from trainer.data.splits import joined
 from trainer.errors import SettingError
-from trainer.training.fitted import Fitted, History, Progress, check_finite, epoch_lines
+from trainer.training.fitted import (
+    Fitted,
+    History,
+    Progress,
+    check_finite,
+    epoch_lines,
+    inputs_of,
+)
 from trainer.training.fitting import FineTuning, Fitting
 
 
@@ -86,11 +93,14 @@ def tune(
     model: keras.Model,
     windows: Split,
     *,
+    wearer_frames: NDArray[np.float32],
     fitting: FineTuning,
     seed: int,
     progress: Progress | None = None,
 ) -> History:
     """Fit a trained model to more windows; return what Keras recorded.
+
+    ``wearer_frames`` ``(n_windows, 10)`` are used by a model that takes them.
 
     Raises:
         SettingError: the loss became infinite or not a number.
@@ -101,6 +111,7 @@ def tune(
     return _fit(
         model,
         windows,
+        wearer_frames=wearer_frames,
         epochs=fitting.epochs,
         batch_size=fitting.batch_size,
         callbacks=epoch_lines(progress),
@@ -148,10 +159,16 @@ def _compile(model: keras.Model, learning_rate: float) -> None:
 
 
 def _fit(
-    model: keras.Model, split: Split, *, epochs: int, batch_size: int, **options: object
+    model: keras.Model,
+    split: Split,
+    *,
+    epochs: int,
+    batch_size: int,
+    wearer_frames: NDArray[np.float32] | None = None,
+    **options: object,
 ) -> History:
     history: History = model.fit(
-        split.windows,
+        inputs_of(model, split.windows, wearer_frames),
         split.labels,
         epochs=epochs,
         batch_size=batch_size,
