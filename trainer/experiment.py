@@ -7,7 +7,7 @@ run goes on where it was stopped.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,60 +16,34 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from pipeline.recordings.recording import Recording
+from pipeline.recordings.placement_sets import PlacementSet
 from pipeline.recordings.uci_har import DataSet
-from pipeline.vocabulary import ACTIVITIES, ANY
-from trainer import evaluation, pictures
+from pipeline.vocabulary import ANY
+from trainer import choice_sentence, evaluation, pictures
+from trainer.data.raw_recordings import RawRecordings
+from trainer.data.signals import signals_of
 from trainer.data.user_recordings import UserWindows
 from trainer.export import export_both, make_card
 from trainer.json_file import write_json
+from trainer.material import Material
 from trainer.networks.plain import PLAIN_BUILDERS
 from trainer.plan import TrainingPlan
-from trainer.records import Recipe, SeedRecord, read_record
+from trainer.records import SeedRecord, read_record
 from trainer.report import different, report
-from trainer.selection.shipped import recipe_for
-from trainer.training.fitted import Progress, count_parameters, probabilities, versions
+from trainer.selection.shipped import placement_recipe_for, recipe_for
+from trainer.training.fitted import Progress, count_parameters, probabilities
+from trainer.training.placement_recipe import apply_placement_recipe
 from trainer.training.plain import fit
 from trainer.training.processes import each
 from trainer.training.raw import apply_recipe
 
+_NO_RECORDINGS: Final = RawRecordings()
 _CURVES: Final = {
     "": "training subjects without the held-out ones",
     "val_": "held-out training subjects",
     "refit_": "all windows, fitted again",
 }
 """Titles of the learning curves, by the beginning of their histories' names."""
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """The inputs that all trainings of a run share."""
-
-    plan: TrainingPlan
-    data: DataSet
-    user: UserWindows | None
-    raw: Sequence[Recording]
-    """Of the training subjects; none if the published windows take their place"""
-    progress: Progress
-    """Works in whatever process"""
-
-    @property
-    def activities(self) -> tuple[str, ...]:
-        """The activities that the models distinguish."""
-        return ACTIVITIES if self.user is None else self.user.activities
-
-    def recipe(self, model: str) -> Recipe:
-        """Return all that decides a model's weights, besides its family and the seed."""
-        recipe: Recipe = {
-            "settings": asdict(self.plan.fitting) | asdict(self.plan.sizes),
-            "data_hash": self.data.data_hash,
-            "versions": versions(),
-        }
-        if self.plan.recipe == "raw":
-            recipe |= {"raw": asdict(recipe_for(model)), "raw_recordings": bool(self.raw)}
-        if self.user is not None:
-            recipe |= {"user_recordings_hash": self.user.data_hash, "frame": self.plan.frame}
-        return recipe
 
 
 @dataclass(frozen=True)
@@ -86,15 +60,18 @@ def run(
     data: DataSet,
     user: UserWindows | None = None,
     *,
-    raw: Sequence[Recording] = (),
+    raw: RawRecordings = _NO_RECORDINGS,
+    sets: Sequence[PlacementSet] = (),
     progress: Progress,
 ) -> None:
     """Train, export and report what ``plan`` names, on the data set and user recordings.
 
     With the recipe ``raw``, the raw recordings of the training subjects take the place of the
-    published training windows, if there are any.
+    published training windows, if there are any. Models for any place on the body learn from
+    placement sets, too.
 
     Raises:
+        DataError: a placement set is damaged, or does not say what its licence is.
         ExportError: an exported model does not keep the contract.
         KilledError: a training was.
         OSError: the results cannot be written.
@@ -111,7 +88,9 @@ def run(
         )
     if user is not None:
         progress(f"user recordings: {user.summary()}")
-    material = Material(plan, data, user, raw, progress)
+    material = Material(plan, data, user, raw, sets, progress)
+    for one in sets:
+        progress(f"placement set {one.name}: {len(one.people)} people, licence {one.licence}")
     trainings = [Training(name, seed) for name in plan.models for seed in plan.seeds]
     records = _records(material, trainings)
     for name in plan.models:
@@ -154,7 +133,7 @@ def _train(material: Material, training: Training) -> SeedRecord:
     folder = plan.out / name
     folder.mkdir(parents=True, exist_ok=True)
     _record_file(folder, seed).unlink(missing_ok=True)  # an older one would not fit the new weights
-    n_activities = len(material.activities)
+    n_activities = len(material.activities(name))
 
     def progress(line: str) -> None:
         material.progress(f"{_title(training)}: {line}")
@@ -163,12 +142,20 @@ def _train(material: Material, training: Training) -> SeedRecord:
         return PLAIN_BUILDERS[name](windows, n_activities, plan.sizes)
 
     extra = () if user is None else (user.split,)
-    if plan.recipe == "raw":
-        published = () if material.raw else (data.train,)
+    if name.endswith(ANY):
+        fitted = apply_placement_recipe(
+            placement_recipe_for(name),
+            name,
+            signals_of(material.people_anywhere()),
+            seed=seed,
+            progress=progress,
+        )
+    elif plan.recipe == "raw":
+        published = () if material.raw.recordings else (data.train,)
         fitted = apply_recipe(
             recipe_for(name),
             name,
-            material.raw,
+            material.raw.recordings,
             windows=(*published, *extra),
             n_activities=n_activities,
             seed=seed,
@@ -208,22 +195,23 @@ def _finish(
     progress = material.progress
     plan, data, user = material.plan, material.data, material.user
     folder = plan.out / name
-    activities = material.activities
+    activities = material.activities(name)
     exported = records[0]
     scores = exported.scores
-    selection = _selection(
-        name, exported, user, raw=bool(material.raw), n_subjects=len(different(data.train.subjects))
-    )
+    selection = choice_sentence.sentence(name, exported, material)
 
-    model = keras.saving.load_model(_keras_file(folder, exported.seed))
+    # Without its loss, which a reader of the file may not know.
+    model = keras.saving.load_model(_keras_file(folder, exported.seed), compile=False)
     card = make_card(
         model,
         name=name,
         activities=activities,
-        data_hash=data.data_hash if user is None else f"{data.data_hash}+{user.data_hash}",
+        data_hash=material.data_hash(name),
         seed=exported.seed,
         test_accuracy=scores.accuracy,
         selection=selection,
+        licence=material.licence(name),
+        data_sets=material.data_sets(name),
     )
     onnx_file = plan.out / f"{name}.onnx"
     export_both(model, onnx_file, folder / "model.keras", card=card, windows=data.test.windows)
@@ -236,6 +224,7 @@ def _finish(
             activities=activities,
             selection=selection,
             data=data,
+            data_sets=card.data_sets,
             user=user,
             wall_seconds=seconds,
         ),
@@ -281,41 +270,6 @@ def _described(record: SeedRecord) -> str:
         f"held out subjects {held_out}, "
         f"test accuracy {record.scores.accuracy:.4f}, {record.seconds:.0f} s"
     )
-
-
-def _selection(
-    name: str, record: SeedRecord, user: UserWindows | None, *, raw: bool, n_subjects: int
-) -> str:
-    """Return in a sentence how the epochs and the weights were chosen."""
-    added = "" if user is None else f"; in every fit also user recordings, {user.summary()}"
-    n_held_out = len(record.held_out_subjects)
-    if n_held_out == 0:
-        source = (
-            f"windows of the raw recordings of {n_subjects} training subjects, labelled by their "
-            "newest samples"
-            if raw
-            else f"published windows of {n_subjects} training subjects"
-        )
-        rotated = (
-            "levelled, so that no rotation of the phone makes a difference"
-            if name.endswith(ANY)
-            else "rotated at random"
-        )
-        return (
-            f"{source}, {rotated}; form, random rotations, schedule and temperature chosen by "
-            "cross-validation over the training subjects, held out whole; seed fixed beforehand; "
-            "test split evaluated once, at the end"
-        ) + added
-    then = (
-        f"then fitted again on all {n_subjects}"
-        if record.refit is not None
-        else f"weights of that epoch, fitted on the other {n_subjects - n_held_out}"
-    )
-    return (
-        f"number of epochs by the accuracy on {n_held_out} of the {n_subjects} training subjects, "
-        f"held out whole, drawn by the seed; {then}; seed fixed beforehand; "
-        "test split evaluated once, at the end"
-    ) + added
 
 
 def _histories(record: SeedRecord) -> dict[str, list[float]]:

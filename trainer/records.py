@@ -44,4 +44,5 @@ def read_record(path: Path, *, recipe: Recipe) -> SeedRecord | None:
         record = msgspec.json.decode(path.read_bytes(), type=SeedRecord)
     except (FileNotFoundError, msgspec.MsgspecError):
         return None
-    return record if record.recipe == recipe else None
+    as_kept: Recipe = msgspec.json.decode(msgspec.json.encode(recipe))
+    return record if record.recipe == as_kept else None

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.models.trained_on import TrainedOn
 from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.vocabulary import ANY
 from trainer.data.user_recordings import UserWindows
@@ -26,6 +28,7 @@ def report(
     activities: Sequence[str],
     selection: str,
     data: DataSet,
+    data_sets: Sequence[TrainedOn],
     user: UserWindows | None,
     wall_seconds: float,
 ) -> dict[str, Any]:
@@ -67,6 +70,7 @@ def report(
         "settings": exported.recipe["settings"],
         "versions": all_versions(exported.recipe["versions"]),
         "data": described(data),
+        "data_sets": msgspec.to_builtins(data_sets),
         "user_recordings": None if user is None else user_described(user),
         "training_seconds": round(sum(record.seconds for record in records), 1),
         "wall_seconds": round(wall_seconds, 1),

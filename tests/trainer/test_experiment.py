@@ -18,6 +18,7 @@ from tests.trainer.small_training import settings_for
 from trainer import experiment
 from trainer.commands.train_settings import TrainSettings
 from trainer.data import user_recordings
+from trainer.data.raw_recordings import RawRecordings
 from trainer.networks.options import Sizes
 from trainer.records import read_record
 from trainer.training.fitting import Fitting
@@ -95,7 +96,9 @@ def test_the_raw_recipe(mini_data: DataSet, tmp_path: Path) -> None:
     lines: list[str] = []
 
     for _ in range(2):
-        experiment.run(settings.plan, mini_data, raw=raw, progress=lines.append)
+        experiment.run(
+            settings.plan, mini_data, raw=RawRecordings(raw, "0123"), progress=lines.append
+        )
 
     card = Classifier(tmp_path / "cnn-lstm.onnx").card
     assert card.selection.startswith("windows of the raw recordings")

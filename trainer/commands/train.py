@@ -13,12 +13,13 @@ from typing import Final
 
 from pipeline.recognition.placement.by_device import PlacementError
 from pipeline.recognition.placement.placements import Placements
-from pipeline.recordings import hapt, uci_har
-from pipeline.recordings.recording import DataError, Recording
+from pipeline.recordings import placement_sets, uci_har
+from pipeline.recordings.placement_sets import PlacementSet
+from pipeline.recordings.recording import DataError
 from pipeline.settings import from_command_line
 from trainer.commands.train_settings import TrainSettings
-from trainer.data import user_recordings
-from trainer.data.raw_windows import TRAINING_SUBJECTS
+from trainer.data import raw_recordings, user_recordings
+from trainer.data.raw_recordings import RawRecordings
 from trainer.errors import SettingError
 from trainer.training.processes import KilledError, quiet_tensorflow
 
@@ -33,9 +34,11 @@ def main() -> None:
     for package in _EXTRA:
         if find_spec(package) is None:
             sys.exit(f"har-train: {package} is not installed; pip install 'har-stream[train]'")
+    progress = partial(print, flush=True)
     try:
         placements = Placements(frames=settings.frame)
         data = _data(settings)
+        sets = _placement_sets(settings, progress=progress)
         extra = None
         if settings.extra and settings.parent is None:
             extra = user_recordings.load(settings.extra, placements)
@@ -47,15 +50,14 @@ def main() -> None:
         from trainer import experiment, fine_tuning
         from trainer.export import ExportError
     try:
-        progress = partial(print, flush=True)
         if settings.parent is not None:
             fine_tuning.run(
                 settings.fine_tuning(settings.parent), data, placements, progress=progress
             )
         else:
             assert data is not None
-            raw = _raw_recordings(settings, progress=progress) if settings.recipe == "raw" else ()
-            experiment.run(settings.plan, data, extra, raw=raw, progress=progress)
+            raw = _raw_recordings(settings, progress=progress)
+            experiment.run(settings.plan, data, extra, raw=raw, sets=sets, progress=progress)
     except (DataError, SettingError, ExportError, KilledError, OSError) as error:
         sys.exit(f"har-train: {error}")
     except KeyboardInterrupt:
@@ -76,21 +78,49 @@ def _data(settings: TrainSettings) -> uci_har.DataSet | None:
         return None
 
 
-def _raw_recordings(
+def _placement_sets(
     settings: TrainSettings, *, progress: Callable[[str], None]
-) -> Sequence[Recording]:
+) -> Sequence[PlacementSet]:
+    """Return the placement sets to learn from; none if no model does, or there are none.
+
+    Raises:
+        DataError: they are not where the settings say, or one to leave out is not there.
+    """
+    if not settings.learns_from_placement_sets:
+        return ()
+    folder = settings.placements or placement_sets.folder_beside(settings.data)
+    if folder is not None:
+        return placement_sets.find(folder, without=settings.without)
+    if settings.without:
+        raise DataError(
+            f"there are no placement sets to leave {', '.join(settings.without)} out of: "
+            "name their folder with --placements"
+        )
+    progress(
+        "WARNING: there are no placement sets: the models for any place on the body learn from "
+        f"phones at the waist alone; name the folder of sets with --placements, or put it, "
+        f"{placement_sets.FOLDER}, beside the other data sets"
+    )
+    return ()
+
+
+def _raw_recordings(settings: TrainSettings, *, progress: Callable[[str], None]) -> RawRecordings:
     """Return the raw recordings of the training subjects; none if they cannot be obtained.
+
+    Nor are there any for the plain recipe.
 
     Raises:
         DataError: they cannot be obtained, but were asked for.
     """
+    if settings.recipe == "plain":
+        return RawRecordings()
     try:
-        return hapt.recordings(settings.data, TRAINING_SUBJECTS)
+        return raw_recordings.load(settings.data)
     except DataError as error:
         if "recipe" in settings.model_fields_set:
             raise
         progress(f"WARNING: the published windows take the place of the raw recordings: {error}")
-        return ()
+        return RawRecordings()
 
 
 if __name__ == "__main__":

@@ -37,6 +37,13 @@ class TrainSettings(CommandSettings):
         "raw",
         description="raw: what ships, from raw recordings (HAPT); plain: as tutorials have it",
     )
+    placements: Path | None = Field(
+        None,
+        description="folder of placement sets, for NAME-any; else placements/ beside the data sets",
+    )
+    without: CommaSeparated = Field(
+        [], description="placement sets to leave out, by the name of a set or of a study"
+    )
     out: Path = Field(Path("out"), description="folder for models and reports")
     seed: int = Field(1, ge=0, lt=2**31, description="first seed; its model is exported")
     seeds: PositiveInt = Field(1, description="how many seeds to train, from the first on")
@@ -106,6 +113,11 @@ class TrainSettings(CommandSettings):
             sizes=self._sizes,
         )
 
+    @property
+    def learns_from_placement_sets(self) -> bool:
+        """Whether a model is trained that learns from placement sets."""
+        return self.parent is None and any(model.endswith(ANY) for model in self.plan.models)
+
     def fine_tuning(self, parent: Path) -> FineTuningPlan:
         """Return the plan for a trained model that is fine-tuned."""
         return FineTuningPlan(
@@ -149,4 +161,16 @@ class TrainSettings(CommandSettings):
             raise ValueError(
                 f"{self.model}: only with --recipe raw; the plain one rotates no windows"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _placement_sets_go_with_models_for_any_place(self) -> Self:
+        """Reject settings of placement sets if no model learns from them.
+
+        Raises:
+            ValueError: they are given.
+        """
+        given = sorted({"placements", "without"} & self.model_fields_set)
+        if given and not self.learns_from_placement_sets:
+            raise ValueError(f"{', '.join(given)}: only for NAME-any, by --recipe raw")
         return self

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,10 @@ import numpy as np
 import pytest
 
 from pipeline.models.classifier import Classifier
+from pipeline.recordings.datasets import FOLDER_VARIABLE
+from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import load
+from tests.made_sets import write_set
 from trainer.commands import train
 from trainer.commands.train_settings import TrainSettings
 from trainer.training import processes
@@ -121,6 +125,29 @@ def test_without_the_raw_recordings(
     assert refused.stderr.startswith("har-train: ")
 
 
+def test_placement_sets_are_found_beside_the_data(
+    mini_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Those named are left out, which have to be there; without any there is a warning."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    settings = partial(TrainSettings, _env_file=None, _cli_parse_args=False, data=tmp_path)
+    assert () == train._placement_sets(settings(), progress=print)
+    assert "WARNING: there are no placement sets" in capsys.readouterr().out
+    for name in ("Made_pocket", "Other"):
+        write_set(tmp_path / "placements" / name, ("s1",))
+    for without, names in ((["Made"], ["Other"]), ([], ["Made_pocket", "Other"])):
+        found = train._placement_sets(settings(without=without), progress=print)
+        assert names == [one.name for one in found]
+    with pytest.raises(DataError, match="no set Mad to leave out; there are Made_pocket, Other"):
+        train._placement_sets(settings(without=["Mad"]), progress=print)
+    assert () == train._placement_sets(settings(model="lstm"), progress=print)
+    assert "" == capsys.readouterr().out
+
+
 def test_help_is_instant_and_names_every_setting(run_command: RunCommand) -> None:
     """TensorFlow is not imported to answer --help."""
     started = time.perf_counter()
@@ -146,6 +173,8 @@ def test_help_is_instant_and_names_every_setting(run_command: RunCommand) -> Non
         (("--from", "no.keras"), "--from needs recordings to learn from: --extra FILE"),
         (("--from", "no.keras", "--extra", "x"), "no.keras: is no model.keras of har-train"),
         (("--extra", "no.parquet"), "no.parquet: no such recording or folder"),
+        (("--placements", "nowhere"), "nowhere: no such folder"),
+        (("--without", "Made"), "there are no placement sets to leave Made out of: name their"),
         (("--frame", "sideways"), "no frame 'sideways': it is one of landscape"),
     ],
 )

@@ -32,6 +32,17 @@ def test_the_models_that_are_trained(tmp_path: Path) -> None:
         settings_for(tmp_path, model="lstm-any")
 
 
+def test_placement_sets_go_with_models_for_any_place(tmp_path: Path) -> None:
+    """They are refused where no model learns from them; names may be given with commas."""
+    settings = TrainSettings(_env_file=None, _cli_parse_args=["--without", "A,B", "--without=C"])
+    assert (["A", "B", "C"], True) == (settings.without, settings.learns_from_placement_sets)
+    for given in ({"model": "lstm"}, {"recipe": "plain"}, {"epochs": 3}):
+        with pytest.raises(ValidationError, match="placements: only for NAME-any, by --recipe raw"):
+            TrainSettings(
+                _env_file=None, _cli_parse_args=False, out=tmp_path, placements=tmp_path, **given
+            )
+
+
 def test_settings_from_environment_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     """A flag goes before a HAR_* variable, and that before the default."""
     monkeypatch.setenv("FROM", "somebody@example.org")
