@@ -39,11 +39,11 @@ def sentence(name: str, record: SeedRecord, material: Material) -> str:
 
 
 def _of_any_place(material: Material, n_subjects: int) -> str:
-    source = "raw recordings" if material.raw.recordings else "published windows"
-    others = ", ".join(f"{one.name} ({len(one.people)} people)" for one in material.sets)
+    source = "windows of the raw recordings and " if material.raw.recordings else ""
+    others = ", ".join(one.name for one in material.sets)
     return (
-        f"windows of the {source} of {n_subjects} training subjects at the waist"
-        + (f" and of {others}" if others else ", of no other placement")
+        f"{source}published windows of {n_subjects} training subjects at the waist"
+        + (f" and of the people of {others}" if others else ", of no other placement")
         + ", with the wearer's frame as learnt live; form, changes, schedule and temperature "
         "chosen by leaving out each data set in turn, people never shared; seed fixed beforehand; "
         "test split evaluated once, at the end"

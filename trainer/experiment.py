@@ -90,7 +90,7 @@ def run(
         progress(f"user recordings: {user.summary()}")
     material = Material(plan, data, user, raw, sets, progress)
     for one in sets:
-        progress(f"placement set {one.name}: {len(one.people)} people, licence {one.licence}")
+        progress(f"placement set {one.name}, hash {one.data_hash}: licence {one.licence}")
     trainings = [Training(name, seed) for name in plan.models for seed in plan.seeds]
     records = _records(material, trainings)
     for name in plan.models:

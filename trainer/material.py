@@ -34,7 +34,7 @@ class Material:
     data: DataSet
     user: UserWindows | None
     raw: RawRecordings
-    """If there are none, the published windows take their place"""
+    """If there are none, models of the training placement learn from the published windows"""
     sets: Sequence[PlacementSet]
     """For models for any place on the body"""
     progress: Progress
@@ -52,11 +52,12 @@ class Material:
         Raises:
             DataError: a placement set does not say what its licence is.
         """
-        is_raw = self.plan.recipe == "raw" and bool(self.raw.recordings)
-        at_waist = (
-            data_sets.hapt(self.raw.data_hash) if is_raw else data_sets.uci_har(self.data.data_hash)
-        )
-        return (at_waist, *map(data_sets.placement_set, self._sets_for(model)))
+        learnt_from: list[TrainedOn] = []
+        if self.raw.recordings:
+            learnt_from.append(data_sets.hapt(self.raw.data_hash))
+        if model.endswith(ANY) or not self.raw.recordings:
+            learnt_from.append(data_sets.uci_har(self.data.data_hash))
+        return (*learnt_from, *map(data_sets.placement_set, self._sets_for(model)))
 
     def licence(self, model: str) -> str:
         """Return what the weights of a model may be used for, by its name.
@@ -91,14 +92,14 @@ class Material:
     def people_anywhere(self) -> Iterator[RecordedWindows]:
         """Yield the windows that models for any place on the body learn from, by person.
 
-        Without raw recordings, the published windows take their place. User recordings are each of
-        a person of their own.
+        At the waist they are of the raw recordings, and the published ones, which their authors
+        cut otherwise. User recordings are each of a person of their own.
 
         Raises:
             DataError: a file of a placement set is damaged, or not as it should be.
         """
         activities = self.activities(ANY)
-        at_waist = self.raw.recordings or uci_har.recordings(self.data.train)
+        at_waist = [*self.raw.recordings, *uci_har.recordings(self.data.train)]
         cache = cache_beside(self.plan.out)
         for person in people(self.sets, at_waist, hop=HOP, cache=cache):
             yield replace(person, activities=activities)

@@ -118,20 +118,20 @@ def test_the_card_and_the_report_name_all_data_sets(
     """Each with its licence and hash; the licence of the weights and the sentence do so, too."""
     out, lines = trained
     card = Classifier(out / f"{MODEL}.onnx").card
-    hashes = ["0123456789abcdef", *(one.data_hash for one in sets)]
-    assert ["HAPT", "Made_pocket", "Other"] == [one.name for one in card.data_sets]
+    hashes = ["0123456789abcdef", mini_data.data_hash, *(one.data_hash for one in sets)]
+    assert ["HAPT", "UCI HAR", "Made_pocket", "Other"] == [one.name for one in card.data_sets]
     assert hashes == [one.hash for one in card.data_sets]
-    assert [LICENCE] * 2 == [one.licence for one in card.data_sets[1:]]
-    assert "+".join([mini_data.data_hash, *hashes[1:]]) == card.training_data_hash
+    assert [LICENCE] * 2 == [one.licence for one in card.data_sets[2:]]
+    assert "+".join(hashes[1:]) == card.training_data_hash
     assert card.licence.endswith(f"Made_pocket: {LICENCE}; Other: {LICENCE}")
     assert (
-        "raw recordings of 6 training subjects at the waist and of Made_pocket (2 people), "
-        "Other (1 people), with the wearer's frame"
+        "windows of the raw recordings and published windows of 6 training subjects at the waist "
+        "and of the people of Made_pocket, Other, with the wearer's frame"
     ) in card.selection
     report = json.loads((out / MODEL / "report.json").read_text())
     assert hashes == [one["hash"] for one in report["data_sets"]]
     assert list(PLACEMENT_ACTIVITIES) == report["activities"]
-    assert f"placement set Made_pocket: 2 people, licence {LICENCE}" in lines
+    assert f"placement set Made_pocket, hash {hashes[2]}: licence {LICENCE}" in lines
 
 
 def test_a_training_with_other_sets_is_another(
