@@ -8,7 +8,10 @@ from typing import Final
 
 import msgspec
 
-_COLUMNS: Final = ("accuracy", "95 %", "sit, stand", "rotated", "ECE", "log loss")
+from pipeline.models.trained_on import TrainedOn
+from trainer.placement_report import SetReport
+
+_COLUMNS: Final = ("accuracy", "95 %", "sit, stand", "rotated", "streamed", "ECE", "log loss")
 
 
 class ReliabilityCurve(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +33,9 @@ class ModelReport(msgspec.Struct, frozen=True, kw_only=True):
     """Accuracy over windows of sitting and standing"""
     rotated: float
     """Accuracy with each window rotated at random, all rotations equally probable"""
+    streamed: float | None = None
+    """Accuracy with each subject's windows rotated alike, and the wearer's frame as learnt from
+    them in their order; None in reports made before there was this entry"""
     calibration_error: float
     """Expected calibration error, 0 to 1"""
     log_loss: float
@@ -68,6 +74,10 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     """By name and version"""
     selection: dict[str, str]
     """How each model was chosen, by its card"""
+    data_sets: dict[str, tuple[TrainedOn, ...]] = {}
+    """What each model was trained on, by its card"""
+    placements: tuple[SetReport, ...] = ()
+    """On placement sets, if some were named"""
 
 
 def summary(models: Mapping[str, ModelReport]) -> str:
@@ -80,6 +90,7 @@ def summary(models: Mapping[str, ModelReport]) -> str:
             "{:.3f} to {:.3f}".format(*model.interval),
             f"{model.sitting_standing:.4f}",
             f"{model.rotated:.4f}",
+            "-" if model.streamed is None else f"{model.streamed:.4f}",
             f"{model.calibration_error:.4f}",
             f"{model.log_loss:.4f}",
         )

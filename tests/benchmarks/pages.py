@@ -9,8 +9,9 @@ comments:
     <!-- end of figures -->
 
 The first names the benchmark and, if not all its figures are meant, the part of their names up to
-the first comma. Two blocks are of other files: ``evaluation`` of har-evaluate's
-out/evaluation.json, ``ablation`` of cross-validation's trainer/selection/choices.json.
+the first comma. Three blocks are of other files: ``evaluation`` and, if placement sets were named,
+``placements`` of har-evaluate's out/evaluation.json, ``ablation`` of cross-validation's
+trainer/selection/choices.json.
 """
 
 import argparse
@@ -26,6 +27,7 @@ import msgspec
 
 from tests.benchmarks.charts import draw_resampling, draw_stages
 from tests.benchmarks.figures import FOLDER_VARIABLE, Figure, heading
+from trainer import placement_report
 from trainer.evaluation_report import EvaluationReport, summary
 from trainer.selection.choices import Choices, table
 
@@ -79,7 +81,11 @@ def evaluated(page: str, report: EvaluationReport) -> str:
         f"{report.date[:10]}, har-stream {report.version}: {data.windows:,} windows of "
         f"{len(data.subjects)} subjects, data hash {data.hash}, seed {report.seed}"
     )
-    return _with_block(page, "evaluation", f"{head}\n{summary(report.models)}")
+    page = _with_block(page, "evaluation", f"{head}\n{summary(report.models)}")
+    if not report.placements:
+        return page
+    head = f"{report.date[:10]}, har-stream {report.version}"
+    return _with_block(page, "placements", f"{head}\n{placement_report.table(report.placements)}")
 
 
 def ablated(page: str, tried: Choices) -> str:

@@ -3,13 +3,16 @@ import re
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 
 from tests.benchmarks import pages
 from tests.benchmarks.figures import Figure
 from tests.processes import ROOT
-from trainer import evaluation_report
+from trainer import evaluation_report, placement_report
+from trainer.placement_report import OnSet, SetReport
 from trainer.selection import choices
+from trainer.set_scores import SetScores
 
 PAGES: Final = sorted((ROOT / "docs" / "results").glob("*.md"))
 Measured = tuple[dict[str, str], list[Figure]]
@@ -80,8 +83,9 @@ def test_blocks_of_the_pages_are_whole(page: Path) -> None:
     assert [text.count("<!-- figures: "), text.count("<!-- end of figures")] == [len(blocks)] * 2
 
 
-def test_the_report_of_an_evaluation_has_a_block() -> None:
-    """The page on accuracy takes it, with the table that har-evaluate prints."""
+@pytest.fixture
+def report() -> evaluation_report.EvaluationReport:
+    """The report of an evaluation of one model."""
     model = evaluation_report.ModelReport(
         accuracy=0.9832,
         interval=(0.971, 0.993),
@@ -93,7 +97,7 @@ def test_the_report_of_an_evaluation_has_a_block() -> None:
         confusion_matrix=[],
         reliability=evaluation_report.ReliabilityCurve(confidence=[], accuracy=[], windows=[]),
     )
-    report = evaluation_report.EvaluationReport(
+    return evaluation_report.EvaluationReport(
         date="2026-11-26T03:00:00+00:00",
         commit=None,
         version="0.1.0",
@@ -104,6 +108,12 @@ def test_the_report_of_an_evaluation_has_a_block() -> None:
         models={"cnn-lstm@0badcafe": model},
         selection={},
     )
+
+
+def test_the_report_of_an_evaluation_has_a_block(
+    report: evaluation_report.EvaluationReport,
+) -> None:
+    """The page on accuracy takes it, with the table that har-evaluate prints."""
     page = (ROOT / "docs" / "results" / "accuracy.md").read_text()
     written = pages.evaluated(page, report)
     head = (
@@ -113,6 +123,28 @@ def test_the_report_of_an_evaluation_has_a_block() -> None:
     block = f"\n```\n{head}\n{evaluation_report.summary(report.models)}\n```\n\n"
     assert f"<!-- evaluation -->\n{block}<!-- end of evaluation -->\n" in written
     assert written == pages.evaluated(written, report)
+
+
+def test_placement_sets_have_a_block(report: evaluation_report.EvaluationReport) -> None:
+    """The page on accuracy takes their table, if some were named."""
+    page = (ROOT / "docs" / "results" / "accuracy.md").read_text()
+    assert "<!-- placements -->\n" in page
+    before = page.partition("<!-- placements -->\n")[2]
+    assert pages.evaluated(page, report).endswith(before)
+    scores = SetScores(
+        windows=1,
+        balanced_accuracy=0.5,
+        recall={},
+        stairs=None,
+        moving=1.0,
+        running_recall=None,
+        running_precision=None,
+        calibration_error=0.1,
+    )
+    on_set = OnSet(trained_on="no", learnt=None, unknown=scores)
+    sets = (SetReport(name="A", hash="0", worn_at="hand", people=1, models={"m@1": on_set}),)
+    written = pages.evaluated(page, msgspec.structs.replace(report, placements=sets))
+    assert f"2026-11-26, har-stream 0.1.0\n{placement_report.table(sets)}\n```" in written
 
 
 def test_the_results_of_cross_validation_have_a_block() -> None:

@@ -21,6 +21,7 @@ def report() -> EvaluationReport:
         interval=(0.25, 0.75),
         sitting_standing=1.0,
         rotated=0.125,
+        streamed=0.25,
         calibration_error=0.0625,
         log_loss=0.7,
         classes={"SITTING": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "windows": 1}},
@@ -45,10 +46,19 @@ def test_a_report_is_read_as_it_was_written(report: EvaluationReport, tmp_path: 
     assert report == msgspec.json.decode(content, type=EvaluationReport)
 
 
+def test_a_report_from_before_is_read(report: EvaluationReport) -> None:
+    """What was not measured then is missing in it, and in the table."""
+    older = msgspec.to_builtins(report)
+    del older["data_sets"], older["placements"], older["models"]["cnn-lstm@0badcafe"]["streamed"]
+    read = msgspec.convert(older, EvaluationReport)
+    assert ((), None) == (read.placements, read.models["cnn-lstm@0badcafe"].streamed)
+    assert "-" in summary(read.models).split()
+
+
 def test_the_table_has_a_line_a_model(report: EvaluationReport) -> None:
     """Its columns are under their headings."""
     head, line = summary(report.models).splitlines()
     assert "log loss" == head.split("  ")[-1].strip()
-    values = ["0.5000", "0.250 to 0.750", "1.0000", "0.1250", "0.0625", "0.7000"]
+    values = ["0.5000", "0.250 to 0.750", "1.0000", "0.1250", "0.2500", "0.0625", "0.7000"]
     assert f"cnn-lstm@0badcafe  {'  '.join(f'{value:>14}' for value in values)}" == line
     assert len(head) == len(line)

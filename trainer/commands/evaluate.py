@@ -1,4 +1,4 @@
-"""The command har-evaluate: evaluates finished models on UCI HAR's test split.
+"""The command har-evaluate: evaluates finished models on UCI HAR's test split and placement sets.
 
 Nothing is chosen here. How a model is made is decided before, by cross-validation over the training
 subjects; this is the only place where the models that ship meet the test split.
@@ -6,11 +6,11 @@ subjects; this is the only place where the models that ship meet the test split.
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,16 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.models.classifier import Classifier, ModelError, find_model
 from pipeline.recognition.preparation.windows import rotate
-from pipeline.recordings import uci_har
+from pipeline.recordings import placement_sets, uci_har
 from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import Split
 from pipeline.settings import from_command_line
 from pipeline.vocabulary import ACTIVITIES, ANY, SHIPPED_MODELS, Orientation
+from trainer import placement_evaluation, placement_report
 from trainer.commands.evaluate_settings import EvaluateSettings
 from trainer.commit import source_commit
+from trainer.data.kept_windows import cache_beside
+from trainer.data.published_wearers import frames_of
 from trainer.errors import SettingError
 from trainer.evaluation import (
     STILL_UPRIGHT,
@@ -61,6 +64,8 @@ class Evaluated:
     """Of the accuracy, by bootstrap over subjects"""
     rotated_accuracy: float
     """With each window rotated at random, all rotations equally probable"""
+    streamed_accuracy: float
+    """With each subject's windows rotated alike, and the wearer's frame learnt from them"""
     reliability: Reliability
     log_loss: float
 
@@ -87,6 +92,7 @@ def run(settings: EvaluateSettings) -> None:
     for classifier in classifiers:
         classifier.check_answers()
     data = uci_har.load(settings.data)
+    sets = [] if settings.placements is None else placement_sets.find(settings.placements)
     commit = source_commit()
     print(
         f"UCI HAR test split: {len(data.test.labels):,} windows of "
@@ -110,10 +116,18 @@ def run(settings: EvaluateSettings) -> None:
         selection={
             classifier.card.identity: classifier.card.selection for classifier in classifiers
         },
+        data_sets={
+            classifier.card.identity: classifier.card.data_sets for classifier in classifiers
+        },
+        placements=placement_evaluation.on_sets(
+            classifiers, _together(classifiers), sets, cache=cache_beside(settings.out)
+        ),
     )
     print(summary(report.models))
     for one in evaluated:
         print(f"\n{one.identity}\n{table(one.scores, one.activities)}")
+    if report.placements:
+        print(f"\n{placement_report.table(report.placements)}")
     settings.out.mkdir(parents=True, exist_ok=True)
     written = [settings.out / "evaluation.json"]
     write_json(written[0], report)
@@ -140,57 +154,85 @@ def evaluate(classifiers: Sequence[Classifier], test: Split, *, seed: int) -> li
     Raises:
         SettingError: a model has other activities.
     """
-    activities = _check_activities(classifiers)
+    _check_activities(classifiers)
     rotations = Rotation.random(len(test.labels), rng=np.random.default_rng(seed)).as_matrix()
     rotated_windows = rotate(test.windows, rotations)
+    streamed = _streamed(test, seed=seed)
     probabilities = {
-        classifier.card.identity: (
+        classifier: _Probabilities(
             classifier.classify(test.windows),
             classifier.classify(rotated_windows),
+            classifier.classify(streamed.windows, frames_of(streamed)),
         )
         for classifier in classifiers
     }
-    for orientation, name in TOGETHER.items():
-        of_models = [
-            probabilities[classifier.card.identity]
-            for classifier in classifiers
-            if classifier.card.orientation == orientation
-        ]
-        if len(of_models) > 1:
-            upright, rotated = zip(*of_models, strict=True)
-            probabilities[name] = (np.mean(upright, axis=0), np.mean(rotated, axis=0))
     return [
-        _evaluated(identity, activities, upright, rotated, test, seed)
-        for identity, (upright, rotated) in probabilities.items()
+        _evaluated(one.identity, one.activities, probabilities[one], test, seed)
+        for one in classifiers
+    ] + [
+        _evaluated(
+            name,
+            models[0].activities,
+            _Probabilities(*np.mean([probabilities[one] for one in models], axis=0)),
+            test,
+            seed,
+        )
+        for name, models in _together(classifiers).items()
     ]
 
 
-def _check_activities(classifiers: Sequence[Classifier]) -> tuple[str, ...]:
-    """Return the models' activities, which begin with those of the data set.
+class _Probabilities(NamedTuple):
+    """A model's probabilities ``(n_windows, n_activities)`` of the test split, in three forms."""
+
+    upright: NDArray[np.floating]
+    """As published; nothing is known of the wearers, as for the next"""
+    rotated: NDArray[np.floating]
+    """With each window rotated"""
+    streamed: NDArray[np.floating]
+    """With each subject's windows rotated alike"""
+
+
+def _streamed(test: Split, *, seed: int) -> Split:
+    """Return the windows as of subjects who wear their phones any way round, each one his way."""
+    _, number = np.unique(test.subjects, return_inverse=True)
+    rotations = Rotation.random(number.max() + 1, rng=np.random.default_rng(seed)).as_matrix()
+    return replace(test, windows=rotate(test.windows, rotations[number]))
+
+
+def _together(classifiers: Sequence[Classifier]) -> dict[str, list[Classifier]]:
+    """Return the models of the same orientation, by the name for several, where they are so."""
+    by_orientation = {
+        name: [one for one in classifiers if one.orientation == orientation]
+        for orientation, name in TOGETHER.items()
+    }
+    return {name: models for name, models in by_orientation.items() if len(models) > 1}
+
+
+def _check_activities(classifiers: Sequence[Classifier]) -> None:
+    """Check that the models' activities begin with those of the data set.
 
     Raises:
-        SettingError: they do not, or are not the same for all.
+        SettingError: they do not, or are not the same for all models of an orientation.
     """
-    activities = classifiers[0].activities
     for classifier in classifiers:
         if classifier.activities[: len(ACTIVITIES)] != ACTIVITIES:
             raise SettingError(
                 f"{classifier.card.identity} has {', '.join(classifier.activities)}; "
                 f"the data set has {', '.join(ACTIVITIES)}"
             )
-        if classifier.activities != activities:
+    for models in _together(classifiers).values():
+        if len({classifier.activities for classifier in models}) > 1:
             raise SettingError("the models have different activities: evaluate them one by one")
-    return activities
 
 
 def _evaluated(
     identity: str,
     activities: tuple[str, ...],
-    upright: NDArray[np.floating],
-    rotated: NDArray[np.floating],
+    probabilities: _Probabilities,
     test: Split,
     seed: int,
 ) -> Evaluated:
+    upright, rotated, streamed = probabilities
     predictions = upright.argmax(axis=1)
     right = predictions == test.labels
     return Evaluated(
@@ -199,6 +241,7 @@ def _evaluated(
         score(test.labels, predictions, n_activities=len(activities)),
         accuracy_interval(right, test.subjects, seed=seed),
         float((rotated.argmax(axis=1) == test.labels).mean()),
+        float((streamed.argmax(axis=1) == test.labels).mean()),
         reliability(upright, test.labels),
         log_loss(upright, test.labels),
     )
@@ -210,6 +253,7 @@ def _model_report(one: Evaluated) -> ModelReport:
         interval=one.interval,
         sitting_standing=one.scores.accuracy_among(STILL_UPRIGHT),
         rotated=one.rotated_accuracy,
+        streamed=one.streamed_accuracy,
         calibration_error=one.reliability.calibration_error,
         log_loss=one.log_loss,
         classes=figures_by_class(one.scores, one.activities),

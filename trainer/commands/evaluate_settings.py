@@ -17,6 +17,9 @@ class EvaluateSettings(CommandSettings):
     data: Path | None = Field(
         None, description="data set's zip or folder; else HAR_DATA_DIR, cache, download"
     )
+    placements: Path | None = Field(
+        None, description="folder of placement sets to evaluate the models on, too"
+    )
     out: Path = Field(
         Path("out"), description="folder for evaluation.json and, with matplotlib, its pictures"
     )

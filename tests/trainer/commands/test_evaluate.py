@@ -1,16 +1,23 @@
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from pipeline.models.classifier import Classifier
 from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES
+from tests.made_models import write_wearer_model
+from tests.made_sets import write_set
+from trainer import placement_report
 from trainer.commands import evaluate
+from trainer.data.published_wearers import frames_of
 from trainer.errors import SettingError
+from trainer.evaluation_report import EvaluationReport
 
 MakeModel = Callable[..., Path]
 MakeCard = Callable[..., dict[str, object]]
@@ -46,7 +53,8 @@ def test_the_command_prints_and_writes_the_figures(
     assert -np.log(of_true).mean() == pytest.approx(found["log_loss"], rel=1e-5)
     assert found["interval"][0] <= found["accuracy"] <= found["interval"][1]
     assert 48 == np.sum(found["confusion_matrix"]) == sum(found["reliability"]["windows"])
-    assert {**found, "rotated": 0.0} == {**report["models"]["together"], "rotated": 0.0}
+    turned = {"rotated": 0.0, "streamed": 0.0}
+    assert found | turned == report["models"]["together"] | turned
     assert mini_data.data_hash == report["data"]["hash"]
     assert f"data hash {mini_data.data_hash} (not the published data set)" in finished.stdout
     assert f"{right.mean():.4f}" in finished.stdout
@@ -82,14 +90,14 @@ def test_rotated_windows_are_those_of_rotated_phones(
     classified = []
     glass = Classifier(glass_model)
 
-    def classify(windows: np.ndarray) -> np.ndarray:
+    def classify(windows: np.ndarray, frames: np.ndarray | None = None) -> np.ndarray:
         classified.append(windows)
         return np.full((len(windows), len(ACTIVITIES)), 1 / len(ACTIVITIES), np.float32)
 
     monkeypatch.setattr(glass, "classify", classify)
     monkeypatch.setattr(Classifier, "activities", ACTIVITIES)
     evaluate.evaluate([glass], mini_data.test, seed=1)
-    upright, rotated = (windows.reshape(len(windows), -1, 3) for windows in classified)
+    upright, rotated, streamed = (windows.reshape(len(windows), -1, 3) for windows in classified)
     np.testing.assert_array_equal(upright.reshape(-1, 128, 9), mini_data.test.windows)
     np.testing.assert_allclose(
         np.linalg.norm(rotated, axis=2), np.linalg.norm(upright, axis=2), atol=1e-5
@@ -97,6 +105,54 @@ def test_rotated_windows_are_those_of_rotated_phones(
     cosines = (rotated[:, 2] * upright[:, 2]).sum(axis=1) / (upright[:, 2] ** 2).sum(axis=1)
     assert -0.4 < cosines.mean() < 0.4
     assert cosines.std() > 0.4
+    for subject in np.unique(mini_data.test.subjects):
+        some = mini_data.test.subjects == subject
+        rotation, *_ = np.linalg.lstsq(upright[some][0], streamed[some][0])
+        np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-4)
+        np.testing.assert_allclose(upright[some] @ rotation, streamed[some], atol=1e-4)
+
+
+def test_a_model_is_given_the_frames_of_streamed_windows(
+    mini_data: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are those of the rotated windows, in their order; otherwise nothing is known."""
+    model = Classifier(write_wearer_model(tmp_path / "wearer.onnx"))
+    given = []
+
+    def classify(windows: np.ndarray, frames: np.ndarray | None = None) -> np.ndarray:
+        given.append((windows, frames))
+        return np.full((len(windows), len(ACTIVITIES)), 1 / len(ACTIVITIES), np.float32)
+
+    monkeypatch.setattr(model, "classify", classify)
+    monkeypatch.setattr(Classifier, "activities", ACTIVITIES)
+    evaluate.evaluate([model], mini_data.test, seed=1)
+    (_, first), (_, second), (windows, frames) = given
+    assert (None, None) == (first, second)
+    expected = frames_of(replace(mini_data.test, windows=windows))
+    np.testing.assert_array_equal(expected, frames)
+
+
+def test_placement_sets_are_evaluated_on(
+    run_command: RunCommand, mini_folder: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    """Their table is printed, and in the report."""
+    write_set(tmp_path / "sets" / "Made", ("s1",), seconds=9.0)
+    finished = run_command(
+        "har-evaluate",
+        *(str(tiny_model), "--data", str(mini_folder), "--placements", "sets"),
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+    )
+    assert 0 == finished.returncode, finished.stderr
+    report = msgspec.json.decode(
+        (tmp_path / "out" / "evaluation.json").read_bytes(), type=EvaluationReport
+    )
+    assert ["Made"] == [one.name for one in report.placements]
+    assert placement_report.table(report.placements) in finished.stdout
+    refused = run_command(
+        "har-evaluate",
+        *(str(tiny_model), "--data", str(mini_folder), "--placements", "nowhere"),
+    )
+    assert (1, "har-evaluate: nowhere: no such folder\n") == (refused.returncode, refused.stderr)
 
 
 def test_models_of_other_activities(
