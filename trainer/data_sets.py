@@ -1,6 +1,6 @@
 """The data sets that models are trained on, with licences, as cards and reports name them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from pipeline.models.trained_on import TrainedOn
@@ -15,6 +15,7 @@ UCI_HAR_LICENCE: Final = (
 )
 """Of weights for phones at the waist, which are trained on it or on HAPT"""
 
+_AT_WAIST: Final = (datasets.UCI_HAR.name, datasets.HAPT.name)
 _NOT_COMMERCIAL: Final = "any commercial use is prohibited; cite "
 
 
@@ -41,9 +42,10 @@ def placement_set(one: PlacementSet) -> TrainedOn:
     return TrainedOn(name=one.name, licence=one.licence, hash=one.data_hash)
 
 
-def licence(placement_sets: Sequence[TrainedOn]) -> str:
-    """Return what the weights may be used for that were trained on these sets too."""
-    if not placement_sets:
+def licence(learnt_from: Iterable[TrainedOn]) -> str:
+    """Return what weights may be used for that were trained on these data sets."""
+    others = [one for one in learnt_from if one.name not in _AT_WAIST]
+    if not others:
         return UCI_HAR_LICENCE
-    others = "; ".join(f"{one.name}: {one.licence}" for one in placement_sets)
-    return f"{UCI_HAR_LICENCE} What these data sets demand holds too: {others}"
+    demands = "; ".join(f"{one.name}: {one.licence}" for one in others)
+    return f"{UCI_HAR_LICENCE} What these data sets demand holds too: {demands}"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipeline.recordings.placement_sets import PlacementSet
 from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ANY
-from trainer import choice_sentence, evaluation, pictures
+from trainer import choice_sentence, data_sets, evaluation, pictures
 from trainer.data.raw_recordings import RawRecordings
 from trainer.data.signals import signals_of
 from trainer.data.user_recordings import UserWindows
@@ -202,6 +202,7 @@ def _finish(
 
     # Without its loss, which a reader of the file may not know.
     model = keras.saving.load_model(_keras_file(folder, exported.seed), compile=False)
+    learnt_from = material.data_sets(name)
     card = make_card(
         model,
         name=name,
@@ -210,8 +211,8 @@ def _finish(
         seed=exported.seed,
         test_accuracy=scores.accuracy,
         selection=selection,
-        licence=material.licence(name),
-        data_sets=material.data_sets(name),
+        licence=data_sets.licence(learnt_from),
+        data_sets=learnt_from,
     )
     onnx_file = plan.out / f"{name}.onnx"
     export_both(model, onnx_file, folder / "model.keras", card=card, windows=data.test.windows)

@@ -1,27 +1,35 @@
 """Fine-tunes a trained model with user recordings, then exports and reports it.
 
 A few epochs at a low rate. Against forgetting, the windows of UCI HAR's training split are mixed in
-where the data set is at hand. Nothing is chosen by its test split, which is looked at before and
+where the data set is at hand, and for a model for any place on the body those of placement sets.
+Nothing is chosen by its test split, which is looked at before and
 after.
 """
 
-import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.models.classifier import ModelCard
+from pipeline.models.trained_on import TrainedOn
 from pipeline.recognition.placement.placements import Placements
-from pipeline.recordings.uci_har import DataSet, Split
-from pipeline.vocabulary import ACTIVITIES
-from trainer import evaluation
+from pipeline.recordings.placement_sets import PlacementSet
+from pipeline.recordings.uci_har import DataSet
+from trainer import data_sets, evaluation
 from trainer.data import user_recordings
-from trainer.data.published_wearers import frames_of
-from trainer.data.splits import joined
+from trainer.data.kept_windows import cache_beside
+from trainer.data.tuning_windows import (
+    TuningWindows,
+    mixed,
+    of_sets,
+    of_training_split,
+    relabelled,
+)
 from trainer.data.user_recordings import UserWindows
 from trainer.errors import SettingError
 from trainer.evaluation import Scores, figures_by_class
@@ -37,18 +45,6 @@ from trainer.report import (
 from trainer.training.fitted import History, Progress, count_parameters, probabilities, versions
 from trainer.training.plain import tune
 
-REPEATS_UP_TO: Final = 0.2
-"""Where the windows of user recordings are fewer, they are repeated to be this share of all."""
-
-
-@dataclass(frozen=True, eq=False)
-class TuningWindows:
-    """Windows to fit a trained model to."""
-
-    split: Split
-    wearer_frames: NDArray[np.float32]
-    """``(n_windows, 10)``: the wearers' frames as known at each window's last sample"""
-
 
 @dataclass(frozen=True, eq=False)
 class FineTuned:
@@ -60,6 +56,8 @@ class FineTuned:
     """Of the user recordings"""
     data: DataSet | None
     """UCI HAR, if it is at hand"""
+    sets: Sequence[PlacementSet]
+    """Placement sets that were mixed in"""
     history: History
     before: Scores | None
     """Of the parent on the test split"""
@@ -72,9 +70,12 @@ def run(
     data: DataSet | None,
     placements: Placements,
     *,
+    sets: Sequence[PlacementSet] = (),
     progress: Progress,
 ) -> None:
     """Fine-tune a model with the recordings that ``plan`` names, export and report it.
+
+    Placement sets are mixed in if it is for any place on the body.
 
     Raises:
         DataError: there is a recording that cannot be used, or no window in any.
@@ -91,9 +92,10 @@ def run(
         raise SettingError(f"{parent} is a {card.name}, not a {plan.model}")
     windows = user_recordings.load(plan.recordings, placements, known=card.activities)
     progress(f"{card.identity} of {parent}, fine-tuned with {windows.summary()}")
-    new = TuningWindows(windows.split, windows.wearer_frames)
-    rehearsed = None if data is None else _rehearsed(data.train, windows.activities)
-    if rehearsed is None:
+    rehearsed = []
+    if data is not None:
+        rehearsed.append(of_training_split(data.train, windows.activities))
+    if data is None:
         forgotten = [name for name in card.activities if name not in windows.counts()]
         progress(
             "WARNING: the UCI HAR data set is not at hand: the model will forget what the "
@@ -101,21 +103,32 @@ def run(
             "measured"
         )
     else:
-        progress(f"mixed with the {len(rehearsed.split.labels)} training windows of UCI HAR")
+        progress(f"mixed with the {len(data.train.labels)} training windows of UCI HAR")
+    if card.orientation != "any":
+        sets = ()
+    elif not sets:
+        progress(
+            "WARNING: there are no placement sets: the model may forget what it knows of other "
+            "places than the waist; name the folder of sets with --placements"
+        )
+    drawn = of_sets(sets, windows.activities, seed=plan.seed, cache=cache_beside(plan.out))
+    for one, some in zip(sets, drawn, strict=True):
+        progress(f"mixed with {len(some.split.labels)} windows of {one.name}")
+        rehearsed.append(some)
 
     before = _scores(model, data, card.activities)
     model = widened(model, len(windows.activities), seed=plan.seed)
-    mixed = _mixed(new, rehearsed)
+    every = mixed(TuningWindows(windows.split, windows.wearer_frames), rehearsed)
     history = tune(
         model,
-        mixed.split,
-        wearer_frames=mixed.wearer_frames,
+        every.split,
+        wearer_frames=every.wearer_frames,
         fitting=plan.fitting,
         seed=plan.seed,
         progress=progress,
     )
     after = _scores(model, data, windows.activities)
-    tuned = FineTuned(model, card, windows, data, history, before, after)
+    tuned = FineTuned(model, card, windows, data, sets, history, before, after)
     _finish(plan, tuned, started=started, progress=progress)
 
 
@@ -126,6 +139,7 @@ def _finish(plan: FineTuningPlan, tuned: FineTuned, *, started: float, progress:
     stem = f"{parent.name}-tuned"
     folder = plan.out / stem
     folder.mkdir(parents=True, exist_ok=True)
+    learnt_from = _learnt_from(tuned)
     card = make_card(
         tuned.model,
         name=parent.name,
@@ -133,9 +147,9 @@ def _finish(plan: FineTuningPlan, tuned: FineTuned, *, started: float, progress:
         data_hash=f"{parent.training_data_hash}+{windows.data_hash}",
         seed=plan.seed,
         test_accuracy=0.0 if after is None else after.accuracy,
-        selection=_selection(plan, parent, windows, with_uci_har=data is not None),
-        licence=parent.licence,
-        data_sets=parent.data_sets,
+        selection=_selection(plan, tuned),
+        licence=data_sets.licence(learnt_from) if learnt_from else parent.licence,
+        data_sets=learnt_from,
         parent=parent.identity,
     )
     onnx_file = plan.out / f"{stem}.onnx"
@@ -182,53 +196,32 @@ def _report(
     }
 
 
-def _selection(
-    plan: FineTuningPlan, parent: ModelCard, windows: UserWindows, *, with_uci_har: bool
-) -> str:
+def _learnt_from(tuned: FineTuned) -> tuple[TrainedOn, ...]:
+    """Return the data sets of the parent, and those that were mixed in and are none of its.
+
+    There are none if the parent's are not known.
+    """
+    if not tuned.parent.data_sets:
+        return ()
+    sets = [*tuned.parent.data_sets, *map(data_sets.placement_set, tuned.sets)]
+    if tuned.data is not None:
+        sets.append(data_sets.uci_har(tuned.data.data_hash))
+    return tuple(dict.fromkeys(sets))
+
+
+def _selection(plan: FineTuningPlan, tuned: FineTuned) -> str:
     """Return in a sentence how the weights came about."""
+    mixed_in = ["the training windows of UCI HAR"] if tuned.data is not None else []
+    mixed_in += [f"windows of {one.name}" for one in tuned.sets]
     return (
-        f"{parent.identity}, fine-tuned with {windows.summary()} for {plan.fitting.epochs} epochs "
-        f"at learning rate {plan.fitting.learning_rate:g}, "
+        f"{tuned.parent.identity}, fine-tuned with {tuned.windows.summary()} for "
+        f"{plan.fitting.epochs} epochs at learning rate {plan.fitting.learning_rate:g}, "
+        + (f"mixed with {', '.join(mixed_in)}; " if mixed_in else "")
         + (
-            "mixed with the training windows of UCI HAR; test split not used for any choice"
-            if with_uci_har
+            "test split not used for any choice"
+            if tuned.data is not None
             else "without windows of UCI HAR; test accuracy not measured"
         )
-    )
-
-
-def _relabelled(split: Split, activities: tuple[str, ...]) -> Split:
-    """Return windows of UCI HAR whose labels are indices into other activities.
-
-    Raises:
-        SettingError: the model does not know them all.
-    """
-    missing = [activity for activity in ACTIVITIES if activity not in activities]
-    if missing:
-        raise SettingError(f"the model has no {', '.join(missing)}: train it anew")
-    numbers = np.array([activities.index(activity) for activity in ACTIVITIES], np.int8)
-    return Split(split.windows, numbers[split.labels], split.subjects)
-
-
-def _rehearsed(train: Split, activities: tuple[str, ...]) -> TuningWindows:
-    """Return the training windows of UCI HAR, with their wearers' frames, for some activities.
-
-    Raises:
-        SettingError: the model does not know them all.
-    """
-    return TuningWindows(_relabelled(train, activities), frames_of(train))
-
-
-def _mixed(new: TuningWindows, rehearsed: TuningWindows | None) -> TuningWindows:
-    """Return all windows to fit to, the new ones repeated where they are few."""
-    if rehearsed is None:
-        return new
-    wanted = REPEATS_UP_TO / (1 - REPEATS_UP_TO) * len(rehearsed.split.labels)
-    repeats = math.ceil(wanted / len(new.split.labels))
-    every = [rehearsed, *[new] * repeats]
-    return TuningWindows(
-        joined([some.split for some in every]),
-        np.concatenate([some.wearer_frames for some in every]),
     )
 
 
@@ -236,6 +229,6 @@ def _scores(model: keras.Model, data: DataSet | None, activities: tuple[str, ...
     """Return how a model does on the test split, None without one."""
     if data is None:
         return None
-    test = _relabelled(data.test, activities)
+    test = relabelled(data.test, activities)
     predictions: NDArray[np.intp] = probabilities(model, test.windows).argmax(axis=1)
     return evaluation.score(test.labels, predictions, n_activities=len(activities))

@@ -59,14 +59,6 @@ class Material:
             learnt_from.append(data_sets.uci_har(self.data.data_hash))
         return (*learnt_from, *map(data_sets.placement_set, self._sets_for(model)))
 
-    def licence(self, model: str) -> str:
-        """Return what the weights of a model may be used for, by its name.
-
-        Raises:
-            DataError: a placement set does not say what its licence is.
-        """
-        return data_sets.licence([*map(data_sets.placement_set, self._sets_for(model))])
-
     def data_hash(self, model: str) -> str:
         """Return the hashes of all that a model is trained on, joined by ``+``, by its name."""
         of_user = [] if self.user is None else [self.user.data_hash]

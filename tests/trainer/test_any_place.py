@@ -179,9 +179,12 @@ def test_without_sets_and_raw_recordings(mini_data: DataSet, tmp_path: Path) -> 
 
 
 def test_fine_tuning_gives_a_model_of_the_same_form(
-    trained: tuple[Path, list[str]], mini_data: DataSet, tmp_path: Path
+    trained: tuple[Path, list[str]],
+    mini_data: DataSet,
+    sets: list[PlacementSet],
+    tmp_path: Path,
 ) -> None:
-    """It takes the wearers' frames still, and names the data sets of its parent."""
+    """It takes the wearers' frames still, and names the data sets of its parent, and others."""
     parent = trained[0] / MODEL / "model.keras"
     settings = TrainSettings(
         _env_file=None,
@@ -191,10 +194,18 @@ def test_fine_tuning_gives_a_model_of_the_same_form(
         tuning_epochs=1,
         parent=parent,
     )
-    fine_tuning.run(settings.fine_tuning(parent), mini_data, Placements(), progress=print)
+    write_set(tmp_path / "More", ("s3",), seconds=9.0)
+    more = [sets[0], placement_sets.open_set(tmp_path / "More")]
+    lines: list[str] = []
+    fine_tuning.run(
+        settings.fine_tuning(parent), mini_data, Placements(), sets=more, progress=lines.append
+    )
     card = Classifier(tmp_path / f"{MODEL}-tuned.onnx").card
     before = Classifier(trained[0] / f"{MODEL}.onnx").card
     assert (*PLACEMENT_ACTIVITIES, "JUMPING") == card.activities
-    assert (COLUMNS, before.data_sets, before.licence) == (
-        card.wearer, card.data_sets, card.licence
-    )  # fmt: skip
+    assert (COLUMNS, before.data_sets) == (card.wearer, card.data_sets[:-1])
+    assert ("More", f"{before.licence}; More: {LICENCE}") == (card.data_sets[-1].name, card.licence)
+    assert "mixed with the training windows of UCI HAR, windows of Made_pocket" in card.selection
+    assert not any("WARNING" in line for line in lines)
+    fine_tuning.run(settings.fine_tuning(parent), mini_data, Placements(), progress=lines.append)
+    assert any("the model may forget what it knows of other places" in line for line in lines)

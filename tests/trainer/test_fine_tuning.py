@@ -11,7 +11,7 @@ import pytest
 from pipeline.models.classifier import Classifier, ModelCard
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recordings.recording import DataError
-from pipeline.recordings.uci_har import DataSet, Split
+from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES
 from tests.trainer.recorded import record
 from tests.trainer.small_training import settings_for
@@ -20,7 +20,6 @@ from trainer.commands.train_settings import TrainSettings
 from trainer.data import user_recordings
 from trainer.errors import SettingError
 from trainer.export import load_with_card, save_with_card
-from trainer.fine_tuning import TuningWindows
 from trainer.networks.widening import widened
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
@@ -163,22 +162,3 @@ def test_what_does_not_fit(trained: Path, mini_data: DataSet, tmp_path: Path) ->
     settings = settings_for(tmp_path, extra=[record(tmp_path / "own", "JUMPING")])
     with pytest.raises(SettingError, match="the model has no LAYING: train it anew"):
         run(settings, tmp_path / "other.keras", mini_data)
-
-
-@pytest.mark.parametrize("n_new", [10, 29, 200])
-def test_few_windows_are_repeated(mini_data: DataSet, n_new: int) -> None:
-    """New windows are repeated until they are a fifth of all."""
-    train = mini_data.train
-    new = Split(
-        train.windows[:1].repeat(n_new, 0), np.full(n_new, 6, np.int8), np.zeros(n_new, np.int8)
-    )
-    mixed = fine_tuning._mixed(
-        TuningWindows(new, np.ones((n_new, 10), np.float32)),
-        TuningWindows(train, np.zeros((len(train.labels), 10), np.float32)),
-    )
-    labels = mixed.split.labels
-    n_user = np.count_nonzero(labels == 6)
-    assert 0.2 * len(labels) <= n_user
-    assert n_user == n_new or 0.2 * (len(labels) - n_new) > n_user - n_new
-    assert 144 == len(labels) - n_user
-    assert (labels == 6).tolist() == mixed.wearer_frames.all(axis=1).tolist()

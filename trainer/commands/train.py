@@ -52,7 +52,11 @@ def main() -> None:
     try:
         if settings.parent is not None:
             fine_tuning.run(
-                settings.fine_tuning(settings.parent), data, placements, progress=progress
+                settings.fine_tuning(settings.parent),
+                data,
+                placements,
+                sets=sets,
+                progress=progress,
             )
         else:
             assert data is not None
@@ -86,7 +90,8 @@ def _placement_sets(
     Raises:
         DataError: they are not where the settings say, or one to leave out is not there.
     """
-    if not settings.learns_from_placement_sets:
+    is_tuned = settings.parent is not None
+    if not (is_tuned or settings.learns_from_placement_sets):
         return ()
     folder = settings.placements or placement_sets.folder_beside(settings.data)
     if folder is not None:
@@ -96,6 +101,8 @@ def _placement_sets(
             f"there are no placement sets to leave {', '.join(settings.without)} out of: "
             "name their folder with --placements"
         )
+    if is_tuned:  # only then is known whether the model needs them
+        return ()
     progress(
         "WARNING: there are no placement sets: the models for any place on the body learn from "
         f"phones at the waist alone; name the folder of sets with --placements, or put it, "

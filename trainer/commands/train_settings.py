@@ -115,7 +115,7 @@ class TrainSettings(CommandSettings):
 
     @property
     def learns_from_placement_sets(self) -> bool:
-        """Whether a model is trained that learns from placement sets."""
+        """Whether a model is trained from the beginning that learns from placement sets."""
         return self.parent is None and any(model.endswith(ANY) for model in self.plan.models)
 
     def fine_tuning(self, parent: Path) -> FineTuningPlan:
@@ -170,7 +170,11 @@ class TrainSettings(CommandSettings):
         Raises:
             ValueError: they are given.
         """
-        given = sorted({"placements", "without"} & self.model_fields_set)
+        given = (
+            []
+            if self.parent is not None
+            else sorted({"placements", "without"} & self.model_fields_set)
+        )
         if given and not self.learns_from_placement_sets:
             raise ValueError(f"{', '.join(given)}: only for NAME-any, by --recipe raw")
         return self
