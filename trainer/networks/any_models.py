@@ -53,7 +53,7 @@ FAMILIES: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "cnn-lstm": cnn_lstm,
     "conv-lstm": conv_lstm,
 }
-"""From channels ``(batch, 112, 43)`` to steps ``(batch, 28, n_units)``, by family."""
+"""From channels ``(batch, 112, 29)`` to steps ``(batch, 28, n_units)``, by family."""
 
 
 def build(family: str, n_activities: int) -> keras.Model:
