@@ -76,7 +76,7 @@ def build(family: str, n_activities: int) -> keras.Model:
 def _convolved(channels: Tensor) -> Tensor:
     """Return ``(batch, 28, 64)`` of ``(batch, 112, n_channels)``."""
     x = channels
-    for filters, kernel_size in ((32, 7), (64, 5)):
+    for filters, kernel_size in ((32, 5), (64, 5)):
         x = layers.Conv1D(filters, kernel_size, strides=2, padding="same", use_bias=False)(x)
         x = layers.ReLU()(layers.BatchNormalization()(x))
     return layers.SpatialDropout1D(_CHANNEL_DROPOUT)(x)
