@@ -24,6 +24,7 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
+from pipeline.recognition.wearer.frame import UPRIGHT_KNOWN
 from pipeline.vocabulary import ACTIVITIES, ANY
 from trainer.data.other_wearers import OtherWearers, changed
 from trainer.data.signals import Signals
@@ -32,6 +33,7 @@ from trainer.networks.wearer_views import Tensor
 from trainer.training.fitted import Fitted, Progress, check_finite, epoch_lines
 from trainer.training.raw import cool
 
+_STILL: Final = [ACTIVITIES.index(name) for name in ("SITTING", "STANDING", "LAYING")]
 _STAIRS: Final = [ACTIVITIES.index("WALKING_UPSTAIRS"), ACTIVITIES.index("WALKING_DOWNSTAIRS")]
 _LEAST_PROBABILITY: Final = 1e-7
 
@@ -54,6 +56,10 @@ class PlacementRecipe:
     """Gradients longer than that are shortened to it"""
     smoothing: float = 0.05
     """Probability that is dealt out to all activities, of a label"""
+    doubt: float = 0.5
+    """Share of a label of sitting, standing or lying that is dealt out to all three where the
+    wearer's frame is not given: without it, what tells them apart with one phone does not with
+    another. Windows of the sets that `OtherWearers.clean_sets` names keep their labels"""
     averaging: float = 0.995
     """Momentum of the moving average of the weights, a step"""
     set_weights: Mapping[str, float] = field(default_factory=lambda: {"IndoorSurvey_hand": 0.25})
@@ -135,6 +141,7 @@ class DrawnBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._recipe = recipe
         self._seed = seed
         self._epoch = 0
+        self._is_clean = np.isin(signals.data_sets, recipe.changes.clean_sets)
         self._up_to = np.cumsum(chances(signals, recipe.set_weights))
 
     def __len__(self) -> int:
@@ -144,7 +151,10 @@ class DrawnBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(
         self, index: int
     ) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]:
-        """Return one batch: windows, frames; and ``(batch_size, n_activities)`` of 1 and 0."""
+        """Return one batch: windows, frames; and how possible each activity is.
+
+        That is ``(batch_size, n_activities)``: a label's probabilities, or 1 for each of several.
+        """
         # Of the batch alone, in whatever order Keras asks for them.
         rng = np.random.default_rng([self._seed, self._epoch, index])
         drawn = rng.random(self._recipe.batch_size) * self._up_to[-1]
@@ -155,6 +165,10 @@ class DrawnBatches(keras.utils.PyDataset):  # type: ignore[misc]
         is_known = labels >= 0
         possible[np.flatnonzero(is_known), labels[is_known]] = 1
         possible[np.ix_(~is_known, _STAIRS)] = 1
+        doubtful = np.isin(labels, _STILL) & (frames[:, UPRIGHT_KNOWN] == 0)
+        doubtful &= ~self._is_clean[self._signals.sets[which]]
+        possible[doubtful] *= 1 - self._recipe.doubt
+        possible[np.ix_(doubtful, _STILL)] += self._recipe.doubt / len(_STILL)
         return (with_channels(windows), frames), possible
 
     def on_epoch_end(self) -> None:
@@ -194,8 +208,8 @@ def with_channels(signals: NDArray[np.float32]) -> NDArray[np.float32]:
 def possible_loss(smoothing: float) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the loss of probabilities, given which activities are possible.
 
-    It is cross-entropy with a smoothed label where one is; and where several are, the negative
-    logarithm of their probability together.
+    It is cross-entropy with a smoothed label where that is one, or probabilities; and where several
+    are possible, the negative logarithm of their probability together.
     """
 
     def loss(possible: Tensor, probabilities: Tensor) -> Tensor:
@@ -204,6 +218,6 @@ def possible_loss(smoothing: float) -> Callable[[Tensor, Tensor], Tensor]:
         smoothed = possible * (1 - smoothing) + smoothing / n
         one = -ops.sum(smoothed * logarithms, axis=-1)
         together = ops.maximum(ops.sum(possible * probabilities, axis=-1), _LEAST_PROBABILITY)
-        return ops.where(ops.sum(possible, axis=-1) > 1, -ops.log(together), one)
+        return ops.where(ops.sum(possible, axis=-1) > 1.5, -ops.log(together), one)
 
     return loss

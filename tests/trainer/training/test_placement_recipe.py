@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.recordings.person_file import PLACEMENT_ACTIVITIES
+from trainer.data.other_wearers import OtherWearers
 from trainer.data.signals import Signals
 from trainer.training.placement_recipe import (
     DrawnBatches,
@@ -102,8 +103,24 @@ def test_stairs_of_unknown_direction_may_be_either() -> None:
     """Windows with a label may be that alone."""
     (_, _), possible = DrawnBatches(signals_with([-1]), QUICK, seed=1)[0]
     assert [0, 1, 1, 0, 0, 0, 0] == possible[0].tolist()
-    (_, _), possible = DrawnBatches(signals_with([5]), QUICK, seed=1)[0]
-    assert [0, 0, 0, 0, 0, 1, 0] == possible[0].tolist()
+    (_, _), possible = DrawnBatches(signals_with([6]), QUICK, seed=1)[0]
+    assert [0, 0, 0, 0, 0, 0, 1] == possible[0].tolist()
+
+
+def test_who_is_still_is_in_doubt_without_a_frame() -> None:
+    """Sitting may be standing or lying too, unless the set's phone shows it."""
+    recipe = replace(QUICK, doubt=0.6, changes=OtherWearers(clean_sets=("set 1",)))
+    (_, _), possible = DrawnBatches(signals_with([3]), recipe, seed=1)[0]
+    np.testing.assert_allclose([0, 0, 0, 0.6, 0.2, 0.2, 0], possible[0], rtol=1e-6)
+    clean = replace(signals_with([3]), data_sets=("set 1",))
+    (_, _), possible = DrawnBatches(clean, recipe, seed=1)[0]
+    assert [0, 0, 0, 1, 0, 0, 0] == possible[0].tolist()
+    known = signals_with([3])
+    known.frames[:, [2, 3, 6, 7]] = 1
+    (_, frames), possible = DrawnBatches(known, recipe, seed=1)[0]
+    in_doubt = possible[:, 3] < 1
+    assert in_doubt.tolist() == (frames[:, 6] == 0).tolist()
+    assert 0 < in_doubt.sum() < len(in_doubt)
 
 
 def losses(possible: list[float], probabilities: list[float]) -> float:
