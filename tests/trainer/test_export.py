@@ -8,10 +8,20 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.models.classifier import CARD_KEY, Classifier, ModelCard
+from pipeline.models.trial import trial_frames
+from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.recordings.uci_har import DataSet
-from pipeline.vocabulary import ACTIVITIES, ANY, SHIPPED_MODELS
+from pipeline.vocabulary import ACTIVITIES, ANY, FAMILIES, SHIPPED_MODELS
 from trainer.data_sets import UCI_HAR_LICENCE
-from trainer.export import ExportError, export, make_card, version
+from trainer.export import (
+    TOLERANCE,
+    WEARER_TOLERANCE,
+    ExportError,
+    export,
+    make_card,
+    version,
+)
+from trainer.networks import any_models
 from trainer.networks.models import BUILDERS
 from trainer.networks.options import Sizes
 from trainer.networks.plain import PLAIN_BUILDERS
@@ -36,10 +46,8 @@ def models(mini_data: DataSet, small: Sizes) -> dict[str, keras.Model]:
     keras.utils.set_random_seed(3)
     windows = mini_data.train.windows
     plain = {f"plain-{name}": build(windows, 6, small) for name, build in PLAIN_BUILDERS.items()}
-    return plain | {
-        name: BUILDERS[name.removesuffix(ANY)](windows, 6, recipe_for(name).view)
-        for name in SHIPPED_MODELS
-    }
+    at_waist = {name: BUILDERS[name](windows, 6, recipe_for(name).view) for name in FAMILIES}
+    return plain | at_waist | {name + ANY: any_models.build(name, 6) for name in FAMILIES}
 
 
 def card_of(model: keras.Model, name: str) -> ModelCard:
@@ -56,10 +64,11 @@ def card_of(model: keras.Model, name: str) -> ModelCard:
 
 
 def test_the_card_tells_how_phones_are_worn(models: dict[str, keras.Model]) -> None:
-    """A model that is for phones worn any way round says so."""
+    """A model that is for phones worn any way round says so, and that it takes frames."""
     for name in SHIPPED_MODELS:
-        orientation = "any" if name.endswith(ANY) else "training"
-        assert orientation == card_of(models[name], name).orientation
+        expected = ("any", COLUMNS) if name.endswith(ANY) else ("training", ())
+        card = card_of(models[name], name)
+        assert expected == (card.orientation, card.wearer)
 
 
 def export_as(name: str, model: keras.Model, path: Path, windows: NDArray[np.float32]) -> None:
@@ -97,10 +106,12 @@ def test_exported_model_is_the_keras_model(
     name: str, exported: Path, models: dict[str, keras.Model], windows: NDArray[np.float32]
 ) -> None:
     """The pipeline's classifier gives Keras' probabilities at any batch size."""
-    expected = probabilities(models[name], windows)
-    for batch_size in (1, 7, 64):
-        found = Classifier(exported / f"{name}.onnx", batch_size=batch_size).classify(windows)
-        np.testing.assert_allclose(found, expected, atol=1e-5)
+    atol = WEARER_TOLERANCE if name.endswith(ANY) else TOLERANCE
+    for frames in trial_frames(len(windows)):
+        expected = probabilities(models[name], windows, frames)
+        for batch_size in (1, 7, 64):
+            classifier = Classifier(exported / f"{name}.onnx", batch_size=batch_size)
+            np.testing.assert_allclose(classifier.classify(windows, frames), expected, atol=atol)
 
 
 @pytest.mark.parametrize("name", NAMES)
