@@ -72,11 +72,17 @@ class Material:
             "data_hash": self.data.data_hash,
             "versions": versions(),
         }
-        if self.plan.recipe == "raw":
-            how = placement_recipe_for(model) if model.endswith(ANY) else recipe_for(model)
-            recipe |= {"raw": asdict(how), "raw_recordings": bool(self.raw.recordings)}
         if model.endswith(ANY):
-            recipe["placements"] = {one.name: one.data_hash for one in self.sets}
+            recipe |= {
+                "any_place": asdict(placement_recipe_for(model)),
+                "raw_recordings_hash": self.raw.data_hash,
+                "placements": {one.name: one.data_hash for one in self.sets},
+            }
+        elif self.plan.recipe == "raw":
+            recipe |= {
+                "raw": asdict(recipe_for(model)),
+                "raw_recordings": bool(self.raw.recordings),
+            }
         if self.user is not None:
             recipe |= {"user_recordings_hash": self.user.data_hash, "frame": self.plan.frame}
         return recipe

@@ -16,13 +16,16 @@ from pipeline.recordings.person_file import PLACEMENT_ACTIVITIES
 from pipeline.recordings.placement_sets import PlacementSet
 from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import DataSet
+from pipeline.vocabulary import ACTIVITIES
 from tests.made_sets import LICENCE, write_set
 from tests.trainer.recorded import record
 from trainer import experiment, fine_tuning, material
+from trainer.choice_sentence import sentence
 from trainer.commands.train_settings import TrainSettings
 from trainer.data import user_recordings
 from trainer.data.raw_recordings import RawRecordings
 from trainer.export import load_with_card
+from trainer.records import SeedRecord
 from trainer.training.fitted import probabilities
 from trainer.training.placement_recipe import PlacementRecipe
 
@@ -131,6 +134,7 @@ def test_the_card_and_the_report_name_all_data_sets(
     report = json.loads((out / MODEL / "report.json").read_text())
     assert hashes == [one["hash"] for one in report["data_sets"]]
     assert list(PLACEMENT_ACTIVITIES) == report["activities"]
+    assert report["cross_validation"] is None
     assert f"placement set Made_pocket, hash {hashes[2]}: licence {LICENCE}" in lines
 
 
@@ -153,29 +157,43 @@ def test_a_training_with_other_sets_is_another(
         for some in (sets, ())
     ]
     assert at_waist[0] == at_waist[1]
-    lines: list[str] = []
-    experiment.run(plan, mini_data, raw=raw, sets=sets, progress=lines.append)
-    assert f"{MODEL}, seed 1: finished before" in "\n".join(lines)
+    finished = [
+        experiment._finished(
+            material.Material(plan, mini_data, None, raw, some, print),
+            experiment.Training(MODEL, 1),
+        )
+        for some in (sets, sets[:1])
+    ]
+    assert [True, False] == [one is not None for one in finished]
 
 
 def test_without_sets_and_raw_recordings(mini_data: DataSet, tmp_path: Path) -> None:
     """The published windows are learnt from alone, and the user's recordings, as of people."""
-    extra = user_recordings.load([record(tmp_path / "own", "JUMPING", seconds=40)], Placements())
-    lines: list[str] = []
-    settings = settings_for(tmp_path / "out")
-    experiment.run(settings.plan, mini_data, extra, progress=lines.append)
-    card = Classifier(tmp_path / "out" / f"{MODEL}.onnx").card
-    assert (*PLACEMENT_ACTIVITIES, "JUMPING") == card.activities
-    assert ["UCI HAR"] == [one.name for one in card.data_sets]
-    assert "published windows of 6 training subjects at the waist, of no other" in card.selection
-    assert card.selection.endswith(f"also user recordings, {extra.summary()}")
-    everybody = material.Material(
-        settings.plan, mini_data, extra, RawRecordings(), (), print
-    ).people_anywhere()
-    people = {person.person: person for person in everybody}
+    extra = user_recordings.load([record(tmp_path / "own", "JUMPING")], Placements())
+    plan = settings_for(tmp_path / "out").plan
+    given = material.Material(plan, mini_data, extra, RawRecordings(), (), print)
+    assert (*PLACEMENT_ACTIVITIES, "JUMPING") == given.activities(MODEL)
+    assert (*ACTIVITIES, "JUMPING") == given.activities("lstm")
+    assert f"{mini_data.data_hash}+{extra.data_hash}" == given.data_hash(MODEL)
+    assert ["UCI HAR"] == [one.name for one in given.data_sets(MODEL)]
+    people = {person.person: person for person in given.people_anywhere()}
     assert {"1", "3", "5", "6", "7", "8", "user recordings/mine"} == set(people)
     of_user = people["user recordings/mine"]
     assert {len(PLACEMENT_ACTIVITIES)} == set(of_user.labels[of_user.is_settled].tolist())
+    seed = SeedRecord(
+        recipe={},
+        seed=1,
+        epochs=1,
+        held_out_subjects=(),
+        selection={},
+        refit=None,
+        parameters=1,
+        confusion_matrix=[],
+        seconds=1.0,
+    )
+    told = sentence(MODEL, seed, given)
+    assert told.startswith("published windows of 6 training subjects at the waist, of no other pla")
+    assert told.endswith(f"also user recordings, {extra.summary()}")
 
 
 def test_fine_tuning_gives_a_model_of_the_same_form(
@@ -207,5 +225,22 @@ def test_fine_tuning_gives_a_model_of_the_same_form(
     assert ("More", f"{before.licence}; More: {LICENCE}") == (card.data_sets[-1].name, card.licence)
     assert "mixed with the training windows of UCI HAR, windows of Made_pocket" in card.selection
     assert not any("WARNING" in line for line in lines)
-    fine_tuning.run(settings.fine_tuning(parent), mini_data, Placements(), progress=lines.append)
-    assert any("the model may forget what it knows of other places" in line for line in lines)
+
+
+def test_fine_tuning_without_placement_sets(
+    trained: tuple[Path, list[str]], mini_data: DataSet, tmp_path: Path
+) -> None:
+    """A warning says what a model for any place may forget."""
+
+    class HeardError(Exception):
+        """The warning came."""
+
+    def heard(line: str) -> None:
+        if "WARNING" in line:
+            raise HeardError(line)
+
+    plan = settings_for(tmp_path, extra=[record(tmp_path / "own", "JUMPING")]).fine_tuning(
+        trained[0] / MODEL / "model.keras"
+    )
+    with pytest.raises(HeardError, match="the model may forget what it knows of other places"):
+        fine_tuning.run(plan, mini_data, Placements(), progress=heard)

@@ -184,7 +184,8 @@ def test_mistakes_end_in_one_line(
     """A wrong setting, or a missing file, ends the command with one line and exit code 1."""
     if "--data" not in flags:
         flags = (*flags, "--data", str(mini_folder))
-    finished = run_command("har-train", *flags, XDG_CACHE_HOME=str(mini_folder.parent))
+    folder = str(mini_folder.parent)
+    finished = run_command("har-train", *flags, XDG_CACHE_HOME=folder, HAR_DATA_DIR=folder)
     assert 1 == finished.returncode
     assert message in finished.stderr
     assert finished.stderr.startswith("har-train: ")
