@@ -81,7 +81,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     window_length: int
     """Samples"""
     training_data_hash: str
-    """`DataSet.data_hash` of the data that the model was trained on."""
+    """`DataSet.data_hash` of UCI HAR, then those of all else it was trained on, joined by ``+``."""
     seed: int
     test_accuracy: float
     """Share of the test split's windows classified right, 0 to 1."""
