@@ -20,6 +20,7 @@ from pipeline.models.trained_on import TrainedOn
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recordings.placement_sets import PlacementSet
 from pipeline.recordings.uci_har import DataSet
+from pipeline.vocabulary import ACTIVITIES
 from trainer import data_sets, evaluation
 from trainer.data import user_recordings
 from trainer.data.kept_windows import cache_beside
@@ -94,6 +95,7 @@ def run(
     progress(f"{card.identity} of {parent}, fine-tuned with {windows.summary()}")
     rehearsed = []
     if data is not None:
+        _check_activities(card)
         rehearsed.append(of_training_split(data.train, windows.activities))
     if data is None:
         forgotten = [name for name in card.activities if name not in windows.counts()]
@@ -223,6 +225,17 @@ def _selection(plan: FineTuningPlan, tuned: FineTuned) -> str:
             else "without windows of UCI HAR; test accuracy not measured"
         )
     )
+
+
+def _check_activities(card: ModelCard) -> None:
+    """Check that a model knows all activities of UCI HAR.
+
+    Raises:
+        SettingError: it does not.
+    """
+    missing = [activity for activity in ACTIVITIES if activity not in card.activities]
+    if missing:
+        raise SettingError(f"the model has no {', '.join(missing)}: train it anew")
 
 
 def _scores(model: keras.Model, data: DataSet | None, activities: tuple[str, ...]) -> Scores | None:
