@@ -35,7 +35,7 @@ from trainer.data.signals import HOP, Signals, signals_of
 from trainer.evaluation import best_temperature, tempered
 from trainer.json_file import write_json
 from trainer.selection.cross_validation import groups
-from trainer.selection.worth import FILE, RECIPE, TOGETHER, Frame, Row, Worth, table
+from trainer.selection.worth import FILE, RECIPE, TOGETHER, Frame, Worth, WorthRow, table
 from trainer.set_scores import SetScores, set_scores
 from trainer.training.placement_recipe import (
     PlacementRecipe,
@@ -52,7 +52,7 @@ N_WAIST_GROUPS: Final = len(groups())
 
 
 @dataclass(frozen=True)
-class Variation:
+class Way:
     """One way to train."""
 
     recipe: PlacementRecipe = field(default_factory=PlacementRecipe)
@@ -60,10 +60,10 @@ class Variation:
     """Study whose sets are left out of all trainings"""
 
 
-VARIATIONS: Final[dict[str, Variation]] = {
-    RECIPE: Variation(),
-    "without the wearer's frame": Variation(PlacementRecipe(changes=OtherWearers(frame_known=0.0))),
-    "phones and garments as they were": Variation(
+VARIATIONS: Final[dict[str, Way]] = {
+    RECIPE: Way(),
+    "without the wearer's frame": Way(PlacementRecipe(changes=OtherWearers(frame_known=0.0))),
+    "phones and garments as they were": Way(
         PlacementRecipe(
             changes=OtherWearers(
                 clean=1.0,
@@ -75,10 +75,8 @@ VARIATIONS: Final[dict[str, Variation]] = {
             )
         )
     ),
-    "nobody faster or slower": Variation(
-        PlacementRecipe(changes=OtherWearers(slowest=1.0, fastest=1.0))
-    ),
-    "without PDIoT": Variation(without="PDIoT"),
+    "nobody faster or slower": Way(PlacementRecipe(changes=OtherWearers(slowest=1.0, fastest=1.0))),
+    "without PDIoT": Way(without="PDIoT"),
 }
 
 ONE: Final = "cnn-lstm"
@@ -104,7 +102,7 @@ class Job:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class HeldOutWindows:
     """The probabilities of one training for the windows of the people who were left out."""
 
     data_sets: NDArray[np.str_]
@@ -184,14 +182,14 @@ def judged(places: Places, job: Job) -> str:
     return f"{job.family}, {job.variation}, without {job.held_out}: {fitted.seconds:.0f} s"
 
 
-def worth(done: Mapping[Job, Judged], activities: Sequence[str]) -> Worth:
+def worth(done: Mapping[Job, HeldOutWindows], activities: Sequence[str]) -> Worth:
     """Return the figures of trainings, at the temperatures that they show to be best.
 
     Args:
         done: trainings, of each variation, family and seed for all that is held out.
         activities: what probabilities are of.
     """
-    parts: dict[tuple[str, str, int], list[Judged]] = {}
+    parts: dict[tuple[str, str, int], list[HeldOutWindows]] = {}
     for job, one in done.items():
         parts.setdefault((job.variation, job.family, job.seed), []).append(one)
     whole = {key: _joined(some) for key, some in parts.items()}
@@ -231,21 +229,23 @@ def worth(done: Mapping[Job, Judged], activities: Sequence[str]) -> Worth:
         commit=source_commit(),
         temperatures=temperatures,
         rows=tuple(
-            Row(variation=variation, model=model, data_set=name, frame=frame, seeds=tuple(scores))
+            WorthRow(
+                variation=variation, model=model, data_set=name, frame=frame, seeds=tuple(scores)
+            )
             for (variation, model, name, frame), scores in seeds.items()
         ),
     )
 
 
-def _joined(parts: Sequence[Judged]) -> Judged:
-    return Judged(
-        *(np.concatenate([getattr(one, of.name) for one in parts]) for of in fields(Judged))
+def _joined(parts: Sequence[HeldOutWindows]) -> HeldOutWindows:
+    return HeldOutWindows(
+        *(np.concatenate([getattr(one, of.name) for one in parts]) for of in fields(HeldOutWindows))
     )
 
 
-def _read(file: Path) -> Judged:
+def _read(file: Path) -> HeldOutWindows:
     with np.load(file) as kept:
-        return Judged(**kept)
+        return HeldOutWindows(**kept)
 
 
 @cache

@@ -25,7 +25,7 @@ Frame = Literal["known", "unknown"]
 steps; or nothing was known of any wearer."""
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class WorthRow(msgspec.Struct, frozen=True, kw_only=True):
     """One set that was left out of one way to train one family."""
 
     variation: str
@@ -50,7 +50,7 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
     commit: str | None
     temperatures: dict[str, float]
     """Of the recipe, by family: least log loss over all sets left out"""
-    rows: tuple[Row, ...]
+    rows: tuple[WorthRow, ...]
 
 
 @cache
@@ -59,7 +59,7 @@ def shipped() -> Worth:
     return msgspec.json.decode((files("trainer.selection") / FILE).read_bytes(), type=Worth)
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[WorthRow]) -> str:
     """Return a line a row, for people."""
     lines = [
         f"{'':52}  frame    balanced ± sd  stairs  moving   RUNNING found, right    ECE  seeds",

@@ -67,7 +67,9 @@ def judged(wrong: int, *, known: float) -> object:
     labels = np.zeros(10, np.int8)
     sure = np.full((10, 7), (1 - known) / 6)
     sure[np.arange(10), np.where(np.arange(10) < wrong, 3, 0)] = known
-    return left_out_sets.Judged(np.array(["Made"] * 10), labels, sure, np.full((10, 7), 1 / 7))
+    return left_out_sets.HeldOutWindows(
+        np.array(["Made"] * 10), labels, sure, np.full((10, 7), 1 / 7)
+    )
 
 
 def test_figures_of_trainings() -> None:
