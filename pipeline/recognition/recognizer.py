@@ -47,15 +47,11 @@ class Recognizer:
         filter_start: FilterStart = "steady",
         max_devices: int = 10_000,
         lateness_s: float = DEFAULT_LATENESS_S,
-        baseline: bool = False,
     ) -> None:
         """Begin without phones; there is room for ``max_devices`` at once.
 
         With ``model_elsewhere`` there are two models: ``model`` is for phones that are known to be
         worn at the waist, as in training, and the other for all others.
-
-        With ``baseline`` each wearer's upright direction is learnt while walking, and the windows
-        that ``model`` classifies are corrected by it.
 
         Raises:
             ValueError: ``hop`` is not 1 to 128 samples.
@@ -70,7 +66,7 @@ class Recognizer:
             gait=next((model.gait for model in models if model.gait), None),
             frames_at_waist=model.gait is not None,
         )
-        self._judgements = Judgements(max_devices, models, hop=hop, baseline=baseline)
+        self._judgements = Judgements(max_devices, models, hop=hop)
         self._belongs_to: dict[str, Any] = {
             "model": model.identity,
             "activities": list(model.activities),
@@ -79,7 +75,6 @@ class Recognizer:
             "hop": hop,
             "filter_start": filter_start,
             "lateness_s": lateness_s,
-            "baseline": baseline,
         }
 
     @property

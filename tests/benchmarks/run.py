@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Final
 
 from tests.benchmarks import (
-    baseline,
     calibration,
     calibration_elsewhere,
     checkpoint,
@@ -46,7 +45,6 @@ BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "calibration": calibration.measure,
     "calibration_elsewhere": calibration_elsewhere.measure,
     "decisions": decisions.measure,
-    "baseline": baseline.measure,
 }
 
 

@@ -9,17 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import MessageError, Readings, Sensor
-from pipeline.recognition.judgement.sanity_checks.checks import check
-from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
-from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.recognition.results import Change, Episode, Prediction, Recognised
 from pipeline.recordings import hapt, simulated
-from pipeline.vocabulary import ACTIVITIES, WINDOW_LENGTH
+from pipeline.vocabulary import ACTIVITIES
 from tests.recognition.made_up import (
     EPOCH,
     HOP,
@@ -366,37 +362,6 @@ def recorded(data_dir: Path) -> list[NDArray[np.float64]]:
         recording.stretches[0].samples.astype(np.float64)
         for recording in hapt.recordings(data_dir, (1, 3, 5), download=False)
     ]
-
-
-@pytest.mark.parametrize("size", [15, 400])
-def test_a_baseline_rotates_what_the_model_gets(shipped: Classifier, size: int) -> None:
-    """Once a wearer has walked, as `Baseline` says; however the samples were cut into messages."""
-    [walking, *_] = simulated.recordings()
-    lean = Rotation.from_rotvec([0.0, 0.0, np.radians(20.0)]).as_matrix()
-    rows = (walking.stretches[0].samples.reshape(-1, 3) @ lean.T).reshape(-1, 6)[:3000]
-    plain, personal = (
-        Recognizer(shipped, hop=HOP, baseline=baseline) for baseline in (False, True)
-    )
-    before, after = (
-        [
-            prediction
-            for message in in_messages(readings(rows), size=size)
-            for prediction in push(recognizer, message).predictions
-        ]
-        for recognizer in (plain, personal)
-    )
-    samples = Preprocessor(1).push(np.array([0]), rows[np.newaxis])[0]
-    starts = HOP * np.arange(len(before))
-    windows = np.stack([samples[start : start + WINDOW_LENGTH] for start in starts])
-    settled = starts >= SETTLING_ROWS
-    walks = check(windows).walking & settled
-    rotated = Baseline(1, hop=HOP).rotate(np.zeros(len(windows), int), windows, walks)
-    assert walks.any()
-    for predictions, expected in ((before, windows), (after, rotated)):
-        np.testing.assert_allclose(
-            [p.probabilities for p in predictions], shipped.classify(expected), atol=1e-6
-        )
-    assert np.abs(rotated - windows).max() > 0.1
 
 
 @pytest.mark.parametrize(("model", "minds"), [("cnn-lstm", True), ("cnn-lstm-any", False)])

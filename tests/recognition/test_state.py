@@ -24,7 +24,7 @@ def test_a_restored_recognizer_goes_on(classifier: Classifier, data: st.DataObje
     """What is saved at any moment and restored elsewhere goes on to the last bit."""
     messages = of_every_kind()
     names = data.draw(st.lists(st.sampled_from(sorted(messages)), min_size=1, unique=True))
-    make = partial(Recognizer, classifier, hop=HOP, baseline=data.draw(st.booleans()))
+    make = partial(Recognizer, classifier, hop=HOP)
     undisturbed, restored = make(), make()
     for recognizer in (undisturbed, restored):
         for device in ["gone", *names]:
@@ -101,7 +101,6 @@ def test_a_state_of_no_phones(classifier: Classifier) -> None:
         ("hop", {"hop": 16}),
         ("filter_start", {"hop": HOP, "filter_start": "zero"}),
         ("lateness_s", {"hop": HOP, "lateness_s": 0.5}),
-        ("baseline", {"hop": HOP, "baseline": True}),
     ],
 )
 def test_a_state_of_other_settings(

@@ -196,18 +196,6 @@ def test_a_problem_ends_with_the_judgement(shipped: Classifier) -> None:
     assert () == recognizer.problems("phone")
 
 
-def test_a_baseline_is_of_the_first_model_only(
-    classifier: Classifier, elsewhere: Classifier
-) -> None:
-    """What the other model gets does not depend on it."""
-    rows = readings(motion(600, seed=3))
-    without, corrected = (
-        Recognizer(classifier, model_elsewhere=elsewhere, hop=HOP, baseline=baseline)
-        for baseline in (False, True)
-    )
-    assert told_of(push(without, rows)) == told_of(push(corrected, rows))
-
-
 @given(data=st.data())
 @settings(max_examples=15)
 def test_a_restored_recognizer_goes_on(
@@ -224,7 +212,6 @@ def test_a_restored_recognizer_goes_on(
         classifier,
         model_elsewhere=elsewhere,
         hop=HOP,
-        baseline=data.draw(st.booleans()),
     )
     undisturbed, restored = make(), make()
     for recognizer in (undisturbed, restored):

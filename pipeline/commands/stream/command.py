@@ -40,7 +40,7 @@ def _load_models(settings: StreamSettings) -> list[Classifier]:
     """Return the model for all phones, or that for the waist and that for elsewhere.
 
     Raises:
-        ModelError: one cannot be used, or not with these settings.
+        ModelError: one cannot be used.
     """
     classifiers = [
         Classifier(path, threads=settings.threads, batch_size=settings.batch_size)
@@ -48,12 +48,6 @@ def _load_models(settings: StreamSettings) -> list[Classifier]:
     ]
     for classifier in classifiers:
         classifier.check_answers()
-    if settings.baseline and classifiers[0].orientation == "any":
-        raise ModelError(
-            f"--baseline needs a model for phones worn as in training, but "
-            f"{classifiers[0].card.name} is for phones worn any way round: leave out --baseline "
-            "or choose another --model"
-        )
     return classifiers
 
 

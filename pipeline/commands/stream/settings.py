@@ -40,10 +40,6 @@ class StreamSettings(BrokerSettings):
         [],
         description="at the waist: landscape (if not set), portrait, or -upside-down; DEVICE=...",
     )
-    baseline: bool = Field(
-        False,
-        description="learn each wearer's upright direction while walking; correct windows by it",
-    )
     lateness: NonNegativeFloat = Field(
         0.2, description="seconds by which messages of a phone may overtake one another"
     )

@@ -63,7 +63,6 @@ class Stream:
             filter_start=settings.filter_start,
             max_devices=settings.max_devices,
             lateness_s=settings.lateness,
-            baseline=settings.baseline,
         )
         self._outgoing: list[Publication] = []  # to be published at the end of a tick
         self._clock = MachineClock()

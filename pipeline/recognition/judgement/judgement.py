@@ -7,7 +7,7 @@ Windows that begin before the filters have settled have a prediction, but decide
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,6 @@ from pipeline.recognition.judgement.sanity_checks.checks import check
 from pipeline.recognition.judgement.sanity_checks.plausibility import Plausibility
 from pipeline.recognition.judgement.sanity_checks.problems import PROBLEMS
 from pipeline.recognition.judgement.sanity_checks.problems_in_force import ProblemsInForce
-from pipeline.recognition.preparation.upright import Baseline
 from pipeline.recognition.prepared import Part, Windows, settled_places
 from pipeline.recognition.results import Change, Episode
 from pipeline.recognition.rounds import rounds_of
@@ -43,14 +42,9 @@ class Judged:
 class Judgement:
     """The problems and activities of all phones, and the model that they share."""
 
-    def __init__(self, n_slots: int, model: Model, *, hop: int, baseline: bool) -> None:
-        """Make room for ``n_slots`` phones, whose windows are ``hop`` samples apart.
-
-        With ``baseline`` each wearer's upright direction is learnt while walking, and the windows
-        are corrected by it.
-        """
+    def __init__(self, n_slots: int, model: Model, *, hop: int) -> None:
+        """Make room for ``n_slots`` phones, whose windows are ``hop`` samples apart."""
         self._model = model
-        self._baseline = Baseline(n_slots, hop=hop) if baseline else None
         self._plausibility = Plausibility(
             n_slots, hop=hop, any_way_round=model.orientation == "any"
         )
@@ -65,8 +59,6 @@ class Judgement:
     def place_anew(self, slots: Sequence[int]) -> None:
         """Forget the state of these phones that depends on how they were worn."""
         self._plausibility.reset(slots)
-        if self._baseline is not None:
-            self._baseline.reset(slots)
 
     def push(self, parts: Sequence[Part]) -> Judged:
         """Return the results of a tick's windows."""
@@ -78,12 +70,6 @@ class Judgement:
         is_settled = ~windows.settling
         settled = windows.chosen(is_settled)
         checks = check(settled.samples)
-        if self._baseline is not None:
-            walking = np.zeros(len(windows), np.bool_)
-            walking[is_settled] = checks.walking
-            rotated = self._baseline.rotate(windows.slots, windows.samples, walking)
-            windows = replace(windows, samples=rotated)
-            settled = replace(settled, samples=rotated[is_settled])
         probabilities = (
             self._model.classify(windows.samples)
             if self._model.gait is None
@@ -141,8 +127,7 @@ class Judgement:
 
     @property
     def _parts(self) -> "dict[str, _Part]":
-        learnt: dict[str, _Part] = {} if self._baseline is None else {"baseline": self._baseline}
-        return learnt | {
+        return {
             "plausibility": self._plausibility,
             "decider": self._decider,
             "problems": self._problems,
@@ -154,4 +139,4 @@ class Judgement:
         return self._decider.interrupt(part.interrupted)
 
 
-_Part = Baseline | Plausibility | Decider | ProblemsInForce
+_Part = Plausibility | Decider | ProblemsInForce

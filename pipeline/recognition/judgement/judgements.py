@@ -26,20 +26,16 @@ _NO_JUDGEMENT: Final = -1  # no window of this phone has come yet
 class Judgements:
     """The judgement of each model, and that of each phone."""
 
-    def __init__(self, n_slots: int, models: Sequence[Model], *, hop: int, baseline: bool) -> None:
+    def __init__(self, n_slots: int, models: Sequence[Model], *, hop: int) -> None:
         """Make room for ``n_slots`` phones, whose windows are ``hop`` samples apart.
 
         Args:
             n_slots: phones at once.
             models: one for all phones; or one for those at the waist and one for the others.
             hop: samples between the starts of neighbouring windows.
-            baseline: whether the first model's windows are corrected as `Judgement` says.
         """
         self._models = models
-        self._each = [
-            Judgement(n_slots, model, hop=hop, baseline=baseline and number == 0)
-            for number, model in enumerate(models)
-        ]
+        self._each = [Judgement(n_slots, model, hop=hop) for model in models]
         self._of_slot = np.full(n_slots, _NO_JUDGEMENT, np.int8)  # index into both
 
     @property

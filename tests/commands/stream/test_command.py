@@ -76,17 +76,6 @@ def test_a_model_that_gives_no_probabilities(
     assert result.stderr.startswith(f"har-stream: {path}: its probabilities are not numbers")
 
 
-def test_a_baseline_for_any_phone_is_refused(run_command: "Run") -> None:
-    """To a model for phones worn any way round it says nothing; that is told before connecting."""
-    flags = ("--broker", "127.0.0.1", "--model", "cnn-lstm-any", "--baseline")
-    result = run_command("har-stream", *flags)
-    assert 1 == result.returncode
-    assert result.stderr.startswith(
-        "har-stream: --baseline needs a model for phones worn as in training"
-    )
-    assert "cnn-lstm-any is for phones worn any way round: leave out --baseline" in result.stderr
-
-
 @pytest.mark.parametrize(
     ("flags", "said"),
     [

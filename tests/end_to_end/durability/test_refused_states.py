@@ -76,10 +76,9 @@ def test_a_damaged_checkpoint(
         (["--hop", "32"], "hop"),
         (["--lateness", "1"], "lateness"),
         (["--filter-start", "zero"], "filter"),
-        (["--baseline"], "baseline"),
         (["--max-devices", "2"], "phones"),
     ],
-    ids=["model", "hop", "lateness", "filter start", "baseline", "phones"],
+    ids=["model", "hop", "lateness", "filter start", "phones"],
 )
 def test_a_checkpoint_of_something_else(
     checkpoint: Path, refused: Callable[..., str], tiny_model: Path, flags: list[str], word: str

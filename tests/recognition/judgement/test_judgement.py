@@ -27,7 +27,7 @@ def push(judgement: Judgement, *parts: Part) -> Judged:
 
 def test_a_tick_in_parts(shipped: Classifier, walking: Windows) -> None:
     """What windows show does not depend on the parts and ticks that they come in."""
-    whole, cut = (Judgement(1, shipped, hop=HOP, baseline=False) for _ in range(2))
+    whole, cut = (Judgement(1, shipped, hop=HOP) for _ in range(2))
     number = np.arange(len(walking))
     parts = [Part([], [], walking.chosen(number // 3 == k)) for k in range(len(walking) // 3 + 1)]
 
@@ -44,7 +44,7 @@ def test_settling_windows_decide_nothing(shipped: Classifier, walking: Windows) 
     """The model classifies them too, but no activity is decided of them."""
     settling = walking.chosen(walking.settling)
 
-    judged = push(Judgement(1, shipped, hop=HOP, baseline=False), Part([], [], settling))
+    judged = push(Judgement(1, shipped, hop=HOP), Part([], [], settling))
 
     assert 0 < len(settling) == len(judged.probabilities)
     assert [] == judged.changes == judged.changed
@@ -52,7 +52,7 @@ def test_settling_windows_decide_nothing(shipped: Classifier, walking: Windows) 
 
 def test_an_interruption_ends_an_episode(shipped: Classifier, walking: Windows) -> None:
     """A gap does so, though there are no windows behind it yet, as silence would."""
-    interrupted, silent = (Judgement(1, shipped, hop=HOP, baseline=False) for _ in range(2))
+    interrupted, silent = (Judgement(1, shipped, hop=HOP) for _ in range(2))
     for judgement in (interrupted, silent):
         push(judgement, Part([], [], walking))
 
@@ -68,14 +68,14 @@ def test_doubtful_windows_are_unknown(shipped: Classifier, walking: Windows) -> 
     settled = walking.chosen(~walking.settling)
     doubtful = replace(settled, doubtful=np.ones(len(settled), np.bool_))
 
-    judged = push(Judgement(1, shipped, hop=HOP, baseline=False), Part([], [], doubtful))
+    judged = push(Judgement(1, shipped, hop=HOP), Part([], [], doubtful))
 
     assert ["unknown"] == [change.activity for change in judged.changes]
 
 
 def test_problems_are_reported_when_they_change(shipped: Classifier, walking: Windows) -> None:
     """Once they come into force and once more when they are over; a new recording forgets them."""
-    judgement = Judgement(1, shipped, hop=HOP, baseline=False)
+    judgement = Judgement(1, shipped, hop=HOP)
     settled = walking.chosen(~walking.settling)
     ten_times = replace(settled, samples=settled.samples * np.float32(9.81))
 
