@@ -42,7 +42,7 @@ _LEAST_PROBABILITY: Final = 1e-7
 class PlacementRecipe:
     """The way from signals of many people to a model; the defaults are those of what ships."""
 
-    epochs: int = 6
+    epochs: int = 10
     steps: int = 150
     """Batches an epoch"""
     batch_size: int = 256
@@ -56,10 +56,10 @@ class PlacementRecipe:
     """Gradients longer than that are shortened to it"""
     smoothing: float = 0.05
     """Probability that is dealt out to all activities, of a label"""
-    doubt: float = 0.5
+    doubt: float = 0.6
     """Share of a label of sitting, standing or lying that is dealt out to all three where the
     wearer's frame is not given: without it, what tells them apart with one phone does not with
-    another. Windows of the sets that `OtherWearers.clean_sets` names keep their labels"""
+    another"""
     averaging: float = 0.995
     """Momentum of the moving average of the weights, a step"""
     set_weights: Mapping[str, float] = field(default_factory=lambda: {"IndoorSurvey_hand": 0.25})
@@ -141,7 +141,6 @@ class DrawnBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._recipe = recipe
         self._seed = seed
         self._epoch = 0
-        self._is_clean = np.isin(signals.data_sets, recipe.changes.clean_sets)
         self._up_to = np.cumsum(chances(signals, recipe.set_weights))
 
     def __len__(self) -> int:
@@ -166,7 +165,6 @@ class DrawnBatches(keras.utils.PyDataset):  # type: ignore[misc]
         possible[np.flatnonzero(is_known), labels[is_known]] = 1
         possible[np.ix_(~is_known, _STAIRS)] = 1
         doubtful = np.isin(labels, _STILL) & (frames[:, UPRIGHT_KNOWN] == 0)
-        doubtful &= ~self._is_clean[self._signals.sets[which]]
         possible[doubtful] *= 1 - self._recipe.doubt
         possible[np.ix_(doubtful, _STILL)] += self._recipe.doubt / len(_STILL)
         return (with_channels(windows), frames), possible
