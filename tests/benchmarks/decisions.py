@@ -12,6 +12,7 @@ from typing import Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.models.decisions import shipped
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN
 from pipeline.recordings import hapt
@@ -70,6 +71,7 @@ def measure(options: Options) -> list[Figure]:
         [
             learn(
                 [one for one in stretches if one.subject not in subjects],
+                shipped(orientation).weights,
                 seed=SEED,
                 orientation=orientation,
             )

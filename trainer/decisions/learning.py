@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic_file import replacing
-from pipeline.models.decisions import decisions_file
+from pipeline.models.decisions import decisions_file, shipped
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.motion import (
     MOTIONS,
@@ -29,6 +29,7 @@ from pipeline.recognition.judgement.novelty import novelty_features
 from pipeline.recognition.judgement.states import CHANGES_TOWARDS
 from pipeline.recognition.judgement.summary import Summary, summarize
 from pipeline.recognition.judgement.tilt import tilt_features
+from pipeline.recognition.judgement.weights import Weights
 from pipeline.recognition.network import Network
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
 from pipeline.recognition.preparation.windows import rotate
@@ -67,12 +68,17 @@ _TILT_PRIOR: Final = 1e-6
 
 
 def learn(
-    stretches: Sequence[LabelledStretch], *, seed: int, orientation: Orientation = "training"
+    stretches: Sequence[LabelledStretch],
+    weights: Weights,
+    *,
+    seed: int,
+    orientation: Orientation = "training",
 ) -> Learnt:
     """Return the numbers learnt from labelled raw recordings.
 
     Args:
         stretches: of the training subjects.
+        weights: chosen ones, which are taken over.
         seed: draws initial weights, rotations, and samples that no body sends.
         orientation: how the phones are worn that the numbers are for. If it is any way round, all
             windows are rotated at random, so that sitting and standing differ in the sway alone.
@@ -97,6 +103,7 @@ def learn(
     low = np.array([(features @ direction).mean() for features in standing])
     scatter = np.mean([(features @ direction).var() for features in (*sitting, *standing)])
     return Learnt(
+        activities=ACTIVITIES,
         motion=motion,
         motion_shares=motion_shares,
         tilt=direction,
@@ -106,6 +113,7 @@ def learn(
         tilt_sd=float(np.sqrt(scatter + ((high - low) / 2).var())),
         rates=_rates([stretch.labels for stretch in stretches]),
         novelty=novelty,
+        weights=weights,
     )
 
 
@@ -235,7 +243,8 @@ def main() -> None:
     recordings = hapt.recordings(options.data, TRAINING_SUBJECTS)
     stretches = labelled_stretches(recordings, hapt.label_segments(options.data))
     for orientation in get_args(Orientation):
-        learnt = learn(stretches, seed=1, orientation=orientation)
+        weights = shipped(orientation).weights
+        learnt = learn(stretches, weights, seed=1, orientation=orientation)
         with replacing(options.out / decisions_file(orientation)) as file:
             file.write(learnt.encode() + b"\n")
 

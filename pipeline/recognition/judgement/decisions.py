@@ -9,7 +9,8 @@ Rules:
 * A phone's decisions depend on its settled windows alone, not on how they were divided among calls,
   nor on the other phones.
 * The first window of a section is believed at once; after that another activity is shown only from
-  a probability of `CONFIRMED` on.
+  a probability on that depends on what is shown (`confirmations`): of what resembles it, doubt is
+  usual, and most changes are none.
 * A window of an implausible phone is unknown, whatever its evidence.
 """
 
@@ -20,6 +21,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.judgement.confirmations import confirmations
 from pipeline.recognition.judgement.evidence import Evidence, EvidenceModel, window_weight
 from pipeline.recognition.judgement.hidden_markov import HiddenMarkov
 from pipeline.recognition.judgement.learnt import Learnt
@@ -30,9 +32,6 @@ from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.results import Change, Episode
 from pipeline.recognition.rounds import Rounds
 from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
-
-CONFIRMED: Final = 0.7
-"""Probability from which another label is shown as the activity now"""
 
 _CERTAIN: Final = 30.0
 """Log odds that stand for certainty"""
@@ -60,8 +59,8 @@ class Decider(PerPhone):
 
         Args:
             n_slots: phones at once.
-            activities: names of the model's probabilities; those not among `ACTIVITIES`, for which
-                there are no learnt numbers, count as average ones.
+            activities: names of the model's probabilities; those of which nothing was learnt count
+                as average ones.
             hop: samples between the starts of neighbouring windows.
             learnt: the learnt numbers.
 
@@ -71,12 +70,17 @@ class Decider(PerPhone):
         if not 1 <= hop <= WINDOW_LENGTH:
             raise ValueError(f"hop must be 1 to {WINDOW_LENGTH} samples, not {hop}")
         self._hop_s = hop / SAMPLING_RATE_HZ
-        weight = window_weight(hop)
+        weight = window_weight(hop, learnt.weights.largest)
         self._states = States(activities)
         self._evidence = EvidenceModel(self._states, learnt, weight=weight)
         self._tilts = WearersTilts(n_slots, learnt, hop_s=self._hop_s, weight=weight)
         self._markov = HiddenMarkov(n_slots, self._states, learnt, self._tilts, hop_s=self._hop_s)
-        self._timeline = Timeline(n_slots, self._states, self._markov, hop_s=self._hop_s)
+        self._timeline = Timeline(
+            n_slots, self._states, self._markov, learnt.weights, hop_s=self._hop_s
+        )
+        self._now_transition = learnt.weights.now_transition
+        self._newest_change = learnt.weights.newest_change
+        self._confirmed = confirmations(self._states, learnt.weights)
         self.now = np.full(n_slots, _NO_LABEL, np.int64)  # the label that is shown
 
     def reset(self, slots: Sequence[int]) -> None:
@@ -137,7 +141,7 @@ class Decider(PerPhone):
         beliefs, likelihoods = self._markov.forward(
             rounds, log_likelihoods, rounds.ordered(evidence.tilts)
         )
-        changes = self._show(rounds, begins, beliefs)
+        changes = self._show(rounds, begins, beliefs, rounds.ordered(evidence.changing))
         return Decisions(changes, self._timeline.push(rounds, begins, ends, beliefs, likelihoods))
 
     def interrupt(self, slots: Sequence[int]) -> list[Episode]:
@@ -156,17 +160,25 @@ class Decider(PerPhone):
         self._timeline.reset(slots)
 
     def _show(
-        self, rounds: Rounds, begins: NDArray[np.float64], beliefs: NDArray[np.float64]
+        self,
+        rounds: Rounds,
+        begins: NDArray[np.float64],
+        beliefs: NDArray[np.float64],
+        changing: NDArray[np.float64],
     ) -> list[Change]:
-        """Return the changes of the activity now."""
+        """Return the changes of the activity now; ``changing`` is that of `Evidence`."""
         of_labels = self._states.label_probabilities(beliefs)
+        self._states.scale_transition(
+            of_labels, self._now_transition * np.exp(self._newest_change * changing)
+        )
         best = of_labels.argmax(axis=1)
         probability = np.take_along_axis(of_labels, best[:, None], axis=1)[:, 0]
         now = self.now[rounds.slots]
         changes: list[Change] = []
         for n_phones, windows in rounds:
             before = now[:n_phones]
-            believed = (before == _NO_LABEL) | (probability[windows] >= CONFIRMED)
+            enough = self._confirmed[before, best[windows]]
+            believed = (before == _NO_LABEL) | (probability[windows] >= enough)
             changed = np.flatnonzero((best[windows] != before) & believed)
             before[changed] = best[windows][changed]
             changes += [

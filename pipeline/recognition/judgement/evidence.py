@@ -8,9 +8,8 @@ Strategy: four kinds of evidence are added as weighted log likelihoods.
 * The tilt (`tilt`), for sitting and standing. It depends on the wearer, so that only the number is
   measured here.
 
-The weights are those of windows at a hop of `REFERENCE_HOP`; windows farther apart share less and
-count more. All defaults did best, at hops of 16 and 64 together, on the HAPT training subjects,
-each with models and numbers that were learnt from the others.
+The weights (`weights`) are those of windows at a hop of `REFERENCE_HOP`; windows farther apart
+share less and count more.
 """
 
 from dataclasses import dataclass
@@ -27,26 +26,11 @@ from pipeline.recognition.judgement.motion import (
 )
 from pipeline.recognition.judgement.novelty import novelty
 from pipeline.recognition.judgement.states import States
-from pipeline.recognition.judgement.summary import Summary, summarize
+from pipeline.recognition.judgement.summary import summarize
 from pipeline.recognition.judgement.tilt import tilt_features
 from pipeline.vocabulary import ACTIVITIES
 
 REFERENCE_HOP: Final = 16  # samples
-LARGEST_WEIGHT: Final = 3.0
-"""Most by which the weights grow at longer hops; windows that share nothing count fully"""
-
-CLASSIFIER_WEIGHT: Final = 0.9
-"""Weight of the classifier's log probabilities"""
-CLASSIFIER_ERROR: Final = 0.01
-"""Share of a uniform distribution mixed into the classifier's probabilities"""
-POSTURE_FACTOR: Final = 0.5
-"""Factor on the classifier's log odds of sitting against standing, which are often wrong for all of
-a person's windows alike"""
-CHANGE_DISCOUNT: Final = 0.3
-"""Share of the classifier's log probabilities that is disregarded where a change of posture is
-certain"""
-MOTION_WEIGHT: Final = 0.15
-"""Weight of the log likelihoods of motions"""
 NOVELTY_WEIGHT: Final = 0.6
 """Weight of the novelty score"""
 LEAST_NOVELTY: Final = -2.0
@@ -57,6 +41,7 @@ UNCLEAR: Final = 0.3
 """If the classifier gives no activity a higher probability, novelty is maximal; also the likelihood
 of unknown"""
 
+_LEAST_PROBABILITY: Final = 1e-6  # of a change of posture
 _AVERAGE_LOG_PROBABILITY: Final = np.log(1 / len(ACTIVITIES))
 """The classifier's, for a change of posture"""
 
@@ -69,15 +54,33 @@ class Evidence:
     """``(n, n_states)``: of the states, without the tilt"""
     tilts: NDArray[np.float64]
     """``(n,)``: as `Learnt.tilt` measures them"""
+    changing: NDArray[np.float64]
+    """``(n,)``: log odds of a change of posture in the newest samples, by their motion"""
 
     def between(self, first: int, end: int) -> "Evidence":
         """Return the evidence of the windows from ``first`` to before ``end``."""
-        return Evidence(self.log_likelihoods[first:end], self.tilts[first:end])
+        return Evidence(
+            self.log_likelihoods[first:end], self.tilts[first:end], self.changing[first:end]
+        )
 
 
-def window_weight(hop: int) -> float:
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What is known of windows, each by itself, before it is weighted."""
+
+    probabilities: NDArray[np.floating[Any]]
+    """``(n, n_activities)``: the classifier's"""
+    motions: NDArray[np.float64]
+    """``(n, n_motions)``: probabilities of `MOTIONS`"""
+    novelties: NDArray[np.float64]
+    """``(n,)``: scores of `novelty`"""
+    tilts: NDArray[np.float64]
+    """``(n,)``"""
+
+
+def window_weight(hop: int, largest: float) -> float:
     """Return how much a window counts at a hop of so many samples, against the reference hop."""
-    return min(hop / REFERENCE_HOP, LARGEST_WEIGHT)
+    return min(hop / REFERENCE_HOP, largest)
 
 
 class EvidenceModel:
@@ -95,43 +98,62 @@ class EvidenceModel:
 
         ``probabilities`` ``(n, n_activities)`` are the classifier's.
         """
+        return self.weigh(self.measure(windows, probabilities))
+
+    def measure(
+        self, windows: NDArray[np.float32], probabilities: NDArray[np.floating[Any]]
+    ) -> Measured:
+        """Return what is known of windows, for which the arguments are those of `of`."""
         summary = summarize(windows)
         tilts = np.zeros(len(windows))
         if self._states.postures is not None:
             tilts = (tilt_features(summary) * self._learnt.tilt).sum(axis=1)
-        return Evidence(self._log_likelihoods(summary, probabilities), tilts)
+        return Measured(
+            probabilities,
+            motion_probabilities(self._learnt.motion, summary),
+            novelty(self._learnt.novelty, summary),
+            tilts,
+        )
 
-    def _log_likelihoods(
-        self, summary: Summary, probabilities: NDArray[np.floating[Any]]
-    ) -> NDArray[np.float64]:
-        n = self._states.n_activities
-        motions = motion_probabilities(self._learnt.motion, summary)
-        classifier = _log_probabilities(probabilities)
+    def weigh(self, measured: Measured) -> Evidence:
+        """Return the evidence that measurements are."""
+        n, weights = self._states.n_activities, self._learnt.weights
+        probabilities, motions = measured.probabilities, measured.motions
+        classifier = _log_probabilities(probabilities, weights.classifier_error)
         if self._states.postures is not None:
-            _scale_odds(classifier, self._states.postures, POSTURE_FACTOR)
+            _scale_odds(classifier, self._states.postures, weights.posture_factor)
         # The classifier was trained on activities only, not on changes of posture.
-        changing = motions[:, 2:].sum(axis=1, keepdims=True)
-        classifier += CHANGE_DISCOUNT * changing * (_AVERAGE_LOG_PROBABILITY - classifier)
+        changing = motions[:, 2:].sum(axis=1)
+        discount = weights.change_discount * changing[:, None]
+        classifier += discount * (_AVERAGE_LOG_PROBABILITY - classifier)
         motion = motion_log_likelihoods(motions, self._learnt.motion_shares)
-        novelties = np.clip(novelty(self._learnt.novelty, summary), LEAST_NOVELTY, MOST_NOVELTY)
+        novelties = np.clip(measured.novelties, LEAST_NOVELTY, MOST_NOVELTY)
         novelties[probabilities.max(axis=1) <= UNCLEAR] = MOST_NOVELTY
 
         result = np.empty((len(classifier), len(self._states)))
-        result[:, :n] = CLASSIFIER_WEIGHT * classifier + MOTION_WEIGHT * motion[:, self._motion_of]
-        result[:, n:-1] = CLASSIFIER_WEIGHT * _AVERAGE_LOG_PROBABILITY
-        result[:, n:-1] += MOTION_WEIGHT * motion[:, 2:-1]
-        result[:, -1] = CLASSIFIER_WEIGHT * np.log(UNCLEAR) + NOVELTY_WEIGHT * novelties
+        result[:, :n] = weights.classifier * classifier
+        result[:, :n] += weights.motion * motion[:, self._motion_of]
+        result[:, n:-1] = weights.classifier * _AVERAGE_LOG_PROBABILITY
+        result[:, n:-1] += weights.change * motion[:, 2:-1]
+        result[:, -1] = weights.classifier * np.log(UNCLEAR) + NOVELTY_WEIGHT * novelties
         result *= self._weight
-        return result
+        return Evidence(result, measured.tilts, _log_odds(changing))
 
 
-def _log_probabilities(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def _log_odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log odds of probabilities ``(n,)``, none infinite."""
+    cut = np.clip(probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    odds: NDArray[np.float64] = np.log(cut / (1 - cut))
+    return odds
+
+
+def _log_probabilities(
+    probabilities: NDArray[np.floating[Any]], error: float
+) -> NDArray[np.float64]:
     """Return logarithms of the classifier's probabilities ``(n, n_activities)``, none infinite."""
     cut = np.clip(probabilities.astype(np.float64), 0, 1)  # a user's model may give anything
     n_activities = probabilities.shape[1]
-    logs: NDArray[np.float64] = np.log(
-        (1 - CLASSIFIER_ERROR) * cut + CLASSIFIER_ERROR / n_activities
-    )
+    logs: NDArray[np.float64] = np.log((1 - error) * cut + error / n_activities)
     return logs
 
 

@@ -22,7 +22,6 @@ from pipeline.recognition.judgement.states import CHANGE_NAMES, States
 from pipeline.recognition.judgement.tilt import WearersTilts
 from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.rounds import Rounds
-from pipeline.vocabulary import ACTIVITIES
 
 KNOWN_FOR_S: Final = 300.0
 """Mean seconds of known activity between two periods of unknown"""
@@ -52,7 +51,7 @@ class HiddenMarkov(PerPhone):
         """
         self._postures = states.postures
         self._tilts = tilts
-        self._transition = transition_probabilities(states, learnt.rates, hop_s)
+        self._transition = transition_probabilities(states, learnt, hop_s)
         self._stationary = np.linalg.matrix_power(self._transition, _STEPS_TO_STATIONARY)[0]
         self.belief = np.zeros((n_slots, len(states)))
 
@@ -114,28 +113,30 @@ class HiddenMarkov(PerPhone):
         return corrected
 
 
-def transition_probabilities(
-    states: States, rates: NDArray[np.float64], hop_s: float
-) -> NDArray[np.float64]:
+def transition_probabilities(states: States, learnt: Learnt, hop_s: float) -> NDArray[np.float64]:
     """Return the probabilities ``(n_states, n_states)`` of the next window's state by this one's.
 
     An activity of which nothing was learnt lasts as long as the average one and is as likely to
-    follow as any. ``rates`` are those of `Learnt`.
+    follow as any.
     """
-    learnt, names = [*ACTIVITIES, *CHANGE_NAMES], states.names
+    known, names = [*learnt.activities, *CHANGE_NAMES], states.names
+    n_known = len(learnt.activities)
+    rates = learnt.rates.copy()
+    rates[:n_known] *= learnt.weights.haste
+    rates[n_known:] *= learnt.weights.change_haste
     leaving = rates.sum(axis=1)
-    average = leaving[: len(ACTIVITIES)].mean()
+    average = leaving[:n_known].mean()
     n = len(names)
     change = np.zeros((n, n))
     for i, name in enumerate(names[:-1]):
         change[i, :-1] = 1 / n
-        if name in learnt:
-            row = learnt.index(name)
+        if name in known:
+            row = known.index(name)
             for j, other in enumerate(names[:-1]):
-                if other in learnt:
-                    change[i, j] = rates[row, learnt.index(other)] / leaving[row]
+                if other in known:
+                    change[i, j] = rates[row, known.index(other)] / leaving[row]
         change[i, i] = 0.0
-        change[i] *= (leaving[learnt.index(name)] if name in learnt else average) / change[i].sum()
+        change[i] *= (leaving[known.index(name)] if name in known else average) / change[i].sum()
         change[i, -1] = 1 / KNOWN_FOR_S
     change[-1, :-1] = 1 / (n - 1) / UNKNOWN_FOR_S
     generator = change - np.diag(change.sum(axis=1))

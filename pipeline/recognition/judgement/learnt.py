@@ -7,6 +7,7 @@ the classifier, so they serve any model of the same activities.
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.judgement.weights import Weights
 from pipeline.recognition.learnt_numbers import LearntNumbers
 from pipeline.recognition.network import Network
 
@@ -14,6 +15,8 @@ from pipeline.recognition.network import Network
 class Learnt(LearntNumbers, frozen=True, eq=False):
     """The learnt numbers, as their JSON file holds them."""
 
+    activities: tuple[str, ...]
+    """What was learnt about, besides `CHANGE_NAMES`"""
     motion: Network
     """Gives log probabilities of `MOTIONS` from `motion_features`"""
     motion_shares: NDArray[np.float64]
@@ -29,7 +32,9 @@ class Learnt(LearntNumbers, frozen=True, eq=False):
     tilt_sd: float
     """Standard deviation of a window's tilt about that, within people"""
     rates: NDArray[np.float64]
-    """``(n, n)`` changes a second, from row to column, among `ACTIVITIES` and then
-    `CHANGES_TOWARDS`; zeros on the diagonal"""
+    """``(n, n)`` changes a second, from row to column, among the activities and then
+    `CHANGE_NAMES`; zeros on the diagonal"""
     novelty: Network
     """Gives the score of `novelty` from `novelty_features`"""
+    weights: Weights
+    """How much all of it counts"""

@@ -25,7 +25,9 @@ MOTIONS: Final = ("still", "moving", *CHANGE_NAMES)
 """The motions of a window's newest samples"""
 
 STILL_ACTIVITIES: Final = frozenset({"SITTING", "STANDING", "LAYING"})
-MOVING_ACTIVITIES: Final = frozenset({"WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS"})
+MOVING_ACTIVITIES: Final = frozenset(
+    {"WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS", "RUNNING"}
+)
 
 _PROBABILITY_FLOOR: Final = 1e-6
 

@@ -30,6 +30,7 @@ class States:
         self.names = (*self.activities, *CHANGE_NAMES, UNKNOWN)
         self.labels = (*self.activities, TRANSITION, UNKNOWN)
         self.n_activities = len(self.activities)
+        self._transition = self.n_activities  # index among the labels
         self.postures = self._places("SITTING", "STANDING")
         """Indices of sitting and standing, None if the model does not know both"""
 
@@ -42,6 +43,18 @@ class States:
         n = self.n_activities
         transition = of_states[..., n:-1].sum(axis=-1, keepdims=True)
         return np.concatenate([of_states[..., :n], transition, of_states[..., -1:]], axis=-1)
+
+    def scale_transition(
+        self, of_labels: NDArray[np.float64], factors: float | NDArray[np.float64]
+    ) -> None:
+        """Multiply the odds of `TRANSITION` in place, on the last axis, by one factor or each's.
+
+        ``of_labels`` is ``(..., n_labels)``, with a sum of 1, ``factors`` is ``(...)``.
+        """
+        transition = of_labels[..., self._transition]
+        sums = 1 + transition * (factors - 1)
+        transition *= factors
+        of_labels /= sums[..., None]
 
     def _places(self, *names: str) -> list[int] | None:
         """Return the indices of these activities, None unless all of them are there."""

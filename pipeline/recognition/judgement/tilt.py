@@ -17,9 +17,6 @@ from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.summary import POWER_FLOOR, Summary
 from pipeline.recognition.per_phone import PerPhone
 
-TILT_WEIGHT: Final = 0.4
-"""Weight of the log likelihoods of sitting and standing by the tilt, a window at the reference hop
-(as the weights of `evidence`)"""
 CLEAREST_TILT: Final = 2.0
 """Largest log odds of sitting against standing that the tilt gives"""
 TILT_MEMORY_S: Final = 10.0
@@ -78,7 +75,7 @@ class WearersTilts(PerPhone):
             weight: how much a window counts, in windows at the reference hop.
         """
         self._learnt = learnt
-        self._weight = TILT_WEIGHT * weight
+        self._weight = learnt.weights.tilt * weight
         self._noise = learnt.tilt_sd**2 * TILT_MEMORY_S / hop_s
         self.boundary = np.full(n_slots, learnt.boundary)
         self.boundary_variance = np.full(n_slots, learnt.boundary_sd**2)

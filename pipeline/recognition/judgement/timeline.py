@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.recognition.judgement.hidden_markov import HiddenMarkov
 from pipeline.recognition.judgement.states import States
+from pipeline.recognition.judgement.weights import Weights
 from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.results import Episode
 from pipeline.recognition.rounds import Rounds
@@ -78,16 +79,20 @@ class Timeline(PerPhone):
         *("open_label", "open_start", "open_probability", "open_windows"),
     )
 
-    def __init__(self, n_slots: int, states: States, markov: HiddenMarkov, *, hop_s: float) -> None:
+    def __init__(
+        self, n_slots: int, states: States, markov: HiddenMarkov, weights: Weights, *, hop_s: float
+    ) -> None:
         """Begin without windows.
 
         Args:
             n_slots: phones at once.
             states: the states.
             markov: corrects beliefs by later windows.
+            weights: those of the timeline.
             hop_s: seconds between the starts of neighbouring windows.
         """
         self._states, self._markov = states, markov
+        self._transition_factor = weights.timeline_transition
         self._n_decided, n_later = _schedule(hop_s)
         self._n_pending = self._n_decided + n_later  # with so many, the oldest are decided
         self.count = np.zeros(n_slots, np.int64)  # of pending windows
@@ -187,8 +192,10 @@ class Timeline(PerPhone):
             pending.beliefs[rows, windows[:n]], pending.likelihoods[rows, windows]
         )
         of_labels = self._states.label_probabilities(corrected)  # (n, n_times, n_labels)
+        of_labels /= of_labels.sum(axis=2, keepdims=True)
+        self._states.scale_transition(of_labels, self._transition_factor)
         labels = of_labels.argmax(axis=2).T
-        probabilities = (of_labels.max(axis=2) / of_labels.sum(axis=2)).T
+        probabilities = of_labels.max(axis=2).T
         begins = pending.begins[rows[:, None], firsts[:, None] + np.arange(n)]
         return self._extend(phones[rows], labels, probabilities, begins)
 

@@ -14,6 +14,7 @@ from pipeline.recognition.judgement.novelty import novelty_features
 from pipeline.recognition.judgement.states import CHANGES_TOWARDS, TRANSITION, UNKNOWN
 from pipeline.recognition.judgement.summary import summarize
 from pipeline.recognition.judgement.tilt import tilt_features
+from pipeline.recognition.judgement.weights import Weights
 from pipeline.recognition.network import Network
 from pipeline.recognition.results import Change, Episode
 from pipeline.recognition.rounds import rounds_of
@@ -22,6 +23,24 @@ from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH
 EPOCH: Final = 1.7e9
 LETTERS: Final = dict(zip("wudstl", ACTIVITIES, strict=True)) | {"=": TRANSITION, "?": UNKNOWN}
 N_STATES: Final = len(ACTIVITIES) + len(CHANGES_TOWARDS)
+WEIGHTS: Final = Weights(
+    classifier=0.9,
+    classifier_error=0.01,
+    posture_factor=0.5,
+    change_discount=0.3,
+    motion=0.15,
+    change=0.15,
+    tilt=0.4,
+    largest=3.0,
+    haste=1.0,
+    change_haste=1.0,
+    newest_change=0.0,
+    now_transition=1.0,
+    confirmed=0.7,
+    confirmed_posture=0.7,
+    confirmed_gait=0.7,
+    timeline_transition=1.0,
+)
 MOTION_SHARES: Final = np.array([0.47, 0.47, 0.02, 0.02, 0.02])
 HOPS: Final = st.sampled_from([1, 3, 16, 25, 64, 100, 127, 128])
 
@@ -59,6 +78,7 @@ def plain_learnt() -> Learnt:
     rates[:, len(ACTIVITIES) :] /= 10
     np.fill_diagonal(rates, 0)
     return Learnt(
+        activities=ACTIVITIES,
         motion=constant_network(motion_features(summary).shape[1], np.log(MOTION_SHARES)),
         motion_shares=MOTION_SHARES,
         tilt=np.zeros(tilt_features(summary).shape[1]),
@@ -70,6 +90,7 @@ def plain_learnt() -> Learnt:
         novelty=Network(
             np.zeros(len(gravity)), np.ones(len(gravity)), hidden, np.array([[6.0, 0], [0, 0]])
         ),
+        weights=WEIGHTS,
     )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.models.decisions import shipped
-from pipeline.recognition.judgement.decisions import CONFIRMED, Decider
+from pipeline.recognition.judgement.decisions import Decider
 from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recognition.results import Change, Episode
@@ -18,6 +18,7 @@ from tests.recognition.judgement.drawings import (
     EPOCH,
     HOPS,
     PLAIN,
+    WEIGHTS,
     Phone,
     decide_windows,
     look,
@@ -71,7 +72,7 @@ def test_an_episode_is_dated_back(hop: int) -> None:
     phone.interrupt()
 
     assert ["LAYING"] == [change.activity for change in changes]
-    assert CONFIRMED <= changes[0].probability <= 1
+    assert WEIGHTS.confirmed <= changes[0].probability <= 1
     assert first_end - 1.2 * hop / 50 <= phone.episodes[1].start < first_end
     assert phone.episodes[1].start <= changes[0].since <= first_end + 1.6
 

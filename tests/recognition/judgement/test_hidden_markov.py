@@ -17,7 +17,7 @@ from pipeline.vocabulary import ACTIVITIES
 def test_transitions_are_probabilities(activities: tuple[str, ...], hop_s: float) -> None:
     """From each state the probabilities of the next add up to 1, for any activities."""
     states = States(activities)
-    transition = transition_probabilities(states, shipped().rates, hop_s)
+    transition = transition_probabilities(states, shipped(), hop_s)
     assert (len(states), len(states)) == transition.shape
     assert (transition > 0).all()
     np.testing.assert_allclose(np.ones(len(states)), transition.sum(axis=1))

@@ -9,6 +9,7 @@ from pipeline.recognition.judgement.summary import summarize
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
 from pipeline.recognition.preparation.windows import rotate
 from pipeline.vocabulary import ACTIVITIES
+from tests.recognition.judgement.drawings import WEIGHTS
 from tests.trainer.decisions.protocol import BOUT, CHANGE, made_up_stretches
 from trainer.data.raw_windows import cut
 from trainer.decisions.labelled import LabelledStretch
@@ -24,7 +25,7 @@ def stretches() -> list[LabelledStretch]:
 @pytest.fixture(scope="module")
 def learnt(stretches: list[LabelledStretch]) -> Learnt:
     """The numbers learnt from them."""
-    return learn(stretches, seed=1)
+    return learn(stretches, WEIGHTS, seed=1)
 
 
 def test_rates_are_those_of_the_protocol(learnt: Learnt) -> None:
@@ -71,7 +72,7 @@ def test_made_up_samples_are_novel(learnt: Learnt, stretches: list[LabelledStret
 
 def test_any_way_round(stretches: list[LabelledStretch]) -> None:
     """Numbers for phones worn any way round judge rotated windows as they do others."""
-    learnt = learn(stretches, seed=1, orientation="any")
+    learnt = learn(stretches, WEIGHTS, seed=1, orientation="any")
     usual = cut(stretches[1].samples, hop=64, offset=SETTLING_ROWS)
     newest = cut(stretches[1].labels[:, None], hop=64, offset=SETTLING_ROWS)[:, -1, 0]
     noise = np.random.default_rng(9).normal(size=usual.shape).astype(np.float32)
@@ -88,4 +89,4 @@ def test_the_same_seed_learns_the_same_numbers(
     stretches: list[LabelledStretch], learnt: Learnt
 ) -> None:
     """Everything random comes from the seed."""
-    assert learnt.encode() == learn(stretches, seed=1).encode()
+    assert learnt.encode() == learn(stretches, WEIGHTS, seed=1).encode()
