@@ -1,25 +1,21 @@
-"""Samples for the decisions: recordings, of phones worn as in training or otherwise, and noise.
+"""Samples for the decisions that no body sends, and the frames of phones worn otherwise.
 
-All are raw rows ``(n_rows, 6)`` in m/s² and rad/s. Their labels are of the samples after the
-filters, which are fewer by one; their group is of the people whose model and numbers judge them.
+All are raw rows ``(n_rows, 6)`` in m/s² and rad/s.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
-from trainer.decisions.labelled import LabelledStretch
-from trainer.decisions.novel import random_rotation
-from trainer.selection.cross_validation import N_GROUPS, groups
-from trainer.selection.group_models import SEED
+from trainer.selection.cross_validation import N_GROUPS
+from trainer.selection.decision_tracks import NO_LABEL
+from trainer.selection.held_out_tracks import Sent
 
-GROUP_OF: Final = {subject: i for i, group in enumerate(groups()) for subject in group}
 NAMES: Final = (*ACTIVITIES, TRANSITION, UNKNOWN)
-NO_LABEL: Final = -1
 
 NOVEL_ROWS: Final = 1500  # 30 s
 REPEATS: Final = 10
@@ -30,38 +26,6 @@ FRAMES: Final = {
     "a random frame, 45 degrees or more off": None,
 }
 """Rotations to the axes of phones that are worn otherwise"""
-
-
-class Sent(NamedTuple):
-    """The rows of one phone."""
-
-    group: int
-    rows: NDArray[np.float64]
-    """``(n_rows, 6)``"""
-    labels: NDArray[np.int8]
-    """``(n_rows - 1,)``: index into `NAMES`, or -1"""
-
-
-def worn(
-    stretches: Sequence[LabelledStretch],
-) -> Iterator[Sent]:
-    """Yield the recordings as they are."""
-    for stretch in stretches:
-        labels = np.minimum(stretch.labels, NAMES.index(TRANSITION)).astype(np.int8)
-        yield Sent(GROUP_OF[stretch.subject], stretch.rows, labels)
-
-
-def rotated(
-    stretches: Sequence[LabelledStretch], frame: NDArray[np.float64] | None
-) -> Iterator[Sent]:
-    """Yield the recordings of phones worn in another frame, a random one each if it is None."""
-    rng = np.random.default_rng(SEED)
-    for group, rows, labels in worn(stretches):
-        rotation = frame
-        while rotation is None:
-            drawn = random_rotation(rng)
-            rotation = drawn if drawn[0, 0] < np.cos(np.pi / 4) else None
-        yield Sent(group, (rows.reshape(-1, 3) @ rotation.T).reshape(-1, 6), labels)
 
 
 def noise(

@@ -1,23 +1,16 @@
-"""Learns the numbers that decisions over time need from labelled raw recordings (HAPT).
-
-    python -m trainer.decisions.learning
+"""Learns the numbers that decisions over time need from labelled recordings.
 
 They are few: two networks of a dozen units (`networks`), a direction, a table of rates. Nothing
 here depends on the classifier, so the numbers serve any model of the same activities. Samples that
-no body sends are made up in `novel`.
+no body sends are made up in `novel`. The weights are chosen elsewhere (`trainer.selection`).
 """
 
-import argparse
-from collections.abc import Iterable, Sequence
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, Final, get_args
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.atomic_file import replacing
-from pipeline.models.decisions import decisions_file, shipped
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.motion import (
     MOTIONS,
@@ -26,35 +19,27 @@ from pipeline.recognition.judgement.motion import (
     motion_features,
 )
 from pipeline.recognition.judgement.novelty import novelty_features
-from pipeline.recognition.judgement.states import CHANGES_TOWARDS
+from pipeline.recognition.judgement.states import CHANGE_NAMES
 from pipeline.recognition.judgement.summary import Summary, summarize
 from pipeline.recognition.judgement.tilt import tilt_features
 from pipeline.recognition.judgement.weights import Weights
 from pipeline.recognition.network import Network
-from pipeline.recognition.preparation.filters import SETTLING_ROWS
 from pipeline.recognition.preparation.windows import rotate
-from pipeline.recordings import hapt
-from pipeline.vocabulary import (
-    ACTIVITIES,
-    SAMPLING_RATE_HZ,
-    WINDOW_LENGTH,
-    Orientation,
-)
+from pipeline.vocabulary import SAMPLING_RATE_HZ, Orientation
 from trainer.data.random_rotations import RandomRotation, random_rotations
-from trainer.data.raw_windows import TRAINING_SUBJECTS, cut
-from trainer.decisions.labelled import LabelledStretch, labelled_stretches
+from trainer.decisions.labelled import LabelledStretch
+from trainer.decisions.labelled_windows import (
+    HOP,
+    NO_STATE,
+    LabelledWindows,
+    of_stretch,
+    state_names,
+)
 from trainer.decisions.networks import fit_network
 from trainer.decisions.novel import novel_features
 
-HOP: Final = 16
-"""Samples between the windows that are learnt from"""
-
 AROUND_THE_WAIST: Final = RandomRotation(around_deg=12.0, tilt_deg=0.0)
 ANY_WAY_ROUND: Final = RandomRotation(any_way_round=True)
-
-_LABELS: Final = (*ACTIVITIES, *hapt.TRANSITIONS)
-_ARRIVALS: Final = {"SIT": "SITTING", "STAND": "STANDING", "LIE": "LAYING"}
-"""The activity that a transition leads to, by the last word of its name"""
 
 _MOTION_UNITS: Final = 16
 _NOVELTY_UNITS: Final = 12
@@ -71,39 +56,46 @@ def learn(
     stretches: Sequence[LabelledStretch],
     weights: Weights,
     *,
+    activities: tuple[str, ...],
     seed: int,
     orientation: Orientation = "training",
+    more: Sequence[LabelledWindows] = (),
 ) -> Learnt:
-    """Return the numbers learnt from labelled raw recordings.
+    """Return the numbers learnt from labelled recordings.
 
     Args:
-        stretches: of the training subjects.
+        stretches: raw recordings of the training subjects of HAPT, from which samples that no body
+            sends are made up too.
         weights: chosen ones, which are taken over.
+        activities: those to be decided among; of each there is a window.
         seed: draws initial weights, rotations, and samples that no body sends.
         orientation: how the phones are worn that the numbers are for. If it is any way round, all
             windows are rotated at random, so that sitting and standing differ in the sway alone.
+        more: windows of other recordings, as of placement sets.
+
+    Raises:
+        ValueError: an activity is in no window.
     """
     rng = np.random.default_rng(seed)
-    windows = [_settled(stretch.samples) for stretch in stretches]
+    parts = [*(of_stretch(stretch, activities) for stretch in stretches), *more]
     if orientation == "any":
-        windows = [
-            rotate(of_stretch, random_rotations(rng, len(of_stretch), ANY_WAY_ROUND))
-            for of_stretch in windows
+        parts = [
+            part.rotated(random_rotations(rng, len(part.samples), ANY_WAY_ROUND)) for part in parts
         ]
-    labels = [_settled(stretch.labels[:, None])[:, :, 0] for stretch in stretches]
-    summaries = [summarize(of_stretch) for of_stretch in windows]
+    summaries = [summarize(part.samples) for part in parts]
 
-    motion, motion_shares = _motion(summaries, labels, rng)
-    middle = np.concatenate([of_stretch[:, WINDOW_LENGTH // 2] for of_stretch in labels])
-    usual = _usual_features(np.concatenate(windows)[middle >= 0], seed, orientation)
+    motion, motion_shares = _motion(summaries, parts, activities, rng)
+    usual = _usual_features(
+        np.concatenate([part.samples[part.middle != NO_STATE] for part in parts]), seed, orientation
+    )
     novelty = _novelty(usual, novel_features(stretches, rng, orientation), rng)
-    sitting, standing = _postures(summaries, labels)
+    sitting, standing = _postures(summaries, parts, activities)
     direction = _tilt(sitting, standing)
     high = np.array([(features @ direction).mean() for features in sitting])
     low = np.array([(features @ direction).mean() for features in standing])
     scatter = np.mean([(features @ direction).var() for features in (*sitting, *standing)])
     return Learnt(
-        activities=ACTIVITIES,
+        activities=activities,
         motion=motion,
         motion_shares=motion_shares,
         tilt=direction,
@@ -111,22 +103,23 @@ def learn(
         boundary_sd=float(((high + low) / 2).std()),
         half_gap=float((high - low).mean() / 2),
         tilt_sd=float(np.sqrt(scatter + ((high - low) / 2).var())),
-        rates=_rates([stretch.labels for stretch in stretches]),
+        rates=_rates(parts, activities),
         novelty=novelty,
         weights=weights,
     )
 
 
 def _motion(
-    summaries: Sequence[Summary], labels: Sequence[NDArray[np.int8]], rng: np.random.Generator
+    summaries: Sequence[Summary],
+    parts: Sequence[LabelledWindows],
+    activities: Sequence[str],
+    rng: np.random.Generator,
 ) -> tuple[Network, NDArray[np.float64]]:
-    """Return the network that judges a window's newest motion, and how often each motion occurs.
-
-    ``labels`` are ``(n_windows, 128)`` for each summary.
-    """
-    newest = np.concatenate([of_stretch[:, -1] for of_stretch in labels])
-    known = newest >= 0
-    motions = _MOTION_OF[newest[known]]
+    """Return the network that judges a window's newest motion, and how often each motion occurs."""
+    of_states = np.array([*map(_motion_of, state_names(activities)), _NO_MOTION])
+    newest = of_states[np.concatenate([part.newest for part in parts])]
+    known = newest != _NO_MOTION
+    motions = newest[known]
     features = np.concatenate([motion_features(summary) for summary in summaries])
     network = fit_network(
         features[known], motions, n_units=_MOTION_UNITS, decay=_MOTION_DECAY, rng=rng
@@ -159,22 +152,15 @@ def _novelty(
     )
 
 
-def _settled(signals: NDArray[Any]) -> NDArray[Any]:
-    """Return the windows of which a live phone's decisions are made: the filters have settled."""
-    return cut(signals, hop=HOP, offset=SETTLING_ROWS)
-
-
 def _postures(
-    summaries: Sequence[Summary], labels: Sequence[NDArray[np.int8]]
+    summaries: Sequence[Summary], parts: Sequence[LabelledWindows], activities: Sequence[str]
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
     """Return the tilt features of each recording's sitting windows, and of its standing ones."""
     sitting, standing = [], []
-    for summary, of_windows in zip(summaries, labels, strict=True):
+    for summary, part in zip(summaries, parts, strict=True):
         features = tilt_features(summary)
-        pure = (of_windows == of_windows[:, :1]).all(axis=1)
         sits, stands = (
-            features[pure & (of_windows[:, 0] == ACTIVITIES.index(name))]
-            for name in ("SITTING", "STANDING")
+            features[part.whole == activities.index(name)] for name in ("SITTING", "STANDING")
         )
         if min(len(sits), len(stands)) > 1:
             sitting.append(sits)
@@ -198,56 +184,38 @@ def _tilt(
     return np.linalg.solve(scatter, differences.mean(axis=0))
 
 
-def _rates(labels: Iterable[NDArray[np.int8]]) -> NDArray[np.float64]:
+def _rates(parts: Sequence[LabelledWindows], activities: Sequence[str]) -> NDArray[np.float64]:
     """Return the changes a second between activities and changes of posture, by their counts.
 
-    Unlabelled samples in between are left out.
+    Windows without a state in between are left out. What never changed in the recordings is taken
+    to have done so once, to anything.
     """
-    n = len(ACTIVITIES) + len(CHANGES_TOWARDS)
+    names = state_names(activities)
+    n = len(names)
     counts, seconds = np.zeros((n, n)), np.zeros(n)
-    for of_stretch in labels:
-        states = _STATE_OF[of_stretch[of_stretch >= 0]]
-        seconds += np.bincount(states, minlength=n) / SAMPLING_RATE_HZ
+    for part in parts:
+        states = part.newest[part.newest != NO_STATE]
+        seconds += np.bincount(states, minlength=n) * HOP / SAMPLING_RATE_HZ
         np.add.at(counts, (states[:-1], states[1:]), 1)
+    if not seconds.all():
+        missing = ", ".join(name for name, of in zip(names, seconds, strict=True) if of == 0)
+        raise ValueError(f"there are no windows of {missing}")
     np.fill_diagonal(counts, 0)
-    totals = counts.sum(axis=1, keepdims=True)
     even = (1 - np.eye(n)) / (n - 1)
+    counts[~counts.any(axis=1)] = even[~counts.any(axis=1)]
+    totals = counts.sum(axis=1, keepdims=True)
     shares = (1 - _EVEN_SHARE) * counts / totals + _EVEN_SHARE * even
     rates: NDArray[np.float64] = shares * totals / seconds[:, None]
     return rates
 
 
-def _state_of(label: str) -> int:
-    """Return the hidden state of a label: an activity, or a change of posture by where it leads."""
-    if label in ACTIVITIES:
-        return ACTIVITIES.index(label)
-    return len(ACTIVITIES) + CHANGES_TOWARDS.index(_ARRIVALS[label.rpartition("_")[2]])
+def _motion_of(state: str) -> int:
+    """Return the motion of a state; of an activity that may be either, none."""
+    if state in CHANGE_NAMES:
+        return MOTIONS.index(state)
+    if state in STILL_ACTIVITIES:
+        return MOTIONS.index("still")
+    return MOTIONS.index("moving") if state in MOVING_ACTIVITIES else _NO_MOTION
 
 
-def _motion_of(label: str) -> int:
-    if label in STILL_ACTIVITIES | MOVING_ACTIVITIES:
-        return MOTIONS.index("still" if label in STILL_ACTIVITIES else "moving")
-    return MOTIONS.index(f"towards {_ARRIVALS[label.rpartition('_')[2]]}")
-
-
-_STATE_OF: Final = np.array([_state_of(label) for label in _LABELS])
-_MOTION_OF: Final = np.array([_motion_of(label) for label in _LABELS])
-
-
-def main() -> None:
-    """Learn from the training subjects of HAPT and write what ships with the package."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--data", type=Path, help="HAPT's zip or folder; else HAR_DATA_DIR, cache")
-    parser.add_argument("--out", type=Path, default=Path(str(files("pipeline"))) / "models")
-    options = parser.parse_args()
-    recordings = hapt.recordings(options.data, TRAINING_SUBJECTS)
-    stretches = labelled_stretches(recordings, hapt.label_segments(options.data))
-    for orientation in get_args(Orientation):
-        weights = shipped(orientation).weights
-        learnt = learn(stretches, weights, seed=1, orientation=orientation)
-        with replacing(options.out / decisions_file(orientation)) as file:
-            file.write(learnt.encode() + b"\n")
-
-
-if __name__ == "__main__":
-    main()
+_NO_MOTION: Final = -1

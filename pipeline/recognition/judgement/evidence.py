@@ -12,8 +12,9 @@ The weights (`weights`) are those of windows at a hop of `REFERENCE_HOP`; window
 share less and count more.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,12 @@ class Measured:
     """``(n,)``: scores of `novelty`"""
     tilts: NDArray[np.float64]
     """``(n,)``"""
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return what is known of several windows' parts, one after the other."""
+        names = ("probabilities", "motions", "novelties", "tilts")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def window_weight(hop: int, largest: float) -> float:
