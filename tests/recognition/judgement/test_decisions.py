@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pipeline.models.classifier import Classifier, find_model
 from pipeline.models.decisions import shipped
 from pipeline.recognition.judgement.decisions import Decider
+from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recognition.results import Change, Episode
@@ -109,6 +111,38 @@ def test_a_model_that_knows_nothing_is_unknown() -> None:
     shown = Phone().push("w" * 10 + "." * 60)
     assert "w" * 10 == shown[:10]
     assert "?" == shown[-1]
+
+
+# Transitions
+
+
+def moving_learnt(**weights: float) -> Learnt:
+    """Return numbers by which every window's newest samples change the posture, three in four."""
+    motions = np.array([0.125, 0.125, 0.25, 0.25, 0.25])
+    return replace(
+        PLAIN,
+        motion=replace(PLAIN.motion, output=np.vstack([np.zeros(5), np.log(motions)])),
+        weights=replace(WEIGHTS, motion=0.0, change=0.0, change_discount=0.0, **weights),
+    )
+
+
+@pytest.mark.parametrize(
+    ("weights", "now", "timeline"),
+    [
+        ({}, "w", "w"),
+        ({"newest_change": 20.0}, "=", "w"),
+        ({"now_transition": 1e9}, "=", "w"),
+        ({"timeline_transition": 1e9}, "w", "="),
+    ],
+)
+def test_now_and_timeline_weigh_transitions_apart(
+    weights: dict[str, float], now: str, timeline: str
+) -> None:
+    """What counts for now alone does not change the timeline, nor the other way about."""
+    learnt = moving_learnt(**weights)
+    phone = Phone(decider=Decider(1, ACTIVITIES, hop=16, learnt=learnt))
+    assert now == phone.push("w" * 20)[-1]
+    assert timeline == phone.interrupt()
 
 
 # Company
