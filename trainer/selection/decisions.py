@@ -23,7 +23,8 @@ from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recordings import hapt, placement_sets
 from pipeline.recordings.person_file import PLACEMENT_ACTIVITIES
 from pipeline.vocabulary import ACTIVITIES, Orientation
-from trainer.data.placement_windows import cache_beside, windows_by_person
+from trainer.data.kept_windows import cache_beside
+from trainer.data.placement_windows import windows_by_person
 from trainer.data.raw_windows import TRAINING_SUBJECTS
 from trainer.decisions.labelled import LabelledStretch, labelled_stretches
 from trainer.decisions.labelled_windows import HOP, LabelledWindows, of_recorded
