@@ -31,8 +31,8 @@ from trainer.plan import TrainingPlan
 from trainer.records import SeedRecord, read_record
 from trainer.report import different, report
 from trainer.selection.shipped import placement_recipe_for, recipe_for
+from trainer.training.any_place import apply_placement_recipe
 from trainer.training.fitted import Progress, count_parameters, probabilities
-from trainer.training.placement_recipe import apply_placement_recipe
 from trainer.training.plain import fit
 from trainer.training.processes import each
 from trainer.training.raw import apply_recipe

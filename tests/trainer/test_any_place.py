@@ -27,7 +27,7 @@ from trainer.data.raw_recordings import RawRecordings
 from trainer.export import load_with_card
 from trainer.records import SeedRecord
 from trainer.training.fitted import probabilities
-from trainer.training.placement_recipe import PlacementRecipe
+from trainer.training.recipe import PlacementRecipe
 
 pytestmark = [
     pytest.mark.train,

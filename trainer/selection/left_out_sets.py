@@ -6,7 +6,7 @@ Each set is left out in turn, with all sets that share people with it, and what 
 others is judged by it: other people, another phone, another study. The sets at the waist are of one
 study; of them people are left out in groups instead. All of the recipe was chosen by these figures
 alone; the test split of UCI HAR has no part in them. They go into the file that `worth` reads.
-Probabilities of every training are kept, so that what was done before is not done again.
+Probabilities and model of every training are kept, so that what was done before is not done again.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.atomic_file import replacing
+from pipeline.atomic_file import replacing, replacing_path
 from pipeline.recordings import datasets, hapt, placement_sets, uci_har
 from pipeline.vocabulary import FAMILIES
 from trainer.commit import source_commit
@@ -37,12 +37,8 @@ from trainer.json_file import write_json
 from trainer.selection.cross_validation import groups
 from trainer.selection.worth import FILE, RECIPE, TOGETHER, Frame, Worth, WorthRow, table
 from trainer.set_scores import SetScores, set_scores
-from trainer.training.placement_recipe import (
-    PlacementRecipe,
-    apply_placement_recipe,
-    with_channels,
-)
 from trainer.training.processes import each
+from trainer.training.recipe import PlacementRecipe
 
 SEEDS: Final = (1, 2, 3)
 """Of the recipe; what is tried in its place has the first"""
@@ -100,6 +96,11 @@ class Job:
         place = self.held_out.replace(", ", "-").replace(" ", "-")
         return datasets.cache_folder() / "left-out-sets" / f"{self.family}-{key}-{place}.npz"
 
+    @property
+    def model_file(self) -> Path:
+        """The file of the model; it is there if that of the probabilities is."""
+        return self.file.with_suffix(".keras")
+
 
 @dataclass(frozen=True, eq=False)
 class HeldOutWindows:
@@ -152,6 +153,9 @@ def jobs(signals: Signals) -> list[Job]:
 
 def judged(places: Places, job: Job) -> str:
     """Do one training and keep its probabilities; return a line on it."""
+    # With TensorFlow, so in a process alone
+    from trainer.training.any_place import apply_placement_recipe, with_channels
+
     signals = _signals(places)
     variation = VARIATIONS[job.variation]
     is_held_out = signals.of_people(held_out_people(signals)[job.held_out])
@@ -171,6 +175,8 @@ def judged(places: Places, job: Job) -> str:
         for given in (frames, np.zeros_like(frames))
     )
     job.file.parent.mkdir(parents=True, exist_ok=True)
+    with replacing_path(job.model_file) as unfinished:
+        fitted.model.save(unfinished)
     with replacing(job.file) as file:
         np.savez(
             file,

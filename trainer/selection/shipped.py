@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from pipeline.vocabulary import ANY
 from trainer.selection.choices import LEVELLED, RECIPE, shipped
-from trainer.training.placement_recipe import PlacementRecipe
-from trainer.training.recipe import ANY_RECIPE, RawRecipe
+from trainer.training.recipe import ANY_RECIPE, PlacementRecipe, RawRecipe
 
 
 def recipe_for(model: str) -> RawRecipe:

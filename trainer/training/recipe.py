@@ -1,13 +1,16 @@
 """Recipes: the choices that decide the weights of a model, besides data, family and seed.
 
-Every number here was chosen by cross-validation over the training subjects (`cross_validation`), or
-beforehand; what each is worth is measured by ``python -m trainer.selection.ablation``. How a recipe
-is applied is decided in `raw`.
+Every number of the raw recipe was chosen by cross-validation over the training subjects
+(`cross_validation`), or beforehand; what each is worth is measured by ``python -m
+trainer.selection.ablation``. Those of the placement recipe were chosen by leaving out whole data
+sets (`left_out_sets`). How a recipe is applied is decided in `raw` and `any_place`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from trainer.data.other_wearers import OtherWearers
 from trainer.data.random_rotations import NO_ROTATION, RandomRotation
 from trainer.networks.options import View
 
@@ -52,3 +55,34 @@ class RawRecipe:
 
 ANY_RECIPE: Final = RawRecipe(view="levelled", rotation=NO_ROTATION)
 """For phones worn any way round: in this view no rotation makes a difference"""
+
+
+@dataclass(frozen=True)
+class PlacementRecipe:
+    """The way from signals of many people to a model; the defaults are those of what ships."""
+
+    epochs: int = 10
+    steps: int = 150
+    """Batches an epoch"""
+    batch_size: int = 256
+    """Windows"""
+    highest_rate: float = 2e-3
+    """Learning rate of AdamW, after a rise in a line for a twentieth of the steps"""
+    lowest_rate: float = 2e-5
+    """The same at the end, reached as half a cosine falls"""
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    """Gradients longer than that are shortened to it"""
+    smoothing: float = 0.05
+    """Probability that is dealt out to all activities, of a label"""
+    doubt: float = 0.6
+    """Share of a label of sitting, standing or lying that is dealt out to all three where the
+    wearer's frame is not given: without it, what tells them apart with one phone does not with
+    another"""
+    averaging: float = 0.995
+    """Momentum of the moving average of the weights, a step"""
+    set_weights: Mapping[str, float] = field(default_factory=lambda: {"IndoorSurvey_hand": 0.25})
+    """Of data sets that count more or less than the others"""
+    changes: OtherWearers = field(default_factory=OtherWearers)
+    temperature: float = 1.0
+    """Divides the logits at the end"""

@@ -8,12 +8,11 @@ import pytest
 from pipeline.recordings.person_file import PLACEMENT_ACTIVITIES
 from pipeline.vocabulary import FAMILIES
 from trainer.data.signals import Signals
+from trainer.selection import left_out_sets
 from trainer.selection.cross_validation import groups
 from trainer.selection.worth import RECIPE, TOGETHER, Worth, table
 
 pytestmark = pytest.mark.train
-
-left_out_sets = pytest.importorskip("trainer.selection.left_out_sets")
 
 
 @pytest.fixture(scope="module")

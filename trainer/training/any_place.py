@@ -1,4 +1,4 @@
-"""The recipe of the models for any place on the body, and its application.
+"""Applies the recipe of the models for any place on the body, as `raw` applies the raw one.
 
 The steps are:
 
@@ -9,13 +9,10 @@ The steps are:
 3. A network (`any_models`) is fitted to them. On stairs of which nobody wrote down whether they led
    up or down, either is right.
 4. The weights are the moving average over the steps; the logits are divided by the temperature.
-
-Every number here was chosen by leaving out whole sets (`trainer.selection.left_out_sets`).
 """
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 import keras
@@ -26,47 +23,17 @@ from numpy.typing import NDArray
 
 from pipeline.recognition.wearer.frame import UPRIGHT_KNOWN
 from pipeline.vocabulary import ACTIVITIES, ANY
-from trainer.data.other_wearers import OtherWearers, changed
+from trainer.data.other_wearers import changed
 from trainer.data.signals import Signals
 from trainer.networks.any_models import build
 from trainer.networks.wearer_views import Tensor
 from trainer.training.fitted import Fitted, Progress, check_finite, epoch_lines
 from trainer.training.raw import cool
+from trainer.training.recipe import PlacementRecipe
 
 _STILL: Final = [ACTIVITIES.index(name) for name in ("SITTING", "STANDING", "LAYING")]
 _STAIRS: Final = [ACTIVITIES.index("WALKING_UPSTAIRS"), ACTIVITIES.index("WALKING_DOWNSTAIRS")]
 _LEAST_PROBABILITY: Final = 1e-7
-
-
-@dataclass(frozen=True)
-class PlacementRecipe:
-    """The way from signals of many people to a model; the defaults are those of what ships."""
-
-    epochs: int = 10
-    steps: int = 150
-    """Batches an epoch"""
-    batch_size: int = 256
-    """Windows"""
-    highest_rate: float = 2e-3
-    """Learning rate of AdamW, after a rise in a line for a twentieth of the steps"""
-    lowest_rate: float = 2e-5
-    """The same at the end, reached as half a cosine falls"""
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
-    """Gradients longer than that are shortened to it"""
-    smoothing: float = 0.05
-    """Probability that is dealt out to all activities, of a label"""
-    doubt: float = 0.6
-    """Share of a label of sitting, standing or lying that is dealt out to all three where the
-    wearer's frame is not given: without it, what tells them apart with one phone does not with
-    another"""
-    averaging: float = 0.995
-    """Momentum of the moving average of the weights, a step"""
-    set_weights: Mapping[str, float] = field(default_factory=lambda: {"IndoorSurvey_hand": 0.25})
-    """Of data sets that count more or less than the others"""
-    changes: OtherWearers = field(default_factory=OtherWearers)
-    temperature: float = 1.0
-    """Divides the logits at the end"""
 
 
 def apply_placement_recipe(

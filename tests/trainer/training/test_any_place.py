@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from pipeline.recordings.person_file import PLACEMENT_ACTIVITIES
 from trainer.data.signals import Signals
-from trainer.training.placement_recipe import (
+from trainer.training.any_place import (
     DrawnBatches,
-    PlacementRecipe,
     apply_placement_recipe,
     chances,
     possible_loss,
 )
+from trainer.training.recipe import PlacementRecipe
 
 pytestmark = pytest.mark.train
 
