@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
+from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.recordings.person_file import PLACEMENT_ACTIVITIES
 from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH
 from tests.trainer.decisions.protocol import BOUT, made_up_stretches
@@ -29,6 +30,8 @@ def recorded(labels: list[int], starts: list[float], recordings: list[int]) -> R
         np.arange(n) > 0,
         np.array(recordings, np.int16),
         np.array(starts),
+        is_stairs=np.zeros(n, np.bool_),
+        wearer_frames=np.zeros((n, len(COLUMNS)), np.float32),
     )
 
 
