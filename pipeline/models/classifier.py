@@ -116,7 +116,7 @@ def find_model(name_or_path: str) -> Path:
     if not path.is_file():
         raise ModelError(
             f"no model {name_or_path!r}: name one of {', '.join(SHIPPED_MODELS)}, "
-            "or give the path of an .onnx file made by har-train"
+            f"or give the path of an .onnx file made by har-train; har-stream also takes {AUTO!r}"
         )
     return path
 

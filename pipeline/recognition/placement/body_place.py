@@ -55,10 +55,10 @@ class BodyPlaces:
         ``newest`` is the time of the message's newest sample, in seconds on the phone's clock.
         """
         known, since = self._stated.get(device, (None, -float("inf")))
-        if place == known or newest <= since:
+        if newest <= since:
             return False
         self._stated[device] = place, newest
-        return True
+        return place != known
 
     def forget(self, device: str) -> None:
         """Drop what a phone's messages have stated."""

@@ -66,7 +66,7 @@ def test_what_messages_state_goes_before_a_calibration() -> None:
 
 
 def test_a_message_that_comes_again_changes_nothing() -> None:
-    """A statement holds until samples that are newer than its first come with another."""
+    """A statement holds until samples that are newer than all before come with another."""
     placements = Placements()
     placements.admit("phone")
     statements = [
@@ -76,6 +76,7 @@ def test_a_message_that_comes_again_changes_nothing() -> None:
         (("waist", 10.0), False),
         (("waist", 11.0), False),
         (("any", 13.0), False),
+        (("waist", 12.5), False),
         (("waist", 14.0), True),
     ]
     for (place, newest), is_news in statements:
