@@ -1,12 +1,14 @@
 """Raw recordings of HAPT with all their labels, the changes of posture included."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.judgement.states import TRANSITION
 from pipeline.recordings.recording import Recording
+from pipeline.vocabulary import ACTIVITIES
 from trainer.data.raw_windows import prepare
 
 
@@ -40,3 +42,18 @@ def labelled_stretches(
             rows = np.asarray(stretch.samples, np.float64)
             stretches.append(LabelledStretch(subject, rows, prepare(stretch), labels))
     return stretches
+
+
+def with_transitions(recording: Recording, segments: NDArray[np.int64]) -> Recording:
+    """Return a recording in which all postural transitions are labelled, as one more activity."""
+    stretches = labelled_stretches([recording], segments)
+    return replace(
+        recording,
+        stretches=tuple(
+            replace(
+                whole, labels=np.append(np.minimum(labelled.labels, len(ACTIVITIES)), np.int8(-1))
+            )
+            for whole, labelled in zip(recording.stretches, stretches, strict=True)
+        ),
+        activities=(*ACTIVITIES, TRANSITION),
+    )

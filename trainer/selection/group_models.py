@@ -8,13 +8,12 @@ changes of the code of `trainer.networks` and `trainer.training` do not change t
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.atomic_file import replacing, replacing_path
 from pipeline.recordings import datasets, hapt, uci_har
@@ -22,7 +21,7 @@ from pipeline.recordings.recording import Recording
 from pipeline.vocabulary import ACTIVITIES
 from trainer.data.corrupted import CORRUPTIONS, corrupted
 from trainer.data.raw_windows import TRAINING_SUBJECTS
-from trainer.decisions.labelled import labelled_stretches
+from trainer.decisions.labelled import with_transitions
 from trainer.selection.cross_validation import N_GROUPS, HeldOutProbabilities, held_out, without
 from trainer.training.processes import each
 from trainer.training.recipe import RawRecipe
@@ -139,24 +138,10 @@ def _trained_on(data: Path | None, job: GroupModel) -> list[Recording]:
     recordings = without(_recordings(data), job.group)
     if job.added == TRANSITIONS:
         segments = hapt.label_segments(data)
-        return [_with_transitions(one, segments) for one in recordings]
+        return [with_transitions(one, segments) for one in recordings]
     if job.added:
         return recordings + corrupted(recordings, CORRUPTIONS[job.added], seed=job.seed)
     return recordings
-
-
-def _with_transitions(recording: Recording, segments: NDArray[np.int64]) -> Recording:
-    """Return a recording in which all postural transitions are labelled, as one activity."""
-    stretches = labelled_stretches([recording], segments)
-    return replace(
-        recording,
-        stretches=tuple(
-            replace(
-                whole, labels=np.append(np.minimum(labelled.labels, len(ACTIVITIES)), np.int8(-1))
-            )
-            for whole, labelled in zip(recording.stretches, stretches, strict=True)
-        ),
-    )
 
 
 @cache
