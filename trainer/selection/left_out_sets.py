@@ -12,7 +12,7 @@ Probabilities and model of every training are kept, so that what was done before
 import argparse
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -101,6 +101,11 @@ class Job:
         """The file of the model; it is there if that of the probabilities is."""
         return self.file.with_suffix(".keras")
 
+    @property
+    def is_done(self) -> bool:
+        """Whether it was done, and all is kept."""
+        return self.file.is_file()
+
 
 @dataclass(frozen=True, eq=False)
 class HeldOutWindows:
@@ -132,7 +137,14 @@ def held_out_people(signals: Signals) -> dict[str, frozenset[str]]:
         name: {signals.people[k] for k in np.unique(signals.persons[signals.sets == number])}
         for number, name in enumerate(signals.data_sets)
     }
-    others = {name: some for name, some in by_set.items() if not some & at_waist}
+    return held_out_together({name: some for name, some in by_set.items() if not some & at_waist})
+
+
+def held_out_together(others: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+    """Return who is left out together, by what they are called, of sets' people by their names.
+
+    The groups of people at the waist are among them.
+    """
     return {one.name: one.people for one in sets_in_turn(others)} | {
         f"waist {number + 1} of {N_WAIST_GROUPS}": frozenset(map(str, group))
         for number, group in enumerate(groups())
@@ -198,11 +210,9 @@ def worth(done: Mapping[Job, HeldOutWindows], activities: Sequence[str]) -> Wort
     parts: dict[tuple[str, str, int], list[HeldOutWindows]] = {}
     for job, one in done.items():
         parts.setdefault((job.variation, job.family, job.seed), []).append(one)
-    whole = {key: _joined(some) for key, some in parts.items()}
+    whole = {key: joined(some) for key, some in parts.items()}
     temperatures = {
-        family: best_temperature(
-            np.concatenate([one.known, one.unknown]), np.concatenate([one.labels] * 2)
-        )
+        family: temperature_of(one)
         for (variation, family, seed), one in whole.items()
         if (variation, seed) == (RECIPE, SEEDS[0])
     }
@@ -243,15 +253,24 @@ def worth(done: Mapping[Job, HeldOutWindows], activities: Sequence[str]) -> Wort
     )
 
 
-def _joined(parts: Sequence[HeldOutWindows]) -> HeldOutWindows:
+def temperature_of(judged: HeldOutWindows) -> float:
+    """Return the best temperature for windows with and without their wearers' frames."""
+    return best_temperature(
+        np.concatenate([judged.known, judged.unknown]), np.concatenate([judged.labels] * 2)
+    )
+
+
+def joined(parts: Sequence[HeldOutWindows]) -> HeldOutWindows:
+    """Return the windows of all parts."""
     return HeldOutWindows(
         *(np.concatenate([getattr(one, of.name) for one in parts]) for of in fields(HeldOutWindows))
     )
 
 
-def _read(file: Path) -> HeldOutWindows:
-    with np.load(file) as kept:
-        return HeldOutWindows(**kept)
+def kept(job: Job) -> HeldOutWindows:
+    """Return the probabilities of a training that was done."""
+    with np.load(job.file) as arrays:
+        return HeldOutWindows(**arrays)
 
 
 @cache
@@ -275,12 +294,12 @@ def main() -> None:
     places = Places(options.data, options.placements, folder / "windows")
     signals = _signals(places)
     every = jobs(signals)
-    missing = [job for job in every if not job.file.is_file()]
+    missing = [job for job in every if not job.is_done]
     begun = time.perf_counter()
     for n, line in enumerate(each(judged, places, missing), start=1):
         minutes = (time.perf_counter() - begun) / 60
         print(f"    {n} of {len(missing)} after {minutes:.0f} min: {line}", flush=True)
-    result = worth({job: _read(job.file) for job in every}, signals.activities)
+    result = worth({job: kept(job) for job in every}, signals.activities)
     print(f"{result.date}, commit {result.commit}, temperatures {result.temperatures}")
     print(table(result.rows))
     write_json(options.out, result)

@@ -1,6 +1,7 @@
 """The trainings themselves take minutes: how they are dealt out and judged is tried here."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,6 +60,26 @@ def test_jobs(signals: Signals) -> None:
     assert len(FAMILIES) * len(left_out_sets.SEEDS) * 7 == len(of_recipe)
     others = {(job.family, job.seed) for job in jobs if job.variation != RECIPE}
     assert {("cnn-lstm", left_out_sets.SEEDS[0])} == others
+
+
+def test_sets_and_their_people_are_enough_to_say_who_is_left_out(signals: Signals) -> None:
+    """Who is left out together is the same without signals."""
+    sets = {"One_pocket": {"One/a"}, "One_chest": {"One/a", "One/b"}, "Other_hand": {"Other/c"}}
+    expected = left_out_sets.held_out_people(signals)
+    assert expected == left_out_sets.held_out_together(sets)
+
+
+def test_what_was_done_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training is done once its probabilities are there; they come back as they were."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    job = left_out_sets.Job("lstm", RECIPE, "Made", 1)
+    assert not job.is_done
+    job.file.parent.mkdir(parents=True)
+    one = judged(2, known=0.9)
+    np.savez(job.file, **vars(one))
+    assert job.is_done
+    for name, array in vars(one).items():
+        np.testing.assert_array_equal(array, getattr(left_out_sets.kept(job), name))
 
 
 def judged(wrong: int, *, known: float) -> object:
