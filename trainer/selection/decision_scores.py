@@ -30,7 +30,7 @@ class Shares:
     wrong_with_transitions: float
     """Another than the label, among all with a label"""
     seen: float
-    """A change of posture, among those of changes of posture"""
+    """A change of posture, among those of changes of posture; NaN if there are none"""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _shares(shown: NDArray[np.int8], labels: NDArray[np.int8], states: States) -
         float((shown == unknown)[active].mean()),
         float((shown == transition)[active].mean()),
         float((shown != labels)[labels >= 0].mean()),
-        float((shown == transition)[changing].mean()) if changing.any() else 0.0,
+        float((shown == transition)[changing].mean()) if changing.any() else np.nan,
     )
 
 

@@ -1,9 +1,9 @@
 """The choice of the decisions' weights: those that decide best about people held out.
 
 One number is made as small as can be, the *loss*: what is wrong now and in the timeline, at a short
-hop and a long one, and more for each reach that is missed. From the given weights on, one weight
-after the other is tried somewhat larger and smaller, and kept where that helps, with ever smaller
-steps. It is the same for the same tracks.
+hop and a long one, and more for each reach that is missed. Of several data sets each counts alike.
+From the given weights on, one weight after the other is tried somewhat larger and smaller, and kept
+where that helps, with ever smaller steps. It is the same for the same tracks.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ def loss(scores: DecisionScores) -> float:
         (scores.false_changes - MOST_FALSE * (1 - _MARGIN), 15),
     ]
     wrong = 50 * (now.wrong + now.unknown + timeline.unknown) + 100 * timeline.wrong
-    return wrong + sum(max(0.0, by) * points for by, points in missed)
+    return wrong + sum(by * points for by, points in missed if by > 0)  # NaN: nothing to be seen
 
 
 def choose(
@@ -59,15 +59,13 @@ def choose(
     """Return the weights with the least loss that were found, beginning with some.
 
     Args:
-        tracks: the same ones at each hop.
+        tracks: of each data set the same ones at each hop.
         weights: to begin with.
         progress: takes a line a round.
     """
 
     def tried(weights: Weights) -> float:
-        return sum(
-            loss(score(of_hop.tracks, of_hop.decided(weights), of_hop.states)) for of_hop in tracks
-        )
+        return sum(loss(score(one.tracks, one.decided(weights), one.states)) for one in tracks)
 
     least = tried(weights)
     for step in _STEPS:

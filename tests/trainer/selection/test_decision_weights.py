@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from msgspec.structs import replace as changed
 
@@ -40,6 +41,14 @@ def test_each_reach_that_is_missed_costs(worse: DecisionScores) -> None:
 def test_more_than_a_reach_is_worth_nothing() -> None:
     """Transitions seen beyond the reach do not make up for what is wrong."""
     assert loss(GOOD) == loss(replace(GOOD, now=replace(GOOD.now, seen=0.9)))
+
+
+def test_where_nobody_changes_posture_nothing_is_missed() -> None:
+    """Of a data set without changes of posture, the rest counts as of any other."""
+    nowhere = replace(
+        GOOD, now=replace(GOOD.now, seen=np.nan), timeline=replace(GOOD.timeline, seen=np.nan)
+    )
+    assert loss(GOOD) == loss(nowhere)
 
 
 class Bowl:
