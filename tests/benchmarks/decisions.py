@@ -3,6 +3,8 @@
 The training subjects of HAPT are dealt out into five groups. For each group a CNN-LSTM and the
 decisions' numbers are learnt from the other four. Then the group's raw recordings are decided as
 live phones would be, worn as in training and otherwise (`decision_samples`, `held_out_tracks`).
+How it is with the models for phones worn anywhere, ``python -m trainer.selection.decisions
+--orientation any`` prints.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +26,7 @@ from trainer.decisions.labelled import labelled_stretches
 from trainer.selection.decision_scores import score
 from trainer.selection.decision_tracks import NO_LABEL, HeldOutTrack, MeasuredTracks
 from trainer.selection.decision_weights import HOPS, MOST_FALSE, MOST_TAKEN
-from trainer.selection.decisions import learn_for_groups, models_for
+from trainer.selection.decisions import learn_for_groups, models
 from trainer.selection.group_models import SEED, train_all
 from trainer.selection.held_out_tracks import rotated, tracks_of, worn
 
@@ -44,19 +46,18 @@ def measure(options: Options) -> list[Figure]:
     Raises:
         NotMeasuredError: the data set is missing.
     """
-    models, any_models = models_for("training"), models_for("any")
-    trained = all(model.done for model in (*models, *any_models))
-    if not trained and not options.training:
+    group_models = models()
+    if not all(model.done for model in group_models) and not options.training:
         print("  skipped: takes ten minutes the first time; measure it with --training")
         return []
     try:
         recordings = hapt.recordings(options.data, TRAINING_SUBJECTS)
         stretches = labelled_stretches(recordings, hapt.label_segments(options.data))
-        train_all([*models, *any_models], options.data, progress=print)
+        train_all(group_models, options.data, progress=print)
     except DataError as error:
         raise NotMeasuredError(str(error)) from error
-    learnt = learn_for_groups(stretches, "training")
-    as_worn = tracks_of(models, "worn", worn(stretches), hop=min(HOPS))
+    learnt = learn_for_groups(stretches)
+    as_worn = tracks_of(group_models, "worn", worn(stretches), hop=min(HOPS))
     figures = [
         figure
         for hop in HOPS
@@ -64,13 +65,12 @@ def measure(options: Options) -> list[Figure]:
     ]
     made_up = {"noise": noise, "shaken": shaken, "constant": constant}
     for name, make in made_up.items():
-        tracks = tracks_of(models, name, make(np.random.default_rng(SEED)), hop=NOVEL_HOP)
+        tracks = tracks_of(group_models, name, make(np.random.default_rng(SEED)), hop=NOVEL_HOP)
         figures.append(_figure_novel(name, tracks, learnt))
     for name, frame in FRAMES.items():
-        tracks = tracks_of(models, name, rotated(stretches, frame), hop=NOVEL_HOP)
+        tracks = tracks_of(group_models, name, rotated(stretches, frame), hop=NOVEL_HOP)
         figures += _figures_rotated(name, tracks, learnt)
-    tracks = tracks_of(any_models, "any", rotated(stretches, None), hop=NOVEL_HOP)
-    return figures + _figures_any(tracks, learn_for_groups(stretches, "any"))
+    return figures
 
 
 def _figures_worn(tracks: Sequence[HeldOutTrack], learnt: Sequence[Learnt]) -> list[Figure]:
@@ -107,20 +107,6 @@ def _figures_worn(tracks: Sequence[HeldOutTrack], learnt: Sequence[Learnt]) -> l
             detail=detail,
         ),
         _figure(f"false changes, {hop}", scores.false_changes, MOST_FALSE, unit="a minute"),
-    ]
-
-
-def _figures_any(tracks: Sequence[HeldOutTrack], learnt: Sequence[Learnt]) -> list[Figure]:
-    """Return the figures of phones worn any way round, with a model for such."""
-    measured = MeasuredTracks(tracks, learnt, ACTIVITIES, any_way_round=True)
-    scores = score(tracks, measured.decided(shipped("any").weights), measured.states)
-    return [
-        _figure(
-            f"any way round (cnn-lstm-any), {which} wrong",
-            100 * shares.wrong,
-            detail=f"unknown {100 * shares.unknown:.2f} %, hop {NOVEL_HOP}",
-        )
-        for which, shares in (("now", scores.now), ("timeline", scores.timeline))
     ]
 
 
