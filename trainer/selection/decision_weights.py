@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
+import numpy as np
 from msgspec.structs import replace
 
 from pipeline.recognition.judgement.weights import Weights
@@ -27,6 +28,7 @@ MOST_FALSE: Final = 0.3
 """False changes a minute"""
 
 _MARGIN: Final = 0.03  # of each reach, so that it is still reached on other people
+_UNSEEN_POINTS: Final = 10
 _STEPS: Final = (1.4, 1.2, 1.1, 1.05)
 """Factors by which weights are changed, one after the other"""
 _MOST_ROUNDS: Final = 4
@@ -43,14 +45,32 @@ def loss(scores: DecisionScores) -> float:
     now, timeline = scores.now, scores.timeline
     missed = [  # by so much, and points of the loss for each
         (now.wrong - (1 - _MARGIN) * scores.newest_wrong, 300),
-        (LEAST_SEEN_NOW * (1 + _MARGIN) - now.seen, 10),
-        (LEAST_SEEN_LATER * (1 + _MARGIN) - timeline.seen, 10),
         (now.taken - MOST_TAKEN * (1 - _MARGIN), 500),
         (timeline.taken - MOST_TAKEN * (1 - _MARGIN), 500),
         (scores.false_changes - MOST_FALSE * (1 - _MARGIN), 15),
     ]
     wrong = 50 * (now.wrong + now.unknown + timeline.unknown) + 100 * timeline.wrong
-    return wrong + sum(by * points for by, points in missed if by > 0)  # NaN: nothing to be seen
+    return wrong + sum(max(0.0, by) * points for by, points in missed) + _unseen(scores)
+
+
+def loss_together(several: Sequence[DecisionScores]) -> float:
+    """Return the sum of the losses of several, of which at least one has changes of posture.
+
+    For changes of posture, those that have none are as bad as the others in the mean: or the more
+    sets there are without, the less it would count that changes are seen.
+    """
+    n_with_changes = sum(not np.isnan(scores.now.seen) for scores in several)
+    unseen = sum(map(_unseen, several))
+    return sum(map(loss, several)) + unseen * (len(several) - n_with_changes) / n_with_changes
+
+
+def _unseen(scores: DecisionScores) -> float:
+    """Return the penalty for changes of posture that are not seen, 0 if there are none."""
+    if np.isnan(scores.now.seen):
+        return 0.0
+    now = LEAST_SEEN_NOW * (1 + _MARGIN) - scores.now.seen
+    timeline = LEAST_SEEN_LATER * (1 + _MARGIN) - scores.timeline.seen
+    return _UNSEEN_POINTS * (max(0.0, now) + max(0.0, timeline))
 
 
 def choose(
@@ -65,7 +85,8 @@ def choose(
     """
 
     def tried(weights: Weights) -> float:
-        return sum(loss(score(one.tracks, one.decided(weights), one.states)) for one in tracks)
+        decided = [(one, one.decided(weights)) for one in tracks]
+        return loss_together([score(one.tracks, by, one.states) for one, by in decided])
 
     least = tried(weights)
     for step in _STEPS:

@@ -9,7 +9,7 @@ from pipeline.recognition.judgement.weights import Weights
 from tests.recognition.judgement.drawings import WEIGHTS
 from trainer.selection import decision_weights
 from trainer.selection.decision_scores import DecisionScores, Shares
-from trainer.selection.decision_weights import choose, loss
+from trainer.selection.decision_weights import choose, loss, loss_together
 
 GOOD = DecisionScores(
     newest_wrong=0.03,
@@ -43,12 +43,23 @@ def test_more_than_a_reach_is_worth_nothing() -> None:
     assert loss(GOOD) == loss(replace(GOOD, now=replace(GOOD.now, seen=0.9)))
 
 
+def nowhere(scores: DecisionScores) -> DecisionScores:
+    """Return scores as of a data set without changes of posture."""
+    now, timeline = (replace(one, seen=np.nan) for one in (scores.now, scores.timeline))
+    return replace(scores, now=now, timeline=timeline)
+
+
 def test_where_nobody_changes_posture_nothing_is_missed() -> None:
     """Of a data set without changes of posture, the rest counts as of any other."""
-    nowhere = replace(
-        GOOD, now=replace(GOOD.now, seen=np.nan), timeline=replace(GOOD.timeline, seen=np.nan)
-    )
-    assert loss(GOOD) == loss(nowhere)
+    assert loss(GOOD) == loss(nowhere(GOOD))
+
+
+def test_changes_of_posture_count_for_all_sets() -> None:
+    """However many sets have none, what is not seen costs as if all were like those with some."""
+    unseen = replace(GOOD, now=replace(GOOD.now, seen=0.3))
+    assert loss_together([unseen]) == loss(unseen)
+    expected = pytest.approx(loss_together([unseen] * 4))
+    assert expected == loss_together([unseen, *[nowhere(GOOD)] * 3])
 
 
 class Bowl:
