@@ -127,7 +127,7 @@ def measured_sets(
     )
     learnt = []
     for name, people in held_out.items():
-        learnt.append(labelled.learn(shipped("any").weights, without=people))
+        learnt.append(labelled.learn(shipped().weights, without=people))
         progress(f"    numbers learnt without {name}")
     return measured(tracks, learnt)
 
@@ -172,9 +172,10 @@ def learn_any(
         progress: takes lines on the choice, and the figures of what was chosen.
     """
     held_out = measured_sets(labelled, sets, progress=progress)
-    progress(table(scores_of(held_out, shipped("any").weights)))
+    progress(table(scores_of(held_out, shipped().weights)))
     serving = [one for several in held_out.values() if _has_changes(several) for one in several]
-    weights = choose(serving, shipped("any").weights, progress=progress)
+    # Not from those for any place: a weight of 0 in them would stay so, as weights are multiplied
+    weights = choose(serving, shipped().weights, progress=progress)
     progress(as_text(weights))
     progress(table(scores_of(held_out, weights)))
     return labelled.learn(weights)
