@@ -6,7 +6,8 @@ It is done as for phones worn as in training (`decisions`), of HAPT and of place
    by numbers learnt of the others.
 2. The weights are chosen by them. Each data set counts alike, however long it is; but one of a
    single activity does not serve: decisions that never change would be best for it.
-3. The numbers that ship are learnt of everybody.
+3. The numbers that ship are learnt of all of these people together: those of HAPT, and some of each
+   placement set (`any_tracks`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
