@@ -1,7 +1,8 @@
 """The command har-calibrate: instructs the wearer, measures, and publishes the calibration.
 
-A calibration makes a phone one at the waist. So where the phone swings with a leg, it is published
-only if no model knows better: one that takes the wearer's frame, which it learns from any walk.
+A calibration makes a phone one at the waist, unless it is set or stated to be elsewhere. So none is
+measured where it would change nothing; and where the phone swings with a leg, it is published only
+if no model knows better: one that takes the wearer's frame, which it learns from any walk.
 """
 
 import sys
@@ -35,7 +36,7 @@ EXIT_NOT_NEEDED: Final = 3
 
 
 class NotNeededError(Exception):
-    """The phone is recognised better without a calibration; its wearer need do nothing."""
+    """A calibration would change nothing, or the phone is recognised better without."""
 
 
 class _Guide:
@@ -94,20 +95,46 @@ def measure(settings: CalibrateSettings, info: Info, console: Console) -> Measur
     return measurement
 
 
-def check_need(device: str, info: Info) -> None:
-    """Check whether a calibration may be of use to a phone that swings with a leg.
-
-    Of a phone that is calibrated already the info does not say what its model would be without.
+def check_effect(device: str, info: Info) -> None:
+    """Check whether a calibration would change anything for a phone.
 
     Raises:
-        NotNeededError: it is not, or it has one; what to do.
+        NotNeededError: it would not; why, and what to do.
     """
-    if info.upright:
-        remedy = "Its model needs none, only to see ten steps."
-    elif info.frame == "calibrated":
-        remedy = "Take back the one that it has, with --remove: the default model needs none there."
-    else:
+    if info.calibration != "none":
         return
+    if (info.placement, info.placement_by) == ("any", "set"):
+        why = (
+            "is set to be worn anywhere, by --placement. If it is worn at the waist, start "
+            f"har-stream with --placement {device}=waist"
+        )
+    elif (info.placement, info.placement_by) == ("any", "stated"):
+        why = (
+            "states in its messages that it is not worn at the waist. If it is, mend that in the "
+            f"app, or start har-stream with --placement {device}=waist"
+        )
+    else:
+        why = (
+            "has this model wherever it is worn, by --model. If it is worn at the waist, start "
+            "har-stream without --model"
+        )
+    raise NotNeededError(
+        f"A calibration of {device} changes nothing: its model, {info.model}, is for phones any "
+        f"way round. Nothing was published. {device} {why}."
+    )
+
+
+def check_need(device: str, info: Info) -> None:
+    """Check whether a calibration is of use to a phone that swings with a leg.
+
+    Raises:
+        NotNeededError: without one its model learns the wearer's upright; what to do.
+    """
+    if info.calibration != "waist-only" and not info.upright:
+        return
+    remedy = "Without one its model learns the wearer's upright, from ten steps."
+    if info.frame == "calibrated":
+        remedy += " Take back the one that it has, with --remove."
     raise NotNeededError(
         f"{device} {ON_A_LEG}. {remedy} Nothing was published. If the phone is worn at the waist, "
         "fasten it and begin again."
@@ -130,7 +157,7 @@ def run(settings: CalibrateSettings, console: Console) -> None:
 
     Raises:
         CalibrationError: that failed; it says why.
-        NotNeededError: the phone is recognised better without.
+        NotNeededError: it would change nothing, or the phone is recognised better without.
         MessageError: no phone can have such a name.
         ConnectionError: the broker cannot be reached.
     """
@@ -141,6 +168,7 @@ def run(settings: CalibrateSettings, console: Console) -> None:
         console.print(f"The calibration of {device} is taken back.")
         return
     info = read_info(settings)
+    check_effect(device, info)
     if info.convention_by == "assumed":
         console.print(
             f"{device} counts as an Android phone; if it is an iPhone, first start har-stream "

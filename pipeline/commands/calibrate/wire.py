@@ -44,8 +44,16 @@ class Info(msgspec.Struct):
     """``assumed`` if it is neither set nor proven"""
     frame: str = ""
     """``calibrated``, or the name of a placement"""
+    placement: str = ""
+    """``waist`` or ``any``"""
+    placement_by: str = ""
+    """How that is known: ``set``, ``stated``, ``calibrated``, ``assumed`` or ``prepared``"""
+    model: str = ""
+    """Name and version of the model that classifies it"""
     upright: str = ""
     """``known`` or ``unknown`` if its model is for phones anywhere and takes the wearer's frame"""
+    calibration: str = ""
+    """``waist-only`` or ``none``, if a calibration is of so little use"""
     warnings: tuple[str, ...] = ()
     """Problems, in a word each"""
     advice: tuple[str, ...] = ()

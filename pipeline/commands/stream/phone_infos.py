@@ -3,13 +3,16 @@
 What a message on ``har/<device>/info`` holds is decided in `info`.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
+from pipeline.commands.stream.calibration_use import calibration_use
 from pipeline.commands.stream.outputs import phone_info, phone_topics
 from pipeline.commands.stream.phones import Phone, Phones
 from pipeline.commands.stream.presence import WITHOUT_WINDOWS_S
 from pipeline.commands.stream.rejections import RejectionsOfPhones
 from pipeline.messages import Publication
+from pipeline.recognition.judgement.model import Model
 
 FIRST_SENSORS_S: Final = 3.0
 """Wait so long after a phone's first message before missing sensors are reported."""
@@ -29,10 +32,18 @@ class PhoneInfos:
     """Publishes the infos of all phones."""
 
     def __init__(
-        self, phones: Phones, rejections: RejectionsOfPhones, outgoing: list[Publication]
+        self,
+        phones: Phones,
+        models: Sequence[Model],
+        rejections: RejectionsOfPhones,
+        outgoing: list[Publication],
     ) -> None:
-        """Begin; what is to be published is put at the end of ``outgoing``."""
+        """Begin; what is to be published is put at the end of ``outgoing``.
+
+        ``models`` is one for all phones, or one for those at the waist and one for the others.
+        """
         self._phones = phones
+        self._models = models
         self._rejections = rejections
         self._outgoing = outgoing
 
@@ -61,6 +72,7 @@ class PhoneInfos:
             placement=self._phones.placements.of(device),
             model=recognizer.model_of(device).identity,
             knows_upright=recognizer.knows_upright(device),
+            calibration=calibration_use(device, self._phones.placements, self._models),
             rates_hz=rates_hz,
             clocks_apart_s=recognizer.clocks_apart_s(device),
             problems=problems,

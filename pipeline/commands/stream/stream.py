@@ -107,7 +107,7 @@ class Stream:
             presence=presence,
             deliveries=self._deliveries,
             receiver=self._receiver,
-            infos=PhoneInfos(self._phones, self._rejections.of_phones, self._outgoing),
+            infos=PhoneInfos(self._phones, classifiers, self._rejections.of_phones, self._outgoing),
             reports=self._reports,
             clock=self._clock,
             outgoing=self._outgoing,

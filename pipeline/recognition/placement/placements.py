@@ -80,6 +80,10 @@ class Placements:
         sign = ACCELERATION_SIGN[convention]
         return Placement(convention, source, frame, sign, rotation, worn_at, worn_at_by)
 
+    def place_if(self, device: str, *, is_calibrated: bool) -> BodyPlace:
+        """Return where a phone would count as worn, with a calibration or without one."""
+        return self._body_places.of(device, is_calibrated=is_calibrated)[0]
+
     def admit(self, device: str) -> None:
         """Admit a phone; from now on its calibration is kept, however many others there are."""
         kept = self._kept(device)

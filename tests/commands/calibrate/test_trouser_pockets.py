@@ -18,32 +18,36 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("known", "remedy"),
     [
-        ({"upright": "unknown"}, "Its model needs none, only to see ten steps."),
-        ({"upright": "known"}, "Its model needs none, only to see ten steps."),
-        ({"frame": "calibrated"}, "Take back the one that it has, with --remove:"),
+        ({"upright": "unknown", "calibration": "waist-only"}, "from ten steps. Nothing was"),
+        ({"upright": "known"}, "from ten steps. Nothing was"),
+        (
+            {"frame": "calibrated", "calibration": "waist-only"},
+            "from ten steps. Take back the one that it has, with --remove. Nothing was",
+        ),
     ],
 )
 def test_a_phone_that_needs_no_calibration(
     phone: Phone, calibrate: "Callable[..., Running]", known: dict[str, str], remedy: str
 ) -> None:
-    """Where its model takes the wearer's frame, or it has a calibration, none is published."""
+    """Where its model takes the wearer's frame, or would without calibration, none is published."""
     phone.tell(**known)
     running = calibrate()
     obey(phone, running, walk=stroll_with_the_leg)
     assert EXIT_NOT_NEEDED == running.process.wait(TIMEOUT_S), running.log
     assert f"{phone.device} swings with a leg" in running.log
+    assert "Without one its model learns the wearer's upright" in running.log
     assert remedy in running.log
-    assert "Nothing was published." in running.log
     phone.publish_on("calibration", b"the first", retain=False)
     assert [(b"the first", False)] == phone.await_calibrations(1)
 
 
 @pytest.mark.broker
+@pytest.mark.parametrize("frame", ["landscape", "calibrated"])
 def test_a_phone_whose_model_knows_no_upright(
-    phone: Phone, calibrate: "Callable[..., Running]"
+    phone: Phone, calibrate: "Callable[..., Running]", frame: str
 ) -> None:
-    """It is calibrated, as that is better than nothing, and its wearer is told what to expect."""
-    phone.tell(frame="landscape")
+    """It is calibrated, also anew: better than nothing, and its wearer is told what to expect."""
+    phone.tell(frame=frame)
     running = calibrate()
     obey(phone, running, walk=stroll_with_the_leg)
     assert 0 == running.process.wait(TIMEOUT_S), running.log

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from pipeline.commands.stream.calibration_use import CalibrationUse
 from pipeline.commands.stream.rejections import Rejected
 from pipeline.messages import Publication
 from pipeline.readings import Sensor
@@ -53,6 +54,7 @@ class _Info(msgspec.Struct, omit_defaults=True):
     placement_by: str | msgspec.UnsetType = msgspec.UNSET
     model: str | msgspec.UnsetType = msgspec.UNSET
     upright: Literal["known", "unknown"] | msgspec.UnsetType = msgspec.UNSET
+    calibration: Literal["waist-only", "none"] | msgspec.UnsetType = msgspec.UNSET
     rates_hz: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     clocks_apart_s: float | msgspec.UnsetType = msgspec.UNSET
     rejected: dict[str, int] = {}
@@ -68,6 +70,7 @@ def publication(
     placement: Placement,
     model: str,
     knows_upright: bool | None,
+    calibration: CalibrationUse,
     rates_hz: dict[Sensor, float],
     clocks_apart_s: float,
     problems: Sequence[str],
@@ -83,6 +86,7 @@ def publication(
         placement: how it is worn.
         model: name and version of the model that classifies its windows.
         knows_upright: whether its wearer's upright is known, None if no model needs it.
+        calibration: of what use one would be, or is.
         rates_hz: samples a second of the sensors in use.
         clocks_apart_s: seconds by which its accelerometer is ahead of its gyroscope.
         problems: words of `WARNINGS`.
@@ -109,6 +113,7 @@ def publication(
         *_body_place(placement, rates_hz),
         model,
         msgspec.UNSET if knows_upright is None else "known" if knows_upright else "unknown",
+        msgspec.UNSET if calibration == "full" else calibration,
         {sensor: round(rate) for sensor, rate in sorted(rates_hz.items())},
         round(clocks_apart_s, 2) or msgspec.UNSET,
     )

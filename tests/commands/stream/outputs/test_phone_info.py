@@ -23,6 +23,7 @@ def told(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
         "placement": PLACEMENT,
         "model": MODEL,
         "knows_upright": None,
+        "calibration": "full",
         "rates_hz": {"motion": 49.9},
         "clocks_apart_s": 0.0,
         "problems": [],
@@ -64,6 +65,14 @@ def test_where_a_phone_is_worn() -> None:
 def where(content: dict[str, Any]) -> tuple[str, str]:
     """Return where a phone is worn, and how that is known."""
     return content["placement"], content["placement_by"]
+
+
+def test_the_use_of_a_calibration() -> None:
+    """It is named where it is not that which a calibration usually has."""
+    assert ["waist-only", "none"] == [
+        told(calibration=use)["calibration"] for use in ("waist-only", "none")
+    ]
+    assert "calibration" not in told(calibration="full")
 
 
 def test_upright() -> None:
