@@ -9,6 +9,7 @@ from types import FrameType
 
 from pipeline.commands import log
 from pipeline.commands.stream.durability import DELIVERY_TIMEOUT_S
+from pipeline.commands.stream.idle_settings import idle_settings
 from pipeline.commands.stream.instructions import CALIBRATION_TOPIC
 from pipeline.commands.stream.outputs import homeassistant
 from pipeline.commands.stream.receiver import owner_of
@@ -73,6 +74,8 @@ def main() -> None:
         state = None if folder is None else folder.load()
     except (ModelError, SubscriptionError, PlacementError, CheckpointError) as error:
         sys.exit(f"har-stream: {error}")
+    for sentence in idle_settings(settings, classifiers):
+        logger.warning("%s", sentence)
     topics = [*(subscription.filter for subscription in subscriptions), CALIBRATION_TOPIC]
     if settings.home_assistant:
         topics.append(homeassistant.BIRTH_TOPIC)
