@@ -1,4 +1,4 @@
-"""Settings of where phones are worn that others leave without effect, so that nobody relies on them.
+"""Settings of where phones are worn that have no effect beside others: nobody should rely on them.
 
 With two models a phone that is set to be anywhere has the one for phones any way round, which sees
 the same whatever the frame. With one model the place decides nothing.
