@@ -188,10 +188,13 @@ def _separate(message: _Message, sensors: _Sensors, device: str) -> list[Reading
 
 
 def _worn_at(message: _Message) -> BodyPlace | None:
-    """Return where the phone is worn; whatever is not the waist may be anywhere."""
+    """Return where the phone is worn; whatever is not the waist may be anywhere.
+
+    People type such names, so capitals and blanks around them make no difference.
+    """
     if message.placement is None:
         return None
-    return "waist" if message.placement == "waist" else "any"
+    return "waist" if message.placement.strip().lower() == "waist" else "any"
 
 
 def _times(message: _Message, n_rows: int) -> NDArray[np.float64]:

@@ -117,7 +117,7 @@ def open_set(folder: Path) -> PlacementSet:
     """
     place = folder.expanduser()
     if not place.is_dir():
-        raise DataError(f"{folder}: no such folder")
+        raise DataError(f"{folder}: {'is no folder' if place.exists() else 'no such folder'}")
     files = sorted(place.glob(f"*{SUFFIX}"))
     if not files:
         raise DataError(f"{folder}: holds no placement set (one {SUFFIX} a person)")
@@ -145,7 +145,7 @@ def find(folder: Path, *, without: Collection[str] = ()) -> list[PlacementSet]:
     """
     place = folder.expanduser()
     if not place.is_dir():
-        raise DataError(f"{folder}: no such folder")
+        raise DataError(f"{folder}: {'is no folder' if place.exists() else 'no such folder'}")
     folders = [place] if is_set(place) else sorted(inside for inside in place.iterdir())
     sets = [open_set(inside) for inside in folders if inside.is_dir() and is_set(inside)]
     if not sets:
@@ -170,9 +170,10 @@ def _check_names(sets: Sequence[PlacementSet], without: Collection[str]) -> None
         other = by_name.setdefault(one.name, one)
         if other is not one:
             raise DataError(f"{one.folder}: has the name {one.name}, as {other.folder} has")
-    known = {*by_name, *(one.study for one in sets)}
-    missing = [name for name in without if name not in known]
+    studies = sorted({one.study for one in sets} - set(by_name))
+    missing = [name for name in without if name not in by_name and name not in studies]
     if missing:
         raise DataError(
             f"there is no set {', '.join(missing)} to leave out; there are {', '.join(by_name)}"
+            + (f", or all sets of a study: {', '.join(studies)}" if studies else "")
         )

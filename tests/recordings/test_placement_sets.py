@@ -93,6 +93,10 @@ def test_a_set_or_a_study_can_be_left_out(
     ("without", "words"),
     [
         (["Made", "Foo"], "there is no set Foo to leave out; there are Made_chest, Made_pocket, O"),
+        (
+            ["Foo"],
+            "there is no set Foo to leave out; there are Made_chest, Made_pocket, Other, or ",
+        ),
         (["Made", "Other"], "{folder}: without Made, Other there is no set left"),
     ],
 )
@@ -108,6 +112,10 @@ def test_nothing_to_find(tmp_path: Path) -> None:
     for find in (placement_sets.find, placement_sets.open_set):
         with pytest.raises(DataError, match=f"{tmp_path}/no: no such folder"):
             find(tmp_path / "no")
+        (tmp_path / "file").touch()
+        with pytest.raises(DataError, match=f"{tmp_path}/file: is no folder"):
+            find(tmp_path / "file")
+        (tmp_path / "file").unlink()
         with pytest.raises(DataError, match=f"{tmp_path}: holds no placement set"):
             find(tmp_path)
 
