@@ -55,8 +55,10 @@ def test_prepared_samples() -> None:
 
 @pytest.mark.parametrize(
     ("placement", "worn_at"),
-    [(None, None), ("waist", "waist"), ("any", "any"), ("left pocket", "any"), ("", "any")]
-    + [(" Waist", "waist"), ("WAIST\n", "waist"), ("wa ist", "any")],
+    [
+        *((None, None), ("waist", "waist"), ("any", "any"), ("left pocket", "any"), ("", "any")),
+        *((" Waist", "waist"), ("WAIST\n", "waist"), ("wa ist", "any")),
+    ],
 )
 def test_where_the_phone_is_worn(placement: str | None, worn_at: str | None) -> None:
     """A message may state that it is at the waist; any other place is one of many."""
