@@ -55,19 +55,40 @@ def _from_data_set(settings: ReplaySettings) -> list[Recording]:
 
 def _from_files(settings: ReplaySettings) -> list[Recording]:
     """Return the recordings in a file or folder of har-record, or of placement sets."""
-    path = Path(settings.recording)
+    path = Path(settings.recording).expanduser()
     if placement_sets.holds_sets(path) and not any(path.glob("*.parquet")):
         _refuse_choices(settings)
         people = (one.recordings() for one in placement_sets.find(path))
-        return list(chain.from_iterable(chain.from_iterable(people)))
+        return _of_people(settings, list(chain.from_iterable(chain.from_iterable(people))))
     if path.suffix == person_file.SUFFIX and not path.is_dir():
         _refuse_choices(settings)
-        return person_file.read(path.expanduser())
+        return _of_people(settings, person_file.read(path))
+    if path.is_dir() and not any([*path.glob("*.parquet"), *path.glob("*/*.parquet")]):
+        raise DataError(
+            f"{path}: holds no recordings (*.parquet), and no placement set "
+            f"(*{person_file.SUFFIX}, or folders with these)"
+        )
     from pipeline.recordings import parquet  # pyarrow takes its time
 
     parquet.require()
     _refuse_choices(settings)
     return [parquet.read(file) for file in parquet.find([path])]
+
+
+def _of_people(settings: ReplaySettings, recordings: list[Recording]) -> list[Recording]:
+    """Return the recordings of a placement set's people, if there are any and they can be played.
+
+    Raises:
+        DataError: all are marked to be left out, or they are to have times that they have not.
+    """
+    if settings.original_times:
+        raise DataError("--original-times is for files of har-record: placement sets have no dates")
+    if not recordings:
+        raise DataError(
+            f"{settings.recording}: has nothing to play: rec_ok marks every recording as to be "
+            "left out, or they hold no samples"
+        )
+    return recordings
 
 
 def _refuse_choices(settings: ReplaySettings) -> None:

@@ -91,3 +91,21 @@ def test_a_persons_file_has_no_subjects(tmp_path: Path) -> None:
         for place in (path, path.parent):
             with pytest.raises(DataError, match="--subjects and --activity are for data sets and"):
                 read(settings(recording=str(place), **given))
+
+
+def test_what_cannot_be_played_of_a_placement_set(tmp_path: Path) -> None:
+    """Nothing to play is an error, and so are the dates of what has none."""
+    write_set(tmp_path / "Made_pocket", ("s1",), ok=(0, 0, 0, 0))
+    for place in (tmp_path, tmp_path / "Made_pocket" / "s1.npz"):
+        with pytest.raises(DataError, match=f"{place}: has nothing to play: rec_ok marks every"):
+            read(settings(recording=str(place)))
+        with pytest.raises(DataError, match="--original-times is for files of har-record"):
+            read(settings(recording=str(place), original_times=True))
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    """It is said that it might hold recordings or placement sets."""
+    with pytest.raises(
+        DataError, match=r"holds no recordings \(\*.parquet\), and no placement set"
+    ):
+        read(settings(recording=str(tmp_path)))
