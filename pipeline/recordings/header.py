@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from pipeline.readings import Clock, Convention
+from pipeline.readings import BodyPlace, Clock, Convention
 
 ConventionSource = Literal["setting", "message", "export", "assumption"]
 """What the convention is known from."""
@@ -31,6 +31,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     convention_from: ConventionSource
     rotation: list[list[float]] | None = None
     """The phone's calibration ``(3, 3)`` to the training frame; values are in the phone's axes"""
+    placement: BodyPlace | None = None
+    """Where its messages stated that the phone is worn, None if they did not"""
     created: str
     """When it began, in UTC, ISO 8601"""
     software: str

@@ -182,4 +182,10 @@ def _as_recording(table: pa.Table, header: Header) -> Recording:
                 is_same_message=not new_message[first],
             )
         )
-    return Recording(header.device, tuple(stretches), activities, header=header)
+    return Recording(
+        header.device,
+        tuple(stretches),
+        activities,
+        worn_at=header.placement or "",
+        header=header,
+    )

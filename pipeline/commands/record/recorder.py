@@ -1,6 +1,8 @@
 """The recorder: which of a phone's messages are kept, under which label, and until when.
 
-How recordings are kept safely is decided in `recordings.journals`. Nothing is recognised.
+A recording is of one place on the body: where the phone's messages state another, it ends and the
+next begins. How recordings are kept safely is decided in `recordings.journals`. Nothing is
+recognised.
 """
 
 import logging
@@ -25,7 +27,15 @@ from pipeline.commands.record.labels import (
 )
 from pipeline.commands.record.settings import RecordSettings
 from pipeline.messages import Message
-from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings, Sensor, check_device
+from pipeline.readings import (
+    MAX_PAYLOAD_BYTES,
+    BodyPlace,
+    Label,
+    MessageError,
+    Readings,
+    Sensor,
+    check_device,
+)
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.recording_sequence import Decision, RecordingSequence
 from pipeline.recordings import journals
@@ -64,6 +74,8 @@ class Recorder:
         self._label_topic = f"har/{settings.device}/label"
         self._calibration_topic = f"har/{settings.device}/calibration"
         self._rotation: NDArray[np.float64] | None = None
+        self._stated: BodyPlace | None = None  # where the phone is worn
+        self._stated_until = -np.inf  # newest sample with a statement
         self._journal: journals.Journal | None = None
         self._header: Header | None = None
         self._sequence = RecordingSequence()
@@ -216,6 +228,9 @@ class Recorder:
             )
         if decision == "begins":
             self.finish()
+            self._stated_until = -np.inf  # its clock may be another
+        if self._states_another_place(readings):
+            self.finish()
         if self._header is None or self._journal is None:
             self._begin(readings, format_name, now=now)
         elif format_name != self._header.format:
@@ -230,6 +245,17 @@ class Recorder:
         self.last = message.received
         self.begun = message.received if self.begun is None else self.begun
 
+    def _states_another_place(self, readings: Readings) -> bool:
+        """Note where samples are stated to be worn; return whether that is news.
+
+        As in har-stream, a statement holds until newer samples come with another.
+        """
+        newest = float(readings.times.max())
+        if readings.worn_at is None or newest <= self._stated_until:
+            return False
+        before, self._stated, self._stated_until = self._stated, readings.worn_at, newest
+        return self._stated != before
+
     def _begin(self, readings: Readings, format_name: str, *, now: float) -> None:
         chosen = self._settings.convention
         self._header = Header(
@@ -240,6 +266,7 @@ class Recorder:
             convention=chosen,
             convention_from="assumption" if chosen == "auto" else "setting",
             rotation=None if self._rotation is None else self._rotation.tolist(),
+            placement=self._stated,
             created=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             software=software(),
         )

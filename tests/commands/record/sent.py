@@ -16,7 +16,7 @@ from pipeline.subscriptions import parse
 EPOCH = 1.7e9
 
 
-def samples(start: float, n_rows: int = 25, *, recording: str = "") -> bytes:
+def samples(start: float, n_rows: int = 25, *, recording: str = "", **keys: object) -> bytes:
     """Return a native message of evenly spaced rows, from ``start`` seconds on."""
     return msgspec.json.encode(
         {
@@ -27,6 +27,7 @@ def samples(start: float, n_rows: int = 25, *, recording: str = "") -> bytes:
             "gyro": [[0.0, 0.1, 0.2]] * n_rows,
             "gyro_unit": "rad/s",
             "recording": recording,
+            **keys,
         }
     )
 

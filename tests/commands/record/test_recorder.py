@@ -370,3 +370,33 @@ def test_progress_tells_rows_rates_and_label(tmp_path: Path) -> None:
 
 
 # With a broker
+
+
+def test_where_a_phone_is_stated_to_be_worn(tmp_path: Path) -> None:
+    """A recording keeps it, and states it when it is played; with another place another begins."""
+    recording = Recording(tmp_path)
+    for start, keys in [
+        (0.0, {}),
+        (0.5, {"placement": "waist"}),
+        (1.0, {}),
+        (1.5, {"placement": "waist"}),
+        (0.5, {"placement": "left pocket"}),  # late: it was so before
+        (2.0, {"placement": "hand"}),
+        (2.5, {"placement": "left pocket"}),
+    ]:
+        recording.take("har/phone-7/samples", samples(start, **keys))
+    results = recording.results()
+    assert [None, "waist", "any"] == [one.header and one.header.placement for one in results]
+    stated = [{part.readings.worn_at for (part,) in one.messages} for one in results]
+    assert [{None}, {"waist"}, {"any"}] == stated
+    assert [25, 100, 50] == [one.n_samples for one in results]
+
+
+def test_a_stated_place_holds_in_the_next_recording(tmp_path: Path) -> None:
+    """Until newer samples state another, by whatever clock they are counted."""
+    recording = Recording(tmp_path)
+    recording.take("har/phone-7/samples", samples(0.0, recording="a", placement="waist"))
+    recording.take("har/phone-7/samples", samples(9.0, recording="b"))
+    recording.take("har/phone-7/samples", samples(9.5, recording="b", placement="hand"))
+    placements = [one.header and one.header.placement for one in recording.results()]
+    assert ["waist", "waist", "any"] == placements
