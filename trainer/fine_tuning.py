@@ -2,12 +2,11 @@
 
 A few epochs at a low rate. Against forgetting, the windows of UCI HAR's training split are mixed in
 where the data set is at hand, and for a model for any place on the body those of placement sets.
-Nothing is chosen by its test split, which is looked at before and
-after.
+Nothing is chosen by its test split, which is looked at before and after.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,15 +70,16 @@ def run(
     data: DataSet | None,
     placements: Placements,
     *,
-    sets: Sequence[PlacementSet] = (),
+    find_sets: Callable[[], Sequence[PlacementSet]] = tuple,
     progress: Progress,
 ) -> None:
     """Fine-tune a model with the recordings that ``plan`` names, export and report it.
 
-    Placement sets are mixed in if it is for any place on the body.
+    Placement sets are looked for, and mixed in, if it is for any place on the body.
 
     Raises:
-        DataError: there is a recording that cannot be used, or no window in any.
+        DataError: there is a recording that cannot be used, or no window in any; or the placement
+            sets are not as the settings say.
         ExportError: the exported model does not keep the contract.
         OSError: the results cannot be written.
         SettingError: there is no such parent, or a setting does not fit.
@@ -91,6 +91,12 @@ def run(
     model, card = load_with_card(parent)
     if plan.model not in (None, card.name):
         raise SettingError(f"{parent} is a {card.name}, not a {plan.model}")
+    if card.orientation != "any" and plan.settings_of_sets:
+        raise SettingError(
+            f"{', '.join(plan.settings_of_sets)}: only for models for any place on the body, and "
+            f"{parent} is a {card.name}"
+        )
+    sets = find_sets() if card.orientation == "any" else ()
     windows = user_recordings.load(plan.recordings, placements, known=card.activities)
     progress(f"{card.identity} of {parent}, fine-tuned with {windows.summary()}")
     rehearsed = []
@@ -106,9 +112,7 @@ def run(
         )
     else:
         progress(f"mixed with the {len(data.train.labels)} training windows of UCI HAR")
-    if card.orientation != "any":
-        sets = ()
-    elif not sets:
+    if card.orientation == "any" and not sets:
         progress(
             "WARNING: there are no placement sets: the model may forget what it knows of other "
             "places than the waist; name the folder of sets with --placements"

@@ -42,3 +42,5 @@ class FineTuningPlan:
     out: Path
     """Folder for the model and its report"""
     fitting: FineTuning
+    settings_of_sets: Sequence[str] = ()
+    """Flags of placement sets that were given, which other models have no use for"""

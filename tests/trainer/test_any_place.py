@@ -216,7 +216,11 @@ def test_fine_tuning_gives_a_model_of_the_same_form(
     more = [sets[0], placement_sets.open_set(tmp_path / "More")]
     lines: list[str] = []
     fine_tuning.run(
-        settings.fine_tuning(parent), mini_data, Placements(), sets=more, progress=lines.append
+        settings.fine_tuning(parent),
+        mini_data,
+        Placements(),
+        find_sets=lambda: more,
+        progress=lines.append,
     )
     card = Classifier(tmp_path / f"{MODEL}-tuned.onnx").card
     before = Classifier(trained[0] / f"{MODEL}.onnx").card

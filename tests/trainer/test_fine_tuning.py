@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.models.classifier import Classifier, ModelCard
 from pipeline.recognition.placement.placements import Placements
+from pipeline.recordings.placement_sets import PlacementSet
 from pipeline.recordings.recording import DataError
 from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES
@@ -162,3 +163,18 @@ def test_what_does_not_fit(trained: Path, mini_data: DataSet, tmp_path: Path) ->
     settings = settings_for(tmp_path, extra=[record(tmp_path / "own", "JUMPING")])
     with pytest.raises(SettingError, match="the model has no LAYING: train it anew"):
         run(settings, tmp_path / "other.keras", mini_data)
+
+
+def test_placement_sets_are_not_for_a_model_of_the_waist(trained: Path, tmp_path: Path) -> None:
+    """None are looked for, and their settings are refused in place of being ignored."""
+    own = [record(tmp_path / "own", "JUMPING")]
+
+    def find_sets() -> list[PlacementSet]:
+        raise AssertionError
+
+    for given in ({"without": ["PDIoT"]}, {"placements": tmp_path}):
+        plan = settings_for(tmp_path, extra=own, **given, **{"from": trained}).fine_tuning(trained)
+        with pytest.raises(SettingError, match=r"only for models for any place .* is a lstm"):
+            fine_tuning.run(plan, None, Placements(), find_sets=find_sets, progress=print)
+    plan = settings_for(tmp_path, extra=own, tuning_epochs=1).fine_tuning(trained)
+    fine_tuning.run(plan, None, Placements(), find_sets=find_sets, progress=lambda line: None)

@@ -38,7 +38,7 @@ def main() -> None:
     try:
         placements = Placements(frames=settings.frame)
         data = _data(settings)
-        sets = _placement_sets(settings, progress=progress)
+        sets = () if settings.parent else _placement_sets(settings, progress=progress)
         extra = None
         if settings.extra and settings.parent is None:
             extra = user_recordings.load(settings.extra, placements)
@@ -55,7 +55,7 @@ def main() -> None:
                 settings.fine_tuning(settings.parent),
                 data,
                 placements,
-                sets=sets,
+                find_sets=partial(_placement_sets, settings, progress=progress),
                 progress=progress,
             )
         else:
@@ -85,13 +85,12 @@ def _data(settings: TrainSettings) -> uci_har.DataSet | None:
 def _placement_sets(
     settings: TrainSettings, *, progress: Callable[[str], None]
 ) -> Sequence[PlacementSet]:
-    """Return the placement sets to learn from; none if no model does, or there are none.
+    """Return the placement sets to learn from; none if no new model does, or there are none.
 
     Raises:
         DataError: they are not where the settings say, or one to leave out is not there.
     """
-    is_tuned = settings.parent is not None
-    if not (is_tuned or settings.learns_from_placement_sets):
+    if settings.parent is None and not settings.learns_from_placement_sets:
         return ()
     folder = settings.placements or placement_sets.folder_beside(settings.data)
     if folder is not None:
@@ -101,7 +100,7 @@ def _placement_sets(
             f"there are no placement sets to leave {', '.join(settings.without)} out of: "
             "name their folder with --placements"
         )
-    if is_tuned:  # only then is known whether the model needs them
+    if settings.parent is not None:  # fine-tuning has a warning of its own
         return ()
     progress(
         "WARNING: there are no placement sets: the models for any place on the body learn from "

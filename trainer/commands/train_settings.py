@@ -127,7 +127,12 @@ class TrainSettings(CommandSettings):
             seed=self.seed,
             out=self.out,
             fitting=FineTuning(self.tuning_epochs, self.tuning_rate, self.batch_size),
+            settings_of_sets=self._settings_of_sets,
         )
+
+    @property
+    def _settings_of_sets(self) -> list[str]:
+        return sorted({"placements", "without"} & self.model_fields_set)
 
     @property
     def _sizes(self) -> Sizes:
@@ -170,11 +175,8 @@ class TrainSettings(CommandSettings):
         Raises:
             ValueError: they are given.
         """
-        given = (
-            []
-            if self.parent is not None
-            else sorted({"placements", "without"} & self.model_fields_set)
-        )
-        if given and not self.learns_from_placement_sets:
+        given = self._settings_of_sets
+        # Of a trained model only its file tells what it is for.
+        if given and self.parent is None and not self.learns_from_placement_sets:
             raise ValueError(f"{', '.join(given)}: only for NAME-any, by --recipe raw")
         return self
