@@ -97,6 +97,8 @@ def test_where_a_phone_is_worn_decides(
     send(framed, walking)
     send(moved, walking, placement="waist")
 
+    for device in (pocket, moved):
+        await_info(phone, device, calibration="none")
     for device, model, placement, basis in [
         (unknown, ELSEWHERE, "any", "assumed"),
         (stated, AT_WAIST, "waist", "stated"),
