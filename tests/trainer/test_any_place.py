@@ -27,7 +27,7 @@ from trainer.data.raw_recordings import RawRecordings
 from trainer.export import load_with_card
 from trainer.records import SeedRecord
 from trainer.training.fitted import probabilities
-from trainer.training.recipe import PlacementRecipe
+from trainer.training.recipe import PlacementRecipe, Schedule
 
 pytestmark = [
     pytest.mark.train,
@@ -46,7 +46,7 @@ def quick() -> Iterator[None]:
             patch.setattr(
                 module,
                 "placement_recipe_for",
-                lambda model: PlacementRecipe(epochs=1, steps=2, batch_size=16),
+                lambda model: PlacementRecipe(schedule=Schedule(epochs=1, batch_size=16), steps=2),
             )
         yield
 

@@ -25,7 +25,8 @@ Array = NDArray[np.float64]
 
 _GYRO: Final = slice(0, 3)
 _ACC: Final = slice(3, 6)
-_STILL: Final = [ACTIVITIES.index(name) for name in ("SITTING", "STANDING", "LAYING")]
+STILL: Final = [ACTIVITIES.index(name) for name in ("SITTING", "STANDING", "LAYING")]
+"""Labels of who is still"""
 _LAYING: Final = ACTIVITIES.index("LAYING")
 _MIDDLE: Final = WINDOW_LENGTH / 2
 
@@ -104,7 +105,7 @@ def _at_another_speed(
     Angular velocity goes with the speed, acceleration with its square.
     """
     speed = _log_uniform(rng, how.slowest, how.fastest, (len(which), 1))
-    speed[np.isin(signals.labels[which], _STILL)] = 1
+    speed[np.isin(signals.labels[which], STILL)] = 1
     windows = signals.samples(which, _MIDDLE + (np.arange(WINDOW_LENGTH) - _MIDDLE) * speed)
     windows[:, :, _GYRO] *= speed[:, :, np.newaxis]
     _scale_movements(windows, np.clip(speed**2, how.least_acc, 1.1**2)[:, :, np.newaxis])
@@ -135,7 +136,7 @@ def _scale_movements(windows: NDArray[np.float32], factor: NDArray[np.float32]) 
 
 
 def _add_noise(windows: NDArray[np.float32], how: OtherWearers, rng: np.random.Generator) -> None:
-    """Add noise as strong as one sensor in as many has it as another."""
+    """Add the noise of sensors, as probably between 1 and 2 mg as between 2 and 4."""
     for axes, sd in ((_ACC, how.acc_noise_g), (_GYRO, how.gyro_noise_rad_s)):
         strength = _log_uniform(rng, *sd, (len(windows), 1, 1))
         noise = rng.standard_normal((len(windows), WINDOW_LENGTH, 3), dtype=np.float32)

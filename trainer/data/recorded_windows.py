@@ -30,6 +30,7 @@ STAIRS: Final = "stairs"
 
 _FIRST: Final = "WALKING"
 """Recordings with this activity come first"""
+_LEAST_GAP: Final = 0.5  # samples
 _MESSAGE_ROWS: Final = 1_000
 """Most samples pushed at once: what comes in longer messages is cut, on which nothing depends"""
 
@@ -62,6 +63,22 @@ class RecordedWindows:
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self.labels)
+
+    def sections(self, *, hop: int) -> list[NDArray[np.intp]]:
+        """Return the numbers of the windows of each section without a gap.
+
+        ``hop`` is how many samples apart neighbouring windows are.
+        """
+        if len(self) == 0:
+            return []
+        steps = np.diff(self.starts) * SAMPLING_RATE_HZ  # samples
+        is_gap = (np.diff(self.recordings) != 0) | (np.abs(steps - hop) > _LEAST_GAP)
+        return np.split(np.arange(len(self)), np.flatnonzero(is_gap) + 1)
+
+    def signal(self, section: NDArray[np.intp], *, hop: int) -> NDArray[np.float32]:
+        """Return the samples ``(n_samples, 9)`` of one of the `sections`, each of them once."""
+        first, *others = self.samples[section]
+        return np.concatenate([first, *(window[-hop:] for window in others)])
 
 
 def windows_of(

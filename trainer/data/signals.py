@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.recognition.wearer.frame import FORWARD_KNOWN, STRENGTH
 from pipeline.recognition.wearer.wearers import LOOK_EVERY
-from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.vocabulary import WINDOW_LENGTH
 from trainer.data.recorded_windows import RecordedWindows
 
 HOP: Final = LOOK_EVERY
@@ -116,17 +116,12 @@ def signals_of(persons: Iterable[RecordedWindows]) -> Signals:
 
 def _signals(windows: RecordedWindows) -> Signals:
     """Return the signals of one person with one device."""
-    steps = np.diff(windows.starts) * SAMPLING_RATE_HZ  # samples
-    follows = (np.diff(windows.recordings) == 0) & (np.abs(steps - HOP) < 0.5)
-    begins = np.flatnonzero(np.concatenate([[True], ~follows]))
-    signals = [
-        np.concatenate([of_signal[0], *of_signal[1:, -HOP:]])
-        for of_signal in np.split(windows.samples[:, :, _SIGNALS], begins[1:])
-    ]
+    sections = windows.sections(hop=HOP)
+    signals = [windows.signal(section, hop=HOP)[:, _SIGNALS] for section in sections]
     ends = np.cumsum([len(signal) for signal in signals])
     bounds = np.stack([ends - [len(signal) for signal in signals], ends], axis=1)
-    n = np.diff([*begins, len(windows)])  # windows of each signal
-    within = np.arange(len(windows)) - np.repeat(begins, n)
+    n = [len(section) for section in sections]
+    within = np.concatenate([np.arange(count) for count in n])
     return Signals(
         np.concatenate(signals),
         windows.activities,

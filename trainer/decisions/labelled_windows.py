@@ -15,7 +15,7 @@ from pipeline.recognition.judgement.states import CHANGE_NAMES
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
 from pipeline.recognition.preparation.windows import rotate
 from pipeline.recordings import hapt
-from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.vocabulary import ACTIVITIES, WINDOW_LENGTH
 from trainer.data.raw_windows import cut
 from trainer.data.recorded_windows import RecordedWindows
 from trainer.decisions.labelled import LabelledStretch
@@ -80,13 +80,11 @@ def of_recorded(windows: RecordedWindows, activities: Sequence[str]) -> Iterator
     names = state_names(activities)
     states = [names.index(name) if name in names else NO_STATE for name in windows.activities]
     of_windows = np.array([*states, NO_STATE])[windows.labels]
-    settled = np.flatnonzero(windows.is_settled)
-    apart = np.abs(np.diff(windows.starts[settled]) - HOP / SAMPLING_RATE_HZ) > _LEAST_GAP_S
-    apart |= np.diff(windows.recordings[settled]) != 0
-    for places in np.split(settled, np.flatnonzero(apart) + 1):
-        if len(places):
-            state = of_windows[places]
-            yield LabelledWindows(windows.samples[places], state, state, state)
+    for section in windows.sections(hop=HOP):
+        settled = section[windows.is_settled[section]]
+        if len(settled):
+            state = of_windows[settled]
+            yield LabelledWindows(windows.samples[settled], state, state, state)
 
 
 def _settled(signals: NDArray[Any]) -> NDArray[Any]:
@@ -102,4 +100,3 @@ def _state(label: str) -> str:
 
 
 _LABELS: Final = (*ACTIVITIES, *hapt.TRANSITIONS)
-_LEAST_GAP_S: Final = 0.01

@@ -108,13 +108,10 @@ def sections_of(recordings: Sequence[Recording], windows: RecordedWindows) -> It
         recordings: the person's.
         windows: theirs, `HOP` samples apart.
     """
-    steps = np.diff(windows.starts) * SAMPLING_RATE_HZ  # samples
-    is_gap = (np.diff(windows.recordings) != 0) | (np.abs(steps - HOP) > 0.5)
-    for places in np.split(np.arange(len(windows)), np.flatnonzero(is_gap) + 1):
+    for places in windows.sections(hop=HOP):
         n_samples = WINDOW_LENGTH + HOP * (len(places) - 1)
-        if not len(places) or n_samples < LEAST_S * SAMPLING_RATE_HZ:
+        if n_samples < LEAST_S * SAMPLING_RATE_HZ:
             continue
-        of_section = windows.samples[places]
         times = windows.starts[places[0]] + np.arange(n_samples) / SAMPLING_RATE_HZ
         labels = _labels(recordings[windows.recordings[places[0]]], times)
         labels[:_FIRST_DECISION] = NO_LABEL
@@ -122,7 +119,7 @@ def sections_of(recordings: Sequence[Recording], windows: RecordedWindows) -> It
             yield Section(
                 windows.person,
                 windows.data_set,
-                np.concatenate([of_section[0], *of_section[1:, -HOP:]]),
+                windows.signal(places, hop=HOP),
                 labels,
                 windows.wearer_frames[places],
             )

@@ -23,15 +23,14 @@ from numpy.typing import NDArray
 
 from pipeline.recognition.wearer.frame import UPRIGHT_KNOWN
 from pipeline.vocabulary import ACTIVITIES, ANY
-from trainer.data.other_wearers import changed
+from trainer.data.other_wearers import STILL, changed
 from trainer.data.signals import Signals
 from trainer.networks.any_models import build
 from trainer.networks.wearer_views import Tensor
 from trainer.training.fitted import Fitted, Progress, check_finite, epoch_lines
-from trainer.training.raw import cool
+from trainer.training.raw import cool, optimizer
 from trainer.training.recipe import PlacementRecipe
 
-_STILL: Final = [ACTIVITIES.index(name) for name in ("SITTING", "STANDING", "LAYING")]
 _STAIRS: Final = [ACTIVITIES.index("WALKING_UPSTAIRS"), ACTIVITIES.index("WALKING_DOWNSTAIRS")]
 _LEAST_PROBABILITY: Final = 1e-7
 
@@ -66,36 +65,23 @@ def apply_placement_recipe(
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     network = build(model.removesuffix(ANY), len(signals.activities))
-    steps = recipe.epochs * recipe.steps
-    warmup = max(1, steps // 20)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        max(1, steps - warmup),
-        alpha=recipe.lowest_rate / recipe.highest_rate,
-        warmup_target=recipe.highest_rate,
-        warmup_steps=warmup,
-    )
+    schedule = recipe.schedule
+    n_steps = schedule.epochs * recipe.steps
     network.compile(
-        keras.optimizers.AdamW(
-            rate,
-            weight_decay=recipe.weight_decay,
-            clipnorm=recipe.clip_norm,
-            use_ema=True,  # Keras puts the averages in place of the weights at the end
-            ema_momentum=recipe.averaging,
-        ),
+        optimizer(schedule, n_steps, averaging=recipe.averaging),
         loss=possible_loss(recipe.smoothing),
         metrics=["accuracy"],
     )
     history = network.fit(
         DrawnBatches(usable, recipe, seed=seed),
-        epochs=recipe.epochs,
+        epochs=schedule.epochs,
         verbose=0,
         callbacks=epoch_lines(progress),
     ).history
-    check_finite(history, recipe.highest_rate)
+    check_finite(history, schedule.highest_rate)
     cool(network, recipe.temperature)
     seconds = time.perf_counter() - started
-    return Fitted(network, recipe.epochs, (), {}, history, seconds)
+    return Fitted(network, schedule.epochs, (), {}, history, seconds)
 
 
 class DrawnBatches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -123,7 +109,7 @@ class DrawnBatches(keras.utils.PyDataset):  # type: ignore[misc]
         """
         # Of the batch alone, in whatever order Keras asks for them.
         rng = np.random.default_rng([self._seed, self._epoch, index])
-        drawn = rng.random(self._recipe.batch_size) * self._up_to[-1]
+        drawn = rng.random(self._recipe.schedule.batch_size) * self._up_to[-1]
         which = np.searchsorted(self._up_to, drawn)
         windows, frames = changed(self._signals, which, self._recipe.changes, rng)
         possible = np.zeros((len(which), len(self._signals.activities)), np.float32)
@@ -131,9 +117,9 @@ class DrawnBatches(keras.utils.PyDataset):  # type: ignore[misc]
         is_known = labels >= 0
         possible[np.flatnonzero(is_known), labels[is_known]] = 1
         possible[np.ix_(~is_known, _STAIRS)] = 1
-        doubtful = np.isin(labels, _STILL) & (frames[:, UPRIGHT_KNOWN] == 0)
+        doubtful = np.isin(labels, STILL) & (frames[:, UPRIGHT_KNOWN] == 0)
         possible[doubtful] *= 1 - self._recipe.doubt
-        possible[np.ix_(doubtful, _STILL)] += self._recipe.doubt / len(_STILL)
+        possible[np.ix_(doubtful, STILL)] += self._recipe.doubt / len(STILL)
         return (with_channels(windows), frames), possible
 
     def on_epoch_end(self) -> None:

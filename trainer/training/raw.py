@@ -112,6 +112,30 @@ class RotatedBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._order = rng.permutation(len(self._split.windows))
 
 
+def optimizer(
+    schedule: Schedule, n_steps: int, *, averaging: float | None = None
+) -> keras.optimizers.Optimizer:
+    """Return AdamW with the learning rate of a schedule.
+
+    With ``averaging`` the weights at the end are their moving average, with that momentum a step.
+    """
+    warmup = max(1, n_steps // 20)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        max(1, n_steps - warmup),
+        alpha=schedule.lowest_rate / schedule.highest_rate,
+        warmup_target=schedule.highest_rate,
+        warmup_steps=warmup,
+    )
+    return keras.optimizers.AdamW(
+        rate,
+        weight_decay=schedule.weight_decay,
+        clipnorm=schedule.clip_norm,
+        use_ema=averaging is not None,  # Keras puts the averages in place of the weights at the end
+        ema_momentum=averaging or 0.0,
+    )
+
+
 def cool(model: keras.Model, temperature: float) -> None:
     """Divide the logits of a model by a temperature, for good.
 
@@ -133,19 +157,8 @@ def _fit(
     network: keras.Model, batches: RotatedBatches, schedule: Schedule, progress: Progress | None
 ) -> History:
     """Fit a network to batches, and return what Keras recorded."""
-    steps = schedule.epochs * len(batches)
-    warmup = max(1, steps // 20)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        max(1, steps - warmup),
-        alpha=schedule.lowest_rate / schedule.highest_rate,
-        warmup_target=schedule.highest_rate,
-        warmup_steps=warmup,
-    )
     network.compile(
-        keras.optimizers.AdamW(
-            rate, weight_decay=schedule.weight_decay, clipnorm=schedule.clip_norm
-        ),
+        optimizer(schedule, schedule.epochs * len(batches)),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )

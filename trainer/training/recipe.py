@@ -61,18 +61,9 @@ ANY_RECIPE: Final = RawRecipe(view="levelled", rotation=NO_ROTATION)
 class PlacementRecipe:
     """The way from signals of many people to a model; the defaults are those of what ships."""
 
-    epochs: int = 10
+    schedule: Schedule = field(default_factory=lambda: Schedule(batch_size=256))
     steps: int = 150
     """Batches an epoch"""
-    batch_size: int = 256
-    """Windows"""
-    highest_rate: float = 2e-3
-    """Learning rate of AdamW, after a rise in a line for a twentieth of the steps"""
-    lowest_rate: float = 2e-5
-    """The same at the end, reached as half a cosine falls"""
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
-    """Gradients longer than that are shortened to it"""
     smoothing: float = 0.05
     """Probability that is dealt out to all activities, of a label"""
     doubt: float = 0.6

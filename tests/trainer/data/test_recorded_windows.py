@@ -170,3 +170,29 @@ def test_recordings_of_two_people() -> None:
     for recordings in ([], [walk(), replace(walk(), person="Made/s2")]):
         with pytest.raises(ValueError, match="unpack"):
             windows_of(recordings, hop=64)
+
+
+def test_sections_end_at_gaps_and_recordings() -> None:
+    """Each is of one recording without a gap, and its windows give its samples back."""
+    first, second = walk(8.0), walk(6.0)
+    windows = windows_of([first, second], hop=32)
+    kept = np.arange(len(windows)) != 3
+    parted = replace(windows, **{name: getattr(windows, name)[kept] for name in _ARRAYS})
+    sections = parted.sections(hop=32)
+    ends = np.flatnonzero(windows.recordings == 0)[-1]
+    expected = [[0, 1, 2], [*range(3, ends)], [*range(ends, len(parted))]]
+    assert expected == [section.tolist() for section in sections]
+    whole = windows.sections(hop=32)[1]
+    (stretch,) = second.stretches
+    prepared = prepare(stretch)
+    np.testing.assert_allclose(
+        prepared[: 128 + 32 * (len(whole) - 1)], windows.signal(whole, hop=32), atol=1e-6
+    )
+    empty = replace(windows, **{name: getattr(windows, name)[:0] for name in _ARRAYS})
+    assert [] == empty.sections(hop=32)
+
+
+_ARRAYS = (
+    *("samples", "labels", "is_settled", "recordings", "starts"),
+    *("is_stairs", "wearer_frames"),
+)

@@ -15,11 +15,11 @@ from trainer.training.any_place import (
     chances,
     possible_loss,
 )
-from trainer.training.recipe import PlacementRecipe
+from trainer.training.recipe import PlacementRecipe, Schedule
 
 pytestmark = pytest.mark.train
 
-QUICK = PlacementRecipe(epochs=2, steps=3, batch_size=16)
+QUICK = PlacementRecipe(schedule=Schedule(epochs=2, batch_size=16), steps=3)
 
 
 def signals_with(
@@ -146,8 +146,8 @@ def test_the_recipe_is_reproducible() -> None:
     weights = [[w.tobytes() for w in one.model.get_weights()] for one in (first, again, other)]
     assert weights[0] == weights[1] != weights[2]
     assert "training on 51 windows of 1 people" == lines[0]
-    assert 3 * (1 + QUICK.epochs) == len(lines)
-    assert QUICK.epochs == first.epochs
+    assert 3 * (1 + QUICK.schedule.epochs) == len(lines)
+    assert QUICK.schedule.epochs == first.epochs
 
 
 def test_windows_without_use_are_left_out() -> None:
