@@ -82,8 +82,8 @@ class Intake:
             self._sequences.pop(slot, None)
 
     def end_grid(self, slot: int) -> None:
-        """Let a phone's grid begin anew with its next samples."""
-        self._resampler.reset([slot])
+        """Let a phone's grid begin anew with its next samples that are newer than all before."""
+        self._resampler.begin_anew(slot)
 
     def push(self, messages: Mapping[int, Sequence[Delivery]]) -> Taken:
         """Return the rows and losses of a tick's messages, which are given by slot."""

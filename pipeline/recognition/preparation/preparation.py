@@ -84,7 +84,7 @@ class Preparation:
     ) -> bool:
         """Set how a phone is worn, as `Placement` has it; return whether that is a change.
 
-        If it is, its grid begins anew.
+        If it is, its grid begins anew with newer samples; those before stay repeated or late.
         """
         has_changed = self._chain.place(slot, sign, rotation, at_waist=at_waist)
         if has_changed:

@@ -55,6 +55,14 @@ class Resampler:
         for slot in slots:
             self._grids.pop(slot, None)
 
+    def begin_anew(self, slot: int) -> None:
+        """Let one phone's grid begin anew with samples that are newer than all that have come."""
+        if self._steady.sensor[slot] or slot in self._grids:
+            grid = self._grid(slot)
+            for source in grid.sources.values():
+                source.begin_anew()
+            grid.end()
+
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
         """Return the state of these phones, in copied arrays.
 

@@ -199,6 +199,12 @@ class SensorSource:
             dropped += self.push(times, rows)
         return dropped
 
+    def begin_anew(self) -> None:
+        """Forget the samples, but not until when they came, nor which, nor how fast."""
+        self.late.clear()
+        self._release_up_to(len(self.times))
+        self.drop_first(len(self.times))
+
     def unused_after(self, used_until: float) -> Dropped:
         """Return what is lost if all samples are forgotten, of which some were used."""
         lost = Dropped(unused=len(self.times) - int(np.searchsorted(self.times, used_until)))

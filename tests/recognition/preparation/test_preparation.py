@@ -9,7 +9,7 @@ from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.preparation import Preparation, Prepared
 from pipeline.recognition.prepared import Windows
-from tests.recognition.made_up import EPOCH, HOP, motion, readings
+from tests.recognition.made_up import EPOCH, HOP, in_messages, motion, readings, separate
 
 SLOT = 0
 
@@ -164,6 +164,50 @@ def test_a_new_placement_begins_anew() -> None:
     assert (True, False) == (first_has_changed, second_has_changed)
     assert [300] == numbers(windows(onward))
     assert [332, 364, 396, 428, 460][: len(windows(further))] == numbers(windows(further))
+
+
+@pytest.mark.parametrize("size", [7, 25, 300])
+@pytest.mark.parametrize("is_separate", [False, True])
+def test_a_new_placement_forgets_no_sample(size: int, is_separate: bool) -> None:
+    """What came before it stays repeated or late: only newer samples make windows."""
+    rows = motion(600, seed=5)
+    whole = separate(rows) if is_separate else [readings(rows)]
+    messages = [
+        list(parts) for parts in zip(*(in_messages(one, size=size) for one in whole), strict=True)
+    ]
+    before = [message for message in messages if message[0].times[0] < EPOCH + 6]
+    after = messages[len(before) :]
+    preparation = Preparation(1, hop=HOP)
+    for message in before:
+        preparation.push({SLOT: [Delivery(message)]})
+    n_taken = preparation.counts["samples"]
+
+    preparation.place(SLOT, 1.0, FRAMES["portrait"])
+    again = preparation.push({SLOT: [Delivery(message) for message in before]})
+    onward = windows(*(preparation.push({SLOT: [Delivery(message)]}) for message in after))
+
+    assert (0, n_taken) == (
+        len(windows(again)),
+        preparation.counts["samples"] - sum(len(one.times) for message in after for one in message),
+    )
+    assert n_taken == again.dropped[SLOT].repeated + again.dropped[SLOT].late
+    fresh_ones = Preparation(1, hop=HOP)
+    fresh_ones.place(SLOT, 1.0, FRAMES["portrait"])
+    expected = [fresh_ones.push({SLOT: [Delivery(message)]}) for message in after]
+    assert_same(windows(*expected), onward)
+
+
+def test_a_new_placement_while_a_message_is_awaited() -> None:
+    """A message that was overtaken before the change stays late behind it."""
+    parts = in_messages(readings(motion(400, seed=5)), size=10)
+    preparation = Preparation(1, hop=HOP)
+    push(preparation, *parts[:20], parts[21])
+
+    preparation.place(SLOT, 1.0, FRAMES["portrait"])
+    onward = push(preparation, parts[20], *parts[22:])
+
+    assert {SLOT: Dropped(late=10)} == onward.dropped
+    assert [220, 252] == numbers(windows(onward))
 
 
 def test_a_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
