@@ -100,8 +100,8 @@ class Recognizer:
     ) -> None:
         """Set how an admitted phone is worn, as `Placement` has it.
 
-        If that is a change, its signals begin anew. Whether it is known to be worn at the waist
-        does not matter where one model is for all phones.
+        If that is a change, its signals begin anew, unless its samples are prepared. Whether it is
+        known to be worn at the waist does not matter where one model is for all phones.
         """
         slot = self._slots.of(device)
         at_waist &= self._judgements.depends_on_placement

@@ -177,6 +177,31 @@ def test_where_one_model_is_for_all_a_place_is_no_news(classifier: Classifier) -
     assert [told_of(tick) for tick in expected] == [told_of(tick) for tick in actual]
 
 
+@pytest.mark.parametrize("n_before", [10, 150])
+@pytest.mark.parametrize("has_two_models", [False, True])
+def test_prepared_samples_go_on_however_the_phone_is_placed(
+    classifier: Classifier, elsewhere: Classifier, n_before: int, has_two_models: bool
+) -> None:
+    """No placement changes their results; it holds once the phone sends raw samples."""
+    rows, raw = motion(400, seed=2, width=9), readings(motion(300, seed=3), first=400)
+    make = partial(
+        Recognizer, classifier, model_elsewhere=elsewhere if has_two_models else None, hop=HOP
+    )
+    undisturbed, placed, placed_before = make(), make(), make()
+    placed_before.admit("phone")
+    placed_before.place("phone", -1.0, FRAMES["portrait"], at_waist=True)
+    parts = readings(rows[:n_before]), readings(rows[n_before:], first=n_before)
+    expected = [push(undisturbed, part) for part in parts]
+    actual = [push(placed, parts[0])]
+    placed.place("phone", -1.0, FRAMES["portrait"], at_waist=True)
+    actual.append(push(placed, parts[1]))
+
+    assert [told_of(tick) for tick in expected] == [told_of(tick) for tick in actual]
+    for part in parts:
+        push(placed_before, part)
+    assert told_of(push(placed_before, raw)) == told_of(push(placed, raw))
+
+
 def test_a_problem_ends_with_the_judgement(shipped: Classifier) -> None:
     """A phone in a wrong frame has no such problem once it is known to be worn elsewhere."""
     any_way_round = Classifier(find_model("cnn-lstm-any"))

@@ -130,6 +130,10 @@ class Intake:
         """Return the sensors that a phone's rows still lack."""
         return self._resampler.lacks(slot)
 
+    def is_prepared(self, slot: int) -> bool:
+        """Return whether a phone sends prepared samples."""
+        return self._resampler.is_prepared(slot)
+
     def rates_hz(self, slot: int) -> dict[Sensor, float]:
         """Return how fast a phone's sensors in use are, in hertz."""
         return self._resampler.rates_hz(slot)

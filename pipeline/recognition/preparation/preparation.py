@@ -82,14 +82,19 @@ class Preparation:
     def place(
         self, slot: int, sign: float, rotation: NDArray[np.float64], *, at_waist: bool = False
     ) -> bool:
-        """Set how a phone is worn, as `Placement` has it; return whether that is a change.
+        """Set how a phone is worn, as `Placement` has it; return whether its signals begin anew.
 
-        If it is, its grid begins anew with newer samples; those before stay repeated or late.
+        They do if that is a change, with newer samples; those before stay repeated or late. For
+        prepared samples it is none, so they go on.
         """
-        has_changed = self._chain.place(slot, sign, rotation, at_waist=at_waist)
-        if has_changed:
-            self.intake.end_grid(slot)
-        return has_changed
+        is_prepared = self.intake.is_prepared(slot)
+        has_changed = self._chain.place(
+            slot, sign, rotation, at_waist=at_waist, is_prepared=is_prepared
+        )
+        if not has_changed or is_prepared:
+            return False
+        self.intake.end_grid(slot)
+        return True
 
     def is_at_waist(self, slot: int) -> bool:
         """Return whether a phone is known to be worn at the waist.

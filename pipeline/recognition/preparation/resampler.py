@@ -136,6 +136,12 @@ class Resampler:
         grid = self._grids.get(slot)
         return -np.inf if grid is None else grid.newest
 
+    def is_prepared(self, slot: int) -> bool:
+        """Return whether one phone sends prepared samples."""
+        if self._steady.sensor[slot]:
+            return self._steady.sensor_of(slot) == "prepared"
+        return slot in self._grids and "prepared" in self._grids[slot].sources
+
     def lacks(self, slot: int) -> list[Sensor]:
         """Return the sensors that one phone's rows still lack."""
         grid = self._grids.get(slot)

@@ -89,11 +89,20 @@ class SignalChain:
         return None if self._wearers is None else self._wearers.knows_upright(slot)
 
     def place(
-        self, slot: int, sign: float, rotation: NDArray[np.float64], *, at_waist: bool
+        self,
+        slot: int,
+        sign: float,
+        rotation: NDArray[np.float64],
+        *,
+        at_waist: bool,
+        is_prepared: bool = False,
     ) -> bool:
-        """Set how a phone is worn, as `Placement` has it; return whether that is a change."""
+        """Set how a phone is worn, as `Placement` has it; return whether that is a change.
+
+        It is for raw samples; ``is_prepared`` says that the phone sends prepared ones now.
+        """
         is_change = self._frame.place(slot, sign, rotation, at_waist=at_waist)
-        if is_change:
+        if is_change and not (is_prepared and self._frames_at_waist):  # else learnt of prepared
             self.forget_wearers([slot])
         return is_change
 
