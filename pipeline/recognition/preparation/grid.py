@@ -202,8 +202,8 @@ class Grid:
         sensor, times = readings.sensor, readings.times
         dropped = Dropped()
         if self._is_of_another_form(sensor):
-            self._mixed.rise(len(times) / SAMPLING_RATE_HZ)
             if not self._forms.take_other():
+                self._mixed.rise(len(times) / SAMPLING_RATE_HZ)
                 return Dropped(unused=len(times))
             dropped += self._forget()
         self._forms.n_other = 0

@@ -136,6 +136,21 @@ def test_from_raw_to_prepared() -> None:
     assert_same(fresh(prepared), windows(push(preparation, prepared)))
 
 
+@pytest.mark.parametrize("widths", [(9, 6), (6, 9)])
+def test_another_form_once_is_no_doubt(widths: tuple[int, int]) -> None:
+    """However long the messages, one change of form is no sign of two phones."""
+    first, second = (
+        readings(motion(500, seed=10, width=width), first=first)
+        for width, first in zip(widths, (0, 500), strict=True)
+    )
+    expected = windows(push(Preparation(1, hop=HOP), first, second))
+    for size in (1, 10, 125, 250):
+        messages = [*in_messages(first, size=size), *in_messages(second, size=size)]
+        actual = windows(push(Preparation(1, hop=HOP), *messages))
+        assert_same(expected, actual)
+        assert not actual.doubtful.any()
+
+
 def test_a_placed_phone() -> None:
     """A phone worn otherwise gives what the same motion gives in the training frame."""
     rows = motion(300, seed=4)
