@@ -148,6 +148,13 @@ class Recognizer:
         """
         return self._preparation.intake.age_s(self._slots.of(delivery.device), delivery)
 
+    def has_newer(self, delivery: Delivery) -> bool:
+        """Return whether an admitted phone's message goes on behind all that was pushed of it.
+
+        It does not if its samples are repeated or late.
+        """
+        return self._preparation.intake.has_newer(self._slots.of(delivery.device), delivery)
+
     def push(self, deliveries: Iterable[Delivery]) -> Recognised:
         """Return the results of a tick's messages.
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from pipeline.commands.stream.outputs import phone_topics
-from pipeline.commands.stream.outputs.phone_info import WARNINGS
+from pipeline.commands.stream.outputs.phone_info import ALTERNATING, WARNINGS
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
 from pipeline.commands.stream.workload import Failures, Losses
@@ -58,11 +58,21 @@ class Deliveries:
         """Publish the last results of these phones, which have fallen silent."""
         self._collect(self._recognizer.finish(devices))
 
+    def has_newer(self, delivery: Delivery) -> bool:
+        """Return whether a message of an admitted phone goes on behind all samples before."""
+        if delivery.device in self._devices:
+            self.recognise()
+        return self._recognizer.has_newer(delivery)
+
     def place(self, device: str) -> None:
         """Let a phone's placement take effect, behind all samples that came before."""
         if device in self._devices:
             self.recognise()
+        phone = self._phones[device]
+        alternated = phone.statements_alternate
         self._phones.place(device)
+        if phone.statements_alternate and not alternated:
+            logger.warning("%s: %s: %s", device, ALTERNATING, WARNINGS[ALTERNATING])
 
     def forget(self, devices: Sequence[str]) -> None:
         """Forget phones, and clear what the broker retains of them."""

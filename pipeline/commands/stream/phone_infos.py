@@ -56,6 +56,9 @@ class PhoneInfos:
         is_new = now - phone.admitted < FIRST_SENSORS_S  # a sensor may be yet to come
         lacks = [] if is_new else recognizer.lacks(device)
         problems = list(recognizer.problems(device))
+        placement = self._phones.placements.of(device)
+        if placement.statements_alternate:
+            problems.append(phone_info.ALTERNATING)
         if phone.last_message - phone.last_live > LIVE_AGAIN_S:
             problems.append("old-samples")
         if now - phone.last_failure < FAULT_S:
@@ -69,7 +72,7 @@ class PhoneInfos:
             device,
             topic=phone.route.topic,
             format=phone.route.format.name,
-            placement=self._phones.placements.of(device),
+            placement=placement,
             model=recognizer.model_of(device).identity,
             knows_upright=recognizer.knows_upright(device),
             calibration=calibration_use(device, self._phones.placements, self._models),

@@ -5,6 +5,7 @@ and what is published of it in `Phone`. `Phones` alone admits, places and forget
 three at once.
 """
 
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from pipeline.messages import Publication
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.subscriptions import Route
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -52,6 +55,10 @@ class Phone:
     """The last message on ``har/<device>/info``"""
     info_due: float = 0.0
     """When the next is due"""
+    logged_placement: str = ""
+    """How it is worn, and its model, as far as that is in the log already"""
+    statements_alternate: bool = False
+    """Whether what its messages state of its placement alternates"""
     logged_problems: tuple[str, ...] = ()
     """The problems of its samples that are in the log already"""
     last_problem: float = -np.inf
@@ -119,7 +126,12 @@ class Phones:
             placement.rotation,
             at_waist=placement.worn_at == "waist",
         )
-        self._phones[device].info_due = 0.0
+        phone, model = self._phones[device], self.recognizer.model_of(device)
+        worn = f"placement {placement.worn_at} ({placement.worn_at_by}), model {model.identity}"
+        if phone.logged_placement not in ("", worn):
+            logger.info("%s: %s", device, worn)
+        phone.logged_placement, phone.info_due = worn, 0.0
+        phone.statements_alternate = placement.statements_alternate
 
     def expect_info(self, device: str | None) -> None:
         """Note that a phone's info may have changed, if it is admitted."""

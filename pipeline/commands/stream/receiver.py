@@ -117,13 +117,16 @@ class Receiver:
 
     def _tells_of_placement(self, delivery: Delivery) -> bool:
         """Note what a message tells of how its phone is worn; return whether that is news."""
-        is_news = False
+        is_news, device, worn_at = False, delivery.device, None
         for reading in delivery.readings:
             if reading.convention is not None:
-                is_news |= self._placements.prove(delivery.device, reading.convention)
-            if reading.worn_at is not None:
-                newest = delivery.newest
-                is_news |= self._placements.note_place(delivery.device, reading.worn_at, newest)
+                is_news |= self._placements.prove(device, reading.convention)
+            worn_at = worn_at or reading.worn_at
+        statements = self._placements.statements
+        if statements.matters(device, worn_at) and self._deliveries.has_newer(delivery):
+            is_news |= statements.note(
+                device, worn_at, oldest=delivery.oldest, newest=delivery.newest
+            )
         return is_news
 
     def _check_clock(self, delivery: Delivery) -> None:

@@ -16,6 +16,7 @@ from pipeline.recognition.placement.body_place import BodyPlaces, PlaceBasis
 from pipeline.recognition.placement.by_device import ByDevice
 from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.placement.sign import ACCELERATION_SIGN, Basis, Conventions
+from pipeline.recognition.placement.statements import Statements
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,8 @@ class Placement:
     worn_at: BodyPlace = "any"
     worn_at_by: PlaceBasis = "assumed"
     """How it is known"""
+    statements_alternate: bool = False
+    """Whether it is known by statements that alternate"""
 
 
 class Placements:
@@ -78,7 +81,8 @@ class Placements:
             rotation = FRAMES[frame]
         worn_at, worn_at_by = self._body_places.of(device, is_calibrated=frame == "calibrated")
         sign = ACCELERATION_SIGN[convention]
-        return Placement(convention, source, frame, sign, rotation, worn_at, worn_at_by)
+        alternate = worn_at_by == "stated" and self.statements.alternate(device)
+        return Placement(convention, source, frame, sign, rotation, worn_at, worn_at_by, alternate)
 
     def place_if(self, device: str, *, is_calibrated: bool) -> BodyPlace:
         """Return where a phone would count as worn, with a calibration or without one."""
@@ -95,12 +99,10 @@ class Placements:
         """Note what a message proves of an admitted phone; return whether that is a change."""
         return self._conventions.prove(device, convention)
 
-    def note_place(self, device: str, worn_at: BodyPlace, newest: float) -> bool:
-        """Note where a message states that an admitted phone is worn; return whether that is news.
-
-        ``newest`` is the time of the message's newest sample, in seconds on the phone's clock.
-        """
-        return self._body_places.note(device, worn_at, newest)
+    @property
+    def statements(self) -> Statements:
+        """What the phones' messages state of where they are worn."""
+        return self._body_places.statements
 
     def calibrate(self, device: str, rotation: NDArray[np.float64] | None) -> None:
         """Set a phone's calibration ``(3, 3)``, or take it back.
@@ -129,7 +131,7 @@ class Placements:
         admitted is dropped, or else that of the phone that is longest gone.
         """
         self._conventions.forget(device)
-        self._body_places.forget(device)
+        self.statements.forget(device)
         self._admitted.discard(device)
         if device in self._of_admitted:
             self._of_gone[device] = self._of_admitted.pop(device)
@@ -140,7 +142,7 @@ class Placements:
         return {
             "here": sorted(self._admitted),
             "proven": dict(self._conventions.proven),
-            "body_places": self._body_places.state(),
+            "statements": self.statements.state(),
             "calibrations": {
                 name: {device: rotation.tolist() for device, rotation in kept.items()}
                 for name, kept in self._calibrations.items()
@@ -151,7 +153,7 @@ class Placements:
         """Restore what `state` returned, in place of all that was learnt before."""
         self._admitted = set(state["here"])
         self._conventions.restore(state["proven"])
-        self._body_places.restore(state["body_places"])
+        self.statements.restore(state["statements"])
         for name, kept in self._calibrations.items():
             kept.clear()
             kept.update({d: np.array(rows) for d, rows in state["calibrations"][name].items()})

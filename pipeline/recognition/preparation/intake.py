@@ -130,6 +130,19 @@ class Intake:
         """Return the sensors that a phone's rows still lack."""
         return self._resampler.lacks(slot)
 
+    def has_newer(self, slot: int, delivery: Delivery) -> bool:
+        """Return whether a phone's message goes on behind all of its samples that have come.
+
+        So it does if it begins a recording.
+        """
+        first = delivery.readings[0]
+        decision = self._sequences[slot].foresee(
+            first.recording, first.clock, oldest=delivery.oldest, newest=delivery.newest
+        )
+        if decision == "goes on":
+            return delivery.newest > self._resampler.newest_come(slot)
+        return decision == "begins"
+
     def is_prepared(self, slot: int) -> bool:
         """Return whether a phone sends prepared samples."""
         return self._resampler.is_prepared(slot)

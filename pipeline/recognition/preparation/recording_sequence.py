@@ -67,6 +67,20 @@ class RecordingSequence:
         """Whether recordings end before there is a window of them, one after another."""
         return self._n_short > MOST_SHORT
 
+    def foresee(self, recording: str, clock: Clock, *, oldest: float, newest: float) -> Decision:
+        """Return what `decide` would decide of a message, and change nothing."""
+        key = recording, clock
+        if key == (self.recording, self.clock):
+            return "goes on"
+        known_until = self._past.get(key, -float("inf"))
+        if newest <= known_until:
+            return "repeated"
+        if recording and 0 < oldest - known_until <= OVERTAKEN_S:
+            return "late"
+        if self.is_mixed and newest - self._others.get(key, oldest) < MIXED_S:
+            return "mixed"
+        return "begins"
+
     def decide(
         self,
         recording: str,
@@ -85,21 +99,23 @@ class RecordingSequence:
             newest: time of its newest sample.
             newest_before: the same of the recording under way.
         """
+        decision = self.foresee(recording, clock, oldest=oldest, newest=newest)
+        if decision == "goes on":
+            self._go_on(oldest, newest)
+            return decision, -float("inf")
         key = recording, clock
         under_way = self.recording, self.clock
-        if key == under_way:
-            self._go_on(oldest, newest)
-            return "goes on", -float("inf")
         known_until = self._past.get(key, -float("inf"))
-        if newest <= known_until:
-            return "repeated", known_until
+        if decision == "repeated":
+            return decision, known_until
         self._alone_since = float("inf")
-        if recording and 0 < oldest - known_until <= OVERTAKEN_S:
-            return "late", known_until
-        if self.is_mixed and newest - self._others.setdefault(key, oldest) < MIXED_S:
+        if decision == "late":
+            return decision, known_until
+        if decision == "mixed":
+            self._others.setdefault(key, oldest)
             if len(self._others) > MOST_PAST:
                 del self._others[next(iter(self._others))]
-            return "mixed", known_until
+            return decision, known_until
         if key in self._past:
             self._n_returns += 1
         self._past.pop(key, None)

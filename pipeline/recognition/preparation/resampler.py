@@ -136,6 +136,13 @@ class Resampler:
         grid = self._grids.get(slot)
         return -np.inf if grid is None else grid.newest
 
+    def newest_come(self, slot: int) -> float:
+        """Return the same, also of samples that wait for others."""
+        grid = self._grids.get(slot)
+        if grid is None:
+            return self.newest(slot)
+        return max((source.newest_come for source in grid.sources.values()), default=-np.inf)
+
     def is_prepared(self, slot: int) -> bool:
         """Return whether one phone sends prepared samples."""
         if self._steady.sensor[slot]:

@@ -86,6 +86,11 @@ class SensorSource:
         """How many seconds the late samples that are kept take, from the first to the last."""
         return float(self.late[-1][0][-1] - self.late[0][0][0]) if self.late else 0.0
 
+    @property
+    def newest_come(self) -> float:
+        """Time of the newest sample, also if it waits behind a hole."""
+        return max(self.newest, float(self.times[-1])) if len(self.times) else self.newest
+
     def late_with(self, times: NDArray[np.float64]) -> float:
         """Return what `late_s` would be with those of a message's samples that are late.
 

@@ -149,6 +149,67 @@ def test_a_calibration_comes_and_goes(
     assert 0 == running.end()
 
 
+def test_a_statement_of_a_wrong_clock_does_not_stay(
+    broker: "Broker",
+    start_command: "Start",
+    phone: Phone,
+    send: Callable[..., None],
+    walking: NDArray[np.float64],
+) -> None:
+    """Nor one of a recording before, whatever its times; later ones take its place."""
+    mark = uuid4().hex[:8]
+    corrected, recorded = f"corrected-{mark}", f"recorded-{mark}"
+    running = start_command("har-stream", *broker.flags)
+    broker.await_har_stream()
+    send(corrected, walking, first=50 * 3600, placement="waist")
+    send(recorded, walking, first=50 * 3600, placement="waist", recording="a")
+    for first in (0, 450, 900):
+        send(corrected, walking, first=first, placement="pocket")
+        send(recorded, walking, first=first, placement="pocket", recording="b")
+    for device in (corrected, recorded):
+        await_info(phone, device, placement="any", placement_by="stated")
+        phone.await_that(
+            lambda device=device: (
+                {ELSEWHERE}
+                == {
+                    one["model"].partition("@")[0]
+                    for one in contents(phone, device, "prediction")
+                    if EPOCH + 18 < one["start"] < EPOCH + 1800
+                }
+            )
+        )
+    assert 0 == running.end()
+    assert f"{corrected}: placement any (stated), model {ELSEWHERE}" in running.log
+
+
+def test_statements_that_alternate(
+    broker: "Broker",
+    start_command: "Start",
+    phone: Phone,
+    send: Callable[..., None],
+    walking: NDArray[np.float64],
+) -> None:
+    """The phone keeps its first place and all results, and is warned of."""
+    device = f"phone-{uuid4().hex[:8]}"
+    running = start_command("har-stream", *broker.flags)
+    broker.await_har_stream()
+    for second in range(9):
+        rows = walking[50 * second : 50 * second + 50]
+        send(device, rows, first=50 * second, placement=("waist", "pocket")[second % 2])
+
+    await_predictions(phone, device, 6)
+    assert {AT_WAIST} == {
+        one["model"].partition("@")[0] for one in contents(phone, device, "prediction")
+    }
+    phone.await_that(
+        lambda: any(
+            "alternating-placement" in info["warnings"] for info in contents(phone, device, "info")
+        )
+    )
+    assert 0 == running.end()
+    assert 1 == running.log.count(f"{device}: alternating-placement")
+
+
 def test_both_models_are_named(
     broker: "Broker", start_command: "Start", join: Callable[..., Phone]
 ) -> None:

@@ -58,42 +58,33 @@ def test_what_messages_state_goes_before_a_calibration() -> None:
     for device in "ab":
         placements.admit(device)
         placements.calibrate(device, np.eye(3))
-        assert placements.note_place(device, "any", 1.0)
+        assert placements.statements.note(device, "any", oldest=0.5, newest=1.0)
     assert ("any", "stated") == known(placements, "a")
     assert ("waist", "set") == known(placements, "b")
     placements.forget("a")
     assert ("waist", "calibrated") == known(placements, "a")
 
 
-def test_a_message_that_comes_again_changes_nothing() -> None:
-    """A statement holds until samples that are newer than all before come with another."""
-    placements = Placements()
-    placements.admit("phone")
-    statements = [
-        (("waist", 10.0), True),
-        (("waist", 11.0), False),
-        (("any", 12.0), True),
-        (("waist", 10.0), False),
-        (("waist", 11.0), False),
-        (("any", 13.0), False),
-        (("waist", 12.5), False),
-        (("waist", 14.0), True),
-    ]
-    for (place, newest), is_news in statements:
-        assert is_news == placements.note_place("phone", place, newest), (place, newest)  # type: ignore[arg-type]  # is one of both
-    assert ("waist", "stated") == known(placements)
-
-
 def test_what_was_stated_is_part_of_the_state() -> None:
-    """Restored it holds as before, with its time."""
+    """Restored it holds as before."""
     placements, restored = Placements(), Placements()
     placements.admit("phone")
-    placements.note_place("phone", "waist", 10.0)
-    restored.note_place("other", "waist", 1.0)
+    placements.statements.note("phone", "waist", oldest=9.5, newest=10.0)
+    restored.statements.note("other", "waist", oldest=0.5, newest=1.0)
 
     restored.restore(json.loads(json.dumps(placements.state())))
 
     assert ("waist", "stated") == known(restored)
     assert ("any", "assumed") == known(restored, "other")
-    assert not restored.note_place("phone", "any", 9.0)
-    assert restored.note_place("phone", "any", 11.0)
+
+
+def test_only_what_is_known_by_statements_alternates() -> None:
+    """A phone whose place is set is worn there, whatever its messages say."""
+    placements = Placements(body_places=["set=waist"])
+    for device in ("set", "phone"):
+        placements.admit(device)
+        for number, place in enumerate(("waist", "any", "waist")):
+            placements.statements.note(device, place, oldest=number, newest=number + 0.98)  # type: ignore[arg-type]  # is one of both
+    assert (False, True) == tuple(
+        placements.of(device).statements_alternate for device in ("set", "phone")
+    )

@@ -225,6 +225,38 @@ def test_a_new_placement_while_a_message_is_awaited() -> None:
     assert [220, 252] == numbers(windows(onward))
 
 
+def test_which_messages_go_on() -> None:
+    """Newer ones and new recordings; none that is repeated, late, or of a recording before."""
+    parts = in_messages(readings(motion(400, seed=5), recording="a"), size=50)
+    later = in_messages(readings(motion(400, seed=5), start=EPOCH - 3600, recording="b"), size=50)
+    intake = (preparation := Preparation(1, hop=HOP)).intake
+
+    def has_newer(message: Readings) -> bool:
+        return intake.has_newer(SLOT, Delivery([message]))
+
+    assert has_newer(parts[0])
+    push(preparation, parts[0], parts[1], parts[3])  # the last waits for that before
+    assert [False, False, False, False, True] == [has_newer(part) for part in parts[:5]]
+    assert has_newer(later[0])
+    push(preparation, parts[2], later[0])
+    assert [False, True] == [has_newer(part) for part in later[:2]]
+    assert [False, False, False, False, False] == [has_newer(part) for part in parts[:5]]
+
+
+def test_messages_go_on_after_the_clock_was_set_back() -> None:
+    """As soon as that is recognised."""
+    fast = readings(motion(200, seed=5), start=EPOCH + 3600)
+    right = in_messages(readings(motion(300, seed=6)), size=25)
+    preparation = Preparation(1, hop=HOP)
+    push(preparation, fast)
+    found = []
+    for message in right:
+        found.append(preparation.intake.has_newer(SLOT, Delivery([message])))
+        push(preparation, message)
+    assert sorted(found) == found
+    assert [False, True] == [found[3], found[6]]
+
+
 def test_a_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the work on a phone's message fails it begins anew, worn as before; others go on."""
     rows = motion(400, seed=1)

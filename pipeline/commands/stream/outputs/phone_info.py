@@ -14,8 +14,10 @@ from pipeline.messages import Publication
 from pipeline.readings import Sensor
 from pipeline.recognition.judgement.sanity_checks.problems import ADVICE
 from pipeline.recognition.placement.placements import Placement
+from pipeline.recognition.placement.statements import HELD_S
 from pipeline.recognition.preparation.pace import LOW_RATE_HZ
 
+ALTERNATING: Final = "alternating-placement"
 WARNINGS: Final = ADVICE | {
     "low-rate": f"a sensor sends fewer than {LOW_RATE_HZ:.0f} samples a second: "
     "let the app send 50 or more",
@@ -27,6 +29,9 @@ WARNINGS: Final = ADVICE | {
     "--lateness",
     "short-recordings": "every few messages name another recording, and no 2.56 s are of one: let "
     "the app keep the recording's or session's name while it sends",
+    ALTERNATING: f"its messages state one placement and soon another: it keeps the one "
+    f"of before until another has stood for {HELD_S:.0f} s of samples; let the app state one, give "
+    "two phones names of their own, or set --placement",
     "old-samples": "the newest samples are older than --max-behind: a backlog, or the phone's "
     "clock is behind; what is recognised has the samples' times, and there is no activity now",
     "gaps": "no 2.56 s of samples come without a pause of over half a second: is the connection "
