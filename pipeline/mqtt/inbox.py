@@ -17,7 +17,7 @@ Rules:
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter, itemgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.messages import Message
 
@@ -27,17 +27,23 @@ MOST_PER_S: Final = 2500
 """Messages at QoS 0 of one owner that are taken: the fastest phones' accelerometer and gyroscope,
 400 and 840 Hz, both also uncalibrated, one event a message. What is more waits a second at most."""
 
-OwnerOf = Callable[[str], str | None]
-"""From a topic to the owner of its messages; None if they are of many, as on a topic that phones
-share"""
-_Queue = tuple[str | None, str]
-"""An owner, and the topic if there is none"""
+
+class Owner(NamedTuple):
+    """Whose messages keep their order, and get a share."""
+
+    name: str
+    is_shared: bool = False
+    """Whether they are of many, as on a topic that phones share"""
+
+
+OwnerOf = Callable[[str], Owner]
+"""From a topic to the owner of its messages"""
 
 
 class Inbox:
     """The messages that wait; of those at QoS 0 only so many."""
 
-    def __init__(self, limit: int, most: int | None, owner_of: OwnerOf = str) -> None:
+    def __init__(self, limit: int, most: int | None, owner_of: OwnerOf = Owner) -> None:
         """Begin empty.
 
         Args:
@@ -46,7 +52,7 @@ class Inbox:
             owner_of: the owner of a topic's messages; by default each topic is its own.
         """
         self._limit, self._most, self._owner_of = limit, most, owner_of
-        self._left: dict[_Queue, deque[tuple[int, Message]]] = {}
+        self._left: dict[Owner, deque[tuple[int, Message]]] = {}
         """Messages that were left, with their places in the order of arrival"""
         self._new: list[Message] = []
         """Messages that have arrived since"""
@@ -78,7 +84,7 @@ class Inbox:
             elapsed_s: seconds since they were taken last.
             soon: messages that can be processed so quickly that no owner need be limited.
         """
-        counts = Counter(map(self._queue_of, map(_TOPIC, self._new)))
+        counts = Counter(map(self._owner_of, map(_TOPIC, self._new)))
         for key, queue in self._left.items():
             counts[key] += len(queue)
         pace = max(ALWAYS, round(MOST_PER_S * elapsed_s))
@@ -101,27 +107,21 @@ class Inbox:
             received.setdefault(message.topic, message.received)
         return received
 
-    def _queue_of(self, topic: str) -> _Queue:
-        """Return the key of the queue in which a topic's messages wait."""
-        owner = self._owner_of(topic)
-        return (None, topic) if owner is None else (owner, "")
-
     def _take_shares(self, share: int | None, pace: int) -> list[Message]:
         """Return a share of each owner's messages, None for all, and leave the rest."""
         taken: list[tuple[int, Message]] = []
-        for key, queue in list(self._left.items()):
+        for owner, queue in list(self._left.items()):
             n = len(queue)
             if share is not None and self._most is not None:
-                is_shared = key[0] is None
-                n = min(n, max(share, self._most // 2) if is_shared else share)
-                if n > pace and not is_shared and not queue[0][1].mid:
+                n = min(n, max(share, self._most // 2) if owner.is_shared else share)
+                if n > pace and not owner.is_shared and not queue[0][1].mid:
                     n = pace
                     self._drop_oldest(queue, len(queue) - n - MOST_PER_S)
                 elif n < len(queue):
                     self.backlogged = True
             if n == len(queue):
                 taken += queue
-                del self._left[key]
+                del self._left[owner]
             else:
                 taken += [queue.popleft() for _ in range(n)]
         taken.sort(key=itemgetter(0))
@@ -140,18 +140,18 @@ class Inbox:
         """Put new messages behind those that were left of their owners."""
         for message in self._new:
             self._n_arrived += 1
-            key = self._queue_of(message.topic)
+            key = self._owner_of(message.topic)
             queue = self._left.get(key)
             if queue is None:
                 queue = self._left[key] = deque()
             queue.append((self._n_arrived, message))
         self._new = []
 
-    def _share(self, counts: Mapping[_Queue, int], pace: int, soon: int) -> int | None:
+    def _share(self, counts: Mapping[Owner, int], pace: int, soon: int) -> int | None:
         """Return how many messages of one owner are next, None for all that there are."""
         if self._most is None:
             return None
-        largest = max((n for (owner, _), n in counts.items() if owner is not None), default=0)
+        largest = max((n for owner, n in counts.items() if not owner.is_shared), default=0)
         if largest <= pace and self._n_waiting <= min(soon, self._most):
             return None
         return min(max(fair_share(counts, soon), ALWAYS), fair_share(counts, self._most))
@@ -187,7 +187,7 @@ def _count_droppable(messages: Sequence[Message]) -> int:
     return sum([not message.mid for message in messages])
 
 
-def fair_share(counts: Mapping[_Queue, int], most: int) -> int:
+def fair_share(counts: Mapping[Owner, int], most: int) -> int:
     """Return how many each may have, at least one, so that all together have about ``most``."""
     left, share = most, 0
     ascending = sorted(counts.values())

@@ -17,6 +17,7 @@ from typing import Final
 import pytest
 
 from pipeline.mqtt.connection import Connection
+from pipeline.mqtt.inbox import Owner
 from pipeline.settings import BrokerSettings
 from tests.brokers import ConfiguredMosquitto, Mosquitto, mosquitto_binary
 from tests.fake_broker import CONNECT, FakeBroker, Script
@@ -268,7 +269,7 @@ def test_confirmations_are_read_while_messages_wait(ports: dict[str, int]) -> No
     """A connection that is left alone because too much waits still hears of its own messages."""
     settings = BrokerSettings(broker=HOST, port=ports["plain"])
     connection = Connection(
-        settings, name="test", subscriptions=["test/#"], most_waiting=1, owner_of=str
+        settings, name="test", subscriptions=["test/#"], most_waiting=1, owner_of=Owner
     )
     connection.start(retry=False)
     for _ in range(50):

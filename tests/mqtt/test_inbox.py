@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.messages import Message
-from pipeline.mqtt.inbox import ALWAYS, MOST_PER_S, Inbox, fair_share
+from pipeline.mqtt.inbox import ALWAYS, MOST_PER_S, Inbox, Owner, fair_share
 
 
 def messages(topic: str, n: int, *, first: int = 0, qos: int = 0) -> list[Message]:
@@ -110,7 +110,7 @@ def test_what_cannot_be_dropped_is_taken_soon() -> None:
 
 def test_an_owner_keeps_the_order_of_its_topics() -> None:
     """What says how a phone's samples are processed stays where it came, in a crowd as well."""
-    inbox = Inbox(limit=1000, most=500, owner_of=lambda topic: topic[0])
+    inbox = Inbox(limit=1000, most=500, owner_of=lambda topic: Owner(topic[0]))
     own = [*messages("a/samples", 50), *messages("a/calibration", 1), *messages("a/samples", 50)]
     inbox.put(own[:51])
     inbox.put(messages("b", 900, qos=1))
@@ -149,7 +149,7 @@ def test_a_crowd_is_served_fairly() -> None:
 def test_a_topic_that_phones_share() -> None:
     """Where the topic does not tell the phone, it gets much more than one phone."""
     inbox = Inbox(
-        limit=5000, most=1000, owner_of=lambda topic: None if topic == "sensor-logger" else topic
+        limit=5000, most=1000, owner_of=lambda topic: Owner(topic, topic == "sensor-logger")
     )
     inbox.put([*messages("sensor-logger", 900), *messages("flood", 900), *messages("a", 3)])
     taken = take(inbox)
@@ -203,7 +203,7 @@ def test_order_and_counts(puts: list[tuple[str, int, bool]], limit: int, most: i
 @given(st.dictionaries(st.text(), st.integers(1, 1000), min_size=1), st.integers(1, 2000))
 def test_fair_shares(counts: dict[str, int], most: int) -> None:
     """The share is the largest that all together have no more than there is, but at least one."""
-    counter = Counter(counts)
+    counter = Counter({Owner(name): n for name, n in counts.items()})
     share = fair_share(counter, most)
 
     def all_have(share: int) -> int:

@@ -4,7 +4,6 @@ import gc
 import logging
 import signal
 import sys
-from functools import lru_cache, partial
 from types import FrameType
 
 from pipeline.commands import log
@@ -12,7 +11,7 @@ from pipeline.commands.stream.durability import DELIVERY_TIMEOUT_S
 from pipeline.commands.stream.idle_settings import idle_settings
 from pipeline.commands.stream.instructions import CALIBRATION_TOPIC
 from pipeline.commands.stream.outputs import homeassistant
-from pipeline.commands.stream.receiver import owner_of
+from pipeline.commands.stream.owners import Owners
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.stream.stream import Stream
 from pipeline.formats import FORMATS, native
@@ -79,6 +78,11 @@ def main() -> None:
     topics = [*(subscription.filter for subscription in subscriptions), CALIBRATION_TOPIC]
     if settings.home_assistant:
         topics.append(homeassistant.BIRTH_TOPIC)
+
+    def topic_of(device: str) -> str | None:
+        return stream.topic_of(device)
+
+    owners = Owners(subscriptions, most=settings.max_devices, topic_of=topic_of)
     session = None
     if folder is not None:
         session = Session(folder.client_id, settings.session_expiry, expected=state is not None)
@@ -90,7 +94,7 @@ def main() -> None:
         status_topic=STATUS_TOPIC,
         session=session,
         most_waiting=settings.max_waiting,
-        owner_of=lru_cache(settings.max_devices)(partial(owner_of, subscriptions)),
+        owner_of=owners.of,
     )
     keeper = None if folder is None else Keeper(folder, period_s=settings.checkpoint)
     stream = Stream(

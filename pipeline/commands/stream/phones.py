@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from pipeline.formats import FORMATS
-from pipeline.messages import Publication
+from pipeline.messages import Message, Publication
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.subscriptions import Route
@@ -33,6 +33,8 @@ class Phone:
     """When its first message came"""
     last_message: float
     """When its last message came"""
+    topic: str | None = None
+    """The topic of its last message"""
     last_live: float = -np.inf
     """When the last message came whose samples were not old"""
     is_live: bool = False
@@ -95,6 +97,11 @@ class Phones:
         """Return a phone, None if it is not admitted."""
         return None if device is None else self._phones.get(device)
 
+    def topic_of(self, device: str) -> str | None:
+        """Return the topic of a phone's last message, None if it is not admitted."""
+        phone = self._phones.get(device)
+        return None if phone is None else phone.topic
+
     def items(self) -> Iterable[tuple[str, Phone]]:
         """Return names and phones."""
         return self._phones.items()
@@ -111,10 +118,10 @@ class Phones:
         self.place(device)
         return phone
 
-    def note_message(self, device: str, route: Route, now: float) -> None:
+    def note_message(self, device: str, route: Route, message: Message) -> None:
         """Note when and where a phone's last message came."""
         phone = self._phones[device]
-        phone.route, phone.last_message = route, now
+        phone.route, phone.topic, phone.last_message = route, message.topic, message.received
         self._phones.move_to_end(device)
 
     def place(self, device: str) -> None:
@@ -167,6 +174,7 @@ class Phones:
                 "device": device,
                 "format": phone.route.format.name,
                 "topic": phone.route.topic,
+                "came_on": phone.topic,
                 "named": phone.route.device is not None,
                 "online": phone.online,
                 "activity": phone.activity,
@@ -197,6 +205,7 @@ class Phones:
                 Route(FORMATS[known["format"]], named, known["topic"]),
                 admitted=now,
                 last_message=now,
+                topic=known["came_on"],
                 last_live=now,
                 online=known["online"],
                 last_classified=now,

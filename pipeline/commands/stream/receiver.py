@@ -44,7 +44,7 @@ class Receiver:
     ) -> None:
         """Begin; samples go to ``deliveries``, messages that cannot be used to ``rejections``."""
         self._settings = settings
-        self._route = lru_cache(settings.max_devices)(partial(_sample_route, subscriptions))
+        self._route = lru_cache(settings.max_devices)(partial(sample_route, subscriptions))
         self._recognizer = phones.recognizer
         self._placements = phones.placements
         self._phones = phones
@@ -107,7 +107,7 @@ class Receiver:
         except MessageError as error:
             error.device = delivery.device
             raise
-        self._phones.note_message(delivery.device, sent_by, message.received)
+        self._phones.note_message(delivery.device, sent_by, message)
         if self._tells_of_placement(delivery):
             self._deliveries.place(delivery.device)
         is_old = self._recognizer.age_s(delivery) > self._settings.max_behind
@@ -164,24 +164,8 @@ class Receiver:
         logger.info("%s: admitted, %s on %s", device, sent_by.format.name, message.topic)
 
 
-def _sample_route(subscriptions: Sequence[Subscription], topic: str) -> Route | None:
+def sample_route(subscriptions: Sequence[Subscription], topic: str) -> Route | None:
     """Return the route of a topic's messages, None if they bring no samples."""
     if topic in PROGRAM_TOPICS or CALIBRATION.fullmatch(topic):
         return None
     return route(subscriptions, topic)
-
-
-def owner_of(subscriptions: Sequence[Subscription], topic: str) -> str | None:
-    """Return the owner of a topic's messages: a device, or a topic without one itself.
-
-    None if they are of many devices, which only the messages name.
-    """
-    calibration = CALIBRATION.fullmatch(topic)
-    if calibration is not None:
-        return calibration["device"]
-    sent_by = _sample_route(subscriptions, topic)
-    if sent_by is None:
-        return topic
-    if sent_by.device is None:
-        return None if topic == sent_by.topic else topic
-    return sent_by.device

@@ -114,6 +114,10 @@ class Stream:
         )
         self._stopping = False
 
+    def topic_of(self, device: str) -> str | None:
+        """Return the topic of a phone's last message, None if it is not admitted."""
+        return self._phones.topic_of(device)
+
     def stop(self) -> None:
         """End `run` after what has arrived is done; may be called from a signal handler."""
         self._stopping = True
