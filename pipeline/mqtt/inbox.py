@@ -10,12 +10,13 @@ Rules:
   how they are to be processed.
 * Messages at QoS 1 are never dropped. Of those at QoS 0, which the broker cannot be made to keep,
   only a limited number wait: beyond it, the oldest of the owners with most of them are dropped.
+* Of an owner's, those of its fullest topic are: a flood of samples does not drop a calibration.
 * No owner gets more messages at QoS 0 through than any phone would send, however idle the machine
   is: what is older than a second of that is dropped.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple
 
@@ -116,7 +117,9 @@ class Inbox:
                 n = min(n, max(share, self._most // 2) if owner.is_shared else share)
                 if n > pace and not owner.is_shared and not queue[0][1].mid:
                     n = pace
-                    self._drop_oldest(queue, len(queue) - n - MOST_PER_S)
+                    if len(queue) > n + MOST_PER_S:
+                        self._drop_oldest(owner, len(queue) - n - MOST_PER_S)
+                        queue = self._left[owner]
                 elif n < len(queue):
                     self.backlogged = True
             if n == len(queue):
@@ -127,14 +130,23 @@ class Inbox:
         taken.sort(key=itemgetter(0))
         return [message for _, message in taken]
 
-    def _drop_oldest(self, queue: deque[tuple[int, Message]], surplus: int) -> None:
-        """Drop so many of an owner's oldest messages, up to one at QoS 1."""
-        while surplus > 0 and not queue[0][1].mid:
-            _, message = queue.popleft()
-            self.dropped[message.topic] += 1
-            self._n_droppable -= 1
-            self._n_waiting -= 1
-            surplus -= 1
+    def _drop_oldest(self, owner: Owner, surplus: int) -> None:
+        """Drop so many of an owner's messages at QoS 0, the oldest of its fullest topics."""
+        queue = self._left[owner]
+        surplus_of = _surplus_of_topics(
+            Counter(message.topic for _, message in queue if not message.mid), surplus
+        )
+        kept: deque[tuple[int, Message]] = deque()
+        for number, message in queue:
+            if not message.mid and surplus_of[message.topic] > 0:
+                surplus_of[message.topic] -= 1
+                self.dropped[message.topic] += 1
+            else:
+                kept.append((number, message))
+        n_dropped = len(queue) - len(kept)
+        self._n_droppable -= n_dropped
+        self._n_waiting -= n_dropped
+        self._left[owner] = kept
 
     def _sort_in(self) -> None:
         """Put new messages behind those that were left of their owners."""
@@ -154,29 +166,21 @@ class Inbox:
         largest = max((n for owner, n in counts.items() if not owner.is_shared), default=0)
         if largest <= pace and self._n_waiting <= min(soon, self._most):
             return None
-        return min(max(fair_share(counts, soon), ALWAYS), fair_share(counts, self._most))
+        return min(
+            max(fair_share(counts.values(), soon), ALWAYS), fair_share(counts.values(), self._most)
+        )
 
     def _drop(self, n_kept: int) -> None:
         """Drop the oldest messages at QoS 0 of those owners that have most of them."""
         self._sort_in()
         droppable = {
-            key: sum(not message.mid for _, message in queue) for key, queue in self._left.items()
+            owner: sum(not message.mid for _, message in queue)
+            for owner, queue in self._left.items()
         }
-        share = fair_share(droppable, n_kept)
-        for key, n in droppable.items():
-            surplus = n - share
-            if surplus <= 0:
-                continue
-            self._n_droppable -= surplus
-            self._n_waiting -= surplus
-            kept: deque[tuple[int, Message]] = deque()
-            for number, message in self._left[key]:
-                if surplus and not message.mid:
-                    surplus -= 1
-                    self.dropped[message.topic] += 1
-                else:
-                    kept.append((number, message))
-            self._left[key] = kept
+        share = fair_share(droppable.values(), n_kept)
+        for owner, n in droppable.items():
+            if n > share:
+                self._drop_oldest(owner, n - share)
 
 
 _TOPIC: Final = attrgetter("topic")
@@ -187,10 +191,24 @@ def _count_droppable(messages: Sequence[Message]) -> int:
     return sum([not message.mid for message in messages])
 
 
-def fair_share(counts: Mapping[Owner, int], most: int) -> int:
+def _surplus_of_topics(counts: Counter[str], surplus: int) -> Counter[str]:
+    """Return how many of each topic's messages to drop, ``surplus`` in all at most."""
+    share = fair_share(counts.values(), counts.total() - surplus)
+    surplus_of: Counter[str] = Counter()
+    for topic, n in sorted(counts.items(), key=itemgetter(1), reverse=True):
+        surplus_of[topic] = min(max(n - share, 0), surplus)
+        surplus -= surplus_of[topic]
+    for topic, n in counts.items():  # more topics than may be kept
+        more = min(n - surplus_of[topic], surplus)
+        surplus_of[topic] += more
+        surplus -= more
+    return surplus_of
+
+
+def fair_share(counts: Iterable[int], most: int) -> int:
     """Return how many each may have, at least one, so that all together have about ``most``."""
     left, share = most, 0
-    ascending = sorted(counts.values())
+    ascending = sorted(counts)
     for i, count in enumerate(ascending):
         share = left // (len(ascending) - i)
         if count > share:

@@ -167,6 +167,27 @@ def test_the_oldest_of_the_flood_is_dropped() -> None:
     assert Counter({"flood": 130}) == inbox.dropped
 
 
+def test_a_flood_drops_none_of_another_topic() -> None:
+    """A calibration at QoS 0 stays in its place in the flood of its own phone's samples."""
+    for limit in (100, 20_000):
+        inbox = Inbox(limit=limit, most=1000, owner_of=lambda _: Owner("a"))
+        inbox.put([*messages("samples", 100), *messages("calibration", 1)])
+        inbox.put(messages("samples", 4000, first=100))
+        topics = []
+        while len(inbox):
+            topics += [message.topic for message in take(inbox, elapsed_s=0.02)]
+        assert 1 == topics.count("calibration")
+        assert inbox.dropped["samples"] == 4100 - topics.count("samples") > 0
+
+
+def test_an_owner_of_very_many_topics() -> None:
+    """It has no more waiting than another."""
+    inbox = Inbox(limit=100, most=1000, owner_of=lambda _: Owner("a"))
+    for number in range(500):
+        inbox.put(messages(str(number), 1))
+        assert len(inbox) <= 100
+
+
 def test_what_the_broker_can_keep_is_never_dropped() -> None:
     """At QoS 1 nothing is lost: it is not acknowledged, and so the broker stops sending."""
     inbox = Inbox(limit=100, most=1000)
@@ -203,8 +224,8 @@ def test_order_and_counts(puts: list[tuple[str, int, bool]], limit: int, most: i
 @given(st.dictionaries(st.text(), st.integers(1, 1000), min_size=1), st.integers(1, 2000))
 def test_fair_shares(counts: dict[str, int], most: int) -> None:
     """The share is the largest that all together have no more than there is, but at least one."""
-    counter = Counter({Owner(name): n for name, n in counts.items()})
-    share = fair_share(counter, most)
+    counter = Counter(counts)
+    share = fair_share(counter.values(), most)
 
     def all_have(share: int) -> int:
         return sum(min(n, share) for n in counter.values())
