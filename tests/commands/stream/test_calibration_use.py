@@ -63,7 +63,7 @@ def test_a_place_that_is_stated() -> None:
     """It decides as one that is set."""
     placements = Placements()
     placements.admit("phone")
-    placements.note_place("phone", "any", 1.0)
+    placements.statements.note("phone", "any", oldest=0.0, newest=1.0)
     assert "none" == use([UPRIGHT, LEVELLED], placements)
 
 
