@@ -6,9 +6,7 @@ not come to an end, and on demand one whose answers are no probabilities.
 """
 
 import logging
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +20,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as _errors
 
 from pipeline.models.decisions import shipped
 from pipeline.models.gait import shipped_gait
+from pipeline.models.time_limit import within
 from pipeline.models.trained_on import TrainedOn
 from pipeline.models.trial import trial_frames, trial_windows
 from pipeline.recognition.judgement.learnt import Learnt
@@ -51,8 +50,6 @@ OUTPUT_NAME: Final = "probabilities"
 
 LONGEST_S: Final = 10.0
 """Within which a model must be loaded, and classify one batch: usual are hundredths of a second"""
-_END_S: Final = 1.0
-"""Within which onnxruntime stops between two operations of a model, when it is asked to"""
 SUM_TOLERANCE: Final = 1e-3
 """By which the probabilities of a window may differ from 1 together, or from 0 or 1 alone"""
 
@@ -313,30 +310,15 @@ def _unknown(windows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _within(longest_s: float, work: Callable[[onnxruntime.RunOptions], T]) -> T:
-    """Return the result of work, done on a thread so that the wait for it has a limit.
+    """Return the result of work that heeds run options, or raise `TimeoutError` as `within` does.
 
-    Raises:
-        TimeoutError: there is none after ``longest_s`` seconds. The work is asked to stop; if it
-            does not, it goes on until the program ends.
+    It is asked to stop between two operations of a model.
     """
     options = onnxruntime.RunOptions()
     options.log_severity_level = 4  # the caller reports what goes wrong
-    result: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            result.set_result(work(options))
-        except Exception as error:  # whatever it is, the caller gets it
-            result.set_exception(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(longest_s)
-    if thread.is_alive():
-        options.terminate = True
-        thread.join(_END_S)
-        raise TimeoutError
-    return result.result()
+    return within(
+        longest_s, lambda: work(options), stop=partial(setattr, options, "terminate", True)
+    )
 
 
 _LOAD_ERRORS: Final = (
