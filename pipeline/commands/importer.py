@@ -27,7 +27,7 @@ from pipeline.commands.imported_recording import ActivityChange, ImportedRecordi
 from pipeline.readings import Convention, MessageError, check_device
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import settled_after_s
-from pipeline.recognition.preparation.pace import LOW_RATE_HZ, LOWEST_RATE_HZ
+from pipeline.recognition.preparation.pace import LOWEST_RATE_HZ, NEEDED_RATE_HZ
 from pipeline.recordings import journals, parquet
 from pipeline.recordings.activity_names import activity_name
 from pipeline.recordings.exports import phyphox, sensor_logger
@@ -213,8 +213,8 @@ class Import:
         missing = missing_sensors(export.sensors)
         rates = {sensor: typical_rate_hz(times) for sensor, (times, _) in export.sensors.items()}
         slow, slowest = min(rates.items(), key=lambda rate: rate[1])
-        if slowest < LOW_RATE_HZ:
-            needed = LOWEST_RATE_HZ if slowest < LOWEST_RATE_HZ else LOW_RATE_HZ
+        if slowest < NEEDED_RATE_HZ:
+            needed = LOWEST_RATE_HZ if slowest < LOWEST_RATE_HZ else NEEDED_RATE_HZ
             _warn(
                 f"{source}: its {slow.replace('_', ' ')} has {slowest:.0f} samples a second; "
                 f"{needed:.0f} are needed: let the app take 50 or more"

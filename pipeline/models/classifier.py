@@ -25,6 +25,7 @@ from pipeline.models.trained_on import TrainedOn
 from pipeline.models.trial import trial_frames, trial_windows
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.network import Network
+from pipeline.recognition.preparation.pace import LOWEST_RATE_HZ, NEEDED_RATE_HZ
 from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.vocabulary import (
     ANY,
@@ -92,6 +93,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Names of the columns of the input `wearer`, the wearers' frames; none if it takes none."""
     data_sets: tuple[TrainedOn, ...] = ()
     """What it was trained on; none in cards made before there was this entry."""
+    needed_rate_hz: float = NEEDED_RATE_HZ
+    """Samples a second that it needs of each sensor of a phone."""
     parent: str | None = None
     """`identity` of the model that this one was made from by more training, if any."""
 
@@ -203,6 +206,11 @@ class Classifier:
     def orientation(self) -> Orientation:
         """How the phones are worn that the model is for."""
         return self.card.orientation
+
+    @property
+    def needed_rate_hz(self) -> float:
+        """Samples a second that it needs of each sensor; with fewer its answers are doubted."""
+        return self.card.needed_rate_hz
 
     @property
     def learnt(self) -> Learnt:
@@ -355,6 +363,12 @@ def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
             )
     if len(set(card.activities)) != len(card.activities) or len(card.activities) < 2:
         raise ModelError(f"{path}: the model's activities are not two or more different names")
+    if not LOWEST_RATE_HZ <= card.needed_rate_hz <= NEEDED_RATE_HZ:
+        raise ModelError(
+            f"{path}: the model's needed rate does not fit: its card has needed_rate_hz "
+            f"{card.needed_rate_hz:g}; it can need {LOWEST_RATE_HZ:g} to {NEEDED_RATE_HZ:g} "
+            "samples a second"
+        )
     return card
 
 

@@ -65,6 +65,8 @@ class Recognizer:
             lateness_s=lateness_s,
             gait=next((model.gait for model in models if model.gait), None),
             frames_at_waist=model.gait is not None,
+            needed_at_waist_hz=models[0].needed_rate_hz,
+            needed_elsewhere_hz=models[-1].needed_rate_hz,
         )
         self._judgements = Judgements(max_devices, models, hop=hop)
         self._belongs_to: dict[str, Any] = {

@@ -141,6 +141,9 @@ def test_a_broken_card(make_model: MakeModel, tmp_path: Path, card: str) -> None
         ("window_length", 256, "window length do not fit.*256.*128"),
         ("activities", ("WALKING",) * 6, "two or more different names"),
         ("activities", ("WALKING",), "two or more different names"),
+        ("needed_rate_hz", 50.0, "needed rate does not fit.*needed_rate_hz 50; .*10 to 30 samples"),
+        ("needed_rate_hz", 9.0, "needed rate does not fit.*needed_rate_hz 9; .*10 to 30 samples"),
+        ("needed_rate_hz", "19", "model card cannot be read.*needed_rate_hz"),
     ],
 )
 def test_a_card_that_does_not_fit(
@@ -155,6 +158,15 @@ def test_a_card_that_does_not_fit(
     path = make_model(tmp_path / "other.onnx", card=make_card(**{entry: value}))
     with pytest.raises(ModelError, match=said):
         Classifier(path)
+
+
+def test_the_rate_that_a_model_needs(
+    make_model: MakeModel, make_card: MakeCard, tmp_path: Path
+) -> None:
+    """It is what the card says, else 30 samples a second."""
+    for needed, changes in ((30.0, {}), (19.0, {"needed_rate_hz": 19.0})):
+        path = make_model(tmp_path / "model.onnx", card=make_card(**changes))
+        assert needed == Classifier(path).needed_rate_hz
 
 
 @pytest.mark.parametrize(

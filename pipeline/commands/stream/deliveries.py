@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from pipeline.commands.stream.outputs import phone_topics
-from pipeline.commands.stream.outputs.phone_info import ALTERNATING, WARNINGS
+from pipeline.commands.stream.outputs.phone_info import ALTERNATING, WARNINGS, advice_on
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
 from pipeline.commands.stream.workload import Failures, Losses
@@ -118,8 +118,10 @@ class Deliveries:
         ]
         for device, problems in recognised.problems:
             phone = self._phones[device]
+            needed_rate_hz = self._recognizer.model_of(device).needed_rate_hz
             for problem in set(problems) - set(phone.logged_problems):
-                logger.warning("%s: %s: %s", device, problem, WARNINGS[problem])
+                advice = advice_on(problem, needed_rate_hz=needed_rate_hz)
+                logger.warning("%s: %s: %s", device, problem, advice)
             phone.logged_problems, phone.info_due = problems, 0.0
         self._presence.replace_outdated(time_s)
 

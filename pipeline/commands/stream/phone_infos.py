@@ -68,12 +68,14 @@ class PhoneInfos:
             phone.last_problem = now
         elif phone.last_live - max(phone.last_classified, phone.last_problem) > WITHOUT_WINDOWS_S:
             problems.append("gaps")
+        model = recognizer.model_of(device)
         publication = phone_info.publication(
             device,
             topic=phone.route.topic,
             format=phone.route.format.name,
             placement=placement,
-            model=recognizer.model_of(device).identity,
+            model=model.identity,
+            needed_rate_hz=model.needed_rate_hz,
             knows_upright=recognizer.knows_upright(device),
             calibration=calibration_use(device, self._phones.placements, self._models),
             rates_hz=rates_hz,

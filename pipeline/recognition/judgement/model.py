@@ -22,6 +22,10 @@ class Model(Protocol):
         """Names of the probabilities' columns."""
 
     @property
+    def needed_rate_hz(self) -> float:
+        """Samples a second that it needs of each sensor; with fewer its answers are doubted."""
+
+    @property
     def orientation(self) -> Orientation:
         """How the phones are worn that the model is for."""
 

@@ -28,6 +28,7 @@ from pipeline.recognition.preparation.choices import (
 from pipeline.recognition.preparation.clocks import CLOCKS_APART_S, STALL_S, Clocks
 from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.forms import Forms, form_of
+from pipeline.recognition.preparation.pace import NeededRates
 from pipeline.recognition.preparation.pieces import Piece
 from pipeline.recognition.preparation.rows import rows_until
 from pipeline.recognition.preparation.set_back import SetBack
@@ -40,10 +41,11 @@ from pipeline.vocabulary import SAMPLING_RATE_HZ
 class Grid:
     """One phone's sensors, and its rows."""
 
-    def __init__(self, slot: int, lateness_s: float) -> None:
+    def __init__(self, slot: int, lateness_s: float, needed_rates: NeededRates) -> None:
         """Begin without samples; messages may overtake by ``lateness_s``."""
         self._slot = slot
-        self._lateness_s = lateness_s
+        self._needed_rates = needed_rates
+        self.lateness_s = lateness_s
         self.sources: dict[Sensor, SensorSource] = {}
         self.choice: Choice = ()
         """The sensors that rows are made of; empty while the grid has not begun"""
@@ -63,9 +65,9 @@ class Grid:
     def troubles(self) -> frozenset[Trouble]:
         """Those of `TROUBLES` that are in force."""
         sensors = self.sensors or self.sources
-        paces = [self.sources[sensor].pace for sensor in sensors]
+        needed_hz = self._needed_rates.of(self._slot, is_prepared="prepared" in sensors)
         in_force = [
-            any(pace.is_slow for pace in paces),
+            any(self.sources[sensor].pace.steadied_hz < needed_hz for sensor in sensors),
             self.clocks.apart_s != 0.0,
             self._mixed.in_force,
             self._late.in_force,
@@ -161,23 +163,20 @@ class Grid:
         }
         return state | self.clocks.state()
 
-    @classmethod
-    def restored(cls, slot: int, state: Mapping[str, Any], lateness_s: float) -> "Grid":
-        """Return a grid that knows what `state` returned."""
-        grid = cls(slot, lateness_s)
-        grid.choice = CHOICES[state["choice"]] if state["choice"] >= 0 else ()
-        grid.sensors = sensors_of(grid.choice)
-        grid.origin, grid.next_index = state["origin"], state["next_index"]
-        grid.sources = {
-            sensor: SensorSource.restored(of_sensor, lateness_s)
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state` returned."""
+        self.choice = CHOICES[state["choice"]] if state["choice"] >= 0 else ()
+        self.sensors = sensors_of(self.choice)
+        self.origin, self.next_index = state["origin"], state["next_index"]
+        self.sources = {
+            sensor: SensorSource.restored(of_sensor, self.lateness_s)
             for sensor, of_sensor in state["sources"].items()
         }
-        grid.clocks = Clocks.restored(state)
-        grid._late, grid._mixed = Level(*state["late"]), Level(*state["mixed"])
-        grid._set_back = SetBack(*state["set_back"])
-        grid._candidates.since = dict(state["others"])
-        grid._forms = Forms(*state["forms"])
-        return grid
+        self.clocks = Clocks.restored(state)
+        self._late, self._mixed = Level(*state["late"]), Level(*state["mixed"])
+        self._set_back = SetBack(*state["set_back"])
+        self._candidates.since = dict(state["others"])
+        self._forms = Forms(*state["forms"])
 
     def _continues_on_grid(self, readings: Readings) -> bool:
         """Return whether the samples are just the next grid points, one for each, and not late.
@@ -220,7 +219,7 @@ class Grid:
             for other in self.sources.keys() - kept:
                 dropped += self.sources.pop(other).unused_after(used_until)
         if sensor not in self.sources:
-            self.sources[sensor] = SensorSource(readings.values.shape[1], self._lateness_s)
+            self.sources[sensor] = SensorSource(readings.values.shape[1], self.lateness_s)
         source = self.sources[sensor]
         expected = source.newest
         new = source.push(times, readings.values, all_late=all_late)

@@ -22,6 +22,7 @@ from pipeline.readings import Delivery, Readings, Sensor
 from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.preparation.boot_clocks import BootClocks
 from pipeline.recognition.preparation.dropped import Dropped
+from pipeline.recognition.preparation.pace import NeededRates
 from pipeline.recognition.preparation.pieces import Piece, joined_pieces
 from pipeline.recognition.preparation.recording_sequence import RecordingSequence
 from pipeline.recognition.preparation.resampler import Resampler, Rows
@@ -64,9 +65,9 @@ class _Flags(PerPhone):
 class Intake:
     """The recordings, grids and clocks of all phones."""
 
-    def __init__(self, n_slots: int, *, lateness_s: float) -> None:
+    def __init__(self, n_slots: int, *, lateness_s: float, needed_rates: NeededRates) -> None:
         """Make room for ``n_slots`` phones; their messages may overtake by ``lateness_s``."""
-        self._resampler = Resampler(n_slots, lateness_s=lateness_s)
+        self._resampler = Resampler(n_slots, lateness_s=lateness_s, needed_rates=needed_rates)
         self._clocks = BootClocks(n_slots)
         self._flags = _Flags(n_slots)
         self._sequences: defaultdict[int, RecordingSequence] = defaultdict(RecordingSequence)
@@ -168,8 +169,9 @@ class Intake:
         return delivery.received - delivery.newest
 
     def troubles(self, slot: int) -> tuple[Trouble, ...]:
-        """Return those of `TROUBLES` that a phone's samples had after the last tick."""
-        return tuple(TROUBLES[i] for i in np.flatnonzero(self._flags.troubles[slot]))
+        """Return those of `TROUBLES` that a phone's samples have, as it is worn by now."""
+        in_force = self._in_force(slot)
+        return tuple(name for name in TROUBLES if name in in_force)
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
         """Return the state of these phones, in copied arrays."""
@@ -273,12 +275,17 @@ class Intake:
 
     def _note_troubles(self, slot: int) -> bool:
         """Note the troubles that a phone's samples have; return whether that is a change."""
-        troubles, sequence = self._resampler.troubles(slot), self._sequences[slot]
-        if sequence.is_mixed:
-            troubles |= {"two-phones"}
-        elif sequence.is_too_short:
-            troubles |= {"short-recordings"}
+        troubles = self._in_force(slot)
         now = [name in troubles for name in TROUBLES]
         has_changed: bool = now != self._flags.troubles[slot].tolist()
         self._flags.troubles[slot] = now
         return has_changed
+
+    def _in_force(self, slot: int) -> frozenset[Trouble]:
+        """Return the troubles that a phone's samples have."""
+        troubles, sequence = self._resampler.troubles(slot), self._sequences.get(slot)
+        if sequence is not None and sequence.is_mixed:
+            return troubles | {"two-phones"}
+        if sequence is not None and sequence.is_too_short:
+            return troubles | {"short-recordings"}
+        return troubles

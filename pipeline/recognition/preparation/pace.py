@@ -1,10 +1,15 @@
 """The rate of a sensor, measured again and again, and how its samples are processed.
 
 The rate is measured over every two seconds of samples. By the rate a sensor faster than 110 Hz is
-low-passed, one below 28 Hz counts as slow until it reaches 30 Hz, and one below 10 Hz gives no
-rows.
+low-passed, and one below 10 Hz gives no rows.
+
+In between, whether a sensor is slow depends on the model that its phone has: each needs a rate of
+its own (`NeededRates`). As measured rates vary, a sensor is slow once it falls below 28/30 of what
+is needed, until it reaches that. So that this is known for any model, whichever the phone comes to
+have, the *steadied rate* is kept: the measured one, moved only as far as those two bounds demand.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,10 +22,11 @@ from pipeline.vocabulary import SAMPLING_RATE_HZ
 MEASURED_S: Final = 2.0
 """The rate is measured over so much time, in which a pause counts for `MAX_GAP_S` at most."""
 
-LOW_RATE_HZ: Final = 30.0
-"""From a slower sensor the steps of a walk cannot be reconstructed."""
+NEEDED_RATE_HZ: Final = 30.0
+"""Needed by a model that says nothing else, and the most that one can need: from a slower sensor
+the steps of a walk cannot be reconstructed as the signals of training have them."""
 SURELY_LOW_RATE_HZ: Final = 28.0
-"""Measured rates vary: a sensor counts as slow below this rate, until it reaches `LOW_RATE_HZ`."""
+"""Measured rates vary: if `NEEDED_RATE_HZ` are needed, a sensor becomes slow below this rate."""
 
 LOWEST_RATE_HZ: Final = 10.0
 """A slower sensor gives no rows: between two of its samples anything may have happened."""
@@ -38,20 +44,38 @@ class Pace:
 
     oversampling: int = 1
     """Points of the finer grid on which the low-pass works, a grid point; 1 for no low-pass"""
-    is_slow: bool = False
-    """Below `SURELY_LOW_RATE_HZ`, and from then on until it reaches `LOW_RATE_HZ`"""
+    steadied_hz: float = NEEDED_RATE_HZ
+    """The steadied rate, `NEEDED_RATE_HZ` at most: a model that needs more than it has slow
+    samples"""
     is_too_slow: bool = False
     """Below `LOWEST_RATE_HZ`"""
 
     @classmethod
-    def of(cls, rate_hz: float, *, was_slow: bool) -> "Pace":
-        """Return the pace of samples at a rate, behind others that were slow or not."""
-        is_slow = rate_hz < (LOW_RATE_HZ if was_slow else SURELY_LOW_RATE_HZ)
-        return cls(oversampling_at(rate_hz), bool(is_slow), bool(rate_hz < LOWEST_RATE_HZ))
+    def of(cls, rate_hz: float, *, before: "Pace") -> "Pace":
+        """Return the pace of samples at a rate, behind others of the pace ``before``."""
+        most_hz = rate_hz * NEEDED_RATE_HZ / SURELY_LOW_RATE_HZ
+        steadied_hz = min(max(before.steadied_hz, rate_hz), most_hz, NEEDED_RATE_HZ)
+        return cls(oversampling_at(rate_hz), float(steadied_hz), bool(rate_hz < LOWEST_RATE_HZ))
 
 
 STEADY_PACE: Final = Pace()
-"""Of samples that are grid points themselves."""
+"""Of samples that are grid points themselves; slow for no model."""
+
+
+@dataclass(frozen=True)
+class NeededRates:
+    """The rate that each phone's sensors need, in hertz: that of the model which the phone has."""
+
+    at_waist_hz: float = NEEDED_RATE_HZ
+    """Of phones that are known to be worn at the waist"""
+    elsewhere_hz: float = NEEDED_RATE_HZ
+    """Of all others"""
+    is_at_waist: Callable[[int], bool] = lambda _: False
+    """Whether the phone in a slot was placed at the waist"""
+
+    def of(self, slot: int, *, is_prepared: bool) -> float:
+        """Return what a phone needs; prepared samples are of phones at the waist."""
+        return self.at_waist_hz if is_prepared or self.is_at_waist(slot) else self.elsewhere_hz
 
 
 def oversampling_at(rate_hz: float) -> int:

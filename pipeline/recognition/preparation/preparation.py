@@ -18,6 +18,7 @@ from pipeline.recognition.network import Network
 from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.recognition.preparation.intake import Intake, Taken
+from pipeline.recognition.preparation.pace import NEEDED_RATE_HZ, NeededRates
 from pipeline.recognition.preparation.pieces import Piece
 from pipeline.recognition.preparation.resampler import DEFAULT_LATENESS_S
 from pipeline.recognition.preparation.signal_chain import SignalChain
@@ -50,17 +51,18 @@ class Preparation:
         lateness_s: float = DEFAULT_LATENESS_S,
         gait: Network | None = None,
         frames_at_waist: bool = True,
+        needed_at_waist_hz: float = NEEDED_RATE_HZ,
+        needed_elsewhere_hz: float = NEEDED_RATE_HZ,
     ) -> None:
         """Make room for ``n_slots`` phones.
 
         With ``gait``, of which `Wearers` has more, the wearers' frames are learnt; without
-        ``frames_at_waist`` only of phones that are not known to be worn at the waist.
+        ``frames_at_waist`` only of phones that are not known to be worn at the waist. Those that
+        are need sensors of ``needed_at_waist_hz``, the others of ``needed_elsewhere_hz``.
 
         Raises:
             ValueError: ``hop`` is not 1 to 128 samples.
         """
-        self.intake = Intake(n_slots, lateness_s=lateness_s)
-        """Also answers for the phones' sensors and clocks"""
         self._chain = SignalChain(
             n_slots,
             hop=hop,
@@ -68,6 +70,9 @@ class Preparation:
             gait=gait,
             frames_at_waist=frames_at_waist,
         )
+        needed = NeededRates(needed_at_waist_hz, needed_elsewhere_hz, self._chain.is_at_waist)
+        self.intake = Intake(n_slots, lateness_s=lateness_s, needed_rates=needed)
+        """Also answers for the phones' sensors and clocks"""
 
     @property
     def counts(self) -> Counter[str]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pipeline.readings import Readings, Sensor
 from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.grid import Grid
+from pipeline.recognition.preparation.pace import NeededRates
 from pipeline.recognition.preparation.pieces import Piece
 from pipeline.recognition.preparation.source import TAIL
 from pipeline.recognition.preparation.steady import STEADY_SENSORS, Steady
@@ -43,9 +44,16 @@ class Rows:
 class Resampler:
     """The grids of all phones."""
 
-    def __init__(self, n_slots: int, *, lateness_s: float = DEFAULT_LATENESS_S) -> None:
+    def __init__(
+        self,
+        n_slots: int,
+        *,
+        lateness_s: float = DEFAULT_LATENESS_S,
+        needed_rates: NeededRates = NeededRates(),  # noqa: B008 - it is frozen
+    ) -> None:
         """Make room for ``n_slots`` phones; their messages may overtake by ``lateness_s``."""
         self._lateness_s = lateness_s
+        self._needed_rates = needed_rates
         self._steady = Steady(n_slots)
         self._grids: dict[int, Grid] = {}  # of phones whose grid is not steady
 
@@ -80,7 +88,8 @@ class Resampler:
         self._steady.restore(slots, state["steady"])
         for i, of_grid in state["others"]:
             slot = int(slots[i])
-            self._grids[slot] = Grid.restored(slot, of_grid, self._lateness_s)
+            self._grids[slot] = self._new_grid(slot)
+            self._grids[slot].restore(of_grid)
 
     def push_steady(self, messages: Mapping[int, Sequence[Readings]]) -> list[Rows]:
         """Return the rows of the phones, given by slot, whose messages just continue their grids.
@@ -178,9 +187,11 @@ class Resampler:
         """Return a phone's grid by itself."""
         grid = self._grids.get(slot)
         if grid is None:
-            grid = self._grids[slot] = (
-                self._steady.release(slot, self._lateness_s)
-                if self._steady.sensor[slot]
-                else Grid(slot, self._lateness_s)
-            )
+            grid = self._grids[slot] = self._new_grid(slot)
+            if self._steady.sensor[slot]:
+                self._steady.release(slot, grid)
         return grid
+
+    def _new_grid(self, slot: int) -> Grid:
+        """Return a grid without samples."""
+        return Grid(slot, self._lateness_s, self._needed_rates)

@@ -7,7 +7,7 @@ Rules, for the samples of one message after another:
 * A message that is not newer than what is released is *late*. If its start is known it is repeated,
   and dropped; else it is kept, for the clock may have been set back: that is decided in `grid`.
 * The rate is measured over every two seconds of samples. Its *pace*, how finely it is to be low-
-  passed and whether it is too slow, holds for the samples behind that measurement, whenever rows
+  passed and how slow it is, holds for the samples behind that measurement, whenever rows
   are made of them; so it does not matter how the samples were cut into messages.
 """
 
@@ -113,7 +113,7 @@ class SensorSource:
         """
         meter = copy(self.meter)
         for _, rate_hz in meter.add(self.newest, times):
-            if Pace.of(rate_hz, was_slow=False) != STEADY_PACE:
+            if Pace.of(rate_hz, before=STEADY_PACE) != STEADY_PACE:
                 return False
         self.meter = meter
         return True
@@ -270,7 +270,7 @@ class SensorSource:
             rate_hz = 1 / float(np.median(np.diff(first)))
             if np.isnan(self.meter.rate_hz):
                 self.meter.rate_hz = rate_hz
-            self.pace = Pace(oversampling_at(rate_hz), self.pace.is_slow)
+            self.pace = Pace(oversampling_at(rate_hz), self.pace.steadied_hz)
         self.keep_for(origin)
 
     def keep_for(self, time: float) -> None:
@@ -388,8 +388,8 @@ class SensorSource:
         """Measure the rate with samples ``(n,)`` that come behind all others."""
         for time, rate_hz in self.meter.add(self.newest, times):
             before = self.coming[-1][1] if self.coming else self.pace
-            self.coming.append((time, Pace.of(rate_hz, was_slow=before.is_slow)))
+            self.coming.append((time, Pace.of(rate_hz, before=before)))
 
 
-def _pace_state(pace: Pace) -> list[int | bool]:
-    return [pace.oversampling, pace.is_slow, pace.is_too_slow]
+def _pace_state(pace: Pace) -> list[float | bool]:
+    return [pace.oversampling, pace.steadied_hz, pace.is_too_slow]

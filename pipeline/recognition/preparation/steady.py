@@ -121,11 +121,10 @@ class Steady(PerPhone):
         self.n_measured[slot], self.rate_hz[slot] = source.meter.n, source.meter.rate_hz
         return True
 
-    def release(self, slot: int, lateness_s: float) -> Grid:
-        """Return a phone's grid by itself; it is steady no longer."""
+    def release(self, slot: int, grid: Grid) -> None:
+        """Hand a phone's grid over to ``grid``, which is empty; it is steady no longer."""
         sensor = self.sensor_of(slot)
-        grid = Grid(slot, lateness_s)
-        source = SensorSource(_N_COLUMNS[sensor], lateness_s)
+        source = SensorSource(_N_COLUMNS[sensor], grid.lateness_s)
         grid.sources[sensor] = source
         grid.choice, grid.sensors = ((sensor,),), [sensor]
         grid.origin, grid.next_index = float(self.origin[slot]), int(self.next_index[slot])
@@ -140,7 +139,6 @@ class Steady(PerPhone):
         source.meter.n = int(self.n_measured[slot])
         source.meter.rate_hz = float(self.rate_hz[slot])
         self.sensor[slot] = 0
-        return grid
 
     def sensor_of(self, slot: int) -> Sensor:
         """Return the sensor of a phone's grid, which is steady."""

@@ -2,7 +2,16 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pipeline.recognition.preparation.pace import (
+    LOWEST_RATE_HZ,
+    NEEDED_RATE_HZ,
+    STEADY_PACE,
+    NeededRates,
+    Pace,
+)
 from pipeline.recognition.preparation.pieces import Piece
 from pipeline.recognition.preparation.resampler import Resampler
 from tests.recognition.preparation.samples import (
@@ -82,3 +91,47 @@ def test_a_rate_at_the_edge_does_not_flap(rate_hz: float) -> None:
     pieces, _ = push_all([numbered(EPOCH + times[k : k + 30]) for k in range(0, 1800, 30)])
     slow = ["low-rate" in one.troubles for one in pieces]
     assert 1 >= sum(one != other for one, other in pairwise(slow))
+
+
+@given(
+    rates_hz=st.lists(st.floats(5.0, 120.0), max_size=20),
+    needed_hz=st.floats(LOWEST_RATE_HZ, NEEDED_RATE_HZ),
+)
+def test_one_steadied_rate_serves_all_models(rates_hz: list[float], needed_hz: float) -> None:
+    """Whatever a model needs, a sensor is slow below 28/30 of it, and then until it reaches it."""
+    pace, is_slow = STEADY_PACE, False
+    for rate_hz in rates_hz:
+        pace = Pace.of(rate_hz, before=pace)
+        bound_hz = needed_hz if is_slow else needed_hz * 28 / 30
+        if abs(rate_hz / bound_hz - 1) < 1e-9:  # as it is rounded
+            return
+        is_slow = rate_hz < bound_hz
+        assert is_slow == (pace.steadied_hz < needed_hz)
+
+
+def test_the_usual_bounds_are_exact() -> None:
+    """A sensor becomes slow just below 28 Hz, and is slow no more at just 30 Hz."""
+    below_28, below_30 = np.nextafter([28.0, 30.0], 0.0)
+    slow = Pace.of(below_28, before=STEADY_PACE)
+    assert slow.steadied_hz < NEEDED_RATE_HZ
+    assert Pace.of(below_30, before=slow).steadied_hz < NEEDED_RATE_HZ
+    assert STEADY_PACE == Pace.of(30.0, before=slow)
+    assert STEADY_PACE == Pace.of(28.0, before=STEADY_PACE)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "is_slow"), [(20.0, False), (19.6, False), (17.9, False), (17.5, True)]
+)
+@pytest.mark.parametrize("size", [1, 9, 10_000])
+def test_a_phone_elsewhere(rate_hz: float, is_slow: bool, size: int) -> None:
+    """What counts is what the phone's own model needs, and it needs not be reached exactly."""
+    times = np.arange(round(10 * rate_hz)) / rate_hz
+    for at_waist in (False, True):
+        needed = NeededRates(30.0, 19.0, lambda _, at_waist=at_waist: at_waist)
+        resampler = Resampler(1, needed_rates=needed)
+        pieces: list[Piece] = []
+        for k in range(0, len(times), size):
+            pieces += resampler.push(0, [motion(*numbered(EPOCH + times[k : k + size]))])[0]
+        late = [piece for piece in pieces if piece.origin is None or size > len(times)]
+        assert (at_waist or is_slow) == ("low-rate" in resampler.troubles(0))
+        assert (at_waist or is_slow) == ("low-rate" in late[-1].troubles)

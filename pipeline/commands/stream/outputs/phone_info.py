@@ -15,11 +15,10 @@ from pipeline.readings import Sensor
 from pipeline.recognition.judgement.sanity_checks.problems import ADVICE
 from pipeline.recognition.placement.placements import Placement
 from pipeline.recognition.placement.statements import HELD_S
-from pipeline.recognition.preparation.pace import LOW_RATE_HZ
 
 ALTERNATING: Final = "alternating-placement"
 WARNINGS: Final = ADVICE | {
-    "low-rate": f"a sensor sends fewer than {LOW_RATE_HZ:.0f} samples a second: "
+    "low-rate": "a sensor sends fewer than {needed_rate_hz:g} samples a second: "
     "let the app send 50 or more",
     "clocks-apart": "the times of accelerometer and gyroscope do not belong together: let the app "
     "use one clock for both",
@@ -39,7 +38,7 @@ WARNINGS: Final = ADVICE | {
     "fault": "har-stream failed on samples of this phone and began anew with it: please report "
     "what its log says",
 }
-"""For each problem of a phone's samples, its sign and what to do."""
+"""For each problem of a phone's samples, its sign and what to do; `advice_on` fills in the rate."""
 
 NO_SENSOR: Final = (
     "accelerometer, with gravity, and gyroscope are both needed: switch it on in the app"
@@ -67,6 +66,14 @@ class _Info(msgspec.Struct, omit_defaults=True):
     advice: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
+def advice_on(problem: str, *, needed_rate_hz: float) -> str:
+    """Return the sign of a problem, a word of `WARNINGS`, and what to do.
+
+    ``needed_rate_hz`` is what the phone's model needs.
+    """
+    return WARNINGS[problem].format(needed_rate_hz=needed_rate_hz)
+
+
 def publication(
     device: str,
     *,
@@ -74,6 +81,7 @@ def publication(
     format: str,
     placement: Placement,
     model: str,
+    needed_rate_hz: float,
     knows_upright: bool | None,
     calibration: CalibrationUse,
     rates_hz: dict[Sensor, float],
@@ -90,6 +98,7 @@ def publication(
         format: of its messages.
         placement: how it is worn.
         model: name and version of the model that classifies its windows.
+        needed_rate_hz: samples a second that this model needs of a sensor.
         knows_upright: whether its wearer's upright is known, None if no model needs it.
         calibration: of what use one would be, or is.
         rates_hz: samples a second of the sensors in use.
@@ -99,7 +108,7 @@ def publication(
         rejected: its messages that were rejected lately.
     """
     warnings = list(problems)
-    advice = [WARNINGS[problem] for problem in problems]
+    advice = [advice_on(problem, needed_rate_hz=needed_rate_hz) for problem in problems]
     if clocks_apart_s and "clocks-apart" in problems:
         at = warnings.index("clocks-apart")
         where = "behind" if clocks_apart_s < 0 else "ahead of"

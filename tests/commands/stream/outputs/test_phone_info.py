@@ -22,6 +22,7 @@ def told(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
         "format": "native",
         "placement": PLACEMENT,
         "model": MODEL,
+        "needed_rate_hz": 30.0,
         "knows_upright": None,
         "calibration": "full",
         "rates_hz": {"motion": 49.9},
@@ -90,6 +91,16 @@ def test_every_problem_has_advice() -> None:
     assert [*problems, "no-gyroscope"] == content["warnings"]
     assert len(problems) + 1 == len(content["advice"])
     assert all(len(advice) > 40 for advice in content["advice"])
+
+
+def test_a_low_rate_is_told_with_the_rate_that_is_needed() -> None:
+    """That is what the phone's model needs."""
+    for needed_rate_hz, expected in ((30.0, "30"), (19.0, "19"), (17.5, "17.5")):
+        [advice] = told(problems=["low-rate"], needed_rate_hz=needed_rate_hz)["advice"]
+        assert (
+            f"a sensor sends fewer than {expected} samples a second: let the app send 50 or more"
+            == advice
+        )
 
 
 def test_clocks_apart_are_told_with_the_difference() -> None:
