@@ -27,7 +27,7 @@ from pipeline.commands.imported_recording import ActivityChange, ImportedRecordi
 from pipeline.readings import Convention, MessageError, check_device
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import settled_after_s
-from pipeline.recognition.preparation.pace import LOWEST_RATE_HZ, NEEDED_RATE_HZ
+from pipeline.recognition.preparation.pace import NEEDED_RATE_HZ
 from pipeline.recordings import journals, parquet
 from pipeline.recordings.activity_names import activity_name
 from pipeline.recordings.exports import phyphox, sensor_logger
@@ -213,11 +213,11 @@ class Import:
         missing = missing_sensors(export.sensors)
         rates = {sensor: typical_rate_hz(times) for sensor, (times, _) in export.sensors.items()}
         slow, slowest = min(rates.items(), key=lambda rate: rate[1])
-        if slowest < NEEDED_RATE_HZ:
-            needed = LOWEST_RATE_HZ if slowest < LOWEST_RATE_HZ else NEEDED_RATE_HZ
+        needed = _needed_rate(slowest)
+        if needed is not None:
             _warn(
                 f"{source}: its {slow.replace('_', ' ')} has {slowest:.0f} samples a second; "
-                f"{needed:.0f} are needed: let the app take 50 or more"
+                f"{needed}: let the app take 50 or more"
             )
         if missing:
             lack = "has no " + " and no ".join(missing).replace("_", " ")
@@ -269,6 +269,15 @@ def _nothing_in(source: Source, notes: Mapping[str, str]) -> str:
         f"{source.name}: neither Sensor Logger nor phyphox wrote this: give the zip as the app "
         f"exports it, or its CSV files{reasons}"
     )
+
+
+def _needed_rate(rate_hz: float) -> str | None:
+    """Return what is needed of the slowest sensor if it is too slow."""
+    if rate_hz >= NEEDED_RATE_HZ:  # no model needs more
+        return None
+    from pipeline.commands.slow_sensors import default_cards, why_too_slow  # onnxruntime, too
+
+    return why_too_slow(rate_hz, default_cards())
 
 
 def _print_notes(notes: Mapping[str, str]) -> None:
