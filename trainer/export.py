@@ -29,10 +29,12 @@ from pipeline.models.classifier import (
 )
 from pipeline.models.trained_on import TrainedOn
 from pipeline.models.trial import trial_frames
+from pipeline.recognition.preparation.pace import NEEDED_RATE_HZ
 from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.vocabulary import ANY, CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
 from trainer.data_sets import UCI_HAR_LICENCE
 from trainer.errors import SettingError
+from trainer.networks import wearer_views
 from trainer.training.fitted import probabilities, takes_wearer
 
 OPSET: Final = 18
@@ -87,6 +89,7 @@ def make_card(
         orientation="any" if name.endswith(ANY) else "training",
         wearer=COLUMNS if takes_wearer(model) else (),
         data_sets=data_sets,
+        needed_rate_hz=wearer_views.NEEDED_RATE_HZ if takes_wearer(model) else NEEDED_RATE_HZ,
         parent=parent,
     )
 

@@ -64,11 +64,11 @@ def card_of(model: keras.Model, name: str) -> ModelCard:
 
 
 def test_the_card_tells_how_phones_are_worn(models: dict[str, keras.Model]) -> None:
-    """A model that is for phones worn any way round says so, and that it takes frames."""
+    """A model for phones worn any way round says so, that it takes frames, and of which rate."""
     for name in SHIPPED_MODELS:
-        expected = ("any", COLUMNS) if name.endswith(ANY) else ("training", ())
+        expected = ("any", COLUMNS, 19.0) if name.endswith(ANY) else ("training", (), 30.0)
         card = card_of(models[name], name)
-        assert expected == (card.orientation, card.wearer)
+        assert expected == (card.orientation, card.wearer, card.needed_rate_hz)
 
 
 def export_as(name: str, model: keras.Model, path: Path, windows: NDArray[np.float32]) -> None:

@@ -28,6 +28,9 @@ Tensor: TypeAlias = keras.KerasTensor
 
 CUTOFF_HZ: Final = 8.5
 """Below the highest frequency in samples at 20 Hz"""
+NEEDED_RATE_HZ: Final = 19.0
+"""Samples a second that hold these frequencies. Sensors of nominally 20 Hz are measured at a little
+less, and count as slow only below 28/30 of this, 17.7 Hz: more than twice the cut-off."""
 _TAPS: Final = 17
 _KAISER_BETA: Final = 4.0
 N_SAMPLES: Final = WINDOW_LENGTH - _TAPS + 1
