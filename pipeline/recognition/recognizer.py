@@ -7,7 +7,7 @@ were cut into messages and ticks, nor on the other phones.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -205,6 +205,13 @@ class Recognizer:
         Raises:
             StateError: it belongs to other settings or another model, or has too many phones.
         """
+        made_with, has = _models(state["of"]), _models(self._belongs_to)
+        if made_with != has:
+            raise StateError(
+                f"it was made with {made_with}, but this har-stream has {has}: start it with the "
+                "same --model as then, or, if only a version is another, with the har-stream that "
+                "it came with"
+            )
         for what, expected in self._belongs_to.items():
             if state["of"][what] != expected:
                 raise StateError(f"the state is of {what} {state['of'][what]}, not {expected}")
@@ -255,3 +262,13 @@ class Recognizer:
 
     def _named(self, decided: Iterable[D]) -> list[tuple[str, D]]:
         return [(self._slots.names[decision.slot], decision) for decision in decided]
+
+
+def _models(of: Mapping[str, Any]) -> str:
+    """Return the models in words, of what a state belongs to."""
+    if of["model_elsewhere"] is None:
+        return f"the model {of['model']} for all phones"
+    return (
+        f"the models {of['model']} for phones at the waist and {of['model_elsewhere']} for phones "
+        "elsewhere"
+    )

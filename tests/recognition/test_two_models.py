@@ -269,15 +269,20 @@ def test_a_restored_recognizer_goes_on(
 
 
 def test_a_state_of_another_second_model(classifier: Classifier, elsewhere: Classifier) -> None:
-    """A state is refused where the second model is another, or is missing, and it is said which."""
+    """A state is refused where the second model is another, or is missing, and both are named."""
     both = Recognizer(classifier, model_elsewhere=elsewhere, hop=HOP)
-    for other in (
-        Recognizer(classifier, hop=HOP),
-        Recognizer(classifier, model_elsewhere=classifier, hop=HOP),
+    tiny, pair = "tiny@0badcafe", "for phones at the waist and {} for phones elsewhere"
+    of_both = f"the models {tiny} {pair.format('tiny-any@0badcafe')}"
+    for other, has in (
+        (Recognizer(classifier, hop=HOP), f"the model {tiny} for all phones"),
+        (
+            Recognizer(classifier, model_elsewhere=classifier, hop=HOP),
+            f"the models {tiny} {pair.format(tiny)}",
+        ),
     ):
-        with pytest.raises(StateError, match="model_elsewhere"):
+        with pytest.raises(StateError, match=f"made with {of_both}, .* has {has}: .*--model"):
             other.restore(both.state())
-        with pytest.raises(StateError, match="tiny-any@0badcafe"):
+        with pytest.raises(StateError, match=f"made with {has}, .* has {of_both}: .*--model"):
             both.restore(other.state())
 
 
