@@ -55,6 +55,14 @@ def encode_calibration(
     )
 
 
+def encode_rotation(rotation: NDArray[np.float64]) -> bytes:
+    """Return the message that gives har-stream a calibration of which only this is known.
+
+    ``rotation`` ``(3, 3)`` goes from the phone's axes (Android) to the training frame.
+    """
+    return msgspec.json.encode({"v": 1, "rotation": rotation.tolist()})
+
+
 def decode_calibration(payload: bytes) -> NDArray[np.float64] | None:
     """Return the rotation ``(3, 3)`` that a message holds, None if it takes the calibration back.
 

@@ -95,6 +95,13 @@ class Recording:
         return min(float(stretch.times.min()) for stretch in self.by_message()[0])
 
     @property
+    def rotation(self) -> NDArray[np.float64] | None:
+        """The device's calibration ``(3, 3)`` to the training frame, None if it had none."""
+        if self.header is None or self.header.rotation is None:
+            return None
+        return np.array(self.header.rotation)
+
+    @property
     def n_samples(self) -> int:
         """Number of samples, those of all sensors counted."""
         return sum(len(stretch.labels) for stretch in self.stretches)

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recordings import simulated
 from tests.brokers import HOST
 from tests.client import TIMEOUT_S
+from tests.commands.replay.file_recordings import write_calibrated
 from tests.deploy.secure_broker import Guest, SecureBroker, password_of
 
 if TYPE_CHECKING:
@@ -126,6 +128,19 @@ def test_whether_a_calibration_came_through(
     )
     assert (result.returncode == 0, expected in result.stderr) == (may, not may)
     assert ("is taken back" in result.stdout) == may
+
+
+def test_a_calibration_that_may_not_be_published(
+    broker: SecureBroker, run_command: "Run", tmp_path: Path
+) -> None:
+    """har-replay says that the recording of a calibrated phone may be played without it."""
+    write_calibrated(tmp_path / "own", "phone-a", FRAMES["portrait"])
+    result = run_command(
+        "har-replay", *broker.flags_of("har-record"), "--recording", "own", "--speed", "max",
+        HAR_PASSWORD=password_of("har-record"),
+    )  # fmt: skip
+    expected = "may har-record write har/phone-a/calibration, and read it?"
+    assert (0, True) == (result.returncode, expected in result.stderr), result.stderr
 
 
 @pytest.mark.parametrize("command", ["har-stream", "har-replay", "har-record", "har-calibrate"])

@@ -150,8 +150,8 @@ def _windows(
 
     Returned is also ``(n_made,)``, whether the filters had settled, of every window that was made.
     """
-    measured = None if recording.header is None else recording.header.rotation
-    rotation = placements.of(recording.device).rotation if measured is None else np.array(measured)
+    measured = recording.rotation
+    rotation = placements.of(recording.device).rotation if measured is None else measured
     phone = RecordedPhone(hop=OVERLAP, rotation=rotation, gait=shipped_gait())
     passed = [phone.push([part.readings for part in message]) for message in recording.messages]
     windows = Windows.joined([*passed, phone.finish()])

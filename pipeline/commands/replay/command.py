@@ -73,6 +73,7 @@ def main() -> None:
         failure = str(error)
     except KeyboardInterrupt:
         failure = "interrupted"
+    replay.give_back()
     connection.close(timeout_s=settings.timeout)
     if settings.wait:
         result = report(replay)

@@ -45,6 +45,8 @@ class OutgoingMessage:
     """What it holds, with the times to send"""
     rate_hz: float | None
     """Samples a second if it is sent by start and rate, None if each sample's time is sent"""
+    rotation: NDArray[np.float64] | None
+    """The calibration ``(3, 3)`` that its phone had, None for none"""
     completes: list[tuple[float, str | None]]
     """Windows whose last needed sample it holds: start in seconds after that of the replay, and
     the activity of all samples, None if they share none"""
@@ -122,6 +124,7 @@ def messages_of(
                 due=begins + (newest - shift) - first,
                 readings=readings,
                 rate_hz=recording.rate_hz,
+                rotation=recording.rotation,
                 completes=list(zip((starts - epoch).tolist(), activities, strict=True)),
             )
 

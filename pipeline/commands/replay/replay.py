@@ -7,6 +7,7 @@ from typing import Final
 from uuid import uuid4
 
 from pipeline.commands.replay.awaited_stream import HarStream
+from pipeline.commands.replay.calibrations import Calibrations
 from pipeline.commands.replay.native_message import native_message
 from pipeline.commands.replay.outgoing_messages import OutgoingMessage, schedule
 from pipeline.commands.replay.settings import ReplaySettings
@@ -46,6 +47,7 @@ class Replay:
         self._connection = connection
         self._hop = hop
         self._har_stream = har_stream or HarStream()
+        self._calibrations = Calibrations(settings, recordings, connection)
         self._outgoing, epoch = schedule(settings, recordings, hop=hop)
         devices = {recording.device for recording in recordings}
         self.n_samples = sum(recording.n_samples for recording in recordings)
@@ -85,6 +87,7 @@ class Replay:
             TimeoutError: predictions or the broker's confirmations stopped coming.
             ConnectionError: there will be no connection any more.
         """
+        self._calibrations.begin()
         self._begun = begun = time.monotonic()
         for message in self._outgoing:
             if self._settings.speed != "max":
@@ -97,6 +100,7 @@ class Replay:
             payload = native_message(
                 message.readings, recording=self._recording, rate_hz=message.rate_hz
             )
+            self._calibrations.apply(message.device, message.rotation)
             self.windows.expect(message)
             self._connection.publish(f"har/{message.device}/samples", payload)
             self.n_sent += message.n_samples
@@ -118,6 +122,10 @@ class Replay:
                 self._await_confirmations(0)
         finally:
             self._done = True
+
+    def give_back(self) -> None:
+        """Let the calibrations of before the replay come into force again, however it ended."""
+        self._calibrations.give_back()
 
     def _await_predictions(self, most: int) -> None:
         try:

@@ -1,11 +1,15 @@
 """Made-up recordings of files, for the tests of har-replay."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.readings import Clock, Sensor
+from pipeline.recordings import journals
 from pipeline.recordings.header import Header
 from pipeline.recordings.recording import Recording, Stretch
 from pipeline.vocabulary import ACTIVITIES
@@ -63,3 +67,23 @@ def header_of(clock: Clock) -> Header:
         device="phone", recording="before", format="native", clock=clock, convention="android",
         convention_from="setting", created="", software="",
     )  # fmt: skip
+
+
+def write_calibrated(
+    folder: Path, device: str, rotation: NDArray[np.float64] | None, *, created: str = ""
+) -> Path:
+    """Write some seconds of a phone with a calibration, or without one, and return the file."""
+    recording = file_recording([[("motion", 50)]] * 5, begins=1.4e9)
+    header = msgspec.structs.replace(
+        header_of("epoch"),
+        device=device,
+        created=created,
+        rotation=None if rotation is None else rotation.tolist(),
+    )
+    journal = journals.Journal(folder, header)
+    for number, message in enumerate(recording.messages):
+        for part in message:
+            journal.append(number, part.readings)
+    path = journal.close()
+    assert path is not None
+    return path
