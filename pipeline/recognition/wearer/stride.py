@@ -1,7 +1,9 @@
 """What one look at a gait shows: gravity's direction, forward, the kind of gait.
 
 Strategy: the axes are turned so that one is along gravity; the two across it are any. Then
-everything is second moments, of which all but forward are the same whichever two those are.
+everything is second moments, of which all but forward are the same whichever two those are. They
+are summed in the phone's axes, with single precision, and turned afterwards: a look has 128
+samples, but few moments.
 
 * *Forward*: a body that steps on goes up and down, and with it forth and back; a thigh swings, a
   trunk nods. When one comes after the other shows which way is forward, at the waist, in a pocket
@@ -23,7 +25,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from pipeline.recognition.network import Network
-from pipeline.recognition.wearer.gait import Gaits, smoothed
+from pipeline.recognition.wearer.gait import Gaits, deviations_of, smoothed
 from pipeline.vocabulary import WINDOW_LENGTH
 
 LAGS: Final = np.arange(-24, 25, 4)
@@ -37,9 +39,15 @@ _SIGN_LAG: Final = int(np.flatnonzero(LAGS == -4)[0])
 _MARGIN: Final = int(LAGS[-1])
 _CENTER: Final = slice(_MARGIN, WINDOW_LENGTH - _MARGIN)
 _N_CENTER: Final = WINDOW_LENGTH - 2 * _MARGIN
-_ACC_UP: Final = 3  # of the six columns of signals in the axes of a look
-_MEAN: Final = np.full((1, WINDOW_LENGTH), 1 / WINDOW_LENGTH)
+_MEAN: Final = np.full((1, WINDOW_LENGTH), 1 / WINDOW_LENGTH, np.float32)
 _TINY: Final = 1e-6
+
+_RHYTHM: Final = slice(0, 5)
+_SIZES: Final = slice(5, 12)
+_ALONG_MAIN: Final = slice(12, 38)
+_MAIN_SIZES: Final = slice(38, 40)
+_N_FEATURES: Final = 40
+"""Columns of the features"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,45 +65,36 @@ class Strides:
     """``(n, n_features)``: from which the kind of gait is computed"""
 
 
-def strides_of(looks: NDArray[np.float64], gaits: Gaits) -> Strides:
+def strides_of(looks: NDArray[np.float32], gaits: Gaits) -> Strides:
     """Return what looks show, ``(n, 128, 6)`` of angular velocity and acceleration in rad/s and g.
 
     ``gaits`` are theirs, each of one look.
     """
-    gravity = (_MEAN @ looks[:, :, 3:])[:, 0]
+    acc = looks[:, :, 3:]
+    gravity = (_MEAN @ acc)[:, 0].astype(np.float64)
     gravity_g = np.maximum(_length(gravity), _TINY)
     upright = gravity / gravity_g
     axes = _axes(upright)
-    # Angular velocity, then acceleration: each up, across, across.
-    signals = (looks.reshape(-1, 2 * WINDOW_LENGTH, 3) @ axes).reshape(looks.shape)
-    signals[:, :, _ACC_UP] -= gravity_g
+    vertical = (acc @ upright[:, :, np.newaxis].astype(np.float32))[:, :, 0]
+    vertical = smoothed(vertical - gravity_g.astype(np.float32))
+    vertical_g = deviations_of(vertical).astype(np.float64)
 
-    moments = signals.transpose(0, 2, 1) @ signals / WINDOW_LENGTH  # (n, 6, 6)
-    gyro_moments, acc_moments = moments[:, :3, :3], moments[:, 3:, 3:]
-    vertical = smoothed(signals[:, :, _ACC_UP])
-    vertical_g = vertical.std(axis=1)
-    by_gyro, by_acc = _cross_correlations(vertical, signals)
-    by_gyro /= _scale(vertical_g, gyro_moments)
-    by_acc /= _scale(vertical_g, acc_moments)
+    moments = _moments(looks, axes)
+    by_lag = _cross_correlations(vertical, looks, axes) / _scale(vertical_g, moments)
+    both = np.empty((len(looks), 2 * len(LAGS), 2))
+    both[:, : len(LAGS)] = by_lag[:, :, 1]
     # Of rotation about an axis, the direction in which what is above it moves.
-    by_gyro = np.stack([by_gyro[:, :, 1], -by_gyro[:, :, 0]], axis=2)
+    both[:, len(LAGS) :, 0] = by_lag[:, :, 0, 1]
+    both[:, len(LAGS) :, 1] = -by_lag[:, :, 0, 0]
+    forward = (_FORWARD_WEIGHTS @ both) @ axes[:, :, 1:].transpose(0, 2, 1)  # (n, 1, 3)
 
-    both = np.concatenate([by_acc, by_gyro], axis=1)  # (n, 26, 2)
-    forward = _FORWARD_WEIGHTS @ both  # (n, 1, 2)
-    gyro_rms = np.sqrt(np.trace(gyro_moments, axis1=1, axis2=2))
-    return Strides(
-        upright,
-        (forward @ axes[:, :, 1:].transpose(0, 2, 1))[:, 0],
-        np.log(np.stack([np.maximum(gyro_rms, 0.05), np.maximum(vertical_g, 0.02)], axis=1)),
-        np.concatenate(
-            [
-                _rhythm(gaits),
-                _sizes(gyro_moments, acc_moments, gyro_rms, vertical_g),
-                _along_main(both),
-            ],
-            axis=1,
-        ),
-    )
+    gyro_rms = np.sqrt(moments[:, 0, 0, 0] + moments[:, 0, 1, 1] + moments[:, 0, 2, 2])
+    strength = np.stack([np.maximum(gyro_rms, 0.05), np.maximum(vertical_g, 0.02)], axis=1)
+    features = np.empty((len(looks), _N_FEATURES))
+    features[:, _RHYTHM] = _rhythm(gaits)
+    features[:, _SIZES] = _sizes(moments, gyro_rms, vertical_g)
+    features[:, _ALONG_MAIN], features[:, _MAIN_SIZES] = _along_main(both)
+    return Strides(upright, forward[:, 0], np.log(strength), features)
 
 
 def walking_probabilities(network: Network, strides: Strides) -> NDArray[np.float64]:
@@ -107,38 +106,59 @@ def walking_probabilities(network: Network, strides: Strides) -> NDArray[np.floa
 def _axes(upright: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return rotations ``(n, 3, 3)`` whose columns are upright and two directions across it.
 
-    Where there is no gravity they are zeros, and whatever follows from them.
+    Without branches: Duff et al., Building an Orthonormal Basis, Revisited, 2017.
     """
-    least = np.abs(upright).argmin(axis=1)
-    first = np.cross(upright, np.eye(3)[least])
-    first /= np.maximum(_length(first), _TINY)
-    return np.stack([upright, first, np.cross(upright, first)], axis=2)
+    x, y, z = upright.T
+    sign = np.copysign(1.0, z)
+    a = -1 / (sign + z)
+    b = x * y * a
+    axes = np.empty((len(upright), 3, 3))
+    axes[:, :, 0] = upright
+    axes[:, 0, 1], axes[:, 1, 1], axes[:, 2, 1] = 1 + sign * x * x * a, sign * b, -sign * x
+    axes[:, 0, 2], axes[:, 1, 2], axes[:, 2, 2] = b, sign + y * y * a, -y
+    return axes
+
+
+def _moments(looks: NDArray[np.float32], axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the second moments of looks ``(n, 128, 6)``, of each sensor by itself.
+
+    ``(n, 2, 3, 3)``: of angular velocity, then of acceleration, in ``axes`` ``(n, 3, 3)``.
+    """
+    sums = looks.transpose(0, 2, 1) @ looks  # (n, 6, 6)
+    moments = np.empty((len(looks), 2, 3, 3))
+    moments[:, 0], moments[:, 1] = sums[:, :3, :3], sums[:, 3:, 3:]
+    moments /= WINDOW_LENGTH
+    axes = axes[:, np.newaxis]
+    result: NDArray[np.float64] = axes.transpose(0, 1, 3, 2) @ moments @ axes
+    return result
 
 
 def _cross_correlations(
-    vertical: NDArray[np.float64], signals: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    vertical: NDArray[np.float32], looks: NDArray[np.float32], axes: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return how vertical acceleration goes with rotation and acceleration across, by lag.
 
-    Each ``(n, 13, 2)``, in rad/s g and g²: mean products of ``vertical`` ``(n, 128)``, that much
-    later, and the directions across of ``signals`` ``(n, 128, 6)``.
+    ``(n, 13, 2, 2)``, in rad/s g and g²: mean products of ``vertical`` ``(n, 128)``, that much
+    later, and each sensor's two directions across, of ``looks`` ``(n, 128, 6)``.
     """
     later = np.ascontiguousarray(
         sliding_window_view(vertical, _N_CENTER, axis=1)[:, :: int(LAGS[1] - LAGS[0])]
     )
-    products = later @ signals[:, _CENTER] / _N_CENTER  # (n, 13, 6)
-    return products[:, :, 1:3].copy(), products[:, :, 4:].copy()
+    products = later @ looks[:, _CENTER]  # (n, 13, 6)
+    of_sensors = products.reshape(-1, 2 * len(LAGS), 3).astype(np.float64)
+    across = of_sensors @ (axes[:, :, 1:] / _N_CENTER)  # (n, 26, 2)
+    return across.reshape(-1, len(LAGS), 2, 2)
 
 
 def _scale(vertical_g: NDArray[np.float64], moments: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what makes correlations of mean products, ``(n, 1, 1)``.
+    """Return what makes correlations of mean products, ``(n, 1, 2, 1)``, for each sensor.
 
     ``vertical_g`` ``(n,)`` is the standard deviation of vertical acceleration, ``moments``
-    ``(n, 3, 3)`` are those of what it is multiplied by.
+    ``(n, 2, 3, 3)`` are those of what it is multiplied by.
     """
-    across = np.sqrt(moments[:, 1, 1] + moments[:, 2, 2] + _TINY)
-    scale: NDArray[np.float64] = np.maximum(vertical_g, 1e-3) * across
-    return scale[:, np.newaxis, np.newaxis]
+    across = np.sqrt(moments[:, :, 1, 1] + moments[:, :, 2, 2] + _TINY)
+    across *= np.maximum(vertical_g, 1e-3)[:, np.newaxis]
+    return across[:, np.newaxis, :, np.newaxis]
 
 
 def _rhythm(gaits: Gaits) -> NDArray[np.float64]:
@@ -156,34 +176,32 @@ def _rhythm(gaits: Gaits) -> NDArray[np.float64]:
 
 
 def _sizes(
-    gyro_moments: NDArray[np.float64],
-    acc_moments: NDArray[np.float64],
-    gyro_rms: NDArray[np.float64],
-    vertical_g: NDArray[np.float64],
+    moments: NDArray[np.float64], gyro_rms: NDArray[np.float64], vertical_g: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the features of how strong and how directed the motion is, ``(n, 7)``."""
-    least_gyro, most_gyro = _eigenvalues(gyro_moments[:, 1:, 1:])
-    least_acc, most_acc = _eigenvalues(acc_moments[:, 1:, 1:])
-    acc = least_acc + most_acc
+    least, most = _eigenvalues(moments[:, :, 1:, 1:])  # (n, 2)
+    acc = least[:, 1] + most[:, 1]
     return np.stack(
         [
             np.log(gyro_rms + 0.01),
             np.log(np.maximum(vertical_g, 1e-3)),
             np.log(np.maximum(acc, _TINY)) / 2,
-            np.log(most_gyro + _TINY) / 2,
-            np.log(least_gyro + _TINY) / 2,
-            least_acc / np.maximum(acc, _TINY),
-            np.log(gyro_moments[:, 0, 0] + _TINY) / 2,
+            np.log(most[:, 0] + _TINY) / 2,
+            np.log(least[:, 0] + _TINY) / 2,
+            least[:, 1] / np.maximum(acc, _TINY),
+            np.log(moments[:, 0, 0, 0] + _TINY) / 2,
         ],
         axis=1,
     )
 
 
-def _along_main(correlations: NDArray[np.float64]) -> NDArray[np.float64]:
+def _along_main(
+    correlations: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return cross-correlations ``(n, 26, 2)`` along their main direction, and their sizes.
 
-    ``(n, 28)``; the main direction is signed such that acceleration is negative at the lag where
-    walking shows forward.
+    ``(n, 26)`` and ``(n, 2)``; the main direction is signed such that acceleration is negative at
+    the lag where walking shows forward.
     """
     squares = correlations.transpose(0, 2, 1) @ correlations  # (n, 2, 2)
     least, most = _eigenvalues(squares)
@@ -191,15 +209,16 @@ def _along_main(correlations: NDArray[np.float64]) -> NDArray[np.float64]:
     direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)[:, :, np.newaxis]
     along = (correlations @ direction)[:, :, 0]
     along *= np.where(along[:, [_SIGN_LAG]] > 0, -1.0, 1.0)
-    return np.concatenate([along, np.sqrt(np.stack([most, least], axis=1))], axis=1)
+    return along, np.sqrt(np.stack([most, least], axis=1))
 
 
 def _eigenvalues(
     matrices: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lesser and the greater eigenvalues ``(n,)`` of moments ``(n, 2, 2)``."""
-    middle = (matrices[:, 0, 0] + matrices[:, 1, 1]) / 2
-    half = np.hypot((matrices[:, 0, 0] - matrices[:, 1, 1]) / 2, matrices[:, 0, 1])
+    """Return the lesser and the greater eigenvalues ``(...)`` of moments ``(..., 2, 2)``."""
+    first, second = matrices[..., 0, 0], matrices[..., 1, 1]
+    middle = (first + second) / 2
+    half = np.hypot((first - second) / 2, matrices[..., 0, 1])
     return np.maximum(middle - half, 0.0), middle + half
 
 

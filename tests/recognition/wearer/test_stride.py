@@ -13,7 +13,7 @@ from tests.recognition.wearer.walks import FORWARD, NO_WALKING, WALKING, angle_d
 
 def strides(looks: NDArray[np.float32]) -> Strides:
     """Return what looks ``(n, 128, 9)`` show, all of which must be of gaits."""
-    signals = looks[:, :, 3:].astype(np.float64)
+    signals = looks[:, :, 3:]
     magnitudes = np.linalg.norm(signals[:, :, 3:], axis=2)
     magnitudes -= magnitudes.mean(axis=1, keepdims=True)
     gaits = gaits_among(magnitudes, magnitudes.std(axis=1))
