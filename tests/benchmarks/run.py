@@ -20,6 +20,7 @@ from tests.benchmarks import (
     plausibility,
     resampling,
     training,
+    wearer_frames,
 )
 from tests.benchmarks.figures import (
     Figure,
@@ -40,6 +41,7 @@ BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "end_to_end": end_to_end.measure,
     "load": load.measure,
     "checkpoint": checkpoint.measure,
+    "wearer_frames": wearer_frames.measure,
     "training": training.measure,
     "plausibility": plausibility.measure,
     "calibration": calibration.measure,
