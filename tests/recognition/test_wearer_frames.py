@@ -11,7 +11,7 @@ from tests.made_models import write_wearer_model
 from tests.recognition.made_up import HOP, in_messages, push, readings, told_of
 from tests.recognition.wearer.walks import rows_of
 
-ROWS = np.concatenate([rows_of("WALKING", seconds=14), rows_of("STANDING", seconds=6)])
+ROWS = np.concatenate([rows_of("WALKING", seconds=24), rows_of("STANDING", seconds=6)])
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from pipeline.recognition.preparation.pieces import Piece
 from pipeline.recognition.preparation.resampler import Rows
 from pipeline.recognition.preparation.training_frame import TrainingFrame
 from pipeline.recognition.preparation.troubles import DOUBTFUL
-from pipeline.recognition.preparation.windows import Cut, Windower
+from pipeline.recognition.preparation.windows import Cut, Windower, WindowPlaces
 from pipeline.recognition.prepared import Part, Windows, joined
 from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.recognition.wearer.wearers import LOOK_EVERY, Wearers
@@ -209,16 +209,25 @@ class SignalChain:
         if self._wearers is None or not learnt_of.any():
             cut = self._windower.push(slots, samples)
             return cut, np.zeros((len(cut.phones), len(COLUMNS)), np.float32)
-        cut, looks = self._windower.push_and_cut(slots, samples, [self._hop, LOOK_EVERY])
-        if not learnt_of.all():
-            looks = looks.chosen(learnt_of[looks.phones])
+        n_samples = samples.shape[1]
+        windows = self._windower.complete(slots, n_samples)
+        wanted = self._windower.complete(slots, n_samples, hop=LOOK_EVERY)
+        wanted = wanted.chosen(
+            learnt_of[wanted.phones] & self._wearers.needs(slots[wanted.phones], _numbers(wanted))
+        )
+        cut, looks = self._windower.push_and_cut(slots, samples, [windows, wanted])
         known = self._wearers.frame[slots]
         if len(looks.phones) == 0:
             return cut, known[cut.phones]
-        after = self._wearers.learn(slots[looks.phones], looks.windows, looks.first_samples == 0)
+        after = self._wearers.learn(slots[looks.phones], looks.windows, _numbers(looks))
         latest = _latest(looks, cut)
         frames = np.where((latest < 0)[:, np.newaxis], known[cut.phones], after[latest])
         return cut, frames
+
+
+def _numbers(looks: WindowPlaces) -> NDArray[np.int64]:
+    """Return the number ``(n,)`` of each look in its section, from 0 on."""
+    return looks.first_samples // LOOK_EVERY
 
 
 def _latest(looks: Cut, windows: Cut) -> NDArray[np.intp]:

@@ -21,19 +21,25 @@ _RING: Final = _KEPT + _SPARE
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
-    """Windows cut from several phones."""
+class WindowPlaces:
+    """Where windows begin."""
 
     phones: NDArray[np.intp]
-    """``(n_windows,)``: index into the phones that were pushed"""
+    """``(n_windows,)``: index into the phones that are pushed"""
     first_samples: NDArray[np.int64]
     """``(n_windows,)``: each window's first sample, counted from the beginning of its section"""
+
+    def chosen(self, which: NDArray[np.bool_]) -> "WindowPlaces":
+        """Return those of which ``which`` ``(n_windows,)`` says so."""
+        return WindowPlaces(self.phones[which], self.first_samples[which])
+
+
+@dataclass(frozen=True, eq=False)
+class Cut(WindowPlaces):
+    """Windows cut from several phones."""
+
     windows: NDArray[np.float32]
     """``(n_windows, 128, 9)``"""
-
-    def chosen(self, which: NDArray[np.bool_]) -> "Cut":
-        """Return those of which ``which`` ``(n_windows,)`` says so."""
-        return Cut(self.phones[which], self.first_samples[which], self.windows[which])
 
 
 class Windower:
@@ -61,20 +67,33 @@ class Windower:
 
         ``slots`` ``(n_phones,)`` names each phone once; each phone's windows are in their order.
         """
-        return self.push_and_cut(slots, samples, [self._hop])[0]
+        return self.push_and_cut(slots, samples, [self.complete(slots, samples.shape[1])])[0]
+
+    def complete(
+        self, slots: NDArray[np.intp], n_samples: int, *, hop: int | None = None
+    ) -> WindowPlaces:
+        """Return the windows that so many samples of each phone would complete.
+
+        They begin every ``hop`` samples, by default that of the windows.
+        """
+        return _complete(self.count[slots], n_samples, hop or self._hop)
 
     def push_and_cut(
-        self, slots: NDArray[np.intp], samples: NDArray[np.float32], hops: Sequence[int]
+        self, slots: NDArray[np.intp], samples: NDArray[np.float32], wanted: Sequence[WindowPlaces]
     ) -> list[Cut]:
-        """As `push`, but for each of several hops, in place of that of the windows."""
+        """As `push`, but return those windows that are wanted, of those that are complete then."""
         n_samples = samples.shape[1]
         before = self.count[slots]
         self.count[slots] += n_samples
-        complete = [_complete(before, n_samples, hop) for hop in hops]
         if n_samples <= _SPARE:
             self._append(slots, before, samples)
             return [
-                Cut(phones, first, self._rows(slots[phones], first)) for phones, first in complete
+                Cut(
+                    places.phones,
+                    places.first_samples,
+                    self._rows(slots[places.phones], places.first_samples),
+                )
+                for places in wanted
             ]
         held = np.concatenate([self._recent(slots, before), samples], axis=1)
         newest = samples[:, -_RING:]
@@ -82,13 +101,15 @@ class Windower:
         views = sliding_window_view(held, WINDOW_LENGTH, axis=1)  # (n_phones, places, 9, 128)
         return [
             Cut(
-                phones,
-                first,
+                places.phones,
+                places.first_samples,
                 np.ascontiguousarray(
-                    views[phones, first - before[phones] + _KEPT].transpose(0, 2, 1)
+                    views[
+                        places.phones, places.first_samples - before[places.phones] + _KEPT
+                    ].transpose(0, 2, 1)
                 ),
             )
-            for phones, first in complete
+            for places in wanted
         ]
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
@@ -123,10 +144,8 @@ class Windower:
         self.ring[slots[:, None], place] = samples
 
 
-def _complete(
-    before: NDArray[np.int64], n_samples: int, hop: int
-) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Return phone and first sample of each window that new samples complete, ``(n_windows,)``.
+def _complete(before: NDArray[np.int64], n_samples: int, hop: int) -> WindowPlaces:
+    """Return the windows that new samples complete.
 
     ``before`` ``(n_phones,)`` says how many samples each phone had before.
     """
@@ -134,7 +153,7 @@ def _complete(
     numbers = first_window + np.arange(n_samples // hop + 1)[:, None]  # (most, n_phones)
     first_samples = numbers * hop
     complete = first_samples + WINDOW_LENGTH <= before + n_samples
-    return np.nonzero(complete)[1], first_samples[complete]
+    return WindowPlaces(np.nonzero(complete)[1], first_samples[complete])
 
 
 def rotate(windows: NDArray[np.float32], rotations: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -4,6 +4,8 @@ A *look* is at a phone's last 128 samples, every 32 samples from each start of i
 the hop of the windows. Rules:
 
 * A gait counts from its second look on, so that a single shake teaches nothing.
+* Neighbouring looks share three quarters of their samples. Once a wearer is well known every second
+  look is passed over, and what the others show counts twice.
 * Upright is the mean of gravity's direction in gait, in which earlier gait counts less and less. It
   is known from the sixth look on: with some ten steps.
 * Forward is the mean of what `stride` shows, of looks whose gait is probably walking. It is known
@@ -37,6 +39,8 @@ from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
 
 LOOK_EVERY: Final = 32
 """Samples from one look to the next, 0.64 s"""
+WELL_KNOWN_LOOKS: Final = 24
+"""Looks at a gait with which a wearer is well known, 15 s"""
 MEMORY_S: Final = 120.0
 """Seconds of gait after which earlier gait counts for little"""
 RECENT_S: Final = 4.0
@@ -61,8 +65,11 @@ and a thigh that sits by little more"""
 REVERSED_LOOKS: Final = 4
 """Looks in a row at a phone at rest that are needed to find that"""
 
-_KEPT: Final = np.exp(-LOOK_EVERY / SAMPLING_RATE_HZ / MEMORY_S)
-_KEPT_RECENT: Final = np.exp(-LOOK_EVERY / SAMPLING_RATE_HZ / RECENT_S)
+_MOST_COUNTED: Final = 2  # times that a look counts
+_ELAPSED_S: Final = np.arange(_MOST_COUNTED + 1) * LOOK_EVERY / SAMPLING_RATE_HZ
+_KEPT: Final = np.exp(-_ELAPSED_S / MEMORY_S)
+_KEPT_RECENT: Final = np.exp(-_ELAPSED_S / RECENT_S)
+"""Share of the sums that is kept, by how often a look counts"""
 _TURNED: Final = np.cos(np.radians(TURNED_DEG))
 _REVERSED: Final = np.cos(np.radians(REVERSED_DEG))
 _SHORTEST: Final = 1e-9
@@ -108,15 +115,28 @@ class Wearers(PerPhone):
         """Return whether a wearer's upright is known."""
         return bool(self.frame[slot, UPRIGHT_KNOWN])
 
+    def needs(self, slots: NDArray[np.intp], numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which looks ``(n,)`` `learn` needs; it may as well have the others.
+
+        What is not needed is surely passed over: a phone's second look in a tick may be, but that
+        depends on the first. ``slots`` and ``numbers`` ``(n,)`` are as there.
+        """
+        passed_over: NDArray[np.bool_] = self._counts(slots, numbers) == 0
+        if passed_over.any():
+            is_first = np.zeros(len(slots), np.bool_)
+            is_first[np.unique(slots, return_index=True)[1]] = True
+            passed_over &= is_first
+        return np.logical_not(passed_over)
+
     def learn(
-        self, slots: NDArray[np.intp], looks: NDArray[np.float32], first: NDArray[np.bool_]
+        self, slots: NDArray[np.intp], looks: NDArray[np.float32], numbers: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """Return the frames ``(n, 10)`` as known after each look.
 
         Args:
             slots: ``(n,)``, the looks' phones, each phone's looks in their order.
             looks: ``(n, 128, 9)`` in g and rad/s.
-            first: ``(n,)``, which of them are the first of a signal without a gap.
+            numbers: ``(n,)``, which of a signal without a gap each is, counted from 0.
         """
         deviations, gaits = _gaits(looks)
         of_look = np.full(len(looks), _NO_GAIT)
@@ -128,17 +148,25 @@ class Wearers(PerPhone):
         order = np.arange(len(looks)) if rounds.order is None else rounds.order
         for _, places in rounds:
             of_round = order[places]
-            phones = slots[of_round]  # each once
-            in_gait = of_look[of_round] != _NO_GAIT
-            before = np.where(first[of_round], 0, self.in_row[phones])
-            self.in_row[phones] = np.where(in_gait, before + 1, 0)
-            learns = self.in_row[phones] >= 2
+            counts = self._counts(slots[of_round], numbers[of_round])
+            taken = of_round[counts > 0]
+            phones, counts = slots[taken], counts[counts > 0]  # each phone once
+            in_gait = of_look[taken] != _NO_GAIT
+            before = np.where(numbers[taken] == 0, 0, self.in_row[phones])
+            self.in_row[phones] = np.where(in_gait, before + counts, 0)
+            learns = in_gait & (before > 0)
             if learns.any():
-                self._learn_from_gait(phones[learns], shown[of_look[of_round[learns]]])
-            rests = ~learns & (deviations[of_round] < RESTS_G)
-            self._note_rest(phones, rests, looks[of_round[rests], :, _ACC])
-            frames[of_round] = self.frame[phones]
+                shown_now = shown[of_look[taken[learns]]]
+                self._learn_from_gait(phones[learns], shown_now, counts[learns])
+            rests = ~learns & (deviations[taken] < RESTS_G)
+            self._note_rest(phones, rests, looks[taken[rests], :, _ACC], counts)
+            frames[of_round] = self.frame[slots[of_round]]
         return frames
+
+    def _counts(self, slots: NDArray[np.intp], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how often the next look at each of these phones counts ``(n,)``, 0 to 2 times."""
+        is_well_known = self.n_gait[slots] >= WELL_KNOWN_LOOKS
+        return np.where(is_well_known, np.where(numbers % 2 == 0, _MOST_COUNTED, 0), 1)
 
     def _shown(self, looks: NDArray[np.float32], gaits: Gaits) -> NDArray[np.float64]:
         """Return what each of the gaits adds to the sums, ``(n_gaits, 9)``.
@@ -155,8 +183,13 @@ class Wearers(PerPhone):
             shown[walks, _ONES] = 1
         return shown
 
-    def _learn_from_gait(self, phones: NDArray[np.intp], shown: NDArray[np.float64]) -> None:
-        """Learn from a look at the gait of each of these phones, which shows ``(n, 9)``."""
+    def _learn_from_gait(
+        self, phones: NDArray[np.intp], shown: NDArray[np.float64], counts: NDArray[np.int64]
+    ) -> None:
+        """Learn from a look at the gait of each of these phones, which shows ``(n, 9)``.
+
+        ``counts`` ``(n,)`` says how often each counts.
+        """
         sums, recent = self.sums[phones], self.recent[phones]
         n_gait, in_row = self.n_gait[phones], self.in_row[phones]
         cosines = _cosines(recent, sums[:, _UP])
@@ -166,21 +199,27 @@ class Wearers(PerPhone):
         sums[turned, _UP], sums[turned, _OF_WALKING] = recent[turned], 0
         n_gait[turned] = in_row[turned]
 
-        walks = shown[:, _ONES] > 0
-        sums[:, _UP] *= _KEPT
-        sums[walks, _OF_WALKING] *= _KEPT
+        shown = shown * counts[:, np.newaxis]
+        n_gait += counts
+        kept, kept_recent = _KEPT[counts, np.newaxis], _KEPT_RECENT[counts, np.newaxis]
+        sums[:, _UP] *= kept
+        sums[:, _OF_WALKING] *= np.where(shown[:, [_ONES]] > 0, kept, 1.0)
         sums += shown
-        self.sums[phones], self.n_gait[phones] = sums, n_gait + 1
-        self.recent[phones] = recent * _KEPT_RECENT + shown[:, _UP]
-        self.frame[phones] = _frames(sums, n_gait + 1)
+        self.sums[phones], self.n_gait[phones] = sums, n_gait
+        self.recent[phones] = recent * kept_recent + shown[:, _UP]
+        self.frame[phones] = _frames(sums, n_gait)
 
     def _note_rest(
-        self, phones: NDArray[np.intp], rests: NDArray[np.bool_], acc: NDArray[np.float32]
+        self,
+        phones: NDArray[np.intp],
+        rests: NDArray[np.bool_],
+        acc: NDArray[np.float32],
+        counts: NDArray[np.int64],
     ) -> None:
         """Forget the wearers of phones that rest in a way that no body can have put them.
 
         ``rests`` ``(n,)`` says which of the phones ``(n,)`` rest, ``acc`` ``(n_resting, 128, 3)``
-        is what those sense.
+        is what those sense; a look at each counts ``counts`` ``(n,)`` times.
         """
         before = self.reversed[phones]
         gravity = acc[:, ::8].mean(axis=1, dtype=np.float64)  # at rest, 16 samples are enough
@@ -188,7 +227,7 @@ class Wearers(PerPhone):
             _cosines(gravity, self.sums[phones[rests], _UP]) < _REVERSED
         )
         after = np.zeros_like(before)
-        after[rests] = np.where(is_reversed, before[rests] + 1, 0)
+        after[rests] = np.where(is_reversed, before[rests] + counts[rests], 0)
         self.reversed[phones] = after
         if (after >= REVERSED_LOOKS).any():
             self.reset(phones[after >= REVERSED_LOOKS].tolist())

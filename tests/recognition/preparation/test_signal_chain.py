@@ -15,7 +15,7 @@ from tests.recognition.made_up import EPOCH, readings
 from tests.recognition.wearer.walks import WALKING, rows_of
 
 SLOT = 0
-ROWS = np.concatenate([rows_of("WALKING", seconds=14), rows_of("SITTING", seconds=6)])
+ROWS = np.concatenate([rows_of("WALKING", seconds=24), rows_of("SITTING", seconds=6)])
 
 
 def windows(preparation: Preparation, messages: Sequence[Readings]) -> Windows:
@@ -34,8 +34,8 @@ def learning(hop: int) -> Preparation:
 def test_windows_carry_the_frame_of_their_last_sample(hop: int, cuts: list[int]) -> None:
     """Whatever the hop and the messages: the frame after the last look up to the window's end."""
     looks = windows(Preparation(2, hop=LOOK_EVERY), [readings(ROWS)]).samples
-    slots, first = np.zeros(len(looks), np.intp), np.arange(len(looks)) == 0
-    after = Wearers(1, WALKING).learn(slots, looks, first)
+    slots = np.zeros(len(looks), np.intp)
+    after = Wearers(1, WALKING).learn(slots, looks, np.arange(len(looks)))
 
     ends = [0, *sorted(set(cuts)), len(ROWS)]
     messages = [readings(ROWS[begin:end], first=begin) for begin, end in pairwise(ends)]

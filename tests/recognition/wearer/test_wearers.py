@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 from pipeline.recognition.network import Network
 from pipeline.recognition.placement.frames import UP
 from pipeline.recognition.wearer import frame
-from pipeline.recognition.wearer.wearers import REVERSED_LOOKS, UPRIGHT_LOOKS, Wearers
+from pipeline.recognition.wearer.wearers import (
+    REVERSED_LOOKS,
+    UPRIGHT_LOOKS,
+    WELL_KNOWN_LOOKS,
+    Wearers,
+)
 from tests.recognition.placement.rotations import rotation_about
 from tests.recognition.wearer.walks import FORWARD, NO_WALKING, WALKING, angle_deg, looks_at
 
@@ -21,8 +26,7 @@ SIDEWAYS = rotation_about((0.0, 1.0, 0.3), 90)
 def learn(wearers: Wearers, *several: Looks, slot: int = 0) -> NDArray[np.float32]:
     """Return the frames ``(n, 10)`` after each look at one phone, in one signal without a gap."""
     looks = np.concatenate(several)
-    first = np.arange(len(looks)) == 0
-    return wearers.learn(np.full(len(looks), slot), looks, first)
+    return wearers.learn(np.full(len(looks), slot), looks, np.arange(len(looks)))
 
 
 def learnt(*several: Looks, gait: Network = WALKING) -> NDArray[np.float32]:
@@ -77,7 +81,7 @@ def test_looks_that_disagree_leave_forward_unknown() -> None:
     """Of looks that show forward now here, now there, about the vertical, none is believed."""
     about = rotation_about(tuple(UP), 180)
     walk, other = looks_at("WALKING", n=20), looks_at("WALKING", n=20, rotation=about)
-    last = learnt(*[some[n : n + 1] for n in range(20) for some in (walk, other)])[-1]
+    last = learnt(*[some[n : n + 2] for n in range(0, 20, 2) for some in (walk, other)])[-1]
     assert [1, 0] == last[[frame.UPRIGHT_KNOWN, frame.FORWARD_KNOWN]].tolist()
     assert not last[frame.STRENGTH].any()
 
@@ -109,6 +113,28 @@ def test_gaps_change_nothing() -> None:
     after = learn(wearers, walk[-2:])
     assert before.tolist() == after[0].tolist()
     assert before.tolist() != after[1].tolist()
+
+
+def test_who_is_well_known_is_looked_at_half_as_often() -> None:
+    """Then every second look changes nothing, and the frame is hardly another."""
+    walk = looks_at("WALKING", n=2 * WELL_KNOWN_LOOKS)
+    frames = learnt(walk)
+    changes = (frames[1:] != frames[:-1]).any(axis=1)[UPRIGHT_LOOKS:]
+    n_dense = WELL_KNOWN_LOOKS - UPRIGHT_LOOKS
+    assert changes[:n_dense].all()
+    assert [True, False] * 11 == changes[n_dense + 1 :].tolist()[:22]
+
+
+def test_looks_that_are_not_needed() -> None:
+    """Before a wearer is well known all looks are; then the odd ones are not, of who walks or sits.
+
+    Of a phone's looks in one tick that is so up to the first that is needed.
+    """
+    wearers = Wearers(2, WALKING)
+    learn(wearers, looks_at("WALKING", n=WELL_KNOWN_LOOKS + 2), slot=1)
+    slots = np.array([0, 1, 0, 1, 0, 1])
+    numbers = np.array([26, 27, 27, 28, 28, 29])
+    assert [True, False, True, True, True, True] == wearers.needs(slots, numbers).tolist()
 
 
 def test_a_phone_put_back_otherwise_while_walking_is_learnt_anew() -> None:
@@ -152,7 +178,7 @@ def test_forgotten_wearers() -> None:
 
 def lives() -> Sequence[Looks]:
     """Return the looks at some phones, whose wearers walk, rest, and put them in otherwise."""
-    walk, sit = looks_at("WALKING", n=12), looks_at("SITTING", n=8)
+    walk, sit = looks_at("WALKING", n=30), looks_at("SITTING", n=8)
     turned = looks_at("STANDING", n=6, rotation=UPSIDE_DOWN)
     return [
         np.concatenate([walk, sit, walk]),
@@ -171,7 +197,7 @@ def test_frames_depend_on_the_phone_alone(data: st.DataObject) -> None:
     wearers = Wearers(len(phones), WALKING)
     slots = list(range(len(phones)))
     done = [0] * len(phones)
-    actual: list[list[NDArray[np.float32]]] = [[] for _ in phones]
+    actual: list[dict[int, NDArray[np.float32]]] = [{} for _ in phones]
     while any(n < len(looks) for n, looks in zip(done, phones, strict=True)):
         counts = [
             min(data.draw(st.integers(0, 9)), len(looks) - n)
@@ -190,17 +216,24 @@ def test_frames_depend_on_the_phone_alone(data: st.DataObject) -> None:
             for n in range(done[phone], done[phone] + m)
         ]
         tick = data.draw(st.sampled_from([tick, sorted(tick, key=lambda look: look[1])]))
-        frames = wearers.learn(
-            np.array([slots[phone] for phone, _ in tick]),
-            np.stack([phones[phone][n] for phone, n in tick]),
-            np.array([n == 0 for _, n in tick]),
-        )
-        for (phone, _), after in zip(tick, frames, strict=True):
-            actual[phone].append(after)
+        of_tick = np.array([slots[phone] for phone, _ in tick]), np.array([n for _, n in tick])
+        if data.draw(st.booleans()):
+            needed = wearers.needs(*of_tick)
+            of_tick = of_tick[0][needed], of_tick[1][needed]
+            tick = [look for look, is_needed in zip(tick, needed, strict=True) if is_needed]
         done = [n + m for n, m in zip(done, counts, strict=True)]
+        if not tick:
+            continue
+        looks = np.stack([phones[phone][n] for phone, n in tick])
+        frames = wearers.learn(of_tick[0], looks, of_tick[1])
+        for (phone, n), after in zip(tick, frames, strict=True):
+            actual[phone][n] = after
 
-    for one, other_frames in zip(expected, actual, strict=True):
-        assert one.tobytes() == np.stack(other_frames).tobytes()
+    for one, of_looks in zip(expected, actual, strict=True):
+        frame_now = np.zeros_like(one[0])
+        for n, frame_then in enumerate(one):
+            frame_now = of_looks.get(n, frame_now)
+            assert frame_then.tobytes() == frame_now.tobytes()
 
 
 def test_a_wearer_takes_little_memory() -> None:
