@@ -18,6 +18,9 @@ _SPARE: Final = 33
 """Samples that can come at once without overwriting those that their windows need: a message of 25
 on its usual way, and some more"""
 _RING: Final = _KEPT + _SPARE
+_PLACES: Final = (np.arange(_RING)[:, None] + np.arange(_RING)) % _RING
+"""``(160, 160)``: the places in a ring from each on; read here they cost a quarter of computed ones
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +127,7 @@ class Windower:
 
     def _recent(self, slots: NDArray[np.intp], count: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the last samples ``(n_phones, 127, 9)`` of phones that have had so many."""
-        place = (count[:, None] + np.arange(-_KEPT, 0)) % _RING
+        place = _PLACES[:, :_KEPT][(count - _KEPT) % _RING]
         recent: NDArray[np.float32] = self.ring[slots[:, None], place]
         return recent
 
@@ -132,15 +135,16 @@ class Windower:
         self, slots: NDArray[np.intp], first_samples: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """Return the samples ``(n_windows, 128, 9)`` of windows that are in the rings."""
-        places = (first_samples[:, None] + np.arange(WINDOW_LENGTH)) % _RING
+        places = _PLACES[:, :WINDOW_LENGTH][first_samples % _RING]
+        places += (slots * _RING)[:, None]
         rows = self.ring.reshape(-1, len(CHANNELS))  # picked by one index they cost half
-        return np.take(rows, slots[:, None] * _RING + places, axis=0)
+        return np.take(rows, places, axis=0)
 
     def _append(
         self, slots: NDArray[np.intp], first: NDArray[np.int64], samples: NDArray[np.float32]
     ) -> None:
         """Write samples ``(n_phones, n_samples, 9)``, of which the first has this number."""
-        place = (first[:, None] + np.arange(samples.shape[1])) % _RING
+        place = _PLACES[:, : samples.shape[1]][first % _RING]
         self.ring[slots[:, None], place] = samples
 
 

@@ -123,9 +123,10 @@ class Wearers(PerPhone):
         """
         passed_over: NDArray[np.bool_] = self._counts(slots, numbers) == 0
         if passed_over.any():
-            is_first = np.zeros(len(slots), np.bool_)
-            is_first[np.unique(slots, return_index=True)[1]] = True
-            passed_over &= is_first
+            each = np.arange(len(slots))
+            first = np.empty_like(self.n_gait)  # by slot; where no look is, it is not read
+            first[slots[::-1]] = each[::-1]
+            passed_over &= first[slots] == each
         return np.logical_not(passed_over)
 
     def learn(
@@ -142,6 +143,7 @@ class Wearers(PerPhone):
         of_look = np.full(len(looks), _NO_GAIT)
         of_look[gaits.places] = np.arange(len(gaits.places))
         shown = self._shown(looks, gaits)
+        sparse = looks[:, ::8, _ACC]  # at rest, 16 samples are enough
 
         frames = np.empty((len(looks), len(COLUMNS)), np.float32)
         rounds = rounds_of(slots)
@@ -159,7 +161,7 @@ class Wearers(PerPhone):
                 shown_now = shown[of_look[taken[learns]]]
                 self._learn_from_gait(phones[learns], shown_now, counts[learns])
             rests = ~learns & (deviations[taken] < RESTS_G)
-            self._note_rest(phones, rests, looks[taken[rests], :, _ACC], counts)
+            self._note_rest(phones, rests, sparse[taken], counts)
             frames[of_round] = self.frame[slots[of_round]]
         return frames
 
@@ -218,14 +220,16 @@ class Wearers(PerPhone):
     ) -> None:
         """Forget the wearers of phones that rest in a way that no body can have put them.
 
-        ``rests`` ``(n,)`` says which of the phones ``(n,)`` rest, ``acc`` ``(n_resting, 128, 3)``
-        is what those sense; a look at each counts ``counts`` ``(n,)`` times.
+        ``rests`` ``(n,)`` says which of the phones ``(n,)`` rest, ``acc`` ``(n, 16, 3)`` is what
+        they sense; a look at each counts ``counts`` ``(n,)`` times.
         """
         before = self.reversed[phones]
-        gravity = acc[:, ::8].mean(axis=1, dtype=np.float64)  # at rest, 16 samples are enough
-        is_reversed = (self.n_gait[phones[rests]] >= UPRIGHT_LOOKS) & (
-            _cosines(gravity, self.sums[phones[rests], _UP]) < _REVERSED
-        )
+        rests &= self.n_gait[phones] >= UPRIGHT_LOOKS  # of others there is nothing to forget
+        if not rests.any():
+            self.reversed[phones] = 0
+            return
+        gravity = acc[rests].mean(axis=1, dtype=np.float64)
+        is_reversed = _cosines(gravity, self.sums[phones[rests], _UP]) < _REVERSED
         after = np.zeros_like(before)
         after[rests] = np.where(is_reversed, before[rests] + counts[rests], 0)
         self.reversed[phones] = after
