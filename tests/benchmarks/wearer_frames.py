@@ -22,7 +22,7 @@ from pipeline.recognition.network import Network
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.recordings import hapt, simulated
 from pipeline.recordings.recording import DataError, Recording
-from pipeline.vocabulary import ANY, AUTO_FAMILY, SAMPLING_RATE_HZ, Orientation
+from pipeline.vocabulary import ANY, AUTO_FAMILY, SAMPLING_RATE_HZ, WINDOW_LENGTH, Orientation
 from tests.benchmarks.figures import Figure, NotMeasuredError, Options, run_alone
 
 PHONES: Final = 1000
@@ -71,7 +71,7 @@ class _Stage:
 
     def _message(self, phone: int, number: int) -> Delivery:
         # The first messages differ in length, so that windows and looks come in every tick.
-        first, last = (n * ROWS + phone % HOP if n else 0 for n in (number, number + 1))
+        first, last = (n * ROWS + phone % WINDOW_LENGTH if n else 0 for n in (number, number + 1))
         rows = np.arange(first, last)
         samples = self.motion[phone % len(self.motion)]
         device = f"phone-{phone}"

@@ -215,7 +215,10 @@ class SignalChain:
         wanted = wanted.chosen(
             learnt_of[wanted.phones] & self._wearers.needs(slots[wanted.phones], _numbers(wanted))
         )
-        cut, looks = self._windower.push_and_cut(slots, samples, [windows, wanted])
+        if wanted.are(windows):
+            cut, looks = self._windower.push_and_cut(slots, samples, [windows]) * 2
+        else:
+            cut, looks = self._windower.push_and_cut(slots, samples, [windows, wanted])
         known = self._wearers.frame[slots]
         if len(looks.phones) == 0:
             return cut, known[cut.phones]

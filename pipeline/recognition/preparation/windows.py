@@ -36,6 +36,12 @@ class WindowPlaces:
         """Return those of which ``which`` ``(n_windows,)`` says so."""
         return WindowPlaces(self.phones[which], self.first_samples[which])
 
+    def are(self, others: "WindowPlaces") -> bool:
+        """Return whether these are the others, in the same order."""
+        return np.array_equal(self.phones, others.phones) and np.array_equal(
+            self.first_samples, others.first_samples
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Cut(WindowPlaces):
