@@ -41,8 +41,8 @@ EPOCH: Final = 1.7e9
 OF_STREAM_US: Final = 71.0
 """Processor time of har-stream a message without learning, in microseconds (docs/results/load.md,
 cnn-lstm, QoS 1)"""
-WALKING_LIMIT: Final = 0.05
-"""Most that learning may add to that while all wearers walk"""
+LEARNING_LIMIT: Final = 0.05
+"""Most that learning may add to that"""
 
 
 @dataclass
@@ -158,7 +158,7 @@ def _figures(plain: _Stage, learning: _Stage) -> list[Figure]:
             f"{what}, learning",
             more_us / OF_STREAM_US,
             "of a message",
-            limit=WALKING_LIMIT,
+            limit=LEARNING_LIMIT,
             detail=f"{more_us:.1f} µs more; a message takes har-stream {OF_STREAM_US:g} µs",
         ),
     ]
