@@ -111,6 +111,28 @@ def test_phones_in_different_places() -> None:
         np.testing.assert_array_equal(numbered(L, first=first)[0], window)
 
 
+def test_what_is_wanted_is_cut() -> None:
+    """Of the windows of another hop, which are known beforehand, those are cut that are wanted."""
+    # samples  0 ....... 95 | 96 .................... 191
+    # hop 64   [0----------------128)
+    #                [64----------------192)
+    # hop 32      [32--------160)   is wanted, [0, 128) and [64, 192) are not
+    for n_before in (0, 96, 180):  # of many samples and of few, that come at once
+        windower = Windower(1, hop=64)
+        windower.push(ONE_PHONE, numbered(n_before))
+        samples = numbered(192 - n_before, first=n_before)
+        windows = windower.complete(ONE_PHONE, samples.shape[1])
+        others = windower.complete(ONE_PHONE, samples.shape[1], hop=32)
+        assert not windows.are(others.chosen(others.first_samples == 32))
+        assert windows.are(others.chosen(others.first_samples % 64 == 0))
+        wanted = others.chosen(others.first_samples % 64 != 0)
+        cut, looks = windower.push_and_cut(ONE_PHONE, samples, [windows, wanted])
+        assert ([0, 64] if n_before < 128 else [64]) == cut.first_samples.tolist()
+        assert ([32] if n_before < 160 else []) == looks.first_samples.tolist()
+        for first, window in zip(looks.first_samples, looks.windows, strict=True):
+            np.testing.assert_array_equal(numbered(L, first=first)[0], window)
+
+
 def test_no_samples_no_windows() -> None:
     """Pushing nothing gives nothing and changes nothing."""
     windower = Windower(1, hop=64)

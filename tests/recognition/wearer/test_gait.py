@@ -61,6 +61,17 @@ def test_the_gaits_are_named_by_their_places() -> None:
     assert (gaits.strength_g > LEAST_STRENGTH_G).all()
 
 
+@given(chosen=st.lists(st.integers(0, 19), min_size=1, unique=True))
+def test_a_gait_is_seen_by_itself(chosen: list[int]) -> None:
+    """What is seen of a gait has the same bits whichever looks are beside it."""
+    magnitudes = magnitudes_of("WALKING").astype(np.float32)
+    together, some = gaits_of(magnitudes), gaits_of(magnitudes[chosen])
+    of_looks = [np.flatnonzero(together.places == look) for look in chosen]
+    expected = np.concatenate(of_looks)
+    for name in ("strength_g", "step", "of_step", "of_two_steps", "of_stride"):
+        assert getattr(together, name)[expected].tobytes() == getattr(some, name).tobytes()
+
+
 @given(seed=st.integers(0, 1000), n_peaks=st.integers(1, 40))
 def test_smoothing_makes_nothing_stronger(seed: int, n_peaks: int) -> None:
     """So what is too weak before it need not be smoothed."""
