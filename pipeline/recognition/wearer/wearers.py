@@ -252,7 +252,7 @@ def _gaits(looks: NDArray[np.float32]) -> tuple[NDArray[np.float32], Gaits]:
 
 def _strides(looks: NDArray[np.float32], gaits: Gaits) -> Strides:
     in_gait = looks if len(gaits.places) == len(looks) else np.take(looks, gaits.places, axis=0)
-    return strides_of(in_gait[:, :, 3:], gaits)
+    return strides_of(in_gait, gaits)
 
 
 def _magnitudes(acc: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,12 +13,11 @@ from tests.recognition.wearer.walks import FORWARD, NO_WALKING, WALKING, angle_d
 
 def strides(looks: NDArray[np.float32]) -> Strides:
     """Return what looks ``(n, 128, 9)`` show, all of which must be of gaits."""
-    signals = looks[:, :, 3:]
-    magnitudes = np.linalg.norm(signals[:, :, 3:], axis=2)
+    magnitudes = np.linalg.norm(looks[:, :, 6:], axis=2)
     magnitudes -= magnitudes.mean(axis=1, keepdims=True)
     gaits = gaits_among(magnitudes, magnitudes.std(axis=1))
     assert len(looks) == len(gaits.places)
-    return strides_of(signals, gaits)
+    return strides_of(looks, gaits)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -77,7 +76,7 @@ def test_the_kind_of_gait_is_what_the_network_says() -> None:
 
 def test_nothing_falls_without_an_end() -> None:
     """Where there is no gravity, as in a fall, directions are finite."""
-    looks = np.zeros((1, 128, 6))
+    looks = np.zeros((1, 128, 9), np.float32)
     magnitudes = np.sin(2 * np.pi * 2 * np.arange(128) / 50)[np.newaxis]
     shown = strides_of(looks, gaits_among(magnitudes, magnitudes.std(axis=1)))
     for name in ("upright", "forward", "log_strength", "features"):
