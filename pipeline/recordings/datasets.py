@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
-from pipeline.atomic_file import replacing
+from pipeline.atomic_file import replacing_path
 from pipeline.recordings import bounded
 from pipeline.recordings.dataset_files import DataSetFiles, FolderFiles, Published, open_zip
 from pipeline.recordings.download import fetch_zip
@@ -166,8 +166,9 @@ def cached_arrays(
     arrays = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # the stub mistakes them for a flag
+        # Another process may be writing the same file.
+        with replacing_path(path) as unfinished:
+            np.savez(unfinished, **arrays)  # type: ignore[arg-type]  # mistaken for a flag
     except OSError as error:
         _log.warning("%s: cannot be written, so the data set is parsed each time: %s", path, error)
     return arrays

@@ -2,7 +2,9 @@
 
 import logging
 import tempfile
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +98,26 @@ def test_cached_arrays_are_made_once(tmp_path: Path) -> None:
     _assert_arrays(datasets.cached_arrays(path, lambda: ARRAYS))
     _assert_arrays(datasets.cached_arrays(path, dict))
     assert [path] == list(path.parent.iterdir())
+
+
+def test_several_may_make_cached_arrays_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever is later writes the same once more."""
+    path = tmp_path / "arrays.npz"
+    n_writers = 4
+    all_have_made = threading.Barrier(n_writers)
+
+    def make() -> dict[str, np.ndarray]:
+        all_have_made.wait(10)
+        return ARRAYS
+
+    with ThreadPoolExecutor(n_writers) as writers:
+        for made in [writers.submit(datasets.cached_arrays, path, make) for _ in range(n_writers)]:
+            _assert_arrays(made.result())
+    assert not caplog.records
+    assert [path] == list(tmp_path.iterdir())
+    _assert_arrays(datasets.cached_arrays(path, dict))
 
 
 @settings(max_examples=200, deadline=None)
