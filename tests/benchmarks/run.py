@@ -19,6 +19,7 @@ from tests.benchmarks import (
     placement_sets,
     plausibility,
     resampling,
+    sampling_elsewhere,
     training,
     wearer_frames,
 )
@@ -38,6 +39,7 @@ BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "placement_sets": placement_sets.measure,
     "inference": inference.measure,
     "resampling": resampling.measure,
+    "sampling_elsewhere": sampling_elsewhere.measure,
     "end_to_end": end_to_end.measure,
     "load": load.measure,
     "checkpoint": checkpoint.measure,
