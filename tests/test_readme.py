@@ -15,7 +15,7 @@ from pipeline.commands.program_info import PROGRAM_TOPICS
 from pipeline.commands.stream.outputs import phone_info, phone_topics
 from pipeline.settings import from_command_line
 from tests.settings_tables import COMMANDS, PAGE, tables
-from trainer.selection import choices
+from trainer.selection import choices, worth
 
 if TYPE_CHECKING:
     from tests.brokers import Mosquitto
@@ -237,4 +237,6 @@ def test_no_placeholder_is_left(page: Path) -> None:
 
 def test_what_was_tried() -> None:
     """The page on the ablation shows all that cross-validation gave for the recipe and the rest."""
-    assert choices.table(choices.shipped()) in (DOCS / "results" / "ablation.md").read_text()
+    page = (DOCS / "results" / "ablation.md").read_text()
+    assert choices.table(choices.shipped()) in page
+    assert worth.table(worth.shipped().rows) in page

@@ -14,8 +14,8 @@ from pipeline.recordings.uci_har import DataSet, Split
 from pipeline.vocabulary import ANY
 from trainer.data.user_recordings import UserWindows
 from trainer.evaluation import figures_by_class, mean_and_sd
-from trainer.records import SeedRecord
-from trainer.selection import choices
+from trainer.records import Recipe, SeedRecord
+from trainer.selection import choices, worth
 
 _EXPORT_PACKAGES: Final = ("onnx", "onnxruntime", "tf2onnx")
 
@@ -48,7 +48,7 @@ def report(
         "parameters": exported.parameters,
         "epochs": exported.epochs,
         "selection": selection,
-        "cross_validation": choice_described(model) if "raw" in exported.recipe else None,
+        "cross_validation": choice_described(model, exported.recipe),
         "seeds": {
             "seeds": [record.seed for record in records],
             "accuracies": accuracies,
@@ -77,14 +77,23 @@ def report(
     }
 
 
-def choice_described(model: str) -> dict[str, Any]:
-    """Return the part of a report on how the recipe of a model was chosen."""
+def choice_described(model: str, recipe: Recipe) -> dict[str, Any] | None:
+    """Return the part of a report on how the recipe of a model was chosen; None if it was not."""
+    if "any_place" in recipe:
+        on_sets = worth.shipped()
+        return {
+            "date": on_sets.date,
+            "commit": on_sets.commit,
+            "tried": on_sets.of(model.removesuffix(ANY)),
+        }
+    if "raw" not in recipe:
+        return None
     tried = choices.shipped()
     return {
         "date": tried.date,
         "commit": tried.commit,
         "held_out_together": tried.groups,
-        "tried": tried.of(model.removesuffix(ANY)),
+        "tried": tried.of(model),
     }
 
 

@@ -9,9 +9,9 @@ comments:
     <!-- end of figures -->
 
 The first names the benchmark and, if not all its figures are meant, the part of their names up to
-the first comma. Three blocks are of other files: ``evaluation`` and, if placement sets were named,
+the first comma. Four blocks are of other files: ``evaluation`` and, if placement sets were named,
 ``placements`` of har-evaluate's out/evaluation.json, ``ablation`` of cross-validation's
-trainer/selection/choices.json.
+trainer/selection/choices.json, ``left-out-sets`` of trainer/selection/left_out_sets.json.
 """
 
 import argparse
@@ -29,7 +29,9 @@ from tests.benchmarks.charts import draw_resampling, draw_stages
 from tests.benchmarks.figures import FOLDER_VARIABLE, Figure, heading
 from trainer import placement_report
 from trainer.evaluation_report import EvaluationReport, summary
+from trainer.selection import worth
 from trainer.selection.choices import Choices, table
+from trainer.selection.worth import Worth
 
 RESULTS: Final = Path(__file__).parents[2] / "docs" / "results"
 IMAGES: Final = RESULTS.parent / "images"
@@ -94,6 +96,14 @@ def ablated(page: str, tried: Choices) -> str:
     return _with_block(page, "ablation", f"{head}\n{table(tried)}")
 
 
+def with_left_out_sets(page: str, tried: Worth) -> str:
+    """Return a page with what models are worth on data sets left out in its block."""
+    head = f"{tried.date[:10]}, commit {tried.commit}"
+    temperatures = ", ".join(f"{name} {value:.2f}" for name, value in tried.temperatures.items())
+    text = f"{head}; temperatures: {temperatures}\n{worth.table(tried.rows)}"
+    return _with_block(page, "left-out-sets", text)
+
+
 def _with_block(page: str, name: str, text: str) -> str:
     """Return a page with a text in the block of a name, if it has one."""
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
@@ -116,6 +126,8 @@ def _update_from(file: Path) -> Callable[[str], str]:
     content = json.loads(file.read_text())
     if "models" in content:
         return partial(evaluated, report=msgspec.convert(content, EvaluationReport))
+    if "temperatures" in content:
+        return partial(with_left_out_sets, tried=msgspec.convert(content, Worth))
     if "rows" in content:
         return partial(ablated, tried=msgspec.convert(content, Choices))
     conditions, figures = read(file)
@@ -137,7 +149,7 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Write figures into docs/results")
     parser.add_argument(
-        "file", type=Path, help="from run.py --json, evaluation.json or choices.json"
+        "file", type=Path, help="from run.py --json, evaluation.json or trainer/selection"
     )
     file = parser.parse_args().file
     update = _update_from(file)

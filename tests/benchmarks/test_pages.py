@@ -11,7 +11,7 @@ from tests.benchmarks.figures import Figure
 from tests.processes import ROOT
 from trainer import evaluation_report, placement_report
 from trainer.placement_report import OnSet, SetReport
-from trainer.selection import choices
+from trainer.selection import choices, worth
 from trainer.set_scores import SetScores
 
 PAGES: Final = sorted((ROOT / "docs" / "results").glob("*.md"))
@@ -151,6 +151,12 @@ def test_the_results_of_cross_validation_have_a_block() -> None:
     """The page on the ablation shows those that come with the package."""
     page = (ROOT / "docs" / "results" / "ablation.md").read_text()
     assert page == pages.ablated(page, choices.shipped())
+
+
+def test_what_models_are_worth_on_sets_left_out_has_a_block() -> None:
+    """The page on the ablation shows the figures that come with the package."""
+    page = (ROOT / "docs" / "results" / "ablation.md").read_text()
+    assert page == pages.with_left_out_sets(page, worth.shipped())
 
 
 def test_a_page_without_a_block_stays() -> None:

@@ -134,7 +134,8 @@ def test_the_card_and_the_report_name_all_data_sets(
     report = json.loads((out / MODEL / "report.json").read_text())
     assert hashes == [one["hash"] for one in report["data_sets"]]
     assert list(PLACEMENT_ACTIVITIES) == report["activities"]
-    assert report["cross_validation"] is None
+    tried = {(row["model"], row["frame"]) for row in report["cross_validation"]["tried"]}
+    assert {(MODEL.removesuffix("-any"), frame) for frame in ("known", "unknown")} == tried
     assert f"placement set Made_pocket, hash {hashes[2]}: licence {LICENCE}" in lines
 
 

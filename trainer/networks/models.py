@@ -1,4 +1,4 @@
-"""The three networks of the models that ship.
+"""The three networks for phones worn as in training; those for anywhere else are in `any_models`.
 
 Each takes raw windows ``(batch, 128, 9)`` in g and rad/s, named ``window``, and gives
 probabilities ``(batch, n_activities)``: normalisation and reshaping are layers of the model, so

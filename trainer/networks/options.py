@@ -5,9 +5,9 @@ from typing import Literal
 
 from pipeline.vocabulary import WINDOW_LENGTH
 
-View = Literal["coarse", "two-scale", "levelled"]
-"""The form in which a network gets a window (`views`): normalised; that and the fine-scale view;
-or, at both scales, signals that are the same however the phone is rotated."""
+View = Literal["coarse", "two-scale"]
+"""The form in which a network gets a window (`views`): normalised; or that and the fine-scale
+view."""
 
 
 @dataclass(frozen=True)

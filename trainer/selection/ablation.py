@@ -25,7 +25,7 @@ from trainer.data.corrupted import CORRUPTIONS
 from trainer.data.random_rotations import NO_ROTATION, RandomRotation
 from trainer.evaluation import best_temperature, log_loss, mean_and_sd, reliability
 from trainer.json_file import write_json
-from trainer.selection.choices import FILE, LEVELLED, RECIPE, TOGETHER, Choices, Row, table
+from trainer.selection.choices import FILE, RECIPE, TOGETHER, Choices, Row, table
 from trainer.selection.cross_validation import HeldOutProbabilities, groups, together
 from trainer.selection.group_models import (
     SEED,
@@ -35,7 +35,7 @@ from trainer.selection.group_models import (
     seconds,
     train_all,
 )
-from trainer.training.recipe import ANY_RECIPE, RawRecipe
+from trainer.training.recipe import RawRecipe
 
 _EPOCHS: Final = RawRecipe().schedule.epochs
 
@@ -54,17 +54,10 @@ def _for(epochs: int) -> RawRecipe:
     return replace(recipe, schedule=replace(recipe.schedule, epochs=epochs))
 
 
-FOR_ALL: Final[dict[str, Variation]] = {
+VARIATIONS: Final[dict[str, Variation]] = {
     RECIPE: Variation(RawRecipe()),
-    LEVELLED: Variation(ANY_RECIPE),
-}
-"""The variations that are tried with every family"""
-
-VARIATIONS: Final[dict[str, Variation]] = FOR_ALL | {
     "without the fine-scale view": Variation(RawRecipe(view="coarse")),
-    "any way round, not levelled": Variation(
-        RawRecipe(rotation=RandomRotation(any_way_round=True))
-    ),
+    "rotated any way round": Variation(RawRecipe(rotation=RandomRotation(any_way_round=True))),
     "no random rotation": Variation(RawRecipe(rotation=NO_ROTATION)),
     "random tilt of 8 degrees": Variation(RawRecipe(rotation=RandomRotation(tilt_deg=8.0))),
     "windows of one label": Variation(RawRecipe(whole=True)),
@@ -77,7 +70,7 @@ VARIATIONS: Final[dict[str, Variation]] = FOR_ALL | {
 """All: each with about as many steps as the recipe, but for twice the epochs"""
 
 ONE: Final = "cnn-lstm"
-"""The family with which all is tried"""
+"""The family with which all is tried; the recipe is with each"""
 
 
 def choices_of(models: dict[tuple[str, str], Sequence[GroupModel]]) -> Choices:
@@ -96,10 +89,9 @@ def choices_of(models: dict[tuple[str, str], Sequence[GroupModel]]) -> Choices:
         )
         for (model, variation), result in results.items()
     ]
-    for variation in FOR_ALL:
-        of_families = [result for (_, name), result in results.items() if name == variation]
-        if len(of_families) > 1:
-            rows.append(_row(TOGETHER, variation, together(of_families), None, seconds=None))
+    of_families = [result for (_, name), result in results.items() if name == RECIPE]
+    if len(of_families) > 1:
+        rows.append(_row(TOGETHER, RECIPE, together(of_families), None, seconds=None))
     return Choices(
         date=datetime.now(UTC).isoformat(timespec="minutes"),
         commit=source_commit(),
@@ -147,7 +139,7 @@ def main() -> None:
     models: dict[tuple[str, str], Sequence[GroupModel]] = {
         (family, name): of_all_groups(family, variation.recipe, added=variation.added)
         for name, variation in VARIATIONS.items()
-        for family in (FAMILIES if name in FOR_ALL else [ONE])
+        for family in (FAMILIES if name == RECIPE else [ONE])
     }
     if options.done:
         models = {

@@ -13,7 +13,6 @@ import msgspec
 FILE: Final = "choices.json"
 
 RECIPE: Final = "the recipe"
-LEVELLED: Final = "levelled (-any)"
 TOGETHER: Final = "together"
 """Name for the mean of the probabilities of all families"""
 

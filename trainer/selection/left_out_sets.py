@@ -41,10 +41,11 @@ from trainer.training.processes import each
 from trainer.training.recipe import PlacementRecipe
 
 SEEDS: Final = (1, 2, 3)
-"""Of the recipe; what is tried in its place has the first"""
+"""Of the recipe with one family; all else has the first"""
 JUDGED_EVERY: Final = 2
 """Every such window is judged: they are 64 samples apart then, as the published ones are"""
 N_WAIST_GROUPS: Final = len(groups())
+_WAIST: Final = "waist"
 
 
 @dataclass(frozen=True)
@@ -146,21 +147,36 @@ def held_out_together(others: Mapping[str, Collection[str]]) -> dict[str, frozen
     The groups of people at the waist are among them.
     """
     return {one.name: one.people for one in sets_in_turn(others)} | {
-        f"waist {number + 1} of {N_WAIST_GROUPS}": frozenset(map(str, group))
+        f"{_WAIST} {number + 1} of {N_WAIST_GROUPS}": frozenset(map(str, group))
         for number, group in enumerate(groups())
     }
 
 
 def jobs(signals: Signals) -> list[Job]:
-    """Return all trainings: the recipe with each family and seed, the others with one."""
+    """Return all trainings.
+
+    The recipe is tried with each family, and with one of them with each seed; the variations with
+    that one, on the sets that are left out.
+    """
+    held_out = held_out_people(signals)
+    first, *others = SEEDS
     return [
-        Job(family, name, held_out, seed)
-        for name, variation in VARIATIONS.items()
-        for family in (FAMILIES if name == RECIPE else (ONE,))
-        for seed in (SEEDS if name == RECIPE else SEEDS[:1])
-        for held_out in held_out_people(signals)
-        if not variation.without or variation.without not in held_out
+        *(Job(family, RECIPE, name, first) for family in FAMILIES for name in held_out),
+        *(Job(ONE, RECIPE, name, seed) for seed in others for name in held_out),
+        *(
+            Job(ONE, variation, name, first)
+            for variation, way in VARIATIONS.items()
+            for name in held_out
+            if variation != RECIPE and not name.startswith(_WAIST)
+            if not way.without or way.without not in name
+        ),
     ]
+
+
+def done_throughout(jobs: Sequence[Job]) -> list[Job]:
+    """Return the trainings of those ways, families and seeds of which all were done."""
+    missing = {(job.variation, job.family, job.seed) for job in jobs if not job.is_done}
+    return [job for job in jobs if (job.variation, job.family, job.seed) not in missing]
 
 
 def judged(places: Places, job: Job) -> str:
@@ -225,11 +241,12 @@ def worth(done: Mapping[Job, HeldOutWindows], activities: Sequence[str]) -> Wort
         for key, one in whole.items()
     }
     of_families = [cooled[RECIPE, family, SEEDS[0]] for family in temperatures]
-    cooled[RECIPE, TOGETHER, SEEDS[0]] = replace(
-        of_families[0],
-        known=np.mean([one.known for one in of_families], axis=0),
-        unknown=np.mean([one.unknown for one in of_families], axis=0),
-    )
+    if len(of_families) > 1:
+        cooled[RECIPE, TOGETHER, SEEDS[0]] = replace(
+            of_families[0],
+            known=np.mean([one.known for one in of_families], axis=0),
+            unknown=np.mean([one.unknown for one in of_families], axis=0),
+        )
     seeds: dict[tuple[str, str, str, Frame], list[SetScores]] = {}
     for (variation, family, _), one in cooled.items():
         for name in np.unique(one.data_sets).tolist():
@@ -288,12 +305,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--data", type=Path, help="data sets' folder; else HAR_DATA_DIR, cache")
     parser.add_argument("--placements", type=Path, required=True, help="placement sets' folder")
+    parser.add_argument("--done", action="store_true", help="train nothing, take what is there")
     parser.add_argument("--out", type=Path, default=Path(str(files("trainer.selection"))) / FILE)
     options = parser.parse_args()
     folder = datasets.cache_folder() / "left-out-sets"
     places = Places(options.data, options.placements, folder / "windows")
     signals = _signals(places)
     every = jobs(signals)
+    if options.done:
+        every = done_throughout(every)
     missing = [job for job in every if not job.is_done]
     begun = time.perf_counter()
     for n, line in enumerate(each(judged, places, missing), start=1):

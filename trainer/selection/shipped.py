@@ -1,19 +1,20 @@
-"""The recipes of the models that ship, with the temperatures that cross-validation found."""
+"""The recipes of the models that ship, with the temperatures that were found on people held out."""
 
 from dataclasses import replace
 
 from pipeline.vocabulary import ANY
-from trainer.selection.choices import LEVELLED, RECIPE, shipped
-from trainer.training.recipe import ANY_RECIPE, PlacementRecipe, RawRecipe
+from trainer.selection import choices, worth
+from trainer.training.recipe import PlacementRecipe, RawRecipe
 
 
-def recipe_for(model: str) -> RawRecipe:
-    """Return how a model that ships is trained, by its name."""
-    recipe, variation = (ANY_RECIPE, LEVELLED) if model.endswith(ANY) else (RawRecipe(), RECIPE)
-    row = shipped().row(model.removesuffix(ANY), variation)
-    return recipe if row is None else replace(recipe, temperature=row.temperature)
+def recipe_for(family: str) -> RawRecipe:
+    """Return how a model of the training placement is trained that ships."""
+    row = choices.shipped().row(family)
+    return RawRecipe() if row is None else RawRecipe(temperature=row.temperature)
 
 
 def placement_recipe_for(model: str) -> PlacementRecipe:
     """Return how a model for any place on the body is trained that ships, by its name."""
-    return PlacementRecipe()
+    temperature = worth.shipped().temperatures.get(model.removesuffix(ANY))
+    recipe = PlacementRecipe()
+    return recipe if temperature is None else replace(recipe, temperature=temperature)

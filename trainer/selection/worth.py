@@ -52,6 +52,10 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
     """Of the recipe, by family: least log loss over all sets left out"""
     rows: tuple[WorthRow, ...]
 
+    def of(self, family: str) -> list[WorthRow]:
+        """Return all figures of a family."""
+        return [row for row in self.rows if row.model == family]
+
 
 @cache
 def shipped() -> Worth:

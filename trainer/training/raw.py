@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from pipeline.recognition.preparation.windows import rotate
 from pipeline.recordings.recording import Recording
 from pipeline.recordings.uci_har import Split
-from pipeline.vocabulary import ANY
 from trainer.data.random_rotations import RandomRotation, random_rotations
 from trainer.data.raw_windows import raw_windows
 from trainer.data.splits import joined
@@ -48,7 +47,7 @@ def apply_recipe(
 
     Args:
         recipe: how.
-        model: its name, of which the family counts.
+        model: its family.
         recordings: raw ones, of the people to train on; may be none if there are windows.
         n_activities: how many the labels stand for.
         seed: draws the initial weights, the dropout, the batches and how windows are rotated.
@@ -65,7 +64,7 @@ def apply_recipe(
     tf.config.experimental.enable_op_determinism()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    network = BUILDERS[model.removesuffix(ANY)](train.windows, n_activities, recipe.view)
+    network = BUILDERS[model](train.windows, n_activities, recipe.view)
     batches = RotatedBatches(
         train, batch_size=recipe.schedule.batch_size, rotation=recipe.rotation, seed=seed
     )

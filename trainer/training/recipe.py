@@ -8,10 +8,9 @@ sets (`left_out_sets`). How a recipe is applied is decided in `raw` and `any_pla
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from trainer.data.other_wearers import OtherWearers
-from trainer.data.random_rotations import NO_ROTATION, RandomRotation
+from trainer.data.random_rotations import RandomRotation
 from trainer.networks.options import View
 
 
@@ -53,26 +52,24 @@ class RawRecipe:
     """Divides the logits at the end (`raw.cool`)"""
 
 
-ANY_RECIPE: Final = RawRecipe(view="levelled", rotation=NO_ROTATION)
-"""For phones worn any way round: in this view no rotation makes a difference"""
-
-
 @dataclass(frozen=True)
 class PlacementRecipe:
     """The way from signals of many people to a model; the defaults are those of what ships."""
 
-    schedule: Schedule = field(default_factory=lambda: Schedule(batch_size=256))
+    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=12, batch_size=256))
     steps: int = 150
     """Batches an epoch"""
     smoothing: float = 0.05
     """Probability that is dealt out to all activities, of a label"""
-    doubt: float = 0.6
+    doubt: float = 0.45
     """Share of a label of sitting, standing or lying that is dealt out to all three where the
     wearer's frame is not given: without it, what tells them apart with one phone does not with
     another"""
     averaging: float = 0.995
     """Momentum of the moving average of the weights, a step"""
-    set_weights: Mapping[str, float] = field(default_factory=lambda: {"IndoorSurvey_hand": 0.25})
+    set_weights: Mapping[str, float] = field(
+        default_factory=lambda: {"HAPT": 1.5, "UCI HAR": 1.5, "IndoorSurvey_hand": 0.25}
+    )
     """Of data sets that count more or less than the others"""
     changes: OtherWearers = field(default_factory=OtherWearers)
     temperature: float = 1.0

@@ -5,13 +5,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.vocabulary import FAMILIES, SHIPPED_MODELS
+from pipeline.vocabulary import FAMILIES
 from trainer.data.raw_windows import TRAINING_SUBJECTS
-from trainer.selection import ablation, choices
-from trainer.selection.choices import LEVELLED, RECIPE, TOGETHER
+from trainer.selection import ablation, choices, worth
+from trainer.selection.choices import RECIPE, TOGETHER
 from trainer.selection.cross_validation import N_GROUPS, groups
 from trainer.selection.group_models import GroupModel, of_all_groups
-from trainer.selection.shipped import recipe_for
+from trainer.selection.shipped import placement_recipe_for, recipe_for
+
+_OTHER = "no random rotation"
 
 
 def test_what_ships_was_chosen_among_others_on_training_subjects() -> None:
@@ -21,21 +23,21 @@ def test_what_ships_was_chosen_among_others_on_training_subjects() -> None:
         subject for group in tried.groups for subject in group
     )
     for family in FAMILIES:
-        for variation in (RECIPE, LEVELLED):
-            row = tried.row(family, variation)
-            assert row is not None
-            assert 0.8 < row.accuracy < 1
+        row = tried.row(family)
+        assert row is not None
+        assert 0.8 < row.accuracy < 1
     variations = {row.variation for row in tried.of(ablation.ONE)}
     assert set(ablation.VARIATIONS) == variations
 
 
 def test_the_recipe_has_the_temperatures_that_were_found() -> None:
     """Each model that ships has the temperature of its cross-validation."""
-    for name in SHIPPED_MODELS:
-        variation = LEVELLED if name.endswith("-any") else RECIPE
-        row = choices.shipped().row(name.removesuffix("-any"), variation)
+    for family in FAMILIES:
+        row = choices.shipped().row(family)
         assert row is not None
-        assert row.temperature == recipe_for(name).temperature
+        assert row.temperature == recipe_for(family).temperature
+        found = worth.shipped().temperatures[family]
+        assert found == placement_recipe_for(f"{family}-any").temperature
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def keep(model: GroupModel, right: NDArray[np.bool_]) -> None:
 def test_rows_hold_the_figures_of_the_models(kept: Path) -> None:
     """Accuracies by group, their gain over the recipe's, and the families together."""
     n = 60
-    share = {RECIPE: 0.8, LEVELLED: 0.7}
+    share = {RECIPE: 0.8, _OTHER: 0.7}
     models = {
         (family, name): of_all_groups(family, ablation.VARIATIONS[name].recipe)
         for name in share
@@ -83,13 +85,14 @@ def test_rows_hold_the_figures_of_the_models(kept: Path) -> None:
         assert np.std(np.arange(N_GROUPS) / n, ddof=1) == pytest.approx(row.sd)
         assert 30.0 == row.seconds
         assert 0.9 - row.accuracy == pytest.approx(row.calibration_error, abs=1e-6)
-        together = tried.row(TOGETHER, name)
-        assert together is not None
-        assert (row.accuracy, None) == (pytest.approx(together.accuracy), together.seconds)
-    levelled = tried.row("cnn-lstm", LEVELLED)
-    assert levelled is not None
-    assert (pytest.approx(-0.1), 0) == (levelled.gain, levelled.groups_better)
-    assert f"cnn-lstm, {LEVELLED}" in choices.table(tried)
+    together, of_lstm = tried.row(TOGETHER), tried.row("lstm")
+    assert together is not None
+    assert of_lstm is not None
+    assert (of_lstm.accuracy, None) == (pytest.approx(together.accuracy), together.seconds)
+    other = tried.row("cnn-lstm", _OTHER)
+    assert other is not None
+    assert (pytest.approx(-0.1), 0) == (other.gain, other.groups_better)
+    assert f"cnn-lstm, {_OTHER}" in choices.table(tried)
     assert "-10.00" in choices.table(tried)
 
 
