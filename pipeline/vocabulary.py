@@ -40,11 +40,11 @@ ACTIVITIES: Final = (
 """The six activities of UCI HAR; label ``k`` of the data set's files is ``ACTIVITIES[k - 1]``."""
 
 Orientation = Literal["training", "any"]
-"""How phones are worn: as those of the training data, or any way round."""
+"""How phones are worn: as those of the training data, or anywhere and any way round."""
 
 FAMILIES: Final = ("lstm", "cnn-lstm", "conv-lstm")
 ANY: Final = "-any"
-"""Ends the name of a model for phones worn any way round."""
+"""Ends the name of a model for phones worn anywhere, any way round."""
 SHIPPED_MODELS: Final = (*FAMILIES, *(family + ANY for family in FAMILIES))
 """Names of the models in `pipeline.models`."""
 AUTO: Final = "auto"

@@ -288,7 +288,7 @@ class Classifier:
     def _rounds_single_windows_alike(self) -> bool:
         """Return whether single windows have the same probabilities, to the last bit, as in pairs.
 
-        With some graphs, such as those of the levelled view, onnxruntime sums a single window in
+        With some graphs, such as those of models for any place, onnxruntime sums a single window in
         another order than several.
         """
         singles = [window[np.newaxis] for window in trial_windows()[-4:]]  # the shaken ones

@@ -114,7 +114,6 @@ def share_right(predictions: list[dict[str, Any]], recording: Recording) -> floa
     return float(np.mean([np.mean(of_activity) for of_activity in right.values()]))
 
 
-@pytest.mark.xfail(strict=True, reason="the models for any place that ship are too weak for it")
 def test_they_are_recognised_without_a_setting(
     broker: "Broker", start_command: "Start", run_command: "Run", data_dir: Path, tmp_path: Path
 ) -> None:

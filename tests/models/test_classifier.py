@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.models.classifier import Classifier, ModelError, find_model, find_models
+from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SHIPPED_MODELS
 
 MakeModel = Callable[..., Path]
@@ -51,12 +52,16 @@ def test_shipped_models_do_not_mind_batches(name: str) -> None:
         pytest.skip(f"{name}.onnx has not been made yet")
     some = windows(70)
     classifier = Classifier(find_model(name), batch_size=64)
+    learnt = np.random.default_rng(5).normal(size=(len(some), len(COLUMNS))).astype(np.float32)
 
-    together = classifier.classify(some)
-
-    for size in (1, 2, 3, 69):
-        parts = [classifier.classify(some[k : k + size]) for k in range(0, len(some), size)]
-        np.testing.assert_array_equal(together, np.concatenate(parts))
+    for frames in (np.zeros_like(learnt), learnt):
+        together = classifier.classify(some, frames)
+        for size in (1, 2, 3, 5, 17, 31, 33, 69):
+            parts = [
+                classifier.classify(some[k : k + size], frames[k : k + size])
+                for k in range(0, len(some), size)
+            ]
+            np.testing.assert_array_equal(together, np.concatenate(parts))
 
 
 def test_no_windows(tiny_model: Path) -> None:

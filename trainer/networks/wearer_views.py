@@ -70,7 +70,7 @@ def views(window: Tensor, wearer: Tensor) -> tuple[Tensor, Tensor]:
     whole = signals[:, _TAPS // 2 : -(_TAPS // 2)] * (1 / _UNITS)
     mean = ops.mean(slow, axis=1, keepdims=True)  # (batch, 1, 6)
     gravity = mean * _OF_ACC
-    up = gravity[:, :, 3:] / ops.sqrt(ops.matmul(gravity * gravity, _SUM_OF_ACC) + _TINY)
+    up = gravity[:, :, 3:] / ops.sqrt(_squared_acc(gravity) + _TINY)
     levelling, frame = _levelling(up), _axes(wearer)
     dynamic = slow - gravity
 
@@ -121,7 +121,7 @@ def _levelled(signals: Tensor, dynamic: Tensor, levelling: Tensor) -> tuple[Tens
     along = projected[:, :, :2]
     squares = ops.matmul(dynamic * dynamic, _SUMS)  # (batch, n, 2)
     across = ops.sqrt(ops.relu(squares - along * along) + _TINY)
-    total = ops.sqrt(ops.matmul(signals * signals, _SUM_OF_ACC) + _TINY)
+    total = ops.sqrt(_squared_acc(signals) + _TINY)
     products = ops.matmul(ops.matmul(dynamic, _ACC_TWICE) * projected[:, :, 2:], _SUMS)
     return ops.concatenate([along, across, total - float(1 / _UNITS[-1])], axis=2), products
 
@@ -162,7 +162,7 @@ def _stride(signals: Tensor, up: Tensor) -> Tensor:
 
     # Their main direction, signed
     main = ops.matmul(ops.transpose(correlations, (0, 2, 1)), correlations)  # (batch, 3, 3)
-    main = main / (ops.sum(main * _IDENTITY, axis=(1, 2), keepdims=True) + 1e-6)
+    main = main / (main[:, :1, :1] + main[:, 1:2, 1:2] + main[:, 2:, 2:] + 1e-6)
     for _ in range(_SQUARINGS):
         main = ops.matmul(main, main)
     ahead = ops.matmul(ops.matmul(_SIGNS, correlations), main)  # (batch, 1, 3)
@@ -176,7 +176,7 @@ def _stride(signals: Tensor, up: Tensor) -> Tensor:
         [
             of_lags[:, : len(_LAGS)] * (across_sd[:, 0, :1] / sd[:, 1:2]),
             of_lags[:, len(_LAGS) :] * (across_sd[:, 0, 1:] / sd[:, 3:4]),
-            (ops.log(sd) + 1.0) * 0.5,
+            (_log(sd) + 1.0) * 0.5,
             _skewness(moving, sd) * 0.5,
             _skewness(changes := moving[:, 1:] - moving[:, :-1], _sd(changes)) * 0.5,
         ],
@@ -194,7 +194,6 @@ _SIGNS: Final = np.array(
     [[[signs.get(lag, 0.0) for signs in (_GYRO_SIGNS, _ACC_SIGNS) for lag in _LAGS]]], np.float32
 )
 _OF_ACC: Final = np.repeat([0, 1], 3).astype(np.float32)
-_SUM_OF_ACC: Final = _OF_ACC[np.newaxis, :, np.newaxis]
 _SUMS: Final = np.stack([1 - _OF_ACC, _OF_ACC], axis=1)[np.newaxis]
 _ACC_TWICE: Final = np.tile(np.eye(6, dtype=np.float32)[:, 3:], 2)[np.newaxis]
 """From six columns, angular velocity and acceleration, to those of acceleration; to its sum; to the
@@ -224,6 +223,13 @@ def _both(matrix: Tensor) -> Tensor:
     return ops.concatenate([rows[:, :6], rows[:, 6:]], axis=2)
 
 
+def _squared_acc(signals: Tensor) -> Tensor:
+    """Return the squared length of acceleration ``(batch, n, 1)`` of ``(batch, n, 6)``."""
+    # Both sensors' at once: a product with a single column is rounded otherwise by onnxruntime for
+    # the last windows of a batch.
+    return ops.matmul(signals * signals, _SUMS)[:, :, 1:]
+
+
 def _second(matrix: Tensor) -> Tensor:
     """Return ``(batch, 6, k)`` for acceleration alone, of ``(batch, 3, k)``."""
     return ops.concatenate([0.0 * matrix, matrix], axis=1)
@@ -232,6 +238,14 @@ def _second(matrix: Tensor) -> Tensor:
 def _sd(signals: Tensor) -> Tensor:
     """Return the standard deviations ``(batch, k)`` of ``(batch, n, k)`` with the mean zero."""
     return ops.sqrt(ops.mean(signals * signals, axis=1) + _LEAST)
+
+
+def _log(values: Tensor) -> Tensor:
+    """Return the logarithms ``(batch, k)`` of ``(batch, k)``, with k at most 16."""
+    # onnxruntime takes logarithms by 8 or 16, and rounds otherwise what is left behind them: so
+    # each window has 16.
+    k = values.shape[1]
+    return ops.log(ops.pad(values, ((0, 0), (0, 16 - k)), constant_values=1.0))[:, :k]
 
 
 def _skewness(signals: Tensor, sd: Tensor) -> Tensor:
