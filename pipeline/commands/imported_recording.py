@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from pipeline.readings import Readings
 from pipeline.recordings import journals
 from pipeline.recordings.exports.exports import Export
+from pipeline.recordings.exports.labels import ActivityChange
 from pipeline.recordings.header import Header
 from pipeline.recordings.recording import Recording
-
-ActivityChange = tuple[float, str | None]
-"""An activity and the time from which it holds, in seconds; None for no activity"""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
 """The command har-import: converts what phones' apps exported to files like har-record's.
 
-Strategy: the readers of all `APPS` are offered each zip or folder; they recognise their app's files
-by the content, and decide what these mean (`recordings.exports`). Of each export a recording is
-made (`imported_recording`), and written unless the output folder holds it.
+Strategy: the readers of all apps are offered each zip or folder (`recordings.exports.apps`); they
+recognise their app's files by the content, and decide what these mean. Of each export a recording
+is made (`imported_recording`), and written unless the output folder holds it.
 
 Rules:
 
@@ -23,22 +23,21 @@ from typing import Final
 import numpy as np
 
 from pipeline.commands.import_settings import ImportSettings
-from pipeline.commands.imported_recording import ActivityChange, ImportedRecording
+from pipeline.commands.imported_recording import ImportedRecording
 from pipeline.readings import Convention, MessageError, check_device
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import settled_after_s
 from pipeline.recognition.preparation.pace import NEEDED_RATE_HZ
 from pipeline.recordings import journals, parquet
 from pipeline.recordings.activity_names import activity_name
-from pipeline.recordings.exports import phyphox, sensor_logger
+from pipeline.recordings.exports.apps import exports_in, nothing_in
 from pipeline.recordings.exports.exports import Export, checked
-from pipeline.recordings.exports.files import ExportFiles, Source, sources
+from pipeline.recordings.exports.files import Source, sources
+from pipeline.recordings.exports.labels import ActivityChange, activity_changes
 from pipeline.recordings.header import EXPORT, ConventionSource, Header, software
 from pipeline.recordings.recording import DataError, typical_rate_hz
 from pipeline.recordings.uci_har import OVERLAP
 from pipeline.settings import from_command_line
-
-APPS: Final = (sensor_logger, phyphox)
 
 MOST_NOTES: Final = 20
 """Lines on files that are passed over, of one zip or folder"""
@@ -51,49 +50,6 @@ TRAINABLE_S: Final = settled_after_s(OVERLAP)
 """How long all sensors must be on for a window that is trained on"""
 
 logger = logging.getLogger(__name__)
-
-
-def exports_in(files: ExportFiles, *, notes: dict[str, str], failures: list[str]) -> list[Export]:
-    """Return the recordings in a folder's files, none if no app of `APPS` wrote them.
-
-    Args:
-        files: the files.
-        notes: gets the reasons why files, or rows of them, are passed over, by the files' names.
-        failures: gets a line for each file that is damaged or contradicts itself.
-    """
-    exports: list[Export] = []
-    why: dict[str, str] = {}
-    damaged: list[str] = []
-    for app in APPS:
-        try:
-            of_app = app.read(files)
-        except DataError as error:
-            damages = [str(error)]
-        else:
-            exports += of_app.exports
-            why |= of_app.passed_over
-            damages = [*of_app.failures]
-        damaged += [line for line in damages if line not in damaged]  # each app finds the same
-    failures += damaged
-    read = {name for export in exports for name in export.files}
-    for name in files.contents if exports or not damaged else ():
-        if name not in read:
-            why.setdefault(name, _why_unknown(files, name))
-    for name, reason in {**why, **files.passed_over}.items():
-        notes[files.where(name)] = reason if name in read else f"passed over: {reason}"
-    return exports
-
-
-def _why_unknown(files: ExportFiles, name: str) -> str:
-    try:
-        with files.table(name) as table:
-            columns = table.columns
-    except DataError as error:
-        return str(error).removeprefix(f"{files.where(name)}: ")
-    if not columns:
-        return "empty"
-    shown = ", ".join(columns)
-    return f"neither Sensor Logger nor phyphox writes such columns ({shown[:60]!r})"
 
 
 def as_recording(
@@ -117,16 +73,9 @@ def as_recording(
             f"at most {parquet.MOST_RECORDED_SAMPLES} are taken"
         )
     messages = checked(source, lambda: export.messages(device))
-    labels: list[ActivityChange] = [(-np.inf, label)]
-    no_activities: dict[str, None] = {}
-    for time, text in export.labels:
-        activity = None
-        try:
-            activity = activity_name(text)
-        except MessageError as error:
-            no_activities[f"{source}: {error}; nothing is known from there on"] = None
-        labels.append((time, activity))
-    for line in list(no_activities)[:MOST_NOTES]:
+    changes, no_activities = activity_changes(source, export)
+    labels: list[ActivityChange] = [(-np.inf, label), *changes]
+    for line in no_activities[:MOST_NOTES]:
         _warn(line)
     if len(no_activities) > MOST_NOTES:
         _warn(f"{source}: and {len(no_activities) - MOST_NOTES} more annotations are no activities")
@@ -187,7 +136,7 @@ class Import:
         except DataError as error:
             self.failures.append(str(error))
         if not n_exports and len(self.failures) == n_failures:
-            self.failures.append(_nothing_in(source, notes))
+            self.failures.append(nothing_in(source.name, notes))
         elif n_exports:
             _print_notes(notes)
 
@@ -260,15 +209,6 @@ def _survey(path: Path) -> tuple[str, int] | None:
     except DataError:
         return None
     return header.format, n_samples
-
-
-def _nothing_in(source: Source, notes: Mapping[str, str]) -> str:
-    """Return a line: nothing could be used, and the reasons for some files."""
-    reasons = "".join(f"; {where}: {why}" for where, why in list(notes.items())[:3])
-    return (
-        f"{source.name}: neither Sensor Logger nor phyphox wrote this: give the zip as the app "
-        f"exports it, or its CSV files{reasons}"
-    )
 
 
 def _needed_rate(rate_hz: float) -> str | None:
