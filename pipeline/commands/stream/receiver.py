@@ -108,26 +108,12 @@ class Receiver:
             error.device = delivery.device
             raise
         self._phones.note_message(delivery.device, sent_by, message)
-        if self._tells_of_placement(delivery):
+        if self._placements.note(delivery, self._deliveries.has_newer):
             self._deliveries.place(delivery.device)
         is_old = self._recognizer.age_s(delivery) > self._settings.max_behind
         is_live = not (is_old or message.retained)
         self._presence.note_delivery(delivery, is_live=is_live, now=message.received)
         self._deliveries.add(delivery)
-
-    def _tells_of_placement(self, delivery: Delivery) -> bool:
-        """Note what a message tells of how its phone is worn; return whether that is news."""
-        is_news, device, worn_at = False, delivery.device, None
-        for reading in delivery.readings:
-            if reading.convention is not None:
-                is_news |= self._placements.prove(device, reading.convention)
-            worn_at = worn_at or reading.worn_at
-        statements = self._placements.statements
-        if statements.matters(device, worn_at) and self._deliveries.has_newer(delivery):
-            is_news |= statements.note(
-                device, worn_at, oldest=delivery.oldest, newest=delivery.newest
-            )
-        return is_news
 
     def _check_clock(self, delivery: Delivery) -> None:
         """Reject samples of the future, after which all true ones would be late.

@@ -4,14 +4,14 @@ A calibration goes from the phone's axes straight to the training frame, so it t
 named frame. The sign convention is needed before either.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import BodyPlace, Convention, MessageError, check_device
+from pipeline.readings import BodyPlace, Convention, Delivery, MessageError, check_device
 from pipeline.recognition.placement.body_place import BodyPlaces, PlaceBasis
 from pipeline.recognition.placement.by_device import ByDevice
 from pipeline.recognition.placement.frames import FRAMES
@@ -98,6 +98,23 @@ class Placements:
     def prove(self, device: str, convention: Convention) -> bool:
         """Note what a message proves of an admitted phone; return whether that is a change."""
         return self._conventions.prove(device, convention)
+
+    def note(self, delivery: Delivery, has_newer: Callable[[Delivery], bool]) -> bool:
+        """Note what a message of an admitted phone tells of how it is worn.
+
+        ``has_newer`` tells whether it goes on behind all samples before. Returned is whether
+        anything that `of` returns has changed.
+        """
+        is_news, device, worn_at = False, delivery.device, None
+        for reading in delivery.readings:
+            if reading.convention is not None:
+                is_news |= self.prove(device, reading.convention)
+            worn_at = worn_at or reading.worn_at
+        if self.statements.matters(device, worn_at) and has_newer(delivery):
+            is_news |= self.statements.note(
+                device, worn_at, oldest=delivery.oldest, newest=delivery.newest
+            )
+        return is_news
 
     @property
     def statements(self) -> Statements:
