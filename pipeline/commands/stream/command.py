@@ -7,8 +7,8 @@ import sys
 from types import FrameType
 
 from pipeline.commands import log
+from pipeline.commands.idle_settings import idle_settings
 from pipeline.commands.stream.durability import DELIVERY_TIMEOUT_S
-from pipeline.commands.stream.idle_settings import idle_settings
 from pipeline.commands.stream.instructions import CALIBRATION_TOPIC
 from pipeline.commands.stream.outputs import homeassistant
 from pipeline.commands.stream.owners import Owners

@@ -5,21 +5,14 @@ from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from pipeline.commands.recognition_settings import RecognitionSettings
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.settings import BrokerSettings, CommaSeparated
-from pipeline.vocabulary import AUTO, WINDOW_LENGTH
 
 
-class StreamSettings(BrokerSettings):
+class StreamSettings(RecognitionSettings, BrokerSettings):
     """Classify phones live: samples in, predictions out, over MQTT."""
 
-    model: str = Field(
-        AUTO,
-        description="auto: by --placement; or lstm, cnn-lstm, conv-lstm, NAME-any, an .onnx file",
-    )
-    hop: int = Field(
-        64, ge=1, le=WINDOW_LENGTH, description="samples (20 ms) from one window to the next"
-    )
     filter_start: FilterStart = Field(
         "steady",
         description="filters at a phone's first sample: steady as if it had always been, or zero",
@@ -28,18 +21,6 @@ class StreamSettings(BrokerSettings):
         [], description="TOPIC=FORMAT to read besides har/+/samples=native; may be repeated"
     )
     list_formats: bool = Field(False, description="list the formats of messages and exit")
-    convention: CommaSeparated = Field(
-        ["auto"],
-        description="sign of accelerations: auto, android or ios; of one phone: DEVICE=ios",
-    )
-    placement: CommaSeparated = Field(
-        [],
-        description="where phones are worn: waist, as in training, or any; DEVICE=waist for one",
-    )
-    frame: CommaSeparated = Field(
-        [],
-        description="at the waist: landscape (if not set), portrait, or -upside-down; DEVICE=...",
-    )
     lateness: NonNegativeFloat = Field(
         0.2, description="seconds by which messages of a phone may overtake one another"
     )

@@ -6,11 +6,11 @@ the same whatever the frame. With one model the place decides nothing.
 
 from collections.abc import Sequence
 
-from pipeline.commands.stream.settings import StreamSettings
+from pipeline.commands.recognition_settings import RecognitionSettings
 from pipeline.recognition.judgement.model import Model
 
 
-def idle_settings(settings: StreamSettings, models: Sequence[Model]) -> list[str]:
+def idle_settings(settings: RecognitionSettings, models: Sequence[Model]) -> list[str]:
     """Return a sentence for each setting without effect, which says what holds.
 
     ``models`` is one for all phones, or one for those at the waist and one for the others.

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pipeline.commands.stream.idle_settings import idle_settings
+from pipeline.commands.idle_settings import idle_settings
 from pipeline.commands.stream.settings import StreamSettings
 
 if TYPE_CHECKING:
