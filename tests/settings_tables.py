@@ -16,6 +16,7 @@ from pipeline.commands.import_settings import ImportSettings
 from pipeline.commands.record.settings import RecordSettings
 from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.stream.settings import StreamSettings
+from pipeline.commands.timeline.settings import TimelineSettings
 from pipeline.settings import BrokerSettings, CommandSettings
 from trainer.commands.evaluate_settings import EvaluateSettings
 from trainer.commands.train_settings import TrainSettings
@@ -30,6 +31,7 @@ COMMANDS: Final[dict[str, type[CommandSettings]]] = {
     "har-replay": ReplaySettings,
     "har-record": RecordSettings,
     "har-import": ImportSettings,
+    "har-timeline": TimelineSettings,
     "har-train": TrainSettings,
     "har-evaluate": EvaluateSettings,
     "har-demo": DemoSettings,

@@ -16,6 +16,7 @@ EXCLUSIVE = {
     "paho": ["pipeline/mqtt/paho_client.py"],
     "onnxruntime": ["pipeline/models/classifier.py"],
     "amqtt": ["pipeline/mqtt/broker.py"],
+    "matplotlib": ["pipeline/commands/timeline/picture.py"],
     "pyarrow": ["pipeline/recordings/journals.py", "pipeline/recordings/parquet.py"],
 }
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from pipeline.commands.import_settings import ImportSettings
 from pipeline.commands.imported_recording import ImportedRecording
+from pipeline.commands.one_line import one_line
 from pipeline.readings import Convention, MessageError, check_device
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import settled_after_s
@@ -41,8 +42,6 @@ from pipeline.settings import from_command_line
 
 MOST_NOTES: Final = 20
 """Lines on files that are passed over, of one zip or folder"""
-MOST_CHARACTERS: Final = 1_000
-"""Of a line; names of files in a zip may be longer."""
 MOST_FAILURES: Final = 50
 """Lines on what could not be imported"""
 
@@ -153,9 +152,9 @@ class Import:
                 path = recording.write(self._settings.output)
                 self._there[path] = _survey(path)
                 activities = ", ".join(recording.activities()) or "none"
-                print(_line(f"Wrote {path}: {export.n_samples} samples, labels {activities}"))
+                print(one_line(f"Wrote {path}: {export.n_samples} samples, labels {activities}"))
             else:
-                print(_line(f"Already there as {path}: {source}"))
+                print(one_line(f"Already there as {path}: {source}"))
         except (DataError, OSError) as error:
             self.failures.append(f"{source}: {error}")
             return
@@ -228,13 +227,7 @@ def _print_notes(notes: Mapping[str, str]) -> None:
 
 
 def _warn(text: str) -> None:
-    logger.warning("%s", _line(text))
-
-
-def _line(text: str) -> str:
-    """Return a text as one line, whatever names of files in it hold."""
-    text = text[:MOST_CHARACTERS]
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    logger.warning("%s", one_line(text))
 
 
 def main() -> None:
@@ -246,7 +239,7 @@ def main() -> None:
         label = activity_name(settings.label or "")
         settings.output.mkdir(parents=True, exist_ok=True)
         for path in journals.recover(settings.output):
-            print(_line(f"Recovered {path}"))
+            print(one_line(f"Recovered {path}"))
         run = Import(settings, label=label)
     except (DataError, MessageError, OSError) as error:
         sys.exit(f"har-import: {error}")
@@ -259,7 +252,7 @@ def main() -> None:
     except KeyboardInterrupt:
         run.failures.append("stopped; what was written is whole")
     if run.failures:
-        lines = [f"har-import: {_line(failure)}" for failure in run.failures[:MOST_FAILURES]]
+        lines = [f"har-import: {one_line(failure)}" for failure in run.failures[:MOST_FAILURES]]
         if len(run.failures) > MOST_FAILURES:
             lines.append(f"har-import: and {len(run.failures) - MOST_FAILURES} more")
         sys.exit("\n".join(lines))

@@ -1,0 +1,1 @@
+"""``har-timeline``: what somebody did, of recordings that are already there."""

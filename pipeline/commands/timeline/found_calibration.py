@@ -1,0 +1,77 @@
+"""The calibration in a recording itself: somebody stands, and then walks.
+
+It is looked for in parts of `PART_S`, each half of which the next part has too; of those found,
+that of the longest walk is taken. What the samples mean is decided in
+`recognition.placement.calibration`.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.readings import Delivery
+from pipeline.recognition.placement.calibration import (
+    STANDING_SAMPLES,
+    Calibration,
+    CalibrationError,
+    calibrate,
+    walk,
+)
+from pipeline.recognition.placement.leg_swing import LEG_SWING_RAD_S, leg_swing_rad_s
+from pipeline.recognition.preparation.resampler import Resampler
+from pipeline.vocabulary import SAMPLING_RATE_HZ
+
+PART_S: Final = 60
+PART: Final = int(PART_S * SAMPLING_RATE_HZ)
+
+ON_A_LEG: Final = "the phone swings with a leg, as in a trouser pocket: no calibration is for that"
+NOT_FOUND: Final = (
+    "nobody stands still for three seconds and then walks eight steps straight ahead, with the "
+    "phone in its place"
+)
+
+
+def find_calibration(deliveries: Iterable[Delivery]) -> Calibration:
+    """Return how a recorded phone at the waist is worn.
+
+    Raises:
+        CalibrationError: the recording does not show it.
+    """
+    best: Calibration | None = None
+    is_on_leg = False
+    for rows in _parts(deliveries):
+        try:
+            calibration = calibrate(rows)
+        except CalibrationError:
+            continue
+        steps = walk(rows)
+        if leg_swing_rad_s(rows[steps[0] : steps[-1]]) >= LEG_SWING_RAD_S:
+            is_on_leg = True
+        elif best is None or calibration.n_steps > best.n_steps:
+            best = calibration
+    if best is None:
+        raise CalibrationError(ON_A_LEG if is_on_leg else NOT_FOUND)
+    return best
+
+
+def _parts(deliveries: Iterable[Delivery]) -> Iterator[NDArray[np.float64]]:
+    """Yield the rows ``(n_rows, 6)`` of each part, none with a gap in it."""
+    resampler = Resampler(1)
+    held = np.empty((0, 6))
+    for delivery in deliveries:
+        pieces, _ = resampler.push(0, delivery.readings)
+        for piece in pieces:
+            if piece.rows.shape[1] != 6:
+                return  # prepared samples cannot be rotated
+            if piece.origin is not None:  # behind a gap
+                if len(held) >= STANDING_SAMPLES:
+                    yield held
+                held = np.empty((0, 6))
+            held = np.concatenate([held, piece.rows])
+            while len(held) >= PART:
+                yield held[:PART]
+                held = held[PART // 2 :]
+    if len(held) >= STANDING_SAMPLES:
+        yield held
