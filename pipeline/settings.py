@@ -11,7 +11,7 @@ import re
 import select
 import sys
 from argparse import Action, ArgumentParser, HelpFormatter, Namespace
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeGuard, TypeVar
@@ -33,6 +33,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     SettingsError,
 )
+from pydantic_settings.sources.types import _CliPositionalArg
 
 from pipeline.readings import MAX_PAYLOAD_BYTES
 
@@ -90,7 +91,7 @@ def from_command_line(kind: type[S]) -> S:
             cli_settings_source=CliSettingsSource(
                 kind,
                 formatter_class=layout,
-                add_argument_method=_add_with_lists,
+                add_argument_method=partial(_add_with_lists, _of_one_value(kind)),
                 parse_args_method=partial(_parse, kind),
             ),
         )
@@ -105,9 +106,26 @@ def from_command_line(kind: type[S]) -> S:
     sys.exit("\n".join(f"{Path(sys.argv[0]).name}: {problem}" for problem in problems))
 
 
-def _add_with_lists(parser: ArgumentParser, *names: str, **settings: object) -> Action:
+def _of_one_value(kind: type[BaseSettings]) -> frozenset[str]:
+    """Return the flags of words of a command that names files without a flag.
+
+    Each takes one value, in which commas may separate several: it would else take the files too.
+    """
+    fields = kind.model_fields
+    if not any(_CliPositionalArg in field.metadata for field in fields.values()):
+        return frozenset()
+    return frozenset(
+        f"--{name.replace('_', '-')}"
+        for name, field in fields.items()
+        if NoDecode in field.metadata
+    )
+
+
+def _add_with_lists(
+    of_one_value: Container[str], parser: ArgumentParser, *names: str, **settings: object
+) -> Action:
     """Add a flag; one of a list takes several values at once, as a shell's ``*`` expands to."""
-    if settings.get("action") == "append":
+    if settings.get("action") == "append" and names[0] not in of_one_value:
         settings |= {"action": "extend", "nargs": "+"}
     return parser.add_argument(*names, **settings)  # type: ignore[arg-type]  # are its own
 

@@ -6,7 +6,6 @@ The words are those that har-stream publishes as warnings and advice of a phone'
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.commands.display.times import duration
 from pipeline.commands.stream.outputs.phone_info import ALTERNATING, NO_SENSOR, WARNINGS
 from pipeline.commands.timeline.recorded_file import RecordedFile, words
 from pipeline.commands.timeline.recorded_timeline import RecordedTimeline
@@ -73,6 +72,6 @@ def _without_episodes(recorded: RecordedFile, *, hop: int) -> Remark:
     if length_s < needed_s:
         return Remark(
             SHORT,
-            f"the recording has {duration(length_s)}; a first activity takes {needed_s:.1f} s",
+            f"the recording has {length_s:.2f} s; a first activity takes {needed_s:.1f} s",
         )
     return Remark("gaps", WARNINGS["gaps"])

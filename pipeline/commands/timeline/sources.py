@@ -105,10 +105,8 @@ class Sources:
             files += [Path(place) / name for name in sorted(names)]
         taken: set[Path] = set()
         for path in files:
-            is_zip = path.suffix.lower() == ".zip"
-            if path.suffix.lower() in (PARQUET, person_file.SUFFIX) or (
-                is_zip and _is_data_set(path)
-            ):
+            is_recording = path.suffix.lower() in (PARQUET, person_file.SUFFIX)
+            if is_recording or _data_set_in(path) is not None:
                 taken.add(path)
                 if not self._is_done(path):
                     yield from self._file(path)
@@ -235,15 +233,11 @@ def _data_set_in(path: Path) -> str | None:
     if path.suffix.lower() != ".zip":
         return None
     for word, published in DATA_SETS.items():
-        files = open_zip(path, published)
+        try:
+            files = open_zip(path, published)
+        except DataError:
+            return None  # whoever reads it as an export says why
         if files is not None:
             files.close()
             return word
     return None
-
-
-def _is_data_set(path: Path) -> bool:
-    try:
-        return _data_set_in(path) is not None
-    except DataError:
-        return False  # whoever reads it as an export says why
