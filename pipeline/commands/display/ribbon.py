@@ -65,15 +65,17 @@ def ribbon(
         return Text("".join(NOTHING if one is None else legend[one].letter for one in of_cells))
     of_cells = cells(periods, first, last, 2 * width)
     text = Text()
-    for left, right, before in zip(
-        of_cells[::2], of_cells[1::2], [None, *of_cells[1:-1:2]], strict=True
-    ):
+    named: str | None = None  # the activity of the run, if its letter stands already
+    for left, right in zip(of_cells[::2], of_cells[1::2], strict=True):
         if left == right:
             symbol = None if left is None else legend[left]
-            shown = " " if symbol is None or left == before else symbol.letter
+            shown = " " if symbol is None or left == named else symbol.letter
+            named = left
             style = None if symbol is None else Style(color=symbol.on_it, bgcolor=symbol.colour)
             text.append(shown, style)
-        elif left is None and right is not None:
+            continue
+        named = named if right == named else None
+        if left is None and right is not None:
             text.append("▐", Style(color=legend[right].colour))
         elif left is not None:
             behind = None if right is None else legend[right].colour

@@ -20,6 +20,7 @@ from pipeline.recognition.placement.calibration import (
     walk,
 )
 from pipeline.recognition.placement.leg_swing import LEG_SWING_RAD_S, leg_swing_rad_s
+from pipeline.recognition.preparation.pace import LOW_RATE_HZ
 from pipeline.recognition.preparation.resampler import Resampler
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
@@ -27,18 +28,23 @@ PART_S: Final = 60
 PART: Final = int(PART_S * SAMPLING_RATE_HZ)
 
 ON_A_LEG: Final = "the phone swings with a leg, as in a trouser pocket: no calibration is for that"
+TOO_SLOW: Final = f"a sensor has fewer than {LOW_RATE_HZ:.0f} samples a second"
 NOT_FOUND: Final = (
     "nobody stands still for three seconds and then walks eight steps straight ahead, with the "
     "phone in its place"
 )
 
 
-def find_calibration(deliveries: Iterable[Delivery]) -> Calibration:
+def find_calibration(deliveries: Iterable[Delivery], *, slowest_hz: float) -> Calibration:
     """Return how a recorded phone at the waist is worn.
+
+    ``slowest_hz`` is how many samples a second the slower sensor has.
 
     Raises:
         CalibrationError: the recording does not show it.
     """
+    if slowest_hz < LOW_RATE_HZ:
+        raise CalibrationError(TOO_SLOW)
     best: Calibration | None = None
     is_on_leg = False
     for rows in _parts(deliveries):

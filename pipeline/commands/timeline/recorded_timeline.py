@@ -119,7 +119,9 @@ class RecordedTimelines:
         try:
             if self._is_calibrated_here(recorded, placements):
                 try:
-                    timeline.calibration = find_calibration(recorded.deliveries())
+                    timeline.calibration = find_calibration(
+                        recorded.deliveries(), slowest_hz=min(recorded.rates_hz().values())
+                    )
                     placements.calibrate(device, timeline.calibration.rotation)
                 except CalibrationError as error:
                     timeline.why_uncalibrated = str(error)
