@@ -98,7 +98,7 @@ def scale(times: Times, first: float, last: float, *, width: int) -> str:
             column = min(int((time - first) / length_s * width), width - 1)
             if line and column <= len(line):
                 break
-            if column + len(label) < width or not line:
+            if column + len(label) < width:
                 line = line.ljust(column) + _MARK + label
         else:
             if line:

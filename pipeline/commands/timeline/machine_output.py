@@ -80,7 +80,7 @@ def as_json(
         labels = _Labels(agreement.n, accuracy, dict(sorted(agreement.others.items())))
     placement = timeline.placement
     shown = _Timeline(
-        file=recorded.file,
+        file=recorded.file.encode(errors="backslashreplace").decode(),  # names may be no text
         recording=recorded.number,
         device=device,
         dated=recorded.is_dated,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.commands.display.legend import Legend
+from pipeline.commands.display.ribbon import STEPS_S
 from pipeline.commands.display.times import DAY_S, Times, clock
 from pipeline.commands.one_line import one_line
 from pipeline.commands.timeline.recorded_file import RecordedFile
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 BINS: Final = 1_500
 """Parts of the time, of each of which least and greatest value are drawn, or mean probabilities"""
 WIDTH_IN: Final = 12.0
+MOST_MARKS: Final = 10
+"""On the axis of times, where no date is known"""
 Horizontal = Callable[[Any], Any]
 """From times in seconds, one or an array, to places on the axis of times"""
 AXES: Final = (("x", "#d55e00"), ("y", "#009e73"), ("z", "#0072b2"))
@@ -144,7 +147,7 @@ def _draw_signal(
             linewidth=0.5,
         )
     panel.set_ylabel(title)
-    panel.legend(loc="upper right", ncols=3, frameon=False)
+    panel.legend(loc="upper right", ncols=3)
 
 
 def _draw_probabilities(
@@ -245,9 +248,12 @@ def _shown(recorded: RecordedFile, timeline: RecordedTimeline) -> set[str]:
 
 def _label_times(panel: Axes, recorded: RecordedFile) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
 
     if not recorded.is_dated:
+        length_s = recorded.last - recorded.first
+        step_s = next((step for step in STEPS_S if length_s / step <= MOST_MARKS), DAY_S)
+        panel.xaxis.set_major_locator(MultipleLocator(step_s))
         panel.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
         return
     zone = datetime.fromtimestamp(recorded.first).astimezone().tzinfo
