@@ -44,7 +44,7 @@ fuzz: setup mosquitto ## test properties on new inputs, decode a million message
 lock: $(BIN)/python ## renew the locked dependencies
 	$(BIN)/python -m pip install --quiet uv
 	$(LOCK) --upgrade --group build pyproject.toml --extra demo -o $(REQUIREMENTS)/demo.txt
-	$(LOCK) --upgrade --group build pyproject.toml --extra demo --extra train --group dev \
+	$(LOCK) --upgrade --group build pyproject.toml --extra demo --extra train --extra plots --group dev \
 		-o $(REQUIREMENTS)/dev.txt
 	$(LOCK) --upgrade --group docs -o $(REQUIREMENTS)/docs.txt
 

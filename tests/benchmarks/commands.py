@@ -20,6 +20,7 @@ POLL_S: Final = 0.02
 _MODULES: Final = {
     "har-replay": "pipeline.commands.replay.command",
     "har-stream": "pipeline.commands.stream.command",
+    "har-timeline": "pipeline.commands.timeline.command",
     "har-train": "trainer.commands.train",
 }
 

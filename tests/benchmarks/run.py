@@ -20,6 +20,7 @@ from tests.benchmarks import (
     plausibility,
     resampling,
     sampling_elsewhere,
+    timeline,
     training,
     wearer_frames,
 )
@@ -41,6 +42,7 @@ BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "resampling": resampling.measure,
     "sampling_elsewhere": sampling_elsewhere.measure,
     "end_to_end": end_to_end.measure,
+    "timeline": timeline.measure,
     "load": load.measure,
     "checkpoint": checkpoint.measure,
     "wearer_frames": wearer_frames.measure,
