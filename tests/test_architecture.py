@@ -184,6 +184,15 @@ def test_nothing_knows_the_commands(file: Path) -> None:
         assert not {name for name in imports(file) if name.startswith("pipeline.commands")}
 
 
+@pytest.mark.parametrize("file", files_of("commands/display"), ids=module_name)
+def test_display_knows_episodes_alone(file: Path) -> None:
+    """Ribbon and tables know no recognizer, recording, model file or other command."""
+    known = ("pipeline.vocabulary", "pipeline.commands.display")
+    known += ("pipeline.recognition.judgement.states",)
+    ours = {name for name in imports(file) if name.startswith("pipeline.")}
+    assert not {name for name in ours if not name.startswith(known)}
+
+
 @pytest.mark.parametrize("file", TRAINER, ids=module_name)
 def test_the_trainer_takes_plain_values(file: Path) -> None:
     """Settings are read by the trainer's commands alone; all below gets plain values."""
