@@ -1,6 +1,6 @@
 """A ribbon: what was done when, as one line as wide as the terminal, with a scale of times.
 
-Strategy: the time is divided into cells, and each shows the activity that most of it has. Where
+Strategy: the time is divided into cells, and each shows the activity that it has longest. Where
 there is colour, a character is two cells, each in its activity's colour, and a run of cells begins
 with its letter; where there is none, each character is a cell and all are letters. So nothing is
 said by colour alone.
@@ -32,9 +32,12 @@ NOTHING: Final = "."
 
 
 def cells(periods: Sequence[Period], first: float, last: float, n: int) -> list[str | None]:
-    """Return what most of each of ``n`` equal parts of a time has, None for nothing."""
+    """Return the activity that there is longest in each of ``n`` equal parts of a time.
+
+    None stands for a part without any: an activity is to be seen, however short it is beside a gap.
+    """
     width_s = (last - first) / n
-    parts: list[defaultdict[str | None, float]] = [defaultdict(float) for _ in range(n)]
+    parts: list[defaultdict[str, float]] = [defaultdict(float) for _ in range(n)]
     if width_s <= 0:
         return [None] * n
     for period in periods:
@@ -44,10 +47,10 @@ def cells(periods: Sequence[Period], first: float, last: float, n: int) -> list[
         begin = min(int((start - first) / width_s), n - 1)
         for number in range(begin, min(int((end - first) / width_s), n - 1) + 1):
             left = first + number * width_s
-            parts[number][period.activity] += min(end, left + width_s) - max(start, left)
-    for part in parts:
-        part[None] = width_s - sum(part.values())
-    return [max(part, key=lambda activity: part[activity]) for part in parts]
+            overlap_s = min(end, left + width_s) - max(start, left)
+            if overlap_s > 0:
+                parts[number][period.activity] += overlap_s
+    return [max(part, key=lambda activity: part[activity]) if part else None for part in parts]
 
 
 def ribbon(

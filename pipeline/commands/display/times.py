@@ -64,7 +64,7 @@ def clock(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return how long something is: ``12 s``, ``3 min 12 s``, ``1 h 03 min``."""
+    """Return how long something is: ``12 s``, ``3 min 12 s``, ``1 h 03 min``, ``3 days 2 h``."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -72,4 +72,6 @@ def duration(seconds: float) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole // 60 % 60:02d} min"
+    if whole < 2 * DAY_S:
+        return f"{whole // 3600} h {whole // 60 % 60:02d} min"
+    return f"{whole // DAY_S} days {whole // 3600 % 24} h"

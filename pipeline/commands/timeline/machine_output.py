@@ -7,6 +7,7 @@ written when it is done.
 import csv
 from collections.abc import Iterator
 from datetime import datetime
+from math import isfinite
 from typing import Final, TextIO
 
 import msgspec
@@ -43,7 +44,7 @@ class _Timeline(msgspec.Struct):
     dated: bool
     start: float
     end: float
-    rates_hz: dict[str, float]
+    rates_hz: dict[str, float | None]
     convention: str
     convention_from: str
     placement: str
@@ -86,7 +87,10 @@ def as_json(
         dated=recorded.is_dated,
         start=round(recorded.first, phone_topics.TIME_DECIMALS),
         end=round(recorded.last, phone_topics.TIME_DECIMALS),
-        rates_hz={sensor: round(rate, 2) for sensor, rate in recorded.rates_hz().items()},
+        rates_hz={
+            sensor: round(rate, 2) if isfinite(rate) else None
+            for sensor, rate in recorded.rates_hz.items()
+        },
         convention=recorded.convention,
         convention_from=recorded.convention_from,
         placement="waist" if recorded.is_prepared else placement.worn_at,

@@ -55,12 +55,14 @@ class RecordedFile:
         """Whether its samples are prepared, as UCI HAR's, so that no frame applies to them."""
         return self.recording.sensors == ["prepared"]
 
+    @cached_property
     def rates_hz(self) -> dict[Sensor, float]:
-        """Return how many samples a second each sensor has."""
-        return {
-            sensor: typical_rate_hz(np.sort(self.recording.samples_of(sensor)[0]))
-            for sensor in self.recording.sensors
-        }
+        """How many samples a second each sensor has; infinite if all are of one time."""
+        rates_hz = {}
+        for sensor in self.recording.sensors:
+            parts = [part.times for part in self.recording.stretches if part.sensor == sensor]
+            rates_hz[sensor] = typical_rate_hz(np.sort(np.concatenate(parts)))
+        return rates_hz
 
     def deliveries(self) -> Iterator[Delivery]:
         """Yield its messages. Whatever its clock, times are used as they are.

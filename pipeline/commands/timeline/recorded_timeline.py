@@ -120,7 +120,7 @@ class RecordedTimelines:
             if self._is_calibrated_here(recorded, placements):
                 try:
                     timeline.calibration = find_calibration(
-                        recorded.deliveries(), slowest_hz=min(recorded.rates_hz().values())
+                        recorded.deliveries(), slowest_hz=min(recorded.rates_hz.values())
                     )
                     placements.calibrate(device, timeline.calibration.rotation)
                 except CalibrationError as error:

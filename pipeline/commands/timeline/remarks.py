@@ -13,6 +13,7 @@ from pipeline.recognition.preparation.filters import settled_after_s
 
 SHORT: Final = "short"
 LEFT_OUT: Final = "left-out"
+UNUSED: Final = "unused"
 ASSUMED_SIGN: Final = "assumed-convention"
 
 
@@ -45,6 +46,14 @@ def remarks(recorded: RecordedFile, timeline: RecordedTimeline) -> list[Remark]:
     if n_late := dropped.late + dropped.repeated:
         found.append(
             Remark(LEFT_OUT, f"{n_late} samples came again, or after newer ones, and are left out")
+        )
+    if dropped.unused and not timeline.lacks:
+        found.append(
+            Remark(
+                UNUSED,
+                f"{dropped.unused} samples of one sensor have none of the other beside them, or "
+                "too few: nothing is known of that time; let the app record both all the time",
+            )
         )
     if recorded.convention_from == "assumption" and recorded.recording.header is not None:
         found.append(

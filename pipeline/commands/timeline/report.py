@@ -1,6 +1,7 @@
 """A recording's timeline for people: heading, ribbon, episodes, minutes, and what is wrong."""
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from typing import Final
 
 from rich.text import Text
@@ -16,7 +17,7 @@ from pipeline.commands.display.tables import (
 from pipeline.commands.display.times import Times, duration
 from pipeline.commands.one_line import one_line
 from pipeline.commands.timeline.agreement import Agreement
-from pipeline.commands.timeline.recorded_file import RecordedFile
+from pipeline.commands.timeline.recorded_file import RecordedFile, words
 from pipeline.commands.timeline.recorded_timeline import RecordedTimeline
 from pipeline.commands.timeline.remarks import remarks
 from pipeline.recognition.placement.frames import nearest_frame
@@ -89,7 +90,8 @@ def _heading(
     parts = [recording.device, origin, times.span(), length]
     yield "  " + ", ".join(one_line(part) for part in parts if part)
     rates = ", ".join(
-        f"{sensor.replace('_', ' ')} {rate:.0f} Hz" for sensor, rate in recorded.rates_hz().items()
+        words([sensor]) + (f" {rate:.0f} Hz" if isfinite(rate) else "")
+        for sensor, rate in recorded.rates_hz.items()
     )
     sign = "" if recorded.is_prepared else f"; sign of {_sign(recorded)}"
     yield f"  {rates}{sign}"

@@ -13,10 +13,10 @@ LEGEND = Legend([])
 DAY = periods(("WALKING", 0.0, 4.0), ("SITTING", 4.0, 7.0), ("LAYING", 8.0, 10.0))
 
 
-def test_cells_have_what_most_of_them_has() -> None:
-    """A cell shows the activity of most of its time, and nothing where most has none."""
+def test_cells_have_what_they_have_longest() -> None:
+    """A cell shows the activity of most of its recognised time, and nothing where there is none."""
     found = cells(periods(("A", 0.0, 1.6), ("B", 1.6, 2.3)), 0.0, 4.0, 4)
-    assert ["A", "A", None, None] == found
+    assert ["A", "A", "B", None] == found
 
 
 def test_a_ribbon_of_letters() -> None:

@@ -18,6 +18,7 @@ T0 = 1_698_501_144.0  # 2023-10-28 15:52:24 in Berlin, the day before its clocks
         (192.0, "3 min 12 s"),
         (3600.0, "1 h 00 min"),
         (86_400.0, "24 h 00 min"),
+        (200_000.0, "2 days 7 h"),
     ],
 )
 def test_durations(seconds: float, expected: str) -> None:

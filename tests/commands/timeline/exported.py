@@ -21,6 +21,7 @@ def sensor_logger_zip(
     activity: str | None = None,
     rate_hz: float = 100.0,
     without: str = "",
+    until: float = np.inf,
     platform: str = "android",
     device: str = "pixel-7",
     worn: NDArray[np.float64] = IDENTITY,
@@ -35,7 +36,8 @@ def sensor_logger_zip(
         seconds: how long it is.
         activity: what is done; all six if it is None.
         rate_hz: samples a second.
-        without: a sensor's file that is left out.
+        without: a sensor's file that is left out, or ends early.
+        until: seconds after which it has no samples; all of it is left out if that is infinite.
         platform: ``android``; ``ios``, with an iPhone's sign; or empty for an unknown one.
         device: the phone's id.
         worn: rotation ``(3, 3)`` from the training frame to the phone's axes, applied to rows.
@@ -63,10 +65,12 @@ def sensor_logger_zip(
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, samples in parts.items():
-            if name != without:
+            if name != without or until < np.inf:
+                last = until if name == without else np.inf
                 rows = [
                     f"{_ns(times[k])},{times[k]:.3f},{z},{y},{x}"
                     for k, (x, y, z) in zip(order.tolist(), samples[order].tolist(), strict=True)
+                    if times[k] < last
                 ]
                 archive.writestr(name, "\n".join(["time,seconds_elapsed,z,y,x", *rows]) + "\n")
         archive.writestr(

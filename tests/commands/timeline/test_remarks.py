@@ -43,6 +43,13 @@ def test_a_missing_gyroscope(said: Callable[..., list[Remark]]) -> None:
     assert "switch it on in the app" in remark.advice
 
 
+def test_a_gyroscope_that_stops(said: Callable[..., list[Remark]]) -> None:
+    """Where one sensor goes on alone, it is said that nothing is known of that time."""
+    (remark,) = said(without="Gyroscope.csv", until=12.0, seconds=24)
+    assert "unused" == remark.warning
+    assert "of one sensor have none of the other beside them" in remark.advice
+
+
 def test_a_low_rate(said: Callable[..., list[Remark]]) -> None:
     """Too few samples a second are said in the words of har-stream."""
     assert [Remark("low-rate", WARNINGS["low-rate"])] == said(rate_hz=12.0, seconds=30)
