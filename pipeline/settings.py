@@ -59,7 +59,7 @@ HELP_INDENT: Final = 44
 HELP_WIDTH: Final = 140
 """Columns of ``--help``, so that a setting takes one line"""
 
-SECRETS: Final = ("password", "key_password")
+SECRETS: Final = ("password", "key_password", "token")
 """Settings whose values are shown to nobody."""
 
 MAX_PACKET_BYTES: Final = MAX_PAYLOAD_BYTES + 2 * 65_536
@@ -267,9 +267,9 @@ class BrokerSettings(CommandSettings):
             ValueError: a file cannot be read.
         """
         if _may_be_read(self.password_file, self.password):
-            self.password = _secret(self.password_file, "password")
+            self.password = secret_in_file(self.password_file, "password")
         if _may_be_read(self.key_password_file, self.key_password):
-            self.key_password = _secret(self.key_password_file, "key-password")
+            self.key_password = secret_in_file(self.key_password_file, "key-password")
 
 
 def _may_be_read(path: Path | None, known: SecretStr | None) -> TypeGuard[Path]:
@@ -277,8 +277,12 @@ def _may_be_read(path: Path | None, known: SecretStr | None) -> TypeGuard[Path]:
     return path is not None and (known is None or path.is_file() or not path.exists())
 
 
-def _secret(path: Path, name: str) -> SecretStr:
-    """Return the password that a file holds, which is all of it but for the end of the line."""
+def secret_in_file(path: Path, name: str) -> SecretStr:
+    """Return the password that a file holds, which is all of it but for the end of the line.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
     flag = f"{name}-file = {str(path)!r}"
     try:
         text = _read_secret(path).decode()

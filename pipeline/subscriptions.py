@@ -7,9 +7,20 @@ name to the payload.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from pipeline.formats import FORMATS, Format
 from pipeline.readings import Label, Readings, check_device, check_payload
+
+DEFAULTS: Final = (
+    "browser/+=browser",
+    "sensor-logger/+=sensor-logger",
+    "sensorspot/+/#=sensorspot",
+    "phyphox/+=phyphox",
+)
+"""Read without being asked: the usual topics of apps whose phones have one each."""
+NATIVE: Final = "har/+/samples=native"
+"""Always read"""
 
 
 class SubscriptionError(ValueError):
@@ -78,6 +89,21 @@ def parse(text: str) -> Subscription:
             f"{topic!r} is no topic filter: + stands for a whole level, # for all that follow"
         )
     return Subscription(topic, FORMATS[name], _pattern(levels))
+
+
+def subscriptions_of(given: Sequence[str], *, with_defaults: bool) -> list[Subscription]:
+    """Return the subscriptions that ``TOPIC=FORMAT`` describe, and those that need not be named.
+
+    The first that matches a topic decides its format, so those given come first.
+
+    Raises:
+        SubscriptionError: one is not ``TOPIC=FORMAT``.
+    """
+    texts = [*given, *(DEFAULTS if with_defaults else ()), NATIVE]
+    by_filter: dict[str, Subscription] = {}
+    for subscription in map(parse, texts):
+        by_filter.setdefault(subscription.filter, subscription)
+    return list(by_filter.values())
 
 
 def _pattern(levels: Sequence[str]) -> re.Pattern[str]:

@@ -126,6 +126,11 @@ class Connection:
         """Topic filters for which the broker has refused the subscription."""
         return self._events.refused
 
+    @property
+    def n_connections(self) -> int:
+        """How many connections have become ready so far, with the present one."""
+        return self._link.n_ready
+
     def start(self, *, retry: bool) -> None:
         """Connect, and stay connected; return at the first success, or at `wake`.
 

@@ -1,0 +1,28 @@
+"""The command har-web: shows what har-stream knows on web pages, until a signal."""
+
+import sys
+
+from pipeline.commands import log
+from pipeline.commands.web.settings import StartError, WebSettings
+from pipeline.settings import from_command_line
+from pipeline.subscriptions import SubscriptionError
+
+
+def main() -> None:
+    """Run the command."""
+    settings = from_command_line(WebSettings)
+    log.configure(settings.log_level.upper(), "%(asctime)s %(levelname)s %(message)s")
+    try:
+        from pipeline.commands.web.running import run  # what it needs is an extra
+    except ModuleNotFoundError as error:
+        sys.exit(f"har-web: the pages need {error.name}: pip install 'har-stream[web]'")
+    try:
+        run(settings)
+    except (StartError, SubscriptionError, ConnectionError) as error:
+        sys.exit(f"har-web: {error}")
+    except OSError as error:
+        sys.exit(
+            f"har-web: {error.filename}: {error.strerror}"
+            if error.filename
+            else f"har-web: {error}"
+        )

@@ -1,0 +1,196 @@
+"""One running har-web: settings made into a server, which runs until a signal.
+
+What can be wrong with the settings shows before anything is served, in one line.
+"""
+
+import logging
+import secrets
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import uvicorn
+from platformdirs import user_state_path
+
+from pipeline.atomic_file import replacing
+from pipeline.commands.program_info import LOAD_TOPIC
+from pipeline.commands.web import certificates, links
+from pipeline.commands.web.access import Access
+from pipeline.commands.web.bus import Bus
+from pipeline.commands.web.links import Links
+from pipeline.commands.web.live import OPTIONAL_TOPICS, RESULT_TOPICS, Live
+from pipeline.commands.web.server import application
+from pipeline.commands.web.settings import Listening, StartError, WebSettings, listening
+from pipeline.commands.web.sockets import MOST_FRAME_BYTES
+from pipeline.mqtt.connection import STATUS_TOPIC
+from pipeline.subscriptions import subscriptions_of
+
+TOKEN_FILE: Final = "token"
+TOKEN_BYTES: Final = 18
+SEND_BUFFER_BYTES: Final = 131_072
+"""Of a connection in the kernel: what waits there for a slow browser is old when it comes"""
+MOST_CONNECTIONS: Final = 2_000
+GRACE_S: Final = 3
+
+
+def _bound(where: Listening) -> socket.socket:
+    """Return a socket that is bound to an address.
+
+    Raises:
+        StartError: it cannot be.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            where.host, where.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        if family == socket.AF_INET6 and where.host == "::":
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        bound.bind(address)
+        bound.listen()
+    except OSError as error:
+        raise StartError(
+            f"listen = '{where.host}:{where.port}': {error.strerror or error}; another program may "
+            "be there: choose another port with --listen"
+        ) from error
+    return bound
+
+
+def _kept_token(folder: Path) -> str:
+    """Return the token that is kept in a folder, made at the first time.
+
+    Raises:
+        OSError: it cannot be written or read.
+    """
+    file = folder / TOKEN_FILE
+    try:
+        token = file.read_text().strip()
+    except FileNotFoundError:
+        token = ""
+    if not token:
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        with replacing(file, mode=0o600) as unfinished:
+            unfinished.write(f"{token}\n".encode())
+    return token
+
+
+def _folder(settings: WebSettings) -> Path:
+    """Return the folder of what is kept, made if it is not there.
+
+    Raises:
+        StartError: it cannot be.
+    """
+    folder = settings.keep or user_state_path("har-stream") / "web"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"keep = {str(folder)!r}: {error.strerror}") from error
+    return folder
+
+
+def run(settings: WebSettings) -> None:
+    """Serve until a signal.
+
+    Raises:
+        StartError: the server cannot be started.
+        ConnectionError: there will be no connection to the broker.
+        SubscriptionError: a subscription is none.
+        OSError: token or certificate cannot be kept.
+    """
+    where = listening(settings.listen)
+    subscriptions = subscriptions_of(
+        settings.subscribe, with_defaults=settings.default_subscriptions
+    )
+    needs_token = not where.is_loopback and settings.token is None
+    token = settings.token.get_secret_value() if settings.token else None
+    if needs_token:
+        token = _kept_token(_folder(settings))
+    addresses, names = certificates.addresses(), certificates.host_names()
+    cert, key, fingerprint = settings.https_cert, settings.https_key, None
+    if settings.self_signed:
+        cert, fingerprint = certificates.self_signed(
+            _folder(settings), ["localhost", *names, *addresses]
+        )
+    elif cert is not None:
+        try:
+            certificates.check(cert, key)
+        except certificates.CertificateError as error:
+            raise StartError(str(error)) from error
+    bound = _bound(where)
+    access = Access(
+        token,
+        is_https=settings.is_https,
+        hosts=[*names, where.host],
+        origins=settings.origin,
+    )
+    found = links.bases(
+        where, bound.getsockname()[1], is_https=settings.is_https, addresses=addresses
+    )
+    places = Links(access, found)
+    live = Live(subscriptions)
+    failure: list[Exception] = []
+
+    def fail(error: Exception) -> None:
+        failure.append(error)
+        server.should_exit = True
+
+    topics = [*RESULT_TOPICS, STATUS_TOPIC, LOAD_TOPIC]
+    samples = [subscription.filter for subscription in subscriptions]
+    bus = Bus(
+        settings,
+        [*topics, *samples],
+        optional=[*OPTIONAL_TOPICS, *samples],
+        on_batch=live.take,
+        on_failure=fail,
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application(access, live, bus, places),
+            http="h11",
+            ws="websockets-sansio",
+            loop="asyncio",
+            lifespan="on",
+            ws_max_size=MOST_FRAME_BYTES,
+            ws_per_message_deflate=False,
+            ssl_certfile=cert,
+            ssl_keyfile=key,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+    )
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        """Do nothing: the server ends itself, and passes the signal on when it has."""
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    _introduce(places, fingerprint=fingerprint, is_loopback=where.is_loopback)
+    server.run(sockets=[bound])
+    if failure:
+        raise failure[0]
+
+
+def _introduce(places: Links, *, fingerprint: str | None, is_loopback: bool) -> None:
+    """Print where the pages are, for the eyes and for the camera of a phone."""
+    for url in places.dashboards:
+        print(f"Dashboard: {url}")
+    if is_loopback:
+        print("This machine alone reaches it. For phones: --listen 0.0.0.0:8443 --self-signed")
+    else:
+        for url in places.phones:
+            print(f"Phones:    {url}")
+        if sys.stdout.isatty():
+            print(links.terminal(places.phones[0]))
+    if fingerprint is not None:
+        print(f"Certificate (SHA-256): {fingerprint}")
+    sys.stdout.flush()
