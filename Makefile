@@ -16,8 +16,8 @@ help: ## list the commands
 
 setup: $(VENV)/dev.installed ## make .venv with everything a developer needs
 
-demo: $(VENV)/demo.installed ## run the demo for about a minute
-	$(BIN)/har-demo
+demo: $(VENV)/demo.installed ## run the demo for about a minute, on web pages too
+	$(BIN)/har-demo --web
 
 test: setup mosquitto check ## check style and types, then run all tests
 	$(BIN)/python -m pytest
@@ -43,8 +43,9 @@ fuzz: setup mosquitto ## test properties on new inputs, decode a million message
 
 lock: $(BIN)/python ## renew the locked dependencies
 	$(BIN)/python -m pip install --quiet uv
-	$(LOCK) --upgrade --group build pyproject.toml --extra demo -o $(REQUIREMENTS)/demo.txt
-	$(LOCK) --upgrade --group build pyproject.toml --extra demo --extra train --extra plots --group dev \
+	$(LOCK) --upgrade --group build pyproject.toml --extra demo --extra web -o $(REQUIREMENTS)/demo.txt
+	$(LOCK) --upgrade --group build pyproject.toml --extra demo --extra web --extra train --extra plots \
+		--group dev \
 		-o $(REQUIREMENTS)/dev.txt
 	$(LOCK) --upgrade --group docs -o $(REQUIREMENTS)/docs.txt
 
