@@ -91,6 +91,13 @@ def parse(text: str) -> Subscription:
     return Subscription(topic, FORMATS[name], _pattern(levels))
 
 
+def unasked(given: Sequence[str], *, with_defaults: bool) -> list[str]:
+    """Return the topic filters that are subscribed to though nobody named them."""
+    named = {text.rpartition("=")[0] for text in given}
+    filters = [text.rpartition("=")[0] for text in DEFAULTS if with_defaults]
+    return [topic for topic in filters if topic not in named]
+
+
 def subscriptions_of(given: Sequence[str], *, with_defaults: bool) -> list[Subscription]:
     """Return the subscriptions that ``TOPIC=FORMAT`` describe, and those that need not be named.
 

@@ -45,6 +45,7 @@ class Connection:
         name: str,
         subscriptions: Sequence[str],
         optional: Collection[str] = (),
+        unasked: Collection[str] = (),
         status_topic: str | None = None,
         session: Session | None = None,
         most_waiting: int = MOST_WAITING,
@@ -58,6 +59,7 @@ class Connection:
             subscriptions: topic filters, subscribed again whenever the connection is made. A
                 connection over which the broker refuses all of them is given up.
             optional: of those, the ones that do not count for that.
+            unasked: of those, the ones that nobody named; that they are refused is no fault.
             status_topic: retained ``online`` while connected, ``offline`` after (the last will).
             session: a session that outlives the program, by MQTT 5; its messages are acknowledged
                 by `acknowledge` alone. Without one they are when they have come.
@@ -103,7 +105,8 @@ class Connection:
         self._events = BrokerEvents(
             settings,
             subscriptions=subscriptions,
-            optional=optional,
+            optional=[*optional, *unasked],
+            unasked=unasked,
             session=session,
             status=status,
             client=self._client,
@@ -123,7 +126,7 @@ class Connection:
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """Topic filters for which the broker has refused the subscription."""
+        """Topic filters for which the broker has refused the subscription, without the unasked."""
         return self._events.refused
 
     @property

@@ -65,6 +65,7 @@ class BrokerEvents:
         *,
         subscriptions: Sequence[str],
         optional: Collection[str],
+        unasked: Collection[str],
         session: Session | None,
         status: Status | None,
         client: PahoClient,
@@ -78,6 +79,7 @@ class BrokerEvents:
         self._settings = settings
         self._subscriptions = subscriptions
         self._optional = optional
+        self._unasked = unasked
         self._session = session
         self._status = status
         self.shown_status = "online"
@@ -89,7 +91,7 @@ class BrokerEvents:
         self._unacknowledged = unacknowledged
         self._publisher = publisher
         self.refused: tuple[str, ...] = ()
-        """Topic filters for which the broker has refused the subscription"""
+        """Topic filters for which the broker has refused the subscription, without the unasked"""
         self.unsubscribed = threading.Event()
         """Set when the broker has answered the end of subscriptions"""
 
@@ -261,13 +263,14 @@ class BrokerEvents:
             if code >= reasons.REFUSED
         }
         needed = [topic for topic in self._subscriptions if topic not in self._optional]
-        self.refused = tuple(refused)
+        self.refused = tuple(topic for topic in refused if topic not in self._unasked)
         if set(needed) <= set(refused):
             why = reasons.of_refused_subscriptions(refused, needed, self._settings)
             self._fail(why, lasting=True)
             return False
         for topic, reason in refused.items():
-            logger.error("the broker refuses the subscription to %s: %s", topic, reason)
+            level = logging.DEBUG if topic in self._unasked else logging.ERROR
+            logger.log(level, "the broker refuses the subscription to %s: %s", topic, reason)
         return self._become_ready()
 
     def _on_end(self, code: int) -> None:

@@ -14,7 +14,7 @@ from pipeline.commands.stream.outputs import homeassistant
 from pipeline.commands.stream.owners import Owners
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.stream.stream import Stream
-from pipeline.formats import FORMATS, native
+from pipeline.formats import FORMATS
 from pipeline.models.classifier import Classifier, ModelError, find_models
 from pipeline.mqtt.connection import STATUS_TOPIC, Connection
 from pipeline.mqtt.events import Session
@@ -24,7 +24,7 @@ from pipeline.recognition.recognizer import StateError
 from pipeline.settings import from_command_line
 from pipeline.state.acknowledgements import Keeper
 from pipeline.state.checkpoint import RESET, CheckpointError, StateFolder
-from pipeline.subscriptions import SubscriptionError, parse
+from pipeline.subscriptions import SubscriptionError, subscriptions_of, unasked
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,9 @@ def main() -> None:
     log.configure(settings.log_level.upper(), "%(asctime)s %(levelname)s %(message)s")
     try:
         classifiers = _load_models(settings)
-        subscriptions = [parse(text) for text in [*settings.subscribe, f"{native.TOPIC}=native"]]
+        subscriptions = subscriptions_of(
+            settings.subscribe, with_defaults=settings.default_subscriptions
+        )
         placements = Placements(
             settings.convention,
             settings.frame,
@@ -91,6 +93,7 @@ def main() -> None:
         name="har-stream",
         subscriptions=topics,
         optional=topics[len(subscriptions) :],
+        unasked=unasked(settings.subscribe, with_defaults=settings.default_subscriptions),
         status_topic=STATUS_TOPIC,
         session=session,
         most_waiting=settings.max_waiting,

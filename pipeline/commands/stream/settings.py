@@ -20,6 +20,9 @@ class StreamSettings(RecognitionSettings, BrokerSettings):
     subscribe: CommaSeparated = Field(
         [], description="TOPIC=FORMAT to read besides har/+/samples=native; may be repeated"
     )
+    default_subscriptions: bool = Field(
+        True, description="also read browser/+, sensor-logger/+, sensorspot/+/# and phyphox/+"
+    )
     list_formats: bool = Field(False, description="list the formats of messages and exit")
     lateness: NonNegativeFloat = Field(
         0.2, description="seconds by which messages of a phone may overtake one another"

@@ -83,7 +83,8 @@ def test_what_the_program_is(
     assert is_retained
     expected = {
         "version": version("har-stream"), "model": "tiny@0badcafe", "hop": 32,
-        "window_length": 128, "formats": ["native", "phyphox"], "models": ["tiny@0badcafe"],
+        "window_length": 128, "models": ["tiny@0badcafe"],
+        "formats": ["browser", "native", "phyphox", "sensor-logger", "sensorspot"],
     }  # fmt: skip
     assert expected == json.loads(payload)
     assert 0 == running.end()
