@@ -187,6 +187,15 @@ class Recording:
         return np.where(last >= 0, labels[last], np.int16(-1))
 
     @property
+    def label_changes(self) -> list[tuple[float, str | None]]:
+        """From when on each activity holds, in seconds, and its name; None where none is known."""
+        times, labels = self._changes
+        return [
+            (time, None if label < 0 else self.activities[label])
+            for time, label in zip(times.tolist(), labels.tolist(), strict=True)
+        ]
+
+    @property
     def _body_place(self) -> BodyPlace | None:
         """Where the device was worn, as readings name it, None if unknown."""
         if not self.worn_at:

@@ -8,6 +8,7 @@ har-stream has; on a grid they are counted.
 import heapq
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -50,6 +51,8 @@ class OutgoingMessage:
     completes: list[tuple[float, str | None]]
     """Windows whose last needed sample it holds: start in seconds after that of the replay, and
     the activity of all samples, None if they share none"""
+    labels: list[tuple[float, str | None]]
+    """Activities that begin among its samples: from when on, in epoch seconds, None for none"""
 
     @property
     def n_samples(self) -> int:
@@ -114,6 +117,7 @@ def messages_of(
         recording = recording.cut(rows)
     completed = _completed(recording, hop=hop)
     newest = -math.inf
+    labels = deque(recording.label_changes)
     for message in recording.by_message():
         for readings in _sendable(map(recording.readings, message)):
             newest = max(newest, *(float(part.times.max()) for part in readings))
@@ -126,7 +130,18 @@ def messages_of(
                 rate_hz=recording.rate_hz,
                 rotation=recording.rotation,
                 completes=list(zip((starts - epoch).tolist(), activities, strict=True)),
+                labels=_until(newest, labels),
             )
+
+
+def _until(
+    newest: float, labels: deque[tuple[float, str | None]]
+) -> list[tuple[float, str | None]]:
+    """Take the labels up to a time."""
+    taken = []
+    while labels and labels[0][0] <= newest:
+        taken.append(labels.popleft())
+    return taken
 
 
 def _completed(

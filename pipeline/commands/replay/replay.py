@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 from uuid import uuid4
 
+import msgspec
+
 from pipeline.commands.replay.awaited_stream import HarStream
 from pipeline.commands.replay.calibrations import Calibrations
 from pipeline.commands.replay.native_message import native_message
@@ -102,6 +104,12 @@ class Replay:
             )
             self._calibrations.apply(message.device, message.rotation)
             self.windows.expect(message)
+            if self._settings.labels:  # before the samples that they are of
+                for since, activity in message.labels:
+                    label = {"label": activity or "", "time": since}
+                    self._connection.publish(
+                        f"har/{message.device}/label", msgspec.json.encode(label)
+                    )
             self._connection.publish(f"har/{message.device}/samples", payload)
             self.n_sent += message.n_samples
             self.seconds = time.monotonic() - begun

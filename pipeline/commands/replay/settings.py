@@ -49,6 +49,9 @@ class ReplaySettings(BrokerSettings):
         None, description="seconds of each recording to play; all if not given"
     )
     rows: int = Field(25, ge=1, le=1000, description="samples (20 ms) a message")
+    labels: bool = Field(
+        False, description="publish what phones' wearers do too, for har-web to judge by"
+    )
     wait: bool = Field(False, description="await the predictions and print a closing table")
     hop: int | None = Field(
         None,
