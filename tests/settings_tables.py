@@ -17,6 +17,7 @@ from pipeline.commands.record.settings import RecordSettings
 from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.timeline.settings import TimelineSettings
+from pipeline.commands.web.settings import WebSettings
 from pipeline.settings import BrokerSettings, CommandSettings
 from trainer.commands.evaluate_settings import EvaluateSettings
 from trainer.commands.train_settings import TrainSettings
@@ -27,6 +28,7 @@ END: Final = "<!-- end -->\n"
 
 COMMANDS: Final[dict[str, type[CommandSettings]]] = {
     "har-stream": StreamSettings,
+    "har-web": WebSettings,
     "har-calibrate": CalibrateSettings,
     "har-replay": ReplaySettings,
     "har-record": RecordSettings,

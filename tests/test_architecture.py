@@ -17,6 +17,14 @@ EXCLUSIVE = {
     "onnxruntime": ["pipeline/models/classifier.py"],
     "amqtt": ["pipeline/mqtt/broker.py"],
     "matplotlib": ["pipeline/commands/timeline/picture.py"],
+    "cryptography": ["pipeline/commands/web/certificates.py"],
+    "segno": ["pipeline/commands/web/links.py"],
+    "starlette": [
+        "pipeline/commands/web/headers.py",
+        "pipeline/commands/web/server.py",
+        "pipeline/commands/web/sockets.py",
+    ],
+    "uvicorn": ["pipeline/commands/web/running.py"],
     "pyarrow": ["pipeline/recordings/journals.py", "pipeline/recordings/parquet.py"],
 }
 

@@ -1,7 +1,8 @@
 """The command har-demo: a broker, har-stream and a replay, started together and watched live.
 
-Strategy: `play` starts the embedded broker, har-stream as a process of its own, and a replay in
-this one. A second connection receives the predictions for a table of the phones.
+Strategy: `play` starts the embedded broker, har-stream as a process of its own, with ``--web`` also
+har-web, and a replay in this process. A second connection receives the predictions for a table of
+the phones.
 
 Rules:
 
@@ -16,27 +17,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Final
 
-import msgspec
 from rich.console import Console
 from rich.live import Live
 from rich.logging import RichHandler
-from rich.table import Table
-from rich.text import Text
 
 from pipeline.commands import log
+from pipeline.commands.demo_board import Board
 from pipeline.commands.demo_settings import DemoSettings
+from pipeline.commands.demo_web import WebError, WebProcess, har_web, qr_codes
 from pipeline.commands.program_info import DEFAULT_HOP
 from pipeline.commands.replay import sources
-from pipeline.commands.replay.outgoing_messages import OutgoingMessage
 from pipeline.commands.replay.replay import Replay
 from pipeline.commands.replay.report import print_report, report
 from pipeline.commands.replay.settings import ReplaySettings
-from pipeline.commands.replay.windows import ExpectedWindow
 from pipeline.mqtt.broker import (
     HOST,
     START_TIMEOUT_S,
@@ -49,13 +46,12 @@ from pipeline.mqtt.connection import STATUS_TOPIC, Connection
 from pipeline.recordings import datasets, simulated
 from pipeline.recordings.recording import DataError, Recording
 from pipeline.settings import from_command_line
-from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 REFRESHES_PER_S: Final = 4
 PLAIN_LINE_EVERY_S: Final = 5.0
 """How often a line is printed where standard output is no terminal"""
 CLOSE_TIMEOUT_S: Final = 5.0
-BAR_CELLS: Final = 14
+STAY_POLL_S: Final = 0.5
 
 _NAMES: Final = {
     "uci-har": "the UCI HAR test set",
@@ -88,6 +84,7 @@ def play(settings: DemoSettings, console: Console) -> None:
         DataError: there is nothing to play.
         BrokerError: the broker does not run, or has ended.
         StreamError: har-stream ended.
+        WebError: har-web ended, or cannot be started.
         OSError: the broker cannot be reached, or predictions stopped coming.
     """
     replay_settings = ReplaySettings.model_validate(
@@ -104,13 +101,17 @@ def play(settings: DemoSettings, console: Console) -> None:
             "subjects": [],
             "split": "test",
             "speed": settings.speed,
+            "labels": settings.web,
             "duration": settings.duration * settings.speed,
             "wait": True,
         }
     )
     replay_settings, recordings = read(settings, replay_settings, console)
-    with embedded_broker() as port:
+    with embedded_broker() as port, ExitStack() as stack:
         replay_settings = replay_settings.model_copy(update={"port": port})
+        web = stack.enter_context(har_web(settings, HOST, port)) if settings.web else None
+        if web is not None:
+            _introduce(web, console)
         with (
             har_stream(settings, replay_settings) as stream,
             _connected(replay_settings, "har-replay", "har/+/prediction", STATUS_TOPIC) as playing,
@@ -121,6 +122,8 @@ def play(settings: DemoSettings, console: Console) -> None:
 
             def check() -> None:
                 stream.check()
+                if web is not None:
+                    web.check()
                 if not playing.ready.is_set():
                     raise BrokerError("the embedded broker has gone")
 
@@ -147,6 +150,25 @@ def play(settings: DemoSettings, console: Console) -> None:
                     "(of motion that is made up: this accuracy says nothing about people)"
                 )
             stream.check()
+            if web is not None and console.is_terminal:
+                console.print("The pages stay until Ctrl-C")
+                _stay(check)
+
+
+def _introduce(web: WebProcess, console: Console) -> None:
+    """Print where the pages are."""
+    introduction = web.introduction()
+    console.print(introduction, soft_wrap=True, highlight=False, markup=False)
+    if console.is_terminal:
+        console.print(qr_codes(introduction), soft_wrap=True, highlight=False, markup=False)
+
+
+def _stay(check: Callable[[], None]) -> None:
+    """Wait for Ctrl-C; whatever ``check`` raises ends it too."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            check()
+            time.sleep(STAY_POLL_S)
 
 
 def read(
@@ -235,88 +257,6 @@ def har_stream(settings: DemoSettings, replay: ReplaySettings) -> Iterator[Strea
         yield StreamProcess(process, log)
 
 
-class ShownPrediction(msgspec.Struct):
-    """The part of a prediction that the table shows."""
-
-    device: str
-    activity: str
-    probability: float
-
-
-class Board:
-    """The activity of each phone, as har-stream predicts it."""
-
-    def __init__(self, settings: DemoSettings, replay: Replay, connection: Connection) -> None:
-        """Show what ``connection`` receives, with the latencies of ``replay``."""
-        self._settings = settings
-        self._replay = replay
-        self._connection = connection
-        self._latest: dict[str, ShownPrediction] = {}
-        self._n_windows: Counter[str] = Counter()
-        self._sent: defaultdict[str, list[ExpectedWindow]] = defaultdict(list)
-
-    def add(self, message: OutgoingMessage) -> None:
-        """Note the windows that were sent with a message."""
-        for start, _ in message.completes:
-            window = self._replay.windows.by_number[message.device, round(start * SAMPLING_RATE_HZ)]
-            self._sent[message.device].append(window)
-
-    def table(self) -> Table:
-        """Return the table as of now."""
-        self._receive()
-        speed, duration = self._settings.speed, self._settings.duration
-        table = Table(
-            title=f"{self._replay.seconds:.0f} of {duration:g} s, {speed:g} times real time"
-        )
-        table.add_column("phone", no_wrap=True)
-        table.add_column("activity", no_wrap=True, min_width=18)
-        table.add_column("probability", no_wrap=True, min_width=BAR_CELLS + 5)
-        table.add_column("windows", justify="right", no_wrap=True)
-        table.add_column("latency", justify="right", no_wrap=True)
-        for device in sorted(set(self._sent) | set(self._latest)):
-            prediction = self._latest.get(device)
-            latency_s = self._latency_s(device)
-            table.add_row(
-                Text(device),
-                Text(prediction.activity if prediction else "-"),
-                _bar(prediction.probability) if prediction else Text("-"),
-                str(self._n_windows[device]),
-                "-" if latency_s is None else f"{latency_s * 1000:.0f} ms",
-            )
-        return table
-
-    def line(self) -> str:
-        """Return a line as of now: how many phones do what."""
-        self._receive()
-        doing = Counter(prediction.activity for prediction in self._latest.values())
-        latencies_s = [s for device in self._latest if (s := self._latency_s(device)) is not None]
-        slowest = f"{max(latencies_s) * 1000:.0f} ms" if latencies_s else "-"
-        return (
-            f"{self._replay.seconds:4.0f} s  {self._n_windows.total()} windows, latency {slowest}; "
-            + ", ".join(f"{activity} {n}" for activity, n in doing.most_common())
-        )
-
-    def _receive(self) -> None:
-        for message in self._connection.take(timeout_s=0.0, gather_s=0.0):
-            prediction = msgspec.json.decode(message.payload, type=ShownPrediction)
-            self._latest[prediction.device] = prediction
-            self._n_windows[prediction.device] += 1
-
-    def _latency_s(self, device: str) -> float | None:
-        """Return the latency of a phone's last window that has been answered."""
-        answered = (w.latency_s for w in reversed(self._sent[device]) if w.latency_s is not None)
-        return next(answered, None)
-
-
-def _bar(probability: float) -> Text:
-    filled = round(probability * BAR_CELLS)
-    return Text.assemble(
-        ("━" * filled, "green"),
-        ("━" * (BAR_CELLS - filled), "bright_black"),
-        f" {probability:.2f}",
-    )
-
-
 @contextmanager
 def _connected(settings: ReplaySettings, name: str, *subscriptions: str) -> Iterator[Connection]:
     connection = Connection(settings, name=name, subscriptions=subscriptions)
@@ -375,7 +315,7 @@ def main() -> None:
         play(settings, console)
     except KeyboardInterrupt:
         return
-    except (DataError, BrokerError, StreamError, OSError) as error:
+    except (DataError, BrokerError, StreamError, WebError, OSError) as error:
         sys.exit(f"har-demo: {error}")
     console.print()
     console.print(NEXT_STEPS, highlight=False)

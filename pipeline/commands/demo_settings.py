@@ -1,10 +1,11 @@
 """Settings of har-demo."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import AfterValidator, Field, PositiveFloat
 
+from pipeline.commands.web.settings import DEFAULT_LISTEN, checked_listening
 from pipeline.settings import CommandSettings
 from pipeline.vocabulary import AUTO
 
@@ -23,3 +24,10 @@ class DemoSettings(CommandSettings):
     )
     duration: PositiveFloat = Field(60.0, description="seconds that the demo takes")
     speed: PositiveFloat = Field(4.0, description="times real time")
+    web: bool = Field(
+        False, description="show it on web pages too; in a terminal they stay until Ctrl-C"
+    )
+    listen: Annotated[str, AfterValidator(checked_listening)] = Field(
+        DEFAULT_LISTEN,
+        description="HOST:PORT of the pages; 0.0.0.0:8443 also for phones, with https and a token",
+    )

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from pipeline.commands.program_info import LOAD_TOPIC
 from pipeline.commands.web.fleet import LEAVES, Fleet
 from pipeline.commands.web.opened import Opened
-from pipeline.commands.web.signals import Kept, Signals, watched_by
+from pipeline.commands.web.signals import Kept, RawSignals, watched_by
 from pipeline.messages import Message
 from pipeline.mqtt.connection import STATUS_TOPIC
 from pipeline.readings import MessageError
@@ -56,7 +56,7 @@ class Live:
         self.fleet = Fleet()
         kept = Kept(subscriptions)
         self._kept = kept
-        self.signals = Signals(kept)
+        self.signals = RawSignals(kept)
         self.opened = Opened(kept)
         self._viewers: set[Viewer] = set()
         self._n_connections = 0

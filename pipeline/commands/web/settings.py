@@ -43,7 +43,12 @@ def listening(text: str) -> Listening:
     return Listening(found[1] or found[2], int(found[3]))
 
 
-def _checked_listening(text: str) -> str:
+def checked_listening(text: str) -> str:
+    """Return ``HOST:PORT`` as it is.
+
+    Raises:
+        ValueError: it is not that.
+    """
     listening(text)
     return text
 
@@ -61,7 +66,7 @@ def _origins(texts: list[str]) -> list[str]:
 class WebSettings(BrokerSettings):
     """Show phones live on a web page, and let phones' browsers send samples."""
 
-    listen: Annotated[str, AfterValidator(_checked_listening)] = Field(
+    listen: Annotated[str, AfterValidator(checked_listening)] = Field(
         DEFAULT_LISTEN, description="HOST:PORT of the pages; 0.0.0.0:8443 for all addresses"
     )
     self_signed: bool = Field(
@@ -83,10 +88,11 @@ class WebSettings(BrokerSettings):
         None, description="folder for token and certificate; the user's state folder if not given"
     )
     subscribe: CommaSeparated = Field(
-        [], description="TOPIC=FORMAT of samples to show, as of har-stream; may be repeated"
+        [],
+        description="TOPIC=FORMAT of samples to show besides har/+/samples=native",
     )
     default_subscriptions: bool = Field(
-        True, description="show samples of the usual topics of browsers and apps too"
+        True, description="also show browser/+, sensor-logger/+, sensorspot/+/# and phyphox/+"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages to log"

@@ -123,7 +123,7 @@ class Chunk:
         return self.start + self.n_rows / SAMPLING_RATE_HZ
 
 
-class Signals:
+class RawSignals:
     """The grid rows of watched phones."""
 
     def __init__(self, kept: Kept) -> None:
