@@ -4,7 +4,7 @@ It is made of the activity *now*, as har-stream gave it at the time, with transi
 An entry goes on as long as predictions come.
 """
 
-from collections import deque
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,34 +30,39 @@ class Ribbon:
 
     def __init__(self) -> None:
         """Begin empty."""
-        self._entries: deque[Entry] = deque(maxlen=MOST_ENTRIES)
+        self._entries: list[Entry] = []  # by their start
+        self._now: Entry | None = None
 
     def set_activity(self, activity: str, since: float, probability: float, version: int) -> None:
-        """Note the activity now; one that began earlier than was thought cuts those before."""
-        for entry in reversed(self._entries):
-            if entry.start < since:
-                if entry.end > since:
-                    entry.end, entry.version = since, version
-                break
-            if entry.start > since and entry.end > entry.start:
-                entry.end, entry.version = entry.start, version  # empty: it was none
-        last = self._entries[-1] if self._entries else None
-        if last is not None and last.start == since:
-            last.activity, last.probability, last.version = activity, probability, version
-            return
-        # What was known to go on does so under the new name.
-        end = max([since, *(entry.end for entry in self._entries)])
-        self._entries.append(Entry(since, end, activity, probability, version))
+        """Note the activity now; what was thought of the time since then is cut.
+
+        A period of which nothing is left stays as an empty one, so that pages learn of it.
+        """
+        until = max([since, *(entry.end for entry in self._entries)])
+        for entry in self._entries:
+            end = entry.start if entry.start > since else min(entry.end, since)
+            if entry.start != since and end < entry.end:
+                entry.end, entry.version = end, version
+        place = bisect_left(self._entries, since, key=lambda entry: entry.start)
+        now = Entry(since, until, activity, probability, version)
+        is_known = place < len(self._entries) and self._entries[place].start == since
+        self._entries[place : place + is_known] = [now]
+        self._now = now
+        self._forget(until)
 
     def go_on_until(self, end: float, version: int) -> None:
-        """Note that the activity now goes on; forget what is longer ago than `RIBBON_S`."""
-        if not self._entries:
-            return
-        last = self._entries[-1]
-        if end > last.end:
-            last.end, last.version = end, version
-        while len(self._entries) > 1 and self._entries[0].end < end - RIBBON_S:
-            self._entries.popleft()
+        """Note that the activity now goes on."""
+        if self._now is not None and end > self._now.end:
+            self._now.end, self._now.version = end, version
+            self._forget(end)
+
+    def _forget(self, until: float) -> None:
+        """Forget what is longer ago than `RIBBON_S`, or too much."""
+        n_old = bisect_left(self._entries, until - RIBBON_S, key=lambda entry: entry.end)
+        n_old = max(n_old, len(self._entries) - MOST_ENTRIES)
+        self._entries = [
+            entry for i, entry in enumerate(self._entries) if i >= n_old or entry is self._now
+        ]
 
     def since(self, version: int) -> list[tuple[float, float, str, float]]:
         """Return start, end, activity and probability of what has changed after a version."""
