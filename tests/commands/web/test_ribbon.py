@@ -42,6 +42,7 @@ def test_an_activity_that_began_before_others_replaces_them() -> None:
     """Those in between are empty, which a page that has them is told."""
     ribbon = Ribbon()
     ribbon.set_activity("WALKING", 100.0, 0.9, 1)
+    ribbon.go_on_until(105.0, 1)
     ribbon.set_activity("transition", 105.0, 0.9, 2)
     ribbon.go_on_until(107.0, 3)
     ribbon.set_activity("STANDING", 104.0, 0.8, 4)
