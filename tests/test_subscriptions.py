@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from pipeline.formats import FORMATS
 from pipeline.readings import MAX_PAYLOAD_BYTES, MessageError, Readings
-from pipeline.subscriptions import Route, SubscriptionError, parse, route
+from pipeline.subscriptions import (
+    Route,
+    SubscriptionError,
+    parse,
+    route,
+    subscriptions_of,
+    unasked,
+)
 
 NATIVE = FORMATS["native"]
 MESSAGE = {
@@ -188,3 +195,22 @@ def test_where_all_messages_of_a_device_come() -> None:
     found = route([parse("spots/+/#=sensorspot")], "spots/one/accelerometer")
     assert found is not None
     assert "spots/one/#" == found.topic
+
+
+def test_what_need_not_be_named() -> None:
+    """The usual topics that name the phone are read, if that is not switched off."""
+    found = [one.filter for one in subscriptions_of([], with_defaults=True)]
+    assert ["browser/+", "sensor-logger/+", "sensorspot/+/#", "phyphox/+", "har/+/samples"] == found
+    assert found[:-1] == unasked([], with_defaults=True)
+    assert ["har/+/samples"] == [one.filter for one in subscriptions_of([], with_defaults=False)]
+    assert [] == unasked([], with_defaults=False)
+
+
+def test_what_is_named_comes_first() -> None:
+    """Its format holds for its topic, also where that is one of the usual."""
+    subscriptions = subscriptions_of(["phyphox/+=native"], with_defaults=True)
+    found = route(subscriptions, "phyphox/anna")
+    assert found is not None
+    assert NATIVE is found.format
+    assert 1 == [one.filter for one in subscriptions].count("phyphox/+")
+    assert "phyphox/+" not in unasked(["phyphox/+=native"], with_defaults=True)

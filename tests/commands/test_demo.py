@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.brokers import find_free_port
+from tests.commands.web.browser import Site
+
 STOP_TIMEOUT_S = 20.0
 PLAYED = ("--recording", "simulated", "--duration", "5", "--speed", "8")
 LONG = ("--recording", "simulated", "--duration", "60", "--speed", "8")
@@ -60,6 +63,19 @@ def test_without_data_the_demo_says_why_it_plays_simulated_phones(
     )
     assert (0, "") == (done.returncode, done.stderr)
     assert "Playing simulated phones, as the UCI HAR data set cannot be had: " in done.stdout
+
+
+def test_the_demo_on_web_pages(start_command: Start, tiny_model: Path, tmp_path: Path) -> None:
+    """Their address comes first; they show the phones, and end with the demo."""
+    port = find_free_port()
+    flags = [*LONG, "--model", str(tiny_model), "--web", "--listen", f"127.0.0.1:{port}"]
+    demo = start_command("har-demo", *flags, HOME=str(tmp_path))
+    demo.await_log(f"Dashboard: http://127.0.0.1:{port}/")
+    assert "phones → broker" not in demo.log
+    with Site(port).page() as page:
+        page.await_that(lambda: 6 == sum("truth" in phone for phone in page.phones.values()))
+    assert 0 == demo.end(), demo.log
+    assert [] == processes_with(f"HOME={tmp_path}")
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])

@@ -89,6 +89,17 @@ def test_every_refusal_of_a_publication(caplog: pytest.LogCaptureFixture) -> Non
         )
 
 
+def test_what_nobody_asked_for_may_be_refused(caplog: pytest.LogCaptureFixture) -> None:
+    """It is no fault, and nothing is said of it."""
+    with FakeBroker(Script(subscriptions=(1, 0x87, 0x87))) as broker:
+        connection = connection_to(broker, subscriptions=["a", "b", "c"], unasked=["c"])
+        connection.start(retry=False)
+        assert ("b",) == connection.refused
+        assert 1 == connection.n_connections
+        connection.close(timeout_s=0.0)
+    assert "subscription to c" not in caplog.text
+
+
 def test_what_is_optional_may_be_refused(caplog: pytest.LogCaptureFixture) -> None:
     """Without one of the other subscriptions, or with one of them, it goes on, and that is said."""
     for codes, refused in (((1, 0x87, 0x87), ("b", "c")), ((1, 1, 0x80), ("c",))):

@@ -155,6 +155,18 @@ def test_files_are_played_as_they_were_recorded(begins: float, original_times: b
         assert 1.8e9 + 2.0 < min(one.times.min() for one in back) <= 1.8e9 + 3.0
 
 
+@pytest.mark.parametrize("rows", [1, 25, 1000])
+def test_labels_go_with_their_samples(rows: int) -> None:
+    """Each activity is told with the first message that holds a sample of it, with its time."""
+    whole = recording([300, 1, 130], width=6)
+    made = list(messages_of(whole, rows=rows, hop=64, epoch=EPOCH))
+    expected = [(EPOCH + time, activity) for time, activity in whole.label_changes]
+    assert expected == [label for message in made for label in message.labels]
+    for message in made:
+        times = np.concatenate([readings.times for readings in message.readings])
+        assert all(time in times for time, _ in message.labels)
+
+
 def test_a_message_that_is_too_large_is_cut() -> None:
     """What would be rejected for its size is sent as several messages."""
     recording = file_recording([[("accelerometer", 9_000), ("gyroscope", 9_000)]], begins=1.4e9)
