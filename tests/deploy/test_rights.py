@@ -20,6 +20,7 @@ _ANNOUNCEMENT: Final = "homeassistant/device/har_phone-a/config"
 TOPICS: Final = [
     *_INPUTS, *_OTHERS, *_RESULT_TOPICS, "har/phone-b/activity", "har/status", "har/load",
     "har/info", "har/samples", "har/phone-a/samples/x", "sensor-logger", "phyphox/phone-a",
+    "browser/phone-a", "sensor-logger/phone-a",
     "homeassistant/status", _ANNOUNCEMENT, "elsewhere",
 ]  # fmt: skip
 
@@ -31,6 +32,11 @@ MAY_WRITE: Final = {
     },
     "har-calibrate": {"har/phone-a/calibration", "har/phone-b/calibration"},
     "har-record": set(),
+    "har-web": {
+        *("har/phone-a/label", "har/phone-b/label"),
+        *("har/phone-a/calibration", "har/phone-b/calibration"),
+        *("browser/phone-a", "sensor-logger/phone-a"),
+    },
     "reader": set(),
     "home-assistant": {"homeassistant/status", _ANNOUNCEMENT},
     "nobody": set(),
@@ -62,15 +68,23 @@ MAY_READ: Final = {
     "phone-a": set(_RESULT_TOPICS),
     "har-stream": {
         *("har/phone-a/samples", "har/phone-b/samples"),
+        *("browser/phone-a", "sensor-logger/phone-a"),
         *("har/phone-a/calibration", "har/status", "homeassistant/status"),
     },
     "har-calibrate": {
         *("har/phone-a/samples", "har/phone-b/samples"),
+        *("browser/phone-a", "sensor-logger/phone-a"),
         *("har/phone-a/info", "har/phone-a/calibration"),
     },
     "har-record": {
         *("har/phone-a/samples", "har/phone-b/samples"),
+        *("browser/phone-a", "sensor-logger/phone-a"),
         *("har/phone-a/label", "har/phone-a/calibration"),
+    },
+    "har-web": {
+        *("har/phone-a/samples", "har/phone-b/samples", *_RESULT_TOPICS, "har/phone-b/activity"),
+        *("har/phone-a/label", "har/phone-a/calibration", "har/status", "har/load"),
+        *("browser/phone-a", "sensor-logger/phone-a"),
     },
     "reader": {*_RESULT_TOPICS, "har/phone-b/activity", "har/status", "har/load", "har/info"},
     "home-assistant": {
@@ -87,6 +101,7 @@ PUBLISHED: Final = {
         *("har/status", "har/load", "har/info", _ANNOUNCEMENT),
     ],
     "home-assistant": ["homeassistant/status"],
+    "har-web": ["browser/phone-a", "sensor-logger/phone-a"],
     "har-calibrate": ["har/phone-a/calibration"],
 }
 """By whom all topics that may be written at all are written, in this order"""
