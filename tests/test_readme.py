@@ -84,7 +84,7 @@ def test_shown_commands_are_understood(
         return
     for word in (*arguments, *environment.values()):
         if word.endswith(".secret"):
-            (tmp_path / word).write_text("secret\n")
+            (tmp_path / word).write_text("secret-of-some-length\n")
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     monkeypatch.setattr(sys, "argv", [name, *arguments])
