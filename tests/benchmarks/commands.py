@@ -22,6 +22,7 @@ _MODULES: Final = {
     "har-stream": "pipeline.commands.stream.command",
     "har-timeline": "pipeline.commands.timeline.command",
     "har-train": "trainer.commands.train",
+    "har-web": "pipeline.commands.web.command",
 }
 
 

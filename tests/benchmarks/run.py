@@ -23,6 +23,7 @@ from tests.benchmarks import (
     timeline,
     training,
     wearer_frames,
+    web,
 )
 from tests.benchmarks.figures import (
     Figure,
@@ -51,6 +52,7 @@ BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "calibration": calibration.measure,
     "calibration_elsewhere": calibration_elsewhere.measure,
     "decisions": decisions.measure,
+    "web": web.measure,
 }
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from tests.commands.web.browser import Page, Site
 if TYPE_CHECKING:
     from tests.brokers import Broker, Mosquitto
     from tests.commands.web.conftest import StartWeb
+    from tests.processes import Running
 
 pytestmark = pytest.mark.broker
 
@@ -106,6 +107,26 @@ def test_what_is_recognised_comes_back(page: Page, listener: MqttClient, device:
     page.await_that(lambda: page.answers.get("advice") == ["send more"])
     assert ("WALKING", 2.0, 0.75) == tuple(page.answers[key] for key in activity)
     assert not any(frame.get("activity") == "LAYING" for frame in page.frames)
+
+
+def test_from_motion_to_the_word(
+    start_web: "StartWeb",
+    own_mosquitto: "Mosquitto",
+    start_command: "Callable[..., Running]",
+    device: str,
+) -> None:
+    """Without any setting, who walks with the page is told so, and so is the dashboard."""
+    own_mosquitto.start()
+    _, site = start_web(at=own_mosquitto)
+    start_command("har-stream", *own_mosquitto.flags)
+    own_mosquitto.await_har_stream()
+    with site.page(f"?device={device}") as page, site.page() as dashboard:
+        dashboard.await_that(lambda: dashboard.state.get("stream") == "online")
+        send_rows(page, stroll(14.0))
+        page.await_that(lambda: page.answers.get("activity") == "WALKING")
+        dashboard.await_that(lambda: "info" in dashboard.phones.get(device, {}))
+        shown = dashboard.phones[device]
+        assert ("WALKING", "browser") == (shown["activity"]["activity"], shown["info"]["format"])
 
 
 def test_labels(page: Page, listener: MqttClient, device: str) -> None:
