@@ -42,10 +42,6 @@ class Visitor:
     device: str | None = None
     """The phone's name, the only one that a ``phone`` may use"""
 
-    def may_be(self, device: str) -> bool:
-        """Return whether they may send as this phone."""
-        return self.role == "all" or device == self.device
-
 
 @dataclass(frozen=True)
 class Cookie:

@@ -19,7 +19,7 @@ import msgspec
 
 from pipeline.calibration_message import decode_calibration
 from pipeline.commands.record.labels import decode_label
-from pipeline.commands.web.ribbon import RIBBON_S, Ribbon
+from pipeline.commands.web.ribbon import Ribbon
 from pipeline.commands.web.truth import Truth
 from pipeline.readings import MessageError, is_device
 from pipeline.vocabulary import ACTIVITIES
@@ -45,6 +45,9 @@ LEAVES: Final = (
     "calibration",
 )
 """The topics ``har/<device>/...`` that are read"""
+
+_SHOWING: Final = frozenset({"activity", "availability", "info", "prediction"})
+"""What makes a phone one of the fleet: labels and calibrations may be of phones long gone"""
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -119,6 +122,8 @@ class Fleet:
         self._n_connections = 0
         self._latest: OrderedDict[str, int] = OrderedDict()  # versions, the newest last
         self._gone: OrderedDict[str, int] = OrderedDict()
+        self._absent: OrderedDict[str, PhoneState] = OrderedDict()
+        """What is known of phones that are not there, the latest last"""
 
     def take(self, device: str, leaf: str, payload: bytes, *, received: float, now: float) -> None:
         """Take a message on ``har/<device>/<leaf>``.
@@ -135,28 +140,23 @@ class Fleet:
         """
         if not is_device(device) or len(payload) > MOST_BYTES:
             raise MessageError("field", f"{device[:80]!r}: not a phone, or too long")
-        if leaf == "availability" and not payload:
-            self._forget(device)
+        if not payload and leaf not in ("label", "calibration"):
+            self._take_back(device, leaf)
             return
-        if not payload and leaf != "calibration":
+        is_new = device not in self.phones
+        phone = self.phones.get(device) or self._absent.get(device) or PhoneState()
+        if is_new and leaf in _SHOWING and len(self.phones) >= MOST_PHONES:
+            self.n_left_out += 1
             return
-        phone = self.phones.get(device)
-        if phone is None:
-            if leaf in ("label", "calibration") and not payload:
-                return
-            if len(self.phones) >= MOST_PHONES:
-                self.n_left_out += 1
-                return
-            phone = PhoneState()
         try:
             self._take(phone, device, leaf, payload, received=received, now=now)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise MessageError("field", f"har/{device}/{leaf}: {error}") from error
         phone.seen_over = self._n_connections
-        if device not in self.phones:
-            self.phones[device] = phone
-            self._gone.pop(device, None)
-        self._touch(device)
+        if not is_new or leaf in _SHOWING:
+            self._show(device, phone)
+        else:
+            self._keep_absent(device, phone)
 
     def note_samples(self, device: str, received: float) -> None:
         """Note that samples of a phone came at ``received``, in monotonic seconds."""
@@ -318,18 +318,44 @@ class Fleet:
         if before is None or bytes(before[1]) != bytes(raw):
             phone.parts[key] = (self.version + 1, raw)
 
-    def _touch(self, device: str) -> None:
+    def _show(self, device: str, phone: PhoneState) -> None:
+        """Note that a phone of the fleet, perhaps a new one, has changed."""
+        if device not in self.phones:
+            self.phones[device] = phone
+            self._absent.pop(device, None)
+            self._gone.pop(device, None)
         self.version += 1
         self._latest[device] = self.version
         self._latest.move_to_end(device)
+
+    def _keep_absent(self, device: str, phone: PhoneState) -> None:
+        """Keep what is known of a phone that is not of the fleet."""
+        self._absent[device] = phone
+        self._absent.move_to_end(device)
+        if len(self._absent) > MOST_PHONES:
+            self._absent.popitem(last=False)
+
+    def _take_back(self, device: str, leaf: str) -> None:
+        """Heed that something retained is taken back."""
+        phone = self.phones.get(device)
+        if phone is None:
+            return
+        # Of a phone that has only ever been rejected there is an info alone.
+        if leaf == "availability" or (leaf == "info" and "availability" not in phone.parts):
+            self._forget(device)
 
     def _touch_program(self) -> None:
         self.version += 1
         self.program_version = self.version
 
     def _forget(self, device: str) -> None:
-        if self.phones.pop(device, None) is None:
+        phone = self.phones.pop(device, None)
+        if phone is None:
             return
+        if phone.calibration:  # it stays with the broker
+            left = PhoneState()
+            left.calibration = phone.calibration
+            self._keep_absent(device, left)
         self._latest.pop(device)
         self.version += 1
         self._gone[device] = self.version
@@ -350,6 +376,3 @@ def _newest(entries: deque[tuple[int, Any]], since: int) -> list[tuple[int, Any]
 def _unpacked(packed: bytes) -> tuple[float, float, list[float]]:
     start, end, *values = struct.unpack(f"dd{(len(packed) - 16) // 4}f", packed)
     return round(start, 3), round(end, 3), [round(value, 3) for value in values]
-
-
-__all__ = ["LEAVES", "MOST_BYTES", "RIBBON_S", "Fleet", "PhoneState"]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from pipeline.commands.program_info import LOAD_TOPIC
-from pipeline.commands.web.fleet import LEAVES, Fleet
+from pipeline.commands.web.fleet import LEAVES, MOST_PHONES, Fleet
 from pipeline.commands.web.opened import Opened
 from pipeline.commands.web.signals import Kept, RawSignals, watched_by
 from pipeline.messages import Message
@@ -62,6 +62,7 @@ class Live:
         self._n_connections = 0
         self._connected_at: float | None = None  # monotonic seconds
         self._next_expiry = 0.0
+        self._n_left_out = 0  # as was logged last
 
     def take(self, messages: Sequence[Message], n_connections: int, is_up: bool) -> None:
         """Take a batch of the broker's messages, and how the connection is."""
@@ -74,6 +75,8 @@ class Live:
                 self._take(message, message.received + epoch)
             except MessageError as error:
                 logger.warning("passed over on %.100r: %s", message.topic, error)
+            except Exception:  # whatever it is, it must not touch other phones
+                logger.exception("failed on a message on %.100r", message.topic)
 
     async def run(self) -> None:
         """Let the pulse beat until cancelled."""
@@ -83,10 +86,14 @@ class Live:
             if now >= self._next_expiry:
                 self._next_expiry = now + EXPIRE_S
                 self._kept.expire(time.time())
+                self._log_left_out()
             if self._connected_at is not None and now - self._connected_at > CONFIRMED_S:
                 self._connected_at = None
                 self.fleet.forget_unseen()
-            self.signals.advance()
+            try:
+                self.signals.advance()
+            except Exception:  # whatever it is, the pages must not stand still
+                logger.exception("failed to put samples in order")
             for viewer in self._viewers:
                 viewer.pulse()
 
@@ -107,6 +114,15 @@ class Live:
         for device in self.opened.open(list(opened)):
             self._place(device)
             self.opened.begin(device)
+
+    def _log_left_out(self) -> None:
+        if self.fleet.n_left_out > self._n_left_out:
+            self._n_left_out = self.fleet.n_left_out
+            logger.warning(
+                "%d messages are about phones beyond the first %d, which are not shown",
+                self._n_left_out,
+                MOST_PHONES,
+            )
 
     def _take(self, message: Message, now: float) -> None:
         levels = message.topic.split("/")

@@ -29,7 +29,8 @@ SHOWN_S: Final = 10.0
 MOST_WATCHED: Final = 1_000
 MOST_KEPT_BYTES: Final = 262_144
 """Of one phone's messages"""
-MOST_KEPT_PHONES: Final = 2_000
+MOST_KEPT_PHONES: Final = 10_000
+MOST_KEPT_BYTES_IN_ALL: Final = 64 << 20
 _RAW: Final = 6
 
 
@@ -50,6 +51,7 @@ class Kept:
         self._route = lru_cache(10_000)(lambda topic: route(subscriptions, topic))
         self._of_phones: dict[str, deque[KeptMessage]] = {}
         self._n_bytes: dict[str, int] = {}
+        self._n_bytes_in_all = 0
 
     def take(self, message: Message, now: float) -> tuple[str, KeptMessage] | None:
         """Keep a message of samples; return it with its phone, None if it is none.
@@ -67,11 +69,13 @@ class Kept:
             return device, kept
         messages = self._of_phones.setdefault(device, deque())
         messages.append(kept)
-        self._n_bytes[device] = self._n_bytes.get(device, 0) + len(message.payload)
+        self._add_bytes(device, len(message.payload))
         while messages and (
-            messages[0].received < now - SHOWN_S or self._n_bytes[device] > MOST_KEPT_BYTES
+            messages[0].received < now - SHOWN_S
+            or self._n_bytes[device] > MOST_KEPT_BYTES
+            or self._n_bytes_in_all > MOST_KEPT_BYTES_IN_ALL
         ):
-            self._n_bytes[device] -= len(messages.popleft().payload)
+            self._add_bytes(device, -len(messages.popleft().payload))
         return device, kept
 
     def of(self, device: str) -> list[KeptMessage]:
@@ -82,7 +86,12 @@ class Kept:
         """Forget the messages of phones that have been silent for long."""
         for device, messages in list(self._of_phones.items()):
             if not messages or messages[-1].received < now - SHOWN_S:
+                self._add_bytes(device, -self._n_bytes[device])
                 del self._of_phones[device], self._n_bytes[device]
+
+    def _add_bytes(self, device: str, n_bytes: int) -> None:
+        self._n_bytes[device] = self._n_bytes.get(device, 0) + n_bytes
+        self._n_bytes_in_all += n_bytes
 
 
 def _named_in(kept: KeptMessage) -> str | None:

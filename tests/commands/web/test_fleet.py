@@ -186,6 +186,34 @@ def test_phones_of_which_nothing_came_over_a_new_connection() -> None:
     assert ["anna"] == list(fleet.phones)
 
 
+def test_labels_and_calibrations_make_no_phone() -> None:
+    """They lie about of phones long gone; when the phone comes, they are known."""
+    fleet = Fleet()
+    calibration = {"v": 1, "rotation": [[1, 0, 0], [0, 1, 0], [0, 0, 1]]}
+    tell(fleet, "calibration", calibration)
+    tell(fleet, "label", {"label": "SITTING", "time": NOW})
+    tell(fleet, "episode", {"activity": "SITTING", "start": 1, "end": 2, "probability": 1})
+    assert {} == fleet.phones
+    tell(fleet, "prediction", prediction(NOW, "SITTING"))
+    assert 1 == patches(fleet)["anna"]["truth"]["right"]
+    for _ in range(2):  # also once it has been forgotten
+        assert calibration == json.loads(fleet.phones["anna"].calibration)
+        tell(fleet, "availability", b"")
+        assert {} == fleet.phones
+        tell(fleet, "availability", b"online")
+
+
+def test_a_phone_that_was_only_ever_rejected() -> None:
+    """It has an info alone, and goes with that; any other stays without its info."""
+    fleet = Fleet()
+    tell(fleet, "info", {"device": "anna", "warnings": ["rejected"]})
+    tell(fleet, "info", b"")
+    assert {} == fleet.phones
+    tell(fleet, "availability", b"online")
+    tell(fleet, "info", b"")
+    assert ["anna"] == list(fleet.phones)
+
+
 def test_phones_are_bounded() -> None:
     """Whoever invents names fills no memory; how many messages were left out is counted."""
     fleet = Fleet()
