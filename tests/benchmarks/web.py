@@ -287,7 +287,11 @@ def _latency_figure(port: int, fleet: Fleet) -> Figure:
 def _connected(port: int, query: str = "") -> ClientConnection:
     try:
         return connect(
-            f"ws://127.0.0.1:{port}/ws{query}", compression=None, max_size=None, proxy=None
+            f"ws://127.0.0.1:{port}/ws{query}",
+            compression=None,
+            max_size=None,
+            proxy=None,
+            open_timeout=START_TIMEOUT_S,
         )
     except OSError as error:
         raise NotMeasuredError(f"har-web does not answer: {error}") from error

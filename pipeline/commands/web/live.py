@@ -82,18 +82,10 @@ class Live:
         """Let the pulse beat until cancelled."""
         while True:
             await asyncio.sleep(PULSE_S)
-            now = time.monotonic()
-            if now >= self._next_expiry:
-                self._next_expiry = now + EXPIRE_S
-                self._kept.expire(time.time())
-                self._log_left_out()
-            if self._connected_at is not None and now - self._connected_at > CONFIRMED_S:
-                self._connected_at = None
-                self.fleet.forget_unseen()
             try:
-                self.signals.advance()
+                self._keep(time.monotonic())
             except Exception:  # whatever it is, the pages must not stand still
-                logger.exception("failed to put samples in order")
+                logger.exception("failed to put in order what has come")
             for viewer in self._viewers:
                 viewer.pulse()
 
@@ -114,6 +106,17 @@ class Live:
         for device in self.opened.open(list(opened)):
             self._place(device)
             self.opened.begin(device)
+
+    def _keep(self, now: float) -> None:
+        """Put in order what has come, and forget what is old; ``now`` is monotonic seconds."""
+        if now >= self._next_expiry:
+            self._next_expiry = now + EXPIRE_S
+            self._kept.expire(time.time())
+            self._log_left_out()
+        if self._connected_at is not None and now - self._connected_at > CONFIRMED_S:
+            self._connected_at = None
+            self.fleet.forget_unseen()
+        self.signals.advance()
 
     def _log_left_out(self) -> None:
         if self.fleet.n_left_out > self._n_left_out:

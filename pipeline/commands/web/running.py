@@ -8,6 +8,7 @@ import secrets
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -22,7 +23,7 @@ from pipeline.commands.web.access import Access
 from pipeline.commands.web.bus import Bus
 from pipeline.commands.web.links import Links
 from pipeline.commands.web.live import OPTIONAL_TOPICS, RESULT_TOPICS, Live
-from pipeline.commands.web.server import application
+from pipeline.commands.web.server import Application, application
 from pipeline.commands.web.settings import Listening, StartError, WebSettings, listening
 from pipeline.commands.web.sockets import MOST_FRAME_BYTES
 from pipeline.mqtt.connection import STATUS_TOPIC
@@ -93,6 +94,39 @@ def _folder(settings: WebSettings) -> Path:
     return folder
 
 
+def _token(settings: WebSettings, where: Listening) -> str | None:
+    """Return the token that is demanded, None for none.
+
+    Raises:
+        StartError: the folder for it cannot be made.
+        OSError: it cannot be kept.
+    """
+    if settings.token is not None:
+        return settings.token.get_secret_value()
+    return None if where.is_loopback else _kept_token(_folder(settings))
+
+
+def _certificate(
+    settings: WebSettings, names: Sequence[str]
+) -> tuple[Path | None, Path | None, str | None]:
+    """Return the files of certificate and key, and the fingerprint of one that was made here.
+
+    Raises:
+        StartError: it cannot be used, or the folder for it cannot be made.
+        OSError: it cannot be kept.
+    """
+    if settings.self_signed:
+        file, fingerprint = certificates.self_signed(_folder(settings), names)
+        return file, None, fingerprint
+    if settings.https_cert is None:
+        return None, None, None
+    try:
+        certificates.check(settings.https_cert, settings.https_key)
+    except certificates.CertificateError as error:
+        raise StartError(str(error)) from error
+    return settings.https_cert, settings.https_key, None
+
+
 def run(settings: WebSettings) -> None:
     """Serve until a signal.
 
@@ -106,51 +140,49 @@ def run(settings: WebSettings) -> None:
     subscriptions = subscriptions_of(
         settings.subscribe, with_defaults=settings.default_subscriptions
     )
-    needs_token = not where.is_loopback and settings.token is None
-    token = settings.token.get_secret_value() if settings.token else None
-    if needs_token:
-        token = _kept_token(_folder(settings))
     addresses, names = certificates.addresses(), certificates.host_names()
-    cert, key, fingerprint = settings.https_cert, settings.https_key, None
-    if settings.self_signed:
-        cert, fingerprint = certificates.self_signed(
-            _folder(settings), ["localhost", *names, *addresses]
-        )
-    elif cert is not None:
-        try:
-            certificates.check(cert, key)
-        except certificates.CertificateError as error:
-            raise StartError(str(error)) from error
+    token = _token(settings, where)
+    cert, key, fingerprint = _certificate(settings, ["localhost", *names, *addresses])
     bound = _bound(where)
-    access = Access(
-        token,
-        is_https=settings.is_https,
-        hosts=[*names, where.host],
-        origins=settings.origin,
-    )
-    found = links.bases(
-        where, bound.getsockname()[1], is_https=settings.is_https, addresses=addresses
-    )
-    places = Links(access, found)
+
+    is_https = settings.is_https
+    access = Access(token, is_https=is_https, hosts=[*names, where.host], origins=settings.origin)
+    port: int = bound.getsockname()[1]
+    places = Links(access, links.bases(where, port, is_https=is_https, addresses=addresses))
     live = Live(subscriptions)
-    failure: list[Exception] = []
+    failures: list[Exception] = []
 
     def fail(error: Exception) -> None:
-        failure.append(error)
+        failures.append(error)
         server.should_exit = True
 
-    topics = [*RESULT_TOPICS, STATUS_TOPIC, LOAD_TOPIC]
     samples = [subscription.filter for subscription in subscriptions]
     bus = Bus(
         settings,
-        [*topics, *samples],
+        [*RESULT_TOPICS, STATUS_TOPIC, LOAD_TOPIC, *samples],
         optional=[*OPTIONAL_TOPICS, *samples],
         on_batch=live.take,
         on_failure=fail,
     )
-    server = uvicorn.Server(
+    server = _server(application(access, live, bus, places), cert, key)
+    _introduce(places, fingerprint=fingerprint, is_loopback=where.is_loopback)
+    server.run(sockets=[bound])
+    if failures:
+        raise failures[0]
+
+
+def _server(app: Application, cert: Path | None, key: Path | None) -> uvicorn.Server:
+    """Return the server, which ends with exit code 0 at SIGTERM and SIGINT."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        """Do nothing: the server ends itself, and passes the signal on when it has."""
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    return uvicorn.Server(
         uvicorn.Config(
-            application(access, live, bus, places),
+            app,
             http="h11",
             ws="websockets-sansio",
             loop="asyncio",
@@ -167,17 +199,6 @@ def run(settings: WebSettings) -> None:
             timeout_graceful_shutdown=GRACE_S,
         )
     )
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        """Do nothing: the server ends itself, and passes the signal on when it has."""
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    _introduce(places, fingerprint=fingerprint, is_loopback=where.is_loopback)
-    server.run(sockets=[bound])
-    if failure:
-        raise failure[0]
 
 
 def _introduce(places: Links, *, fingerprint: str | None, is_loopback: bool) -> None:

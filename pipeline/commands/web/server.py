@@ -40,6 +40,9 @@ from pipeline.readings import MAX_PAYLOAD_BYTES, is_device
 
 logger = logging.getLogger(__name__)
 
+Application = ASGIApp
+"""What a server runs"""
+
 PAGES: Final = Path(__file__).parent / "pages"
 NEW_NAME: Final = "phone-"
 _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -180,7 +183,7 @@ def _of_phone(device: str) -> str:
     return f"/phone?device={quote(device, safe='')}"
 
 
-def application(access: Access, live: Live, bus: Bus, links: Links) -> ASGIApp:
+def application(access: Access, live: Live, bus: Bus, links: Links) -> Application:
     """Return the whole application; it connects to the broker when it is started."""
     pages = _Pages(access, live, links, Pushes(access, bus))
 

@@ -1,5 +1,6 @@
 """Settings of har-web."""
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, Self
@@ -12,7 +13,6 @@ LEAST_TOKEN: Final = 16
 """Characters of a token: fewer can be guessed"""
 
 DEFAULT_LISTEN: Final = "127.0.0.1:8080"
-LOOPBACK: Final = ("127.", "::1", "localhost")
 
 
 class StartError(Exception):
@@ -28,7 +28,10 @@ class Listening(NamedTuple):
     @property
     def is_loopback(self) -> bool:
         """Whether programs of this machine alone reach it."""
-        return self.host.startswith(LOOPBACK)
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
 
 def listening(text: str) -> Listening:
