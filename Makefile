@@ -9,18 +9,21 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format docs mosquitto bench soak fuzz lock clean
+.PHONY: help setup demo test test-web check format docs mosquitto chromium bench soak fuzz lock clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/dev.installed ## make .venv with everything a developer needs
 
 demo: $(VENV)/demo.installed ## run the demo for about a minute, on web pages too
 	$(BIN)/har-demo --web
 
-test: setup mosquitto check ## check style and types, then run all tests
-	$(BIN)/python -m pytest
+test: setup mosquitto check ## check style and types, then run all tests but those in a browser
+	$(BIN)/python -m pytest -m "not browser"
+
+test-web: setup mosquitto chromium ## run the tests of the web pages in Chromium
+	$(BIN)/python -m pytest -m browser
 
 check: setup ## check style and types only
 	$(BIN)/ruff check
@@ -57,6 +60,13 @@ mosquitto: # the broker tests fall back to the embedded broker where it cannot b
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends mosquitto; \
 	} || echo "note: no mosquitto, the broker tests use the embedded broker"
+
+chromium: # the tests in a browser are skipped where it cannot be had
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+		|| command -v google-chrome >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
+	} || echo "note: no chromium, the tests of the web pages in a browser are skipped"
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) $(DOCS_VENV) out out-windows .mypy_cache .pytest_cache .ruff_cache .hypothesis
