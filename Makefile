@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-web check format docs mosquitto chromium bench soak fuzz lock clean
+.PHONY: help setup demo test test-web check format docs mosquitto chromium screenshots bench soak fuzz lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ check: setup ## check style and types only
 format: setup ## bring the code into its style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+screenshots: setup chromium ## make the pictures of the web pages in docs/images
+	$(BIN)/python -m tests.screenshots
 
 bench: setup mosquitto ## print the figures of docs/results (BENCH=--full: hold loads long)
 	$(BIN)/python -m tests.benchmarks.run $(BENCH)
