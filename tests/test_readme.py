@@ -199,6 +199,28 @@ def test_figures_of_the_readme() -> None:
     assert [] == [figure for figure in measured if figure not in results]
 
 
+@pytest.mark.parametrize(
+    ("worn", "data_sets"),
+    [
+        ("at the waist, any way round", ["UCI HAR"]),
+        ("in a trouser pocket", ["MotionSense", "PDIoT_pocket", "WISDM2019_phone"]),
+        ("at the chest", ["PDIoT_chest"]),
+        ("held flat in the hand, walking", ["IndoorSurvey_hand"]),
+    ],
+)
+def test_what_to_expect(worn: str, data_sets: list[str]) -> None:
+    """The README has what the default model was worth on the sets left out of its training."""
+    rows = {
+        (row.data_set, row.frame): f"{row.seeds[0].balanced_accuracy:.2f}"
+        for row in worth.shipped().of("cnn-lstm")
+        if row.variation == worth.RECIPE
+    }
+    learnt, unknown = (
+        ", ".join(rows[name, frame] for name in data_sets) for frame in ("known", "unknown")
+    )
+    assert f"| {worn} | {learnt} | {unknown} |" in README.read_text()
+
+
 def dates_of_results() -> dict[str, str]:
     """Return the date of each benchmark's figures in the pages of results, and of har-evaluate's.
 

@@ -20,7 +20,7 @@ from pipeline.recognition.placement.calibration import (
     walk,
 )
 from pipeline.recognition.placement.leg_swing import LEG_SWING_RAD_S, leg_swing_rad_s
-from pipeline.recognition.preparation.pace import LOW_RATE_HZ
+from pipeline.recognition.preparation.pace import NEEDED_RATE_HZ
 from pipeline.recognition.preparation.resampler import Resampler
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
@@ -28,7 +28,7 @@ PART_S: Final = 60
 PART: Final = int(PART_S * SAMPLING_RATE_HZ)
 
 ON_A_LEG: Final = "the phone swings with a leg, as in a trouser pocket: no calibration is for that"
-TOO_SLOW: Final = f"a sensor has fewer than {LOW_RATE_HZ:.0f} samples a second"
+TOO_SLOW: Final = f"a sensor has fewer than {NEEDED_RATE_HZ:.0f} samples a second"
 NOT_FOUND: Final = (
     "nobody stands still for three seconds and then walks eight steps straight ahead, with the "
     "phone in its place"
@@ -43,7 +43,7 @@ def find_calibration(deliveries: Iterable[Delivery], *, slowest_hz: float) -> Ca
     Raises:
         CalibrationError: the recording does not show it.
     """
-    if slowest_hz < LOW_RATE_HZ:
+    if slowest_hz < NEEDED_RATE_HZ:
         raise CalibrationError(TOO_SLOW)
     best: Calibration | None = None
     is_on_leg = False

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pipeline.messages import Message
 from pipeline.readings import Delivery, MessageError, Readings, is_device
 from pipeline.recognition.preparation.intake import Intake
+from pipeline.recognition.preparation.pace import NeededRates
 from pipeline.recognition.preparation.resampler import DEFAULT_LATENESS_S
 from pipeline.subscriptions import Route, Subscription, route
 from pipeline.vocabulary import SAMPLING_RATE_HZ, STANDARD_GRAVITY
@@ -138,7 +139,9 @@ class RawSignals:
     def __init__(self, kept: Kept) -> None:
         """Begin with nobody watched."""
         self._kept = kept
-        self._intake = Intake(MOST_WATCHED, lateness_s=DEFAULT_LATENESS_S)
+        self._intake = Intake(
+            MOST_WATCHED, lateness_s=DEFAULT_LATENESS_S, needed_rates=NeededRates()
+        )
         self._slots: dict[str, int] = {}
         self._free = list(range(MOST_WATCHED - 1, -1, -1))
         self._ends: dict[str, float] = {}  # when each phone's next row is due
