@@ -1,5 +1,7 @@
 """How many windows a second each model classifies on one thread, and how near the peak that is.
 
+Beside each family the model of the same family for any place is measured, against it.
+
 All models and batch sizes are measured in turn, and again in turn; the best round counts, as
 other work on the machine only ever slows a round down.
 """
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pipeline.models.classifier import Classifier, ModelError
-from pipeline.vocabulary import CHANNELS, WINDOW_LENGTH
+from pipeline.vocabulary import ANY, CHANNELS, FAMILIES, WINDOW_LENGTH
 from tests.benchmarks.figures import Figure, NotMeasuredError, Options, present_models, run_alone
 from tests.benchmarks.flops import flops_per_window
 
@@ -32,7 +34,8 @@ def measure(options: Options) -> list[Figure]:
     Raises:
         NotMeasuredError: a model cannot be loaded.
     """
-    models = present_models(options.models)
+    of_any = [name + ANY for name in options.models if name in FAMILIES]
+    models = present_models([*options.models, *of_any])
     try:
         classifiers = {
             name: Classifier(path, threads=1, batch_size=max(BATCH_SIZES)) for name, path in models
@@ -65,6 +68,8 @@ def measure(options: Options) -> list[Figure]:
             flops = flops_per_window(path)
         except ValueError as error:
             raise NotMeasuredError(f"{path}: {error}") from error
+        family = name.removesuffix(ANY)
+        has_peer = family != name and family in classifiers
         for batch in BATCH_SIZES:
             best, usual = max(rates[name, batch]), median(rates[name, batch])
             figures.append(
@@ -75,6 +80,8 @@ def measure(options: Options) -> list[Figure]:
                     "windows/s",
                     detail=f"{flops / 1e6:.3g} MFLOP a window, {best * flops / 1e9:.3g} GFLOP/s, "
                     f"share of the peak {best * flops / peak:.2f}; median {usual:,.0f}",
+                    peer=family if has_peer else "",
+                    peer_value=max(rates[family, batch]) if has_peer else None,
                     parts={
                         "median": usual,
                         "flop_per_window": flops,
