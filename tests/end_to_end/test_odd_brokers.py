@@ -59,7 +59,9 @@ def test_har_stream_survives_a_refused_publication(start: Callable[..., "Running
 def test_har_stream_is_not_online_without_subscriptions(start: Callable[..., "Running"]) -> None:
     """Where the broker refuses all samples it ends, says why, and has not said that it is there."""
     with FakeBroker(lambda _: Script(subscriptions=(0x87, 0x87, 1))) as broker:
-        running = start(broker, "--subscribe", "sensor-logger=sensor-logger")
+        running = start(
+            broker, "--no-default-subscriptions", "--subscribe", "sensor-logger=sensor-logger"
+        )
         assert 1 == running.process.wait(TIMEOUT_S)
         assert (
             "har-stream: no connection to 127.0.0.1:"
@@ -76,7 +78,7 @@ def test_har_stream_without_subscriptions_after_a_while(start: Callable[..., "Ru
         [Script(end=True), Script(subscriptions=(0x87, 0x87)), Script(subscriptions=(1, 1))]
     )
     with FakeBroker(lambda _: next(scripts)) as broker:
-        running = start(broker)
+        running = start(broker, "--no-default-subscriptions")
         broker.await_packet(SUBSCRIBE)
         broker.await_packet(SUBSCRIBE)
         running.await_log("the broker refuses the subscription to har/+/samples (Not authorized)")

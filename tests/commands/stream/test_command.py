@@ -1,3 +1,4 @@
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -133,7 +134,7 @@ def test_help(run_command: "Run") -> None:
     """--help names every setting with its default, and no variable is needed for it."""
     result = run_command("har-stream", "--help")
     assert 0 == result.returncode
-    settings = result.stdout.split("options:")[1].strip().splitlines()
-    assert len(StreamSettings.model_fields) + 1 == len(settings)  # one line each, and --help's
+    settings = re.findall(r"^  -", result.stdout.split("options:")[1], re.MULTILINE)
+    assert len(StreamSettings.model_fields) + 1 == len(settings)  # and --help
     assert "default: 64" in result.stdout
     assert "20 ms" in result.stdout

@@ -35,6 +35,7 @@ def test_two_recordings_in_turns(phone: Sender, stream: "Running", size: int) ->
 
     phone.await_leaf("info", lambda info: "two-phones" in info["warnings"])
     phone.await_leaf("prediction", lambda one: one["start"] > times[1500 - 200])
+    phone.await_leaf("activity", lambda one: one["activity"] == "unknown")
     assert {"unknown"} == {one["activity"] for name, one in phone.heard if name == "activity"}
 
 
