@@ -65,9 +65,9 @@ def shipped() -> Worth:
 
 def table(rows: Sequence[WorthRow]) -> str:
     """Return a line a row, for people."""
-    lines = [
-        f"{'':52}  frame    balanced ± sd  stairs  moving   RUNNING found, right    ECE  seeds",
-    ]
+    width = max((len(_title(row)) for row in rows), default=0)
+    heading = "frame    balanced ± sd  stairs  moving   RUNNING found, right    ECE  seeds"
+    lines = [f"{'':{width}}  {heading}"]
     for row in rows:
         mean, sd = mean_and_sd([scores.balanced_accuracy for scores in row.seeds])
         names = ("stairs", "moving", "running_recall", "running_precision", "calibration_error")
@@ -75,8 +75,12 @@ def table(rows: Sequence[WorthRow]) -> str:
             f"{'':6}" if (value := row.mean(name)) is None else f"{value:.4f}" for name in names
         )
         lines.append(
-            f"{f'{row.model}, {row.variation}: {row.data_set}':52}  {row.frame:7}  {mean:.4f}"
+            f"{_title(row):{width}}  {row.frame:7}  {mean:.4f}"
             f"{'' if sd is None else f' {sd:.4f}':7}  {stairs}  {moving}         "
             f"{recall} {precision}  {error}  {len(row.seeds)}"
         )
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _title(row: WorthRow) -> str:
+    return f"{row.model}, {row.variation}: {row.data_set}"
