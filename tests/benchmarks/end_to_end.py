@@ -33,6 +33,8 @@ REPEATS: Final = 3
 HOP: Final = WINDOW_LENGTH // 2
 ROWS: Final = 25
 """Samples a message, half a second"""
+AUTO: Final = "auto"
+"""Of the two default models, that which each phone needs"""
 START_TIMEOUT_S: Final = 30.0
 REPLAY_TIMEOUT_S: Final = 600.0
 
@@ -90,7 +92,7 @@ class Listener:
 
 
 def measure(options: Options) -> list[Figure]:
-    """Return the figures of each model, from repeats interleaved over the models.
+    """Return the figures of each model, and of the default ones, from repeats interleaved.
 
     Raises:
         NotMeasuredError: Mosquitto or the data set is missing, or a command failed.
@@ -101,7 +103,7 @@ def measure(options: Options) -> list[Figure]:
         raise NotMeasuredError(str(error)) from error
     recordings = uci_har.recordings(data.test)
     n_messages = sum(len(list(messages_of(r, rows=ROWS, hop=HOP, epoch=0.0))) for r in recordings)
-    models = present_models(options.models)
+    models = [(AUTO, AUTO), *((name, str(path)) for name, path in present_models(options.models))]
     fast: dict[str, list[Run]] = {name: [] for name, _ in models}
     for _ in range(REPEATS):
         for name, path in models:
@@ -115,14 +117,14 @@ def measure(options: Options) -> list[Figure]:
     return figures
 
 
-def _run(model: Path, data: Path, replay_arguments: Sequence[str]) -> Run:
+def _run(model: str, data: Path, replay_arguments: Sequence[str]) -> Run:
     with tempfile.TemporaryDirectory() as name, mosquitto(Path(name)) as port:
         folder = Path(name)
         listener = Listener(port)
         broker = ["--broker", "127.0.0.1", "--port", str(port), "--hop", str(HOP)]
         started_at = time.monotonic()
         stream = start(
-            [*command("har-stream"), *broker, "--model", str(model.resolve())],
+            [*command("har-stream"), *broker, "--model", model],
             folder,
             log="stream.log",
         )
