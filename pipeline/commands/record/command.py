@@ -19,17 +19,16 @@ from rich.logging import RichHandler
 from rich.text import Text
 
 from pipeline.commands import log
-from pipeline.commands.record.recorder import NATIVE, Recorder
+from pipeline.commands.record.recorder import Recorder
 from pipeline.commands.record.settings import RecordSettings
 from pipeline.commands.stream.workload import LOG_INTERVAL_S
-from pipeline.formats import native
 from pipeline.mqtt.connection import Connection
 from pipeline.readings import MessageError, check_device
 from pipeline.recordings import journals, parquet
 from pipeline.recordings.activity_names import activity_name
 from pipeline.recordings.recording import DataError
 from pipeline.settings import from_command_line
-from pipeline.subscriptions import SubscriptionError, parse
+from pipeline.subscriptions import SubscriptionError, subscriptions_of, unasked
 
 logger = logging.getLogger(__name__)
 
@@ -190,7 +189,9 @@ def main() -> None:
         parquet.require()
         check_device(settings.device)
         label = activity_name(settings.label or "")
-        subscriptions = [parse(f"{native.TOPIC}={NATIVE}"), *map(parse, settings.subscribe)]
+        subscriptions = subscriptions_of(
+            settings.subscribe, with_defaults=settings.default_subscriptions
+        )
         _make_folder(settings.output)
         recovered = journals.recover(settings.output)
     except (DataError, MessageError, SubscriptionError, OSError) as error:
@@ -201,10 +202,11 @@ def main() -> None:
         settings,
         name="har-record",
         subscriptions=[
-            *dict.fromkeys(subscription.filter for subscription in subscriptions),
+            *(subscription.filter for subscription in subscriptions),
             f"har/{settings.device}/label",
             f"har/{settings.device}/calibration",
         ],
+        unasked=unasked(settings.subscribe, with_defaults=settings.default_subscriptions),
     )
     recorder = Recorder(settings, subscriptions, label)
     run = _Run(settings, recorder, connection)

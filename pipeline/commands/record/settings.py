@@ -19,6 +19,9 @@ class RecordSettings(BrokerSettings):
     subscribe: CommaSeparated = Field(
         [], description="TOPIC=FORMAT to read besides har/+/samples=native; may be repeated"
     )
+    default_subscriptions: bool = Field(
+        True, description="also read browser/+, sensor-logger/+, sensorspot/+/# and phyphox/+"
+    )
     convention: Literal["auto", "android", "ios"] = Field(
         "auto", description="sign of the phone's accelerations; files are written with Android's"
     )

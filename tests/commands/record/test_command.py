@@ -219,6 +219,31 @@ def test_silence_and_bad_messages_are_told(
     assert "Nothing came from rec-4" in running.log
 
 
+@pytest.mark.broker
+@pytest.mark.parametrize(("flags", "n_samples"), [([], 10), (["--no-default-subscriptions"], 0)])
+def test_the_usual_topics(
+    broker: "Broker",
+    publisher: MqttClient,
+    start_command: "Start",
+    tmp_path: Path,
+    flags: list[str],
+    n_samples: int,
+) -> None:
+    """What a phone's browser sends is kept without a setting, unless that is switched off."""
+    running = start_record(start_command, broker, "--device", "rec-8", *flags)
+    axes = dict.fromkeys(("agx", "agy", "agz", "rx", "ry", "rz"), 1.0)
+    message = {
+        "unit": "m/s2", "gyro_unit": "deg/s", "platform": "android",
+        "samples": [{"t": EPOCH + k / 50, **axes} for k in range(10)],
+    }  # fmt: skip
+    publisher.publish("browser/rec-8", json.dumps(message))
+    publisher.publish("har/rec-8/samples", b"the last that comes")
+    running.await_log("a message on 'har/rec-8/samples' cannot be kept")
+    assert 0 == running.end()
+    found = [parquet.read(path) for path in (tmp_path / "own").glob("*.parquet")]
+    assert n_samples == sum(one.n_samples for one in found)
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
