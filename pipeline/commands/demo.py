@@ -52,6 +52,8 @@ PLAIN_LINE_EVERY_S: Final = 5.0
 """How often a line is printed where standard output is no terminal"""
 CLOSE_TIMEOUT_S: Final = 5.0
 STAY_POLL_S: Final = 0.5
+NOW_S: Final = 60.0
+"""By which samples may be late"""
 
 _NAMES: Final = {
     "uci-har": "the UCI HAR test set",
@@ -106,12 +108,12 @@ def play(settings: DemoSettings, console: Console) -> None:
             "wait": True,
         }
     )
-    replay_settings, recordings = read(settings, replay_settings, console)
     with embedded_broker() as port, ExitStack() as stack:
-        replay_settings = replay_settings.model_copy(update={"port": port})
         web = stack.enter_context(har_web(settings, HOST, port)) if settings.web else None
         if web is not None:
-            _introduce(web, console)
+            _introduce(web, console)  # first of all: reading takes seconds, a download minutes
+        replay_settings, recordings = read(settings, replay_settings, console)
+        replay_settings = replay_settings.model_copy(update={"port": port})
         with (
             har_stream(settings, replay_settings) as stream,
             _connected(replay_settings, "har-replay", "har/+/prediction", STATUS_TOPIC) as playing,
@@ -248,6 +250,8 @@ def har_stream(settings: DemoSettings, replay: ReplaySettings) -> Iterator[Strea
     flags = [
         *("--broker", replay.broker, "--port", str(replay.port), "--protocol", replay.protocol),
         "--no-tls",
+        # What is played faster than it was made begins so long ago, and is of now all the same.
+        *("--max-behind", f"{settings.duration * settings.speed + NOW_S:g}"),
         *("--model", settings.model, "--hop", str(DEFAULT_HOP), "--log-level", "info"),
     ]
     with (

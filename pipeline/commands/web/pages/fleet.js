@@ -3,6 +3,9 @@
 import { merged, RIBBON_S } from "./ribbon.js";
 import { Rows } from "./rows.js";
 
+/** What comes later than this, or is so far ahead, is not of now. */
+const LIVE_S = 15;
+
 /** One phone as the server has told of it. */
 export class Phone {
   constructor(name) {
@@ -16,10 +19,12 @@ export class Phone {
     this.truth = null;
     this.ribbon = [];
     this.signals = new Rows();
+    this._lag = 0; // seconds from the newest that is known to the clock when it came
   }
 
-  /** Take what is new; unknown keys are left alone. */
-  apply(patch) {
+  /** Take what is new at a time of the server's clock; unknown keys are left alone. */
+  apply(patch, clock) {
+    const before = this.newest;
     for (const key of ["availability", "activity", "info", "rate", "latency", "prediction", "truth"]) {
       if (key in patch) this[key] = patch[key];
     }
@@ -29,6 +34,7 @@ export class Phone {
       const rows = signals.acc.map((acc, index) => [...acc, ...(signals.gyro[index] ?? [])]);
       this.signals.add(signals.start, signals.rate, rows);
     }
+    if (this.newest !== before) this._lag = clock - this.newest;
   }
 
   get offline() {
@@ -69,12 +75,14 @@ export class Phone {
     return Math.max(end, this.signals.newest, this.prediction?.end ?? -Infinity);
   }
 
-  /** What time it is for this phone: the clock's, but for recordings of another day. */
+  /** What time it is for this phone: the clock's, but for recordings of another time, which may
+   *  also be played faster than they were made. */
   timeAt(clock) {
     const newest = this.newest;
     if (!Number.isFinite(newest)) return clock;
+    if (!this.offline && Math.abs(this._lag) > LIVE_S) return clock - this._lag;
     const behind = clock - newest;
-    return behind > RIBBON_S || behind < -30 ? newest : Math.max(clock, newest);
+    return behind > RIBBON_S || behind < -LIVE_S ? newest : Math.max(clock, newest);
   }
 }
 
@@ -108,7 +116,7 @@ export class Fleet {
         this.phones.set(name, new Phone(name));
         added.push(name);
       }
-      this.phones.get(name).apply(update.phones[name]);
+      this.phones.get(name).apply(update.phones[name], this.clock(local));
     }
     const gone = [...(update.forgotten ?? [])];
     if (!this._complete) {

@@ -4,6 +4,10 @@
 export const SHOWN_S = 10;
 /** A longer pause between rows is a gap, as in har-stream. */
 export const GAP_S = 0.5;
+/** Rows that are further away from the edge than this are jumped to. */
+const JUMP_S = 5;
+/** More than comes in a block, unless rows come faster than time passes */
+const MOST_HIDDEN_S = 1;
 
 /** The newest rows of one phone: `[time, value, value, ...]` each, in order. */
 export class Rows {
@@ -28,7 +32,7 @@ export class Rows {
       const time = start + index / rate;
       if (time > after || this.rows.length === 0) this.rows.push([time, ...row]);
     }
-    const oldest = this.newest - 1.2 * this.shownSeconds;
+    const oldest = this.newest - 1.5 * this.shownSeconds;
     const first = this.rows.findIndex((row) => row[0] >= oldest);
     if (first > 0) this.rows.splice(0, first);
   }
@@ -50,24 +54,22 @@ export class Rows {
 }
 
 /** Where the right edge of a moving picture is: the time of this machine's clock at the server's,
- *  behind by as much as rows come late, so that it moves evenly while rows come in blocks. */
+ *  behind by as much as rows come late, so that it moves evenly while rows come in blocks.
+ *
+ *  Recordings may be of another day, and be played faster than they were made: the edge follows. */
 export class Edge {
   constructor() {
     this._lag = null;
   }
 
-  /** Return the time at the right edge. `clock` is the server's time now; `newest` the last row's.
-   *  Where the two are far apart, as for a recording of another day, the rows' own time counts. */
+  /** Return the time at the right edge. `clock` is the server's time now; `newest` the last row's. */
   at(clock, newest) {
     if (!Number.isFinite(newest)) return clock;
     const lag = clock - newest;
-    if (Math.abs(lag) > 30) {
-      this._lag = null;
-      return newest;
-    }
-    if (this._lag === null || lag > this._lag + 5) this._lag = lag;
-    else if (lag > this._lag) this._lag += 0.2 * (lag - this._lag);
-    else this._lag -= 0.002 * (this._lag - lag);
+    const hidden = (this._lag ?? Infinity) - lag; // seconds of rows beyond the edge
+    if (Math.abs(hidden) > JUMP_S) this._lag = lag;
+    else if (hidden < 0) this._lag -= 0.2 * hidden;
+    else this._lag -= 0.002 * hidden + 0.1 * Math.max(0, hidden - MOST_HIDDEN_S);
     return clock - this._lag;
   }
 }

@@ -42,6 +42,23 @@ test("a phone's time is the clock's, but for recordings of another day", () => {
   assert.equal(fleet.phones.get("old").timeAt(1000), 9);
 });
 
+test("a recording that is played as if it were of now has its own time, which goes on", () => {
+  const fleet = new Fleet();
+  const until = (end) => ({ a: { ribbon: [[700, end, "A", 1]] } });
+  fleet.apply(update(until(800)), 1000);
+  assert.equal(fleet.phones.get("a").timeAt(1000.25), 800.25);
+  fleet.apply({ now: 1001, phones: until(804) }, 1001); // four times as fast
+  assert.equal(fleet.phones.get("a").timeAt(1001), 804);
+  fleet.apply({ now: 1070, phones: until(1069) }, 1070);
+  assert.equal(fleet.phones.get("a").timeAt(1075), 1075);
+});
+
+test("of a phone that went offline before, the time since then is empty", () => {
+  const fleet = new Fleet();
+  fleet.apply(update({ a: { availability: "offline", ribbon: [[600, 700, "A", 1]] } }), 1000);
+  assert.equal(fleet.phones.get("a").timeAt(1000), 1000);
+});
+
 test("an offline phone counts as one to look at", () => {
   const fleet = new Fleet();
   fleet.apply(update({ a: { availability: "offline" }, b: { info: { warnings: ["gaps"] } }, c: {} }), 1000);
