@@ -5,7 +5,26 @@ from collections.abc import Callable
 from typing import Any, Final
 
 TYPES: Final = ("accelerometer", "linear-acceleration", "gyroscope")
+LOOK_S: Final = 0.25
+"""How often it is looked whether playing is to end"""
 Vector = tuple[float, float, float]
+
+
+DISPATCHED: Final = """rows => setInterval(() => {
+    const [x, y, z, alpha, beta, gamma] = rows[Math.round(performance.now() / 20) % rows.length];
+    dispatchEvent(new DeviceMotionEvent("devicemotion", {
+        accelerationIncludingGravity: {x, y, z}, rotationRate: {alpha, beta, gamma}, interval: 20,
+    }));
+}, 20)"""
+
+
+def dispatch(page: Any, rows: list[list[float]]) -> None:  # noqa: ANN401 (Playwright's page)
+    """Let a page have rows of 50 a second as its own events, over and over.
+
+    A row is of accelerations in m/s², with gravity, and angular velocities in deg/s. No browser
+    rounds these, and however busy the machine is, each has its own time.
+    """
+    page.evaluate(DISPATCHED, rows)
 
 
 class Sensors:
@@ -29,8 +48,23 @@ class Sensors:
                 "Emulation.setSensorOverrideReadings", {"type": kind, "reading": reading}
             )
 
-    def play(self, rows: Callable[[float], tuple[Vector, Vector]], seconds: float) -> None:
-        """Set what ``rows`` gives for each moment, as fast as the browser takes it."""
+    def play(
+        self,
+        rows: Callable[[float], tuple[Vector, Vector]],
+        seconds: float,
+        *,
+        until: Callable[[], object] = lambda: False,
+    ) -> bool:
+        """Set what ``rows`` gives for each moment, as fast as the browser takes it.
+
+        Return whether ``until`` held, which ends it before its time.
+        """
         begun = time.monotonic()
-        while (passed := time.monotonic() - begun) < seconds:
-            self.set(*rows(passed))
+        look_s = LOOK_S
+        while (passed_s := time.monotonic() - begun) < seconds:
+            self.set(*rows(passed_s))
+            if passed_s >= look_s:
+                look_s = passed_s + LOOK_S
+                if until():
+                    return True
+        return bool(until())
