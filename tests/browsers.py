@@ -3,6 +3,7 @@
 Both are skipped, with a reason, where they cannot be had.
 """
 
+import importlib.util
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,17 +20,28 @@ AXE: Final = "axe_playwright_python"
 """The package that brings axe-core"""
 
 
+def missing() -> str | None:
+    """Return what a browser needs that is not here, None if it can be started."""
+    if importlib.util.find_spec("playwright") is None:
+        return "needs the package playwright, of the group dev"
+    if _binary() is None:
+        return "needs Chromium: apt-get install chromium"
+    return None
+
+
+def _binary() -> str | None:
+    return next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+
+
 @contextmanager
 def chromium() -> Iterator[Any]:
     """Give Playwright's browser."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="needs the package playwright, of the group dev"
-    )
-    binary = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
-    if binary is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=binary, args=list(FLAGS))
+    if (reason := missing()) is not None:
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=_binary(), args=list(FLAGS))
         yield browser
         browser.close()
 

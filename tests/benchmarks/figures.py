@@ -118,7 +118,9 @@ def parse_options(description: str) -> Options:
     )
     parser.add_argument("--training", action="store_true", help="measure har-train too: minutes")
     parser.add_argument(
-        "--full", action="store_true", help="also hold the largest load for 60 s: an hour or more"
+        "--full",
+        action="store_true",
+        help="also hold the largest load for 60 s, and let browsers come and go for an hour: hours",
     )
     parser.add_argument("--json", type=Path, help="file for all figures")
     options = Options(**vars(parser.parse_args()))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from tests import browsers
 from tests.benchmarks import (
     calibration,
     calibration_elsewhere,
@@ -24,6 +25,8 @@ from tests.benchmarks import (
     training,
     wearer_frames,
     web,
+    web_latency,
+    web_pages,
 )
 from tests.benchmarks.figures import (
     Figure,
@@ -53,7 +56,10 @@ BENCHMARKS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "calibration_elsewhere": calibration_elsewhere.measure,
     "decisions": decisions.measure,
     "web": web.measure,
+    "web_latency": web_latency.measure,
+    "web_pages": web_pages.measure,
 }
+IN_A_BROWSER: Final = ("web_latency", "web_pages")
 
 
 def main() -> None:
@@ -67,6 +73,9 @@ def main() -> None:
         print(f"{name}.py", flush=True)
         if name == "training" and not options.training:
             print("  skipped: takes minutes; measure it with --training")
+            continue
+        if name in IN_A_BROWSER and (reason := browsers.missing()) is not None:
+            print(f"  skipped: {reason}")
             continue
         try:
             measured = measure(options)

@@ -4,7 +4,6 @@
 their server tells what is new, as har-web does.
 """
 
-import argparse
 import asyncio
 import time
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from tests.browsers import chromium
+from tests.benchmarks.figures import Figure, NotMeasuredError, Options, run_alone
+from tests.browsers import chromium, missing
 from tests.made_fleet import MadeFleet
 from tests.made_web_server import Visitor, serving
 
@@ -86,7 +86,7 @@ def cpu_seconds(browser: Any) -> float:  # noqa: ANN401 (Playwright's browser)
     return float(sum(process["cpuTime"] for process in processes))
 
 
-def measure(browser: Any, view: str, *, scrolls: bool, seconds: float) -> Smoothness:  # noqa: ANN401
+def measure_view(browser: Any, view: str, *, scrolls: bool, seconds: float) -> Smoothness:  # noqa: ANN401
     """Return how smooth the dashboard is with `N_PHONES` phones in a view, tiles or cards."""
     fleet = MadeFleet([f"phone-{number:03d}" for number in range(N_PHONES)], time.time())
     with serving(lambda visitor: greet(fleet, visitor)) as server:
@@ -103,23 +103,36 @@ def measure(browser: Any, view: str, *, scrolls: bool, seconds: float) -> Smooth
     return smoothness(times, used)
 
 
-def main() -> None:
-    """Print the frames a second."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=SHOWN_S)
-    seconds = parser.parse_args().seconds
-    print(f"{N_PHONES} phones, {1 / UPDATE_S:.0f} updates a second, {seconds:.0f} s each")
+def measure(options: Options) -> list[Figure]:
+    """Return the frames a second, of tiles and cards, at rest and scrolling.
+
+    Raises:
+        NotMeasuredError: there is no browser.
+    """
+    if (reason := missing()) is not None:
+        raise NotMeasuredError(reason)
+    seconds = min(options.seconds, SHOWN_S)
+    figures = []
     with chromium() as browser:
         for view in ("tiles", "cards"):
             for scrolls in (False, True):
-                found = measure(browser, view, scrolls=scrolls, seconds=seconds)
+                found = measure_view(browser, view, scrolls=scrolls, seconds=seconds)
                 moving = "scrolling" if scrolls else "at rest"
-                print(
-                    f"{view}, {moving:9}  {found.frames_per_s:5.1f} frames/s, "
-                    f"{found.slowest_frames_per_s:3.0f} in the slowest second, "
-                    f"longest {found.longest_ms:4.0f} ms, {found.cpu_ms:4.1f} ms of CPU a frame  "
-                    f"({found.frames_per_s / LEAST_FRAMES_PER_S:.1f} times the least)"
-                )
+                figures.append(
+                    Figure(
+                        "web_pages", f"{N_PHONES} phones, {view}, {moving}", found.frames_per_s,
+                        "frames/s", limit=LEAST_FRAMES_PER_S, at_least=True,
+                        detail=f"{found.slowest_frames_per_s:.0f} in the slowest second; longest "
+                        f"{found.longest_ms:.0f} ms; {found.cpu_ms:.1f} ms of CPU a frame; "
+                        f"{seconds:g} s",
+                    )
+                )  # fmt: skip
+    return figures
+
+
+def main() -> None:
+    """Run this benchmark alone."""
+    run_alone(measure, "The dashboard in headless Chromium")
 
 
 if __name__ == "__main__":
