@@ -1,13 +1,18 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.commands.demo_settings import DemoSettings
+from pipeline.commands.demo_web import WebError, har_web
+from pipeline.commands.web.settings import DEFAULT_LISTEN, listening
 from tests.brokers import find_free_port
 from tests.commands.web.browser import Site
 
@@ -80,6 +85,32 @@ def test_the_demo_on_web_pages(start_command: Start, tiny_model: Path, tmp_path:
         page.await_that(lambda: all(phone["ribbon"] for phone in page.phones.values()))
     assert 0 == demo.end(), demo.log
     assert [] == processes_with(f"HOME={tmp_path}")
+
+
+def test_a_port_in_use(run_command: Run, start_command: Start, tmp_path: Path) -> None:
+    """One that was chosen is said to be in use; for the one that nobody chose there is another."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = run_command("har-demo", *PLAYED, "--web", "--listen", address, HOME=str(tmp_path))
+    assert (1, "") == (done.returncode, done.stdout)
+    assert f"har-web: listen = '{address}': Address already in use" in done.stderr
+    with suppress(OSError), socket.socket() as taken:  # if it is not in use already
+        taken.bind(listening(DEFAULT_LISTEN))
+        taken.listen()
+        demo = start_command("har-demo", *LONG, "--web", HOME=str(tmp_path))
+        demo.await_log("Dashboard: http://127.0.0.1:")
+        assert f"Dashboard: http://{DEFAULT_LISTEN}/" not in demo.log
+        assert 0 == demo.end(), demo.log
+
+
+def test_pages_without_what_they_need(monkeypatch: pytest.MonkeyPatch, own_settings: None) -> None:
+    """Where the extra is not installed, the demo says how to install it."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    settings = DemoSettings(_cli_parse_args=False)
+    with pytest.raises(WebError, match=r"pip install 'har-stream\[web\]'"):
+        har_web(settings, "127.0.0.1", 1883).__enter__()
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
