@@ -99,5 +99,7 @@ def test_an_oversized_frame(site: "Site", visit: Callable[[str], Any], query: st
     other.locator("#summary", has_text="0 phones").wait_for()
     page = visit(f"http://127.0.0.1:{site.port}/")
     story = page.evaluate(TALK, [f"ws://127.0.0.1:{site.port}/ws{query}", 65_537])
-    assert (True, 1009) == (story["opened"], story["code"])
+    # 1006, without the server's word, where the connection ended before that was read.
+    assert story["opened"]
+    assert story["code"] in (1009, 1006)
     assert "" == other.locator("#notices").inner_text()
