@@ -67,14 +67,20 @@ class RecordedFile:
     def deliveries(self) -> Iterator[Delivery]:
         """Yield its messages. Whatever its clock, times are used as they are.
 
+        If no recording is named in them, its number is its name, so that each of a file begins
+        anew.
+
         Raises:
             MessageError: a value cannot be a phone's.
         """
         for message in self.recording.by_message():
+            parts = [self.recording.readings(part) for part in message]
             yield Delivery(
                 [
-                    msgspec.structs.replace(self.recording.readings(part), clock="epoch")
-                    for part in message
+                    msgspec.structs.replace(
+                        part, clock="epoch", recording=part.recording or str(self.number)
+                    )
+                    for part in parts
                 ]
             )
 

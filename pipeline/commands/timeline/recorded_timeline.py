@@ -1,21 +1,22 @@
 """A recording taken through the very recognizer of har-stream: episodes, and what is wrong.
 
-Rules: each recording begins with nothing known, as a phone that har-stream has never heard of. Its
-messages go in many at once, which is only faster: the results are those of har-stream, to the last
-bit. Of the predictions only those are kept that somebody asks for.
+Rules: a file begins with nothing known, as a phone that har-stream has never heard of. Where it has
+several recordings of one device, they are those of one phone, one after another: with each, clock
+and signals begin anew, and what is known of the wearer is kept. Messages go in many at once, which
+is only faster: the results are those of har-stream, to the last bit. Of the predictions only those
+are kept that somebody asks for.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-
 from pipeline.commands.recognition_settings import RecognitionSettings
 from pipeline.commands.timeline.found_calibration import find_calibration
 from pipeline.commands.timeline.recorded_file import RecordedFile
 from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery, MessageError, Sensor
+from pipeline.recognition.judgement.sanity_checks.problems import PROBLEMS
 from pipeline.recognition.placement.by_device import ByDevice
 from pipeline.recognition.placement.calibration import Calibration, CalibrationError
 from pipeline.recognition.placement.frames import FRAMES
@@ -29,6 +30,8 @@ from pipeline.vocabulary import Orientation
 
 SAMPLES_AT_ONCE: Final = 8_000
 """Samples of messages that go through the recognizer together: the model has full batches"""
+ITS_OWN_END: Final = "short-recordings"
+"""A trouble of phones that name another recording in every few messages; those of a file end"""
 
 
 @dataclass(eq=False)
@@ -75,6 +78,7 @@ class RecordedTimelines:
         self._settings = settings
         self._classifiers = classifiers
         self._frames = ByDevice(settings.frame, FRAMES, "frame")
+        self._phone: _Phone | None = None  # of the recording before
         self.placements()  # so that a setting that is none is refused at once
 
     @property
@@ -98,23 +102,17 @@ class RecordedTimelines:
     ) -> RecordedTimeline:
         """Return the timeline of a recording; ``note`` gets the predictions part by part.
 
+        The recordings of a file are to come in their order, with none of another file between.
+
         Raises:
             DataError: a value is none that a phone can have measured; or the program failed on it.
         """
-        device, header = recorded.recording.device, recorded.recording.header
-        placements = self.placements()
-        placements.admit(device)
-        if header is not None and header.rotation is not None:
-            placements.calibrate(device, np.array(header.rotation))
+        phone = self._phone_of(recorded)
+        self._phone = None  # if this recording fails, the next one begins with nothing known
+        device, placements = phone.device, phone.placements
         timeline = RecordedTimeline(placements.of(device), "", hop=self._settings.hop)
         timeline.lacks = missing_sensors(recorded.recording.sensors)
-        recognizer = Recognizer(
-            self._classifiers[0],
-            model_elsewhere=self._classifiers[1] if len(self._classifiers) > 1 else None,
-            hop=self._settings.hop,
-            max_devices=1,
-        )
-        run = _Run(device, recognizer, placements, timeline, note)
+        run = _Run(phone, timeline, note)
         run.keeps_predictions = keeps_predictions
         try:
             if self._is_calibrated_here(recorded, placements):
@@ -123,12 +121,42 @@ class RecordedTimelines:
                         recorded.deliveries(), slowest_hz=min(recorded.rates_hz.values())
                     )
                     placements.calibrate(device, timeline.calibration.rotation)
+                    phone.is_calibrated_by_recording = True
                 except CalibrationError as error:
                     timeline.why_uncalibrated = str(error)
             run.take(recorded.deliveries())
         except (MessageError, _FailedError) as error:
             raise DataError(f"{recorded.file}: {error}") from error
+        self._phone = phone
         return timeline
+
+    def _phone_of(self, recorded: RecordedFile) -> "_Phone":
+        """Return the phone that made a recording: that of the one before, if it goes on.
+
+        A calibration that was found in the recording before is taken back: each has its own.
+        """
+        device, before = recorded.recording.device, self._phone
+        if (
+            before is not None
+            and recorded.number > 1
+            and (before.file, before.device) == (recorded.file, device)
+        ):
+            if before.is_calibrated_by_recording:
+                before.placements.calibrate(device, None)
+                before.is_calibrated_by_recording = False
+            return before
+        placements = self.placements()
+        placements.admit(device)
+        if recorded.recording.rotation is not None:
+            placements.calibrate(device, recorded.recording.rotation)
+        recognizer = Recognizer(
+            self._classifiers[0],
+            model_elsewhere=self._classifiers[1] if len(self._classifiers) > 1 else None,
+            hop=self._settings.hop,
+            max_devices=1,
+        )
+        recognizer.admit(device)
+        return _Phone(recorded.file, device, recognizer, placements)
 
     def _is_calibrated_here(self, recorded: RecordedFile, placements: Placements) -> bool:
         """Return whether a calibration is to be looked for in the recording.
@@ -150,26 +178,45 @@ class _FailedError(Exception):
     """The program failed on a recording."""
 
 
+@dataclass(eq=False)
+class _Phone:
+    """A phone whose recordings are taken one after another."""
+
+    file: str
+    """That its recordings are of"""
+    device: str
+    """Its name"""
+    recognizer: Recognizer
+    """Of this phone alone, to which it is admitted"""
+    placements: Placements
+    """Of this phone alone, to which it is admitted"""
+    is_calibrated_by_recording: bool = False
+    """Whether its calibration was found in the recording under way"""
+    has_had_windows: bool = False
+    """Whether a recording before that one had any"""
+
+
 class _Run:
     """One recording on its way through a recognizer."""
 
     def __init__(
         self,
-        device: str,
-        recognizer: Recognizer,
-        placements: Placements,
+        phone: _Phone,
         timeline: RecordedTimeline,
         note: Callable[[Sequence[Prediction]], None],
     ) -> None:
-        """Begin; the device is admitted to the placements."""
-        self._device = device
-        self._recognizer = recognizer
-        self._placements = placements
+        """Begin."""
+        self._phone = phone
+        self._device = phone.device
+        self._recognizer = phone.recognizer
+        self._placements = phone.placements
         self._timeline = timeline
         self._note = note
         self._waiting: list[Delivery] = []
+        self._has_settled = False  # the filters have, in this recording
+        # Where a recording follows another, the break between them is counted as a gap as well.
+        self._n_gaps_before = phone.recognizer.counts["gaps"] + phone.has_had_windows
         self.keeps_predictions = False
-        recognizer.admit(device)
 
     def take(self, deliveries: Iterable[Delivery]) -> None:
         """Take all messages, and fill the timeline.
@@ -197,7 +244,8 @@ class _Run:
         timeline.model, timeline.orientation = model.identity, model.orientation
         self._collect(recognizer.finish([device]))
         timeline.knows_upright = recognizer.knows_upright(device)
-        timeline.n_gaps = recognizer.counts["gaps"]
+        timeline.n_gaps = max(0, recognizer.counts["gaps"] - self._n_gaps_before)
+        self._phone.has_had_windows |= timeline.n_predictions > 0
 
     def _place(self) -> None:
         worn = self._placements.of(self._device)
@@ -221,8 +269,13 @@ class _Run:
         if self.keeps_predictions:
             timeline.predictions += recognised.predictions
         timeline.episodes += [episode for _, episode in recognised.episodes]
-        for _, problems in recognised.problems:
-            timeline.problems += [one for one in problems if one not in timeline.problems]
+        self._has_settled |= any(not one.settling for one in recognised.predictions)
+        for problem in self._recognizer.problems(self._device):
+            # Until windows of this recording have been checked, the one before left `PROBLEMS`.
+            if problem in timeline.problems or problem == ITS_OWN_END:
+                continue
+            if self._has_settled or problem not in PROBLEMS:
+                timeline.problems.append(problem)
         for dropped in recognised.dropped.values():
             timeline.dropped += dropped
         self._note(recognised.predictions)

@@ -6,15 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.commands.replay.outgoing_messages import schedule
+from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.timeline.recorded_file import RecordedFile
 from pipeline.commands.timeline.recorded_timeline import RecordedTimeline, RecordedTimelines
 from pipeline.models.classifier import Classifier
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.recognizer import Recognizer
+from pipeline.recordings import person_file
 from pipeline.recordings.recording import Recording, Stretch
 from pipeline.recordings.uci_har import DataSet, recordings
 from tests.commands.timeline.exported import sensor_logger_zip
+from tests.made_sets import person_arrays, write_person
 
 Timelines = Callable[..., RecordedTimelines]
 Read = Callable[..., list[RecordedFile]]
@@ -48,14 +52,15 @@ def in_small_messages(recorded: RecordedFile, rows: int) -> list[Delivery]:
 
 
 def live(
-    classifiers: list[Classifier], recorded: RecordedFile, *, rows: int, at_waist: bool
+    classifiers: list[Classifier], *recorded: RecordedFile, rows: int, at_waist: bool
 ) -> list[object]:
-    """Return what a recognizer makes of a recording's samples, message by message."""
+    """Return what a recognizer makes of a phone's recordings, one after another, by messages."""
     recognizer = Recognizer(classifiers[0], model_elsewhere=classifiers[1], hop=64, max_devices=1)
-    device = recorded.recording.device
+    device = recorded[0].recording.device
     recognizer.admit(device)
     recognizer.place(device, 1.0, FRAMES["landscape"], at_waist=at_waist)
-    parts = [recognizer.push([delivery]) for delivery in in_small_messages(recorded, rows)]
+    deliveries = (delivery for one in recorded for delivery in in_small_messages(one, rows))
+    parts = [recognizer.push([delivery]) for delivery in deliveries]
     parts.append(recognizer.finish([device]))
     return [
         *((w.start, w.end, w.probabilities.tobytes(), w.model)
@@ -95,6 +100,87 @@ def test_results_of_the_data_set(
     ]
     timeline = timelines().make(found[0], keeps_predictions=True)
     assert live(classifiers, found[0], rows=25, at_waist=True) == results(timeline)
+
+
+def of_sequence(recorded: list[RecordedFile], made: RecordedTimelines) -> list[RecordedTimeline]:
+    """Return the timelines of recordings, made one after another."""
+    return [made.make(one, keeps_predictions=True) for one in recorded]
+
+
+@pytest.mark.parametrize("rows", [20, 333])
+def test_recordings_of_a_file_are_one_phones(
+    timelines: Timelines,
+    read_files: Read,
+    classifiers: list[Classifier],
+    tmp_path: Path,
+    rows: int,
+) -> None:
+    """The recordings of a person's file are recognised as a phone's that sends one after another.
+
+    What is known of the wearer is kept, so a later one differs from what it is alone.
+    """
+    recorded = read_files(write_person(tmp_path / "s1.npz"))
+    found = of_sequence(recorded, timelines())
+    expected = live(classifiers, *recorded, rows=rows, at_waist=False)
+    assert sorted(expected, key=repr) == sorted(
+        (one for timeline in found for one in results(timeline)), key=repr
+    )
+    assert live(classifiers, recorded[0], rows=rows, at_waist=False) == results(found[0])
+    assert live(classifiers, recorded[1], rows=rows, at_waist=False) != results(found[1])
+
+
+def test_recordings_of_two_files_are_two_phones(
+    timelines: Timelines, read_files: Read, tmp_path: Path
+) -> None:
+    """Each file begins with nothing known, even if its device has the same name."""
+    one, two = (write_person(tmp_path / folder / "s1.npz") for folder in ("a", "b"))
+    first, second = read_files(one), read_files(two)
+    made = timelines()
+    found = [results(one) for one in of_sequence([*first, *second], made)]
+    assert found[: len(first)] == found[len(first) :]
+
+
+def test_results_are_those_of_a_replay(
+    timelines: Timelines, read_files: Read, classifiers: list[Classifier], tmp_path: Path
+) -> None:
+    """A person's recordings have the predictions that har-stream gives of har-replay's messages.
+
+    They are played as of today, so times are rounded otherwise, by a ten millionth of a second.
+    """
+    path = write_person(tmp_path / "s1.npz")
+    found = of_sequence(read_files(path), timelines())
+    settings = ReplaySettings(broker="localhost", recording=str(path), speed="max")
+    messages, _ = schedule(settings, person_file.read(path), hop=64)
+    recognizer = Recognizer(classifiers[0], model_elsewhere=classifiers[1], hop=64, max_devices=1)
+    device = "Made_pocket-s1"
+    recognizer.admit(device)
+    recognizer.place(device, 1.0, FRAMES["landscape"])
+    parts = [recognizer.push([Delivery(message.readings)]) for message in messages]
+    played = [w for part in [*parts, recognizer.finish([device])] for w in part.predictions]
+    shown = [w for timeline in found for w in timeline.predictions]
+    assert [w.settling for w in played] == [w.settling for w in shown]
+    both = zip(played, shown, strict=True)
+    assert max(abs(a.probabilities - b.probabilities).max() for a, b in both) < 1e-5
+
+
+def test_a_timeline_has_only_its_own(
+    timelines: Timelines, read_files: Read, tmp_path: Path
+) -> None:
+    """Problems and gaps are of the recording itself, and so are its episodes.
+
+    A problem that all have is said of each; the break between two is no gap; and that recordings
+    are short is no fault of theirs.
+    """
+    slow = read_files(write_person(tmp_path / "slow.npz", person_arrays(rate_hz=12.0)))
+    assert [["low-rate"]] * 4 == [one.problems for one in of_sequence(slow, timelines())]
+    good = read_files(write_person(tmp_path / "good.npz"))
+    found = of_sequence(good, timelines())
+    assert [([], 0)] * 4 == [(one.problems, one.n_gaps) for one in found]
+    for recorded, timeline in zip(good, found, strict=True):
+        assert all(recorded.first <= e.start < e.end <= recorded.last for e in timeline.episodes)
+    did = ("walking",) * 6
+    short = read_files(write_person(tmp_path / "short.npz", person_arrays(did=did, seconds=1.5)))
+    assert [[]] * 6 == [one.problems for one in of_sequence(short, timelines())]
 
 
 def test_predictions_are_kept_only_on_demand(
