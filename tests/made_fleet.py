@@ -8,6 +8,7 @@ import random
 from collections.abc import Sequence
 from typing import Any, Final
 
+from pipeline.commands.stream.outputs.phone_info import advice_on
 from pipeline.vocabulary import ACTIVITIES, CHANNELS
 
 Frame = dict[str, Any]
@@ -26,7 +27,7 @@ MOTION: Final = {  # amplitudes in m/s², their steps a second, and the share of
     "LAYING": (0.02, 0.2),
 }
 UPRIGHT: Final = {"LAYING": (0.6, 9.1, 3.5), "SITTING": (8.9, 2.2, 3.4)}
-LOW_RATE: Final = "a sensor sends fewer than 30 samples a second: let the app send 50 or more"
+LOW_RATE: Final = advice_on("low-rate", needed_rate_hz=19.0)
 
 
 class MadePhone:

@@ -23,6 +23,7 @@ from pipeline.recognition.placement.frames import FRAMES
 from pipeline.recognition.placement.placements import Placement, Placements
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.dropped import Dropped
+from pipeline.recognition.preparation.pace import NEEDED_RATE_HZ
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.recognition.results import Episode, Prediction, Recognised
 from pipeline.recordings.recording import DataError
@@ -44,6 +45,8 @@ class RecordedTimeline:
     """Name and version of the model that it has then"""
     orientation: Orientation = "training"
     """How the phones are worn that it is for"""
+    needed_rate_hz: float = NEEDED_RATE_HZ
+    """Samples a second that it needs of each sensor"""
     hop: int = 0
     """Samples from one window to the next"""
     episodes: list[Episode] = field(default_factory=list)
@@ -242,6 +245,7 @@ class _Run:
         timeline.placement = self._placements.of(device)
         model = recognizer.model_of(device)
         timeline.model, timeline.orientation = model.identity, model.orientation
+        timeline.needed_rate_hz = model.needed_rate_hz
         self._collect(recognizer.finish([device]))
         timeline.knows_upright = recognizer.knows_upright(device)
         timeline.n_gaps = max(0, recognizer.counts["gaps"] - self._n_gaps_before)

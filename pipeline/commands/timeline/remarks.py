@@ -6,7 +6,12 @@ The words are those that har-stream publishes as warnings and advice of a phone'
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.commands.stream.outputs.phone_info import ALTERNATING, NO_SENSOR, WARNINGS
+from pipeline.commands.stream.outputs.phone_info import (
+    ALTERNATING,
+    NO_SENSOR,
+    WARNINGS,
+    advice_on,
+)
 from pipeline.commands.timeline.recorded_file import RecordedFile, words
 from pipeline.commands.timeline.recorded_timeline import RecordedTimeline
 from pipeline.recognition.preparation.filters import settled_after_s
@@ -66,7 +71,7 @@ def remarks(recorded: RecordedFile, timeline: RecordedTimeline) -> list[Remark]:
 
 
 def _advice(problem: str, timeline: RecordedTimeline) -> str:
-    advice = WARNINGS[problem]
+    advice = advice_on(problem, needed_rate_hz=timeline.needed_rate_hz)
     if problem == "clocks-apart" and timeline.clocks_apart_s:
         where = "behind" if timeline.clocks_apart_s < 0 else "ahead of"
         seconds = f"{abs(timeline.clocks_apart_s):,.2f} s"

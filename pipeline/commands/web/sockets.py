@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from pipeline.commands.stream.outputs.phone_info import NO_SENSOR, WARNINGS
+from pipeline.commands.stream.outputs.phone_info import NO_SENSOR, WARNINGS, advice_on
 from pipeline.commands.web import links
 from pipeline.commands.web.access import Access, Visitor
 from pipeline.commands.web.bus import Bus
@@ -23,6 +23,7 @@ from pipeline.commands.web.links import Links
 from pipeline.commands.web.live import Live, Viewer
 from pipeline.commands.web.phone_feed import Frame, PhoneFeed
 from pipeline.readings import is_device
+from pipeline.recognition.preparation.pace import NEEDED_RATE_HZ
 
 MOST_FRAME_BYTES: Final = 65_536
 """Of a frame from a page"""
@@ -35,7 +36,8 @@ POLICY: Final = 1008
 TRY_LATER: Final = 1013
 """Close code: there are too many already (IANA)"""
 
-ADVICE: Final = WARNINGS | {
+ADVICE: Final = {
+    **{problem: advice_on(problem, needed_rate_hz=NEEDED_RATE_HZ) for problem in WARNINGS},
     "no-accelerometer": NO_SENSOR,
     "no-gyroscope": NO_SENSOR,
     "no-gravity": NO_SENSOR,

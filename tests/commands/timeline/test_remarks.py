@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.commands.stream.outputs.phone_info import WARNINGS
+from pipeline.commands.stream.outputs.phone_info import WARNINGS, advice_on
 from pipeline.commands.timeline.recorded_file import RecordedFile
 from pipeline.commands.timeline.recorded_timeline import RecordedTimelines
 from pipeline.commands.timeline.remarks import Remark, remarks
@@ -51,8 +51,12 @@ def test_a_gyroscope_that_stops(said: Callable[..., list[Remark]]) -> None:
 
 
 def test_a_low_rate(said: Callable[..., list[Remark]]) -> None:
-    """Too few samples a second are said in the words of har-stream."""
-    assert [Remark("low-rate", WARNINGS["low-rate"])] == said(rate_hz=12.0, seconds=30)
+    """Too few samples a second are said in the words of har-stream, with what the model needs."""
+    anywhere = advice_on("low-rate", needed_rate_hz=19.0)
+    assert [Remark("low-rate", anywhere)] == said(rate_hz=12.0, seconds=30)
+    at_waist = {"placement": ["waist"], "frame": ["landscape"]}
+    found = said(at_waist, rate_hz=20.0, seconds=30)
+    assert [Remark("low-rate", advice_on("low-rate", needed_rate_hz=30.0))] == found
 
 
 def test_a_wrong_frame(said: Callable[..., list[Remark]]) -> None:

@@ -22,7 +22,7 @@ def test_a_slow_phone(phone: Sender, stream: "Running", rate_hz: float) -> None:
     phone.send_rows(times, walk(40)[:: round(50 / rate_hz)][:n], size=1 + round(rate_hz))
 
     info = phone.await_leaf("info", lambda info: "low-rate" in info["warnings"])
-    assert "50 or more" in info["advice"][info["warnings"].index("low-rate")]
+    assert "send 30 or more" in info["advice"][info["warnings"].index("low-rate")]
     assert [] == phone.predictions()
     assert set(phone.activities()) <= {"unknown"}
 

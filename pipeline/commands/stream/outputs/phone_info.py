@@ -18,8 +18,8 @@ from pipeline.recognition.placement.statements import HELD_S
 
 ALTERNATING: Final = "alternating-placement"
 WARNINGS: Final = ADVICE | {
-    "low-rate": "a sensor sends fewer than {needed_rate_hz:g} samples a second: "
-    "let the app send 50 or more",
+    "low-rate": "a sensor sends too few samples a second: let the app send {needed_rate_hz:g} or "
+    "more, which is enough for the phone's model",
     "clocks-apart": "the times of accelerometer and gyroscope do not belong together: let the app "
     "use one clock for both",
     "two-phones": "samples of two phones come under this name: give each a name of its own",

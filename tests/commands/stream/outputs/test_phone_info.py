@@ -98,9 +98,9 @@ def test_a_low_rate_is_told_with_the_rate_that_is_needed() -> None:
     for needed_rate_hz, expected in ((30.0, "30"), (19.0, "19"), (17.5, "17.5")):
         [advice] = told(problems=["low-rate"], needed_rate_hz=needed_rate_hz)["advice"]
         assert (
-            f"a sensor sends fewer than {expected} samples a second: let the app send 50 or more"
-            == advice
-        )
+            f"a sensor sends too few samples a second: let the app send {expected} or more, which "
+            "is enough for the phone's model"
+        ) == advice
 
 
 def test_clocks_apart_are_told_with_the_difference() -> None:
