@@ -4,8 +4,14 @@
 // rotationRate's alpha, beta and gamma in deg/s, as the browser gives them; they turn about x, y and
 // z, in this order. Which sign accelerations have goes by the platform, which har-stream is told.
 
-/** Below this, har-stream has no activity (its warning low-rate). */
-export const LOWEST_RATE_HZ = 30;
+/** Samples a second that har-stream's models need: of a phone anywhere, and of one at the waist. */
+export const NEEDED_ANYWHERE_HZ = 19;
+export const NEEDED_AT_WAIST_HZ = 30;
+
+/** Share of what is needed below which har-stream has no activity (its warning low-rate).
+ *
+ *  The page does not know where its phone is worn. Of one at the waist, har-stream says the rest. */
+const SURELY_LOW = 28 / 30;
 
 /** Return the sample of a motion event at a time; numbers that the browser hides are null. */
 export function sampleOf(event, time) {
@@ -81,7 +87,7 @@ export class SampleWatch {
     if (hides(["agx", "agy", "agz"])) found.push("no-accelerometer");
     if (hides(["rx", "ry", "rz"])) found.push("no-gyroscope");
     const rate = this.rate;
-    if (rate !== null && rate < LOWEST_RATE_HZ) found.push("low-rate");
+    if (rate !== null && rate < NEEDED_ANYWHERE_HZ * SURELY_LOW) found.push("low-rate");
     const values = recent.flatMap((sample) => [sample.agx, sample.agy, sample.agz]);
     const numbers = values.filter((value) => value !== null && value !== 0);
     if (numbers.length >= 60) {
@@ -122,8 +128,9 @@ export const PROBLEMS = {
       + "har-stream needs both sensors.",
   },
   "low-rate": {
-    words: `The browser gives fewer than ${LOWEST_RATE_HZ} samples a second, too few to recognise `
-      + "anything. Switch off the phone's battery saver, or try another browser.",
+    words: "The browser gives too few samples a second to recognise anything: "
+      + `${NEEDED_ANYWHERE_HZ} are needed, and ${NEEDED_AT_WAIST_HZ} of a phone at the waist. Switch `
+      + "off the phone's battery saver, or try another browser.",
   },
   coarse: {
     words: "This browser rounds accelerations coarsely, perhaps to protect against fingerprinting. "

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.commands.slow_sensors import default_cards
+
 LOGIC = Path(__file__).parent / "logic"
 PAGES = Path(__file__).parents[4] / "pipeline" / "commands" / "web" / "pages"
 DOM = re.compile(r"\b(document|window|navigator)\.")
@@ -28,6 +30,17 @@ def test_the_pages_logic(file: Path) -> None:
     """The modules without a page do as their own tests say, one file a module."""
     run = subprocess.run([node(), "--test", str(file)], capture_output=True, text=True)
     assert 0 == run.returncode, run.stdout[-5000:]
+
+
+def test_the_needed_rates_are_the_models() -> None:
+    """What the phone's page says to be needed is on the cards of the default models."""
+    text = (PAGES / "motion_samples.js").read_text()
+    said = dict(re.findall(r"const (NEEDED_\w+_HZ) = (\d+);", text))
+    at_waist, elsewhere = default_cards()
+    assert {
+        "NEEDED_ANYWHERE_HZ": f"{elsewhere.needed_rate_hz:g}",
+        "NEEDED_AT_WAIST_HZ": f"{at_waist.needed_rate_hz:g}",
+    } == said
 
 
 @pytest.mark.parametrize("file", PURE, ids=lambda file: file.name)

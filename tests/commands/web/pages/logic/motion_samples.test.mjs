@@ -62,7 +62,9 @@ test("each problem is found, and has words", () => {
     [{}, 50, []],
     [{ agx: null }, 50, ["no-accelerometer"]],
     [{ ry: null }, 50, ["no-gyroscope"]],
-    [{}, 20, ["low-rate"]],
+    [{}, 25, []],
+    [{}, 18, []],
+    [{}, 17, ["low-rate"]],
     [{ agx: 0.1, agy: 9.7, agz: 1.3 }, 50, ["rounded"]],
     [{ agx: 0.5, agy: 9.5, agz: 1 }, 50, ["coarse"]],
   ];
