@@ -135,7 +135,7 @@ class Import:
         except DataError as error:
             self.failures.append(str(error))
         if not n_exports and len(self.failures) == n_failures:
-            self.failures.append(nothing_in(source.name, notes))
+            self.failures.append(nothing_in(source.title, notes))
         elif n_exports:
             _print_notes(notes)
 

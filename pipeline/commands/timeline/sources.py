@@ -167,7 +167,7 @@ class Sources:
             if len(notes) > MOST_NOTES:
                 logger.warning("and %d more files are passed over", len(notes) - MOST_NOTES)
         elif not failures:
-            yield DataError(nothing_in(source.name, notes))
+            yield DataError(nothing_in(source.title, notes))
 
     def _parquet(self, path: Path) -> RecordedFile:
         """Return a recording of har-record or har-import.

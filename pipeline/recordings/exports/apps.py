@@ -45,8 +45,11 @@ def exports_in(files: ExportFiles, *, notes: dict[str, str], failures: list[str]
 
 
 def nothing_in(source: str, notes: dict[str, str]) -> str:
-    """Return a line: no app wrote what is in a zip or folder, and the reasons for some files."""
-    reasons = "".join(f"; {where}: {why}" for where, why in list(notes.items())[:3])
+    """Return a line: no app wrote what was named, and the reasons for some files in it."""
+    reasons = "".join(
+        f"; {why}" if where == source else f"; {where}: {why}"
+        for where, why in list(notes.items())[:3]
+    )
     return (
         f"{source}: neither Sensor Logger nor phyphox wrote this: give the zip as the app "
         f"exports it, or its CSV files{reasons}"

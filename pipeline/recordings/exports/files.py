@@ -8,7 +8,7 @@ import csv
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from errno import EACCES
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -23,6 +23,9 @@ MOST_FILES: Final = 20_000
 
 TABLES: Final = (".csv", ".tsv", ".txt", ".json")
 """Ends of the names of files that may hold samples"""
+
+MOST_NAMED: Final = 3
+"""Files that are named one by one in a message"""
 
 _NO_TABLES: Final = {
     ".xls": "a workbook: save its sheets as CSV",
@@ -47,6 +50,8 @@ class ExportFiles:
     ``meta/time.csv``"""
     passed_over: Mapping[str, str]
     """Why the others are not read, by their names"""
+    paths: Mapping[str, Path] = field(default_factory=dict)
+    """Those that were named singly, by their names here"""
 
     def named(self, name: str) -> str | None:
         """Return a file's name as it is spelt, given in lower case; None if there is none.
@@ -61,7 +66,7 @@ class ExportFiles:
 
     def where(self, name: str) -> str:
         """Return the name of a file for people."""
-        return f"{self.source}: {name}"
+        return str(self.paths[name]) if name in self.paths else f"{self.source}: {name}"
 
     def columns(self, name: str) -> list[str]:
         """Return the names in a file's first line, none if it is empty or no table.
@@ -123,6 +128,17 @@ class Source:
     paths: Mapping[str, Path] | None
     """The files, by their names in the folder; None for a zip"""
     passed_over: Mapping[str, str]
+    is_singly_named: bool = False
+    """Whether not the folder was named, but its files"""
+
+    @property
+    def title(self) -> str:
+        """What was named, for people."""
+        if self.paths is None or not self.is_singly_named:
+            return self.name
+        paths = [str(path) for path in self.paths.values()]
+        more = f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
+        return ", ".join(paths[:MOST_NAMED]) + more
 
     @contextmanager
     def opened(self) -> Iterator[list[ExportFiles]]:
@@ -133,7 +149,11 @@ class Source:
         """
         if self.paths is not None:
             openers = {name: partial(bounded.open_file, path) for name, path in self.paths.items()}
-            yield _by_folder(self.name, openers, self.passed_over)
+            folders = _by_folder(self.title, openers, self.passed_over)
+            if self.is_singly_named:
+                paths = self.paths
+                folders = [replace(files, source=self.name, paths=paths) for files in folders]
+            yield folders
             return
         file = bounded.open_file(Path(self.name))
         try:
@@ -175,7 +195,7 @@ def sources(paths: Sequence[Path]) -> Iterator[Source | DataError]:
         except OSError as error:
             yield DataError(f"{path}: {error.strerror}")
     for place, files in loose.items():
-        yield Source(str(place), files, {})
+        yield Source(str(place), files, {}, is_singly_named=True)
 
 
 def _in_folder(folder: Path) -> Iterator[Source | DataError]:

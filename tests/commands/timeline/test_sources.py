@@ -65,6 +65,21 @@ def test_tables_of_one_folder_are_one_recording(tmp_path: Path) -> None:
     assert ["pixel-7"] == found_in(*sorted((tmp_path / "walk").glob("*.csv")))
 
 
+@pytest.mark.parametrize("name", ["notes.csv", "notes.txt", "notes.json"])
+def test_a_single_file_that_is_none_of_an_app(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It is named as the user named it, once, and the reason is there."""
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text("dear diary\n")
+    (line,) = found_in(Path(name))
+    assert line.startswith(f"{name}: neither Sensor Logger nor phyphox wrote this: ")
+    assert 1 == line.count(name)
+    Path("other.csv").write_text("a,b\n1,2\n")
+    (line,) = found_in(Path(name), Path("other.csv"))
+    assert line.startswith(f"{name}, other.csv: neither Sensor Logger nor phyphox wrote this: ")
+
+
 def test_what_is_named_twice_is_shown_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
