@@ -104,8 +104,10 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"{self.name}@{self.version}"
 
 
-def find_model(name_or_path: str) -> Path:
+def find_model(name_or_path: str, *, also: tuple[str, ...] = ()) -> Path:
     """Return the path of a shipped model by its name, or of any model file by its path.
+
+    ``also`` are other names that the user could have given.
 
     Raises:
         ModelError: there is neither such a model nor such a file.
@@ -115,8 +117,8 @@ def find_model(name_or_path: str) -> Path:
     path = Path(name_or_path).expanduser()
     if not path.is_file():
         raise ModelError(
-            f"no model {name_or_path!r}: name one of {', '.join(SHIPPED_MODELS)}, "
-            f"or give the path of an .onnx file made by har-train; har-stream also takes {AUTO!r}"
+            f"no model {name_or_path!r}: name one of {', '.join(also + SHIPPED_MODELS)}, "
+            "or give the path of an .onnx file made by har-train"
         )
     return path
 
@@ -131,7 +133,7 @@ def find_models(name_or_path: str) -> list[Path]:
     """
     if name_or_path == AUTO:
         return [find_model(AUTO_FAMILY), find_model(AUTO_FAMILY + ANY)]
-    return [find_model(name_or_path)]
+    return [find_model(name_or_path, also=(AUTO,))]
 
 
 class Classifier:

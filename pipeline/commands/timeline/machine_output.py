@@ -1,7 +1,8 @@
 """RecordedTimelines for programs: a JSON array, or CSV. docs/reference/timeline.md has the schema.
 
 Episodes and windows are the very messages that har-stream publishes of them. Each recording is
-written when it is done.
+written when it is done. No text of a CSV file is a formula to a spreadsheet: names of files and
+devices are anybody's.
 """
 
 import csv
@@ -23,6 +24,10 @@ from pipeline.recognition.placement.frames import nearest_frame
 COLUMNS: Final = (
     "file", "recording", "device", "kind", "time", "start", "end", "activity", "probability",
 )  # fmt: skip
+
+
+BEGINS_OF_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""A spreadsheet takes a text for a formula if it begins so (OWASP, CSV injection)"""
 
 
 class _Calibration(msgspec.Struct):
@@ -146,18 +151,23 @@ class CsvTable:
             begins = datetime.fromtimestamp(start).astimezone() if recorded.is_dated else None
             self._writer.writerow(
                 (
-                    recorded.file,
+                    _no_formula(recorded.file),
                     recorded.number,
-                    recorded.recording.device,
+                    _no_formula(recorded.recording.device),
                     kind,
                     "" if begins is None else begins.isoformat(timespec="milliseconds"),
                     round(start, phone_topics.TIME_DECIMALS),
                     round(end, phone_topics.TIME_DECIMALS),
-                    activity,
+                    _no_formula(activity),
                     round(probability, phone_topics.PROBABILITY_DECIMALS),
                 )
             )
         self._output.flush()
+
+
+def _no_formula(text: str) -> str:
+    """Return a text with an apostrophe before it if a spreadsheet would reckon with it."""
+    return f"'{text}" if text.startswith(BEGINS_OF_FORMULAS) else text
 
 
 def _rows(

@@ -128,7 +128,9 @@ def _calibration_lines(recorded: RecordedFile, timeline: RecordedTimeline) -> It
     if recorded.is_prepared:
         return
     if timeline.orientation == "any":
-        if timeline.knows_upright is None:
+        if not timeline.n_predictions:
+            yield "needs no calibration"  # nor is there anything that steps would make surer
+        elif timeline.knows_upright is None:
             yield "needs no calibration: the model sees the same whichever way round the phone is"
         elif timeline.knows_upright:
             yield "needs no calibration: which way is up was learnt from walking"

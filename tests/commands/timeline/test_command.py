@@ -101,7 +101,7 @@ def test_bad_files_beside_good_ones(run_command: Run, tmp_path: Path) -> None:
         (["--csv", "--json", "a.zip"], 1, "json and csv: which?"),
         (["--windows", "a.zip"], 1, "windows: is for --json or --csv"),
         (["--plot", "a.gif", "a.zip"], 1, "is to end in .png, .svg or .pdf"),
-        (["--model", "none", "a.zip"], 1, "no model 'none'"),
+        (["--model", "none", "a.zip"], 1, "no model 'none': name one of auto, lstm, "),
         (["--frame", "upright", "a.zip"], 1, "no frame 'upright'"),
         (["--placement", "pocket", "a.zip"], 1, "no placement 'pocket'"),
         (["--convention", "palm", "a.zip"], 1, "no convention 'palm'"),
@@ -190,6 +190,40 @@ def test_csv(run_command: Run, tmp_path: Path) -> None:
         ]
     assert rows[0]["time"].startswith("2023-10-28T15:52:2")
     assert rows[0]["time"].endswith("+02:00")
+
+
+@pytest.mark.parametrize("begin", ["=1+", "-", "@", "a="])
+def test_names_that_a_spreadsheet_would_reckon_with(
+    run_command: Run, tmp_path: Path, begin: str
+) -> None:
+    """In CSV a name that could be a formula has an apostrophe before it; in JSON it is as it is."""
+    sensor_logger_zip(tmp_path / f"{begin}a.zip", seconds=12, device=f"{begin}b".replace("+", ""))
+    names = f"{begin}a.zip", f"{begin}b".replace("+", "")
+    (shown,) = shown_json(run_command, f"./{names[0]}")
+    assert names[1] == shown["device"]
+    done = run_command("har-timeline", "--csv", "--", names[0])
+    assert (0, "") == (done.returncode, done.stderr)
+    marked = "'" if begin[0] in "=-@" else ""
+    assert {tuple(f"{marked}{name}" for name in names)} == {
+        (row["file"], row["device"]) for row in csv.DictReader(io.StringIO(done.stdout))
+    }
+
+
+@pytest.mark.parametrize(
+    "export",
+    [{"without": "Gyroscope.csv"}, {"seconds": 1.0, "activity": "STANDING"}],
+    ids=["no gyroscope", "short"],
+)
+def test_no_steps_are_asked_for_without_windows(
+    run_command: Run, tmp_path: Path, export: dict[str, Any]
+) -> None:
+    """Where nothing can be recognised, ten steps of walking would change nothing."""
+    sensor_logger_zip(tmp_path / "a.zip", **{"seconds": 12.0, "labels": False, **export})
+    done = run_command("har-timeline", "a.zip")
+    assert 0 == done.returncode
+    assert "\n  needs no calibration\n! " in done.stdout
+    sensor_logger_zip(tmp_path / "b.zip", seconds=12, activity="STANDING")
+    assert "ten steps of walking" in run_command("har-timeline", "b.zip").stdout
 
 
 @pytest.mark.parametrize("flags", [[], ["--json", "--windows"], ["--csv", "--windows"]])
