@@ -73,7 +73,7 @@ def report(
     if timeline.n_gaps:
         gaps = "1 gap" if timeline.n_gaps == 1 else f"{timeline.n_gaps} gaps"
         yield Text(f"  {gaps} of over half a second, in which nothing is known")
-    if agreement is not None:
+    if agreement is not None and timeline.n_predictions:
         yield from map(Text, _agreement_lines(agreement))
     for remark in remarks(recorded, timeline):
         yield Text(f"! {remark.warning}: {remark.advice}")

@@ -218,7 +218,7 @@ def test_no_steps_are_asked_for_without_windows(
     run_command: Run, tmp_path: Path, export: dict[str, Any]
 ) -> None:
     """Where nothing can be recognised, ten steps of walking would change nothing."""
-    sensor_logger_zip(tmp_path / "a.zip", **{"seconds": 12.0, "labels": False, **export})
+    sensor_logger_zip(tmp_path / "a.zip", **{"seconds": 12.0, **export})
     done = run_command("har-timeline", "a.zip")
     assert 0 == done.returncode
     assert "\n  needs no calibration\n! " in done.stdout
