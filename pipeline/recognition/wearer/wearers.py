@@ -10,6 +10,9 @@ the hop of the windows. Rules:
   is known from the sixth look on: with some ten steps.
 * Forward is the mean of what `stride` shows, of looks whose gait is probably walking. It is known
   from the third of those on, if they agree.
+* A phone that is put back turned about the vertical keeps its upright; it is found when the last
+  seconds' walking agrees on a forward that is far from that of all. Then what was learnt of walking
+  is forgotten, but for the last seconds.
 * A phone that is taken out and put back otherwise is found by a turn that no body makes: in gait,
   when the last seconds' upright is far from that of all; at rest, when gravity comes from almost
   the opposite side. Then everything is forgotten, and what the last seconds showed is kept.
@@ -44,7 +47,7 @@ WELL_KNOWN_LOOKS: Final = 24
 MEMORY_S: Final = 120.0
 """Seconds of gait after which earlier gait counts for little"""
 RECENT_S: Final = 4.0
-"""Seconds of gait that are the last ones"""
+"""Seconds of gait, and of walking, that are the last ones"""
 UPRIGHT_LOOKS: Final = 6
 """Looks at a gait with which upright is known"""
 FORWARD_LOOKS: Final = 3
@@ -57,6 +60,9 @@ TURNED_DEG: Final = 45.0
 """Angle of the last seconds' upright to that of all, from which the phone is worn otherwise"""
 TURNED_LOOKS: Final = 5
 """Looks at one gait that are needed to find that; when upright is reversed, two are enough"""
+TURNED_ABOUT_DEG: Final = 50.0
+"""Angle of the last seconds' forward to that of all, from which the phone is turned about the
+vertical"""
 RESTS_G: Final = 0.03
 """Standard deviation of acceleration's magnitude below which a phone rests, in g"""
 REVERSED_DEG: Final = 140.0
@@ -71,6 +77,7 @@ _KEPT: Final = np.exp(-_ELAPSED_S / MEMORY_S)
 _KEPT_RECENT: Final = np.exp(-_ELAPSED_S / RECENT_S)
 """Share of the sums that is kept, by how often a look counts"""
 _TURNED: Final = np.cos(np.radians(TURNED_DEG))
+_TURNED_ABOUT: Final = np.cos(np.radians(TURNED_ABOUT_DEG))
 _REVERSED: Final = np.cos(np.radians(REVERSED_DEG))
 _SHORTEST: Final = 1e-9
 _ACC: Final = slice(6, 9)  # total acceleration, of the channels
@@ -99,7 +106,7 @@ class Wearers(PerPhone):
         # Sums over looks, older ones counting less: gravity's direction; of walking alone forward,
         # the logarithms of its strength, and ones.
         self.sums = np.zeros((n_slots, _N_SUMS))
-        self.recent = np.zeros((n_slots, 3))  # gravity's direction, over the last seconds of gait
+        self.recent = np.zeros((n_slots, _N_SUMS))  # the same over the last seconds
         self.n_gait = np.zeros(n_slots, np.int32)  # looks at gaits that were learnt from
         self.in_row = np.zeros(n_slots, np.int32)  # looks at the present gait
         self.reversed = np.zeros(n_slots, np.int32)  # looks at rest in a row with gravity reversed
@@ -194,21 +201,21 @@ class Wearers(PerPhone):
         """
         sums, recent = self.sums[phones], self.recent[phones]
         n_gait, in_row = self.n_gait[phones], self.in_row[phones]
-        cosines = _cosines(recent, sums[:, _UP])
+        cosines = _cosines(recent[:, _UP], sums[:, _UP])
         turned = (n_gait >= UPRIGHT_LOOKS) & (
             (cosines < 0) | ((cosines < _TURNED) & (in_row >= TURNED_LOOKS))
         )
-        sums[turned, _UP], sums[turned, _OF_WALKING] = recent[turned], 0
+        recent[turned, _OF_WALKING] = 0
+        sums[turned] = recent[turned]
         n_gait[turned] = in_row[turned]
 
         shown = shown * counts[:, np.newaxis]
         n_gait += counts
-        kept, kept_recent = _KEPT[counts, np.newaxis], _KEPT_RECENT[counts, np.newaxis]
-        sums[:, _UP] *= kept
-        sums[:, _OF_WALKING] *= np.where(shown[:, [_ONES]] > 0, kept, 1.0)
-        sums += shown
-        self.sums[phones], self.n_gait[phones] = sums, n_gait
-        self.recent[phones] = recent * kept_recent + shown[:, _UP]
+        _add(shown, sums, _KEPT[counts, np.newaxis])
+        _add(shown, recent, _KEPT_RECENT[counts, np.newaxis])
+        turned_about = _is_turned_about(recent, sums)
+        sums[turned_about, _OF_WALKING] = recent[turned_about, _OF_WALKING]
+        self.sums[phones], self.recent[phones], self.n_gait[phones] = sums, recent, n_gait
         self.frame[phones] = _frames(sums, n_gait)
 
     def _note_rest(
@@ -259,6 +266,24 @@ def _magnitudes(acc: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the magnitudes of accelerations ``(n, 128, 3)``, less their means, ``(n, 128)``."""
     magnitudes = np.sqrt(acc[:, :, 0] ** 2 + acc[:, :, 1] ** 2 + acc[:, :, 2] ** 2)
     result: NDArray[np.float32] = magnitudes - magnitudes.mean(axis=1, keepdims=True)
+    return result
+
+
+def _add(shown: NDArray[np.float64], sums: NDArray[np.float64], kept: NDArray[np.float64]) -> None:
+    """Add what looks show to sums, both ``(n, 9)``, of which the shares ``(n, 1)`` are kept.
+
+    Without walking, what is of walking is kept whole.
+    """
+    sums[:, _UP] *= kept
+    sums[:, _OF_WALKING] *= np.where(shown[:, [_ONES]] > 0, kept, 1.0)
+    sums += shown
+
+
+def _is_turned_about(recent: NDArray[np.float64], sums: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return ``(n,)``, whether recent sums agree on another forward than all, both ``(n, 9)``."""
+    ahead = recent[:, _AHEAD]
+    is_clear = _length(ahead)[:, 0] > LEAST_FORWARD * np.maximum(recent[:, _ONES], 1)
+    result: NDArray[np.bool_] = is_clear & (_cosines(ahead, sums[:, _AHEAD]) < _TURNED_ABOUT)
     return result
 
 
