@@ -62,7 +62,9 @@ TURNED_LOOKS: Final = 5
 """Looks at one gait that are needed to find that; when upright is reversed, two are enough"""
 TURNED_ABOUT_DEG: Final = 50.0
 """Angle of the last seconds' forward to that of all, from which the phone is turned about the
-vertical"""
+vertical. Of people whose phone stayed as it was, in pockets, at the chest and at the waist, 99 of
+100 looks at walking are within 38 degrees in every data set. A turn by 90 or 180 degrees is mostly
+found after 6 to 10 looks; stairs or a ball game pass for one in 1 of 1,000 looks at most"""
 RESTS_G: Final = 0.03
 """Standard deviation of acceleration's magnitude below which a phone rests, in g"""
 REVERSED_DEG: Final = 140.0
