@@ -22,8 +22,9 @@ demo: $(VENV)/demo.installed ## run the demo for about a minute, on web pages to
 test: setup mosquitto check ## check style and types, then run all tests but those in a browser
 	$(BIN)/python -m pytest -m "not browser"
 
+# What fails is tried once more: they wait for seconds, in which a busy machine may do nothing.
 test-web: setup mosquitto chromium ## run the tests of the web pages in Chromium
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -m browser || $(BIN)/python -m pytest -m browser --last-failed
 
 check: setup ## check style and types only
 	$(BIN)/ruff check
