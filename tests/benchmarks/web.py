@@ -43,6 +43,12 @@ BROWSERS: Final = 10
 COMING_S: Final = 30.0
 FULL_COMING_S: Final = 3600.0
 """How long browsers come and go, and with ``--full``"""
+FILLING_S: Final = 3.0
+FULL_FILLING_S: Final = 660.0
+"""How long they do so before memory is measured: with ``--full``, until the ten minutes that
+har-web remembers are full"""
+FULL_STAY_S: Final = 5.0
+"""How long each of them stays and reads, with ``--full``; else it goes at once"""
 ANSWERS: Final = 200
 
 CPU_LIMIT_US: Final = 500.0
@@ -90,8 +96,9 @@ def measure(options: Options) -> list[Figure]:
                     browsers.enter_context(Dashboard(page_port))
                 time.sleep(2.0)
                 crowd_us = _cpu_us(web.pid, seconds)
+            memory_figure = _memory_figure(page_port, web.pid, full=options.full)
         figures += _cpu_figures(alone_us, looked_at_us, crowd_us, bytes_a_s)
-        figures.append(_memory_figure(page_port, web.pid, full=options.full))
+        figures.append(memory_figure)
         figures.append(_latency_figure(page_port, fleet))
         return figures
 
@@ -169,12 +176,13 @@ class Fleet:
 class Dashboard:
     """A browser that takes all that it gets."""
 
-    def __init__(self, port: int) -> None:
-        """Connect, and watch some phones."""
+    def __init__(self, port: int, opened: int | None = None) -> None:
+        """Connect, and watch some phones; one of them may be opened."""
         self.n_bytes = 0
+        self.has_read = threading.Event()
         self._socket = _connected(port)
-        devices = [name(number) for number in range(WATCHED)]
-        self._socket.send(json.dumps({"type": "watch", "devices": devices}))
+        watch = {"type": "watch", "devices": [name(number) for number in range(WATCHED)]}
+        self._socket.send(json.dumps(watch if opened is None else watch | {"open": name(opened)}))
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def __enter__(self) -> "Dashboard":
@@ -190,6 +198,7 @@ class Dashboard:
     def _read(self) -> None:
         for frame in self._socket:
             self.n_bytes += len(frame)
+            self.has_read.set()
 
 
 def name(number: int) -> str:
@@ -242,33 +251,33 @@ def _cpu_figures(
 
 
 def _memory_figure(port: int, pid: int, *, full: bool) -> Figure:
-    """Return how much memory is left behind by browsers that come and go."""
-    for _ in range(3):
-        _come_and_go(port)
+    """Return how much memory is left behind by browsers that come and go while phones send."""
+    stay_s = FULL_STAY_S if full else 0.0
+    _come_and_go(port, stay_s, FULL_FILLING_S if full else FILLING_S)
     before, _ = memory_mib(pid)
-    n_rounds, begun = 0, time.monotonic()
-    while (seconds := time.monotonic() - begun) < (FULL_COMING_S if full else COMING_S):
-        _come_and_go(port)
-        n_rounds += 1
+    seconds = FULL_COMING_S if full else COMING_S
+    n_visits = _come_and_go(port, stay_s, seconds)
     after, highest = memory_mib(pid)
-    how_long = "an hour" if full else f"{seconds:.0f} s; --full: an hour"
+    how_long = f"an hour, {stay_s:.0f} s each" if full else f"{seconds:.0f} s; --full: an hour"
     return Figure(
         "web", f"memory left by {BROWSERS} browsers that come and go", after - before, "MiB",
         limit=MEMORY_LIMIT_MIB,
-        detail=f"{n_rounds * BROWSERS:,} visits in {how_long}; {after:.1f} in all; "
+        detail=f"{n_visits:,} visits in {how_long}; {after:.1f} in all; "
         f"highest {highest:.1f}",
     )  # fmt: skip
 
 
-def _come_and_go(port: int) -> None:
-    sockets = [_connected(port) for _ in range(BROWSERS)]
-    for one in sockets:
-        devices = [name(number) for number in range(WATCHED)]
-        one.send(json.dumps({"type": "watch", "devices": devices, "open": devices[0]}))
-    for one in sockets:
-        one.recv(START_TIMEOUT_S)
-        one.recv(START_TIMEOUT_S)
-        one.close()
+def _come_and_go(port: int, stay_s: float, seconds: float) -> int:
+    """Let browsers come and go for so long, and return how many came."""
+    n_visits, begun = 0, time.monotonic()
+    while time.monotonic() - begun < seconds:
+        with ExitStack() as browsers:
+            for _ in range(BROWSERS):
+                dashboard = browsers.enter_context(Dashboard(port, opened=0))
+                dashboard.has_read.wait(START_TIMEOUT_S)
+            time.sleep(stay_s)
+        n_visits += BROWSERS
+    return n_visits
 
 
 def _latency_figure(port: int, fleet: Fleet) -> Figure:
