@@ -129,9 +129,8 @@ class Import:
                     exports = exports_in(files, notes=notes, failures=self.failures)
                     n_exports += len(exports)
                     for export in exports:
-                        alone = len(exports) > 1 and len(export.files) == 1
-                        source_name = files.where(export.files[0]) if alone else files.source
-                        self._keep(source_name, export)
+                        origin = files.origin(export.files, is_only=len(exports) == 1)
+                        self._keep(origin, export)
         except DataError as error:
             self.failures.append(str(error))
         if not n_exports and len(self.failures) == n_failures:

@@ -152,8 +152,7 @@ class Sources:
                     found = exports_in(files, notes=notes, failures=failures)
                     for export in found:
                         n_exports += 1
-                        alone = len(found) > 1 and len(export.files) == 1
-                        name = files.where(export.files[0]) if alone else files.source
+                        name = files.origin(export.files, is_only=len(found) == 1)
                         recorded, lines = exported(name, export, self._conventions)
                         for line in lines[:MOST_NOTES]:
                             logger.warning("%s", one_line(line))

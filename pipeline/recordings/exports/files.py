@@ -68,6 +68,15 @@ class ExportFiles:
         """Return the name of a file for people."""
         return str(self.paths[name]) if name in self.paths else f"{self.source}: {name}"
 
+    def origin(self, names: Sequence[str], *, is_only: bool) -> str:
+        """Return where a recording came from, for people.
+
+        ``names`` are its files, and ``is_only`` says whether there are no other recordings here.
+        """
+        if self.paths:
+            return _listed([str(self.paths[name]) for name in names])
+        return self.where(names[0]) if len(names) == 1 and not is_only else self.source
+
     def columns(self, name: str) -> list[str]:
         """Return the names in a file's first line, none if it is empty or no table.
 
@@ -136,9 +145,7 @@ class Source:
         """What was named, for people."""
         if self.paths is None or not self.is_singly_named:
             return self.name
-        paths = [str(path) for path in self.paths.values()]
-        more = f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
-        return ", ".join(paths[:MOST_NAMED]) + more
+        return _listed([str(path) for path in self.paths.values()])
 
     @contextmanager
     def opened(self) -> Iterator[list[ExportFiles]]:
@@ -274,6 +281,12 @@ def _by_folder(
         )
         for place, files in contents.items()
     ]
+
+
+def _listed(paths: Sequence[str]) -> str:
+    """Return paths in words, not all if they are many."""
+    more = f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
+    return ", ".join(paths[:MOST_NAMED]) + more
 
 
 def _may_hold_samples(name: str) -> bool:

@@ -65,6 +65,20 @@ def test_tables_of_one_folder_are_one_recording(tmp_path: Path) -> None:
     assert ["pixel-7"] == found_in(*sorted((tmp_path / "walk").glob("*.csv")))
 
 
+def test_tables_have_their_own_names(
+    read_files: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recording is called as its files were named, not as the folder that they are in."""
+    shutil.unpack_archive(sensor_logger_zip(tmp_path / "a.zip", seconds=12), tmp_path / "in")
+    monkeypatch.chdir(tmp_path)
+    names = ["in/Annotation.csv", "in/Gyroscope.csv", "in/TotalAcceleration.csv"]
+    (found,) = read_files(*map(Path, names))
+    assert sorted(names) == sorted(found.file.split(", "))
+    monkeypatch.chdir("in")
+    (found,) = read_files(Path("TotalAcceleration.csv"))
+    assert "TotalAcceleration.csv" == found.file
+
+
 @pytest.mark.parametrize("name", ["notes.csv", "notes.txt", "notes.json"])
 def test_a_single_file_that_is_none_of_an_app(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
