@@ -69,6 +69,8 @@ class Calibration:
     """``(3,)``: the direction of walking in the phone's axes"""
     n_steps: int
     """Steps walked"""
+    coherence: float
+    """Share of the walk's horizontal movement that went with the vertical, as a correlation"""
 
 
 def calibrate(rows: NDArray[np.float64]) -> Calibration:
@@ -110,10 +112,10 @@ def calibrate(rows: NDArray[np.float64]) -> Calibration:
         )
     # Nearer to the training data in all activities than the direction of either alone.
     up = _unit(_unit(standing) + _unit(walked[:, :3].mean(axis=0)))
-    forward = _forward(walked[:, :3], up)
+    forward, coherence = _forward(walked[:, :3], up)
     lateral = np.cross(up, forward)
     worn = np.stack([up, forward, lateral], axis=1)  # (3, 3): columns in the phone's axes
-    return Calibration(_TRAINING @ worn.T, standing, forward, len(steps))
+    return Calibration(_TRAINING @ worn.T, standing, forward, len(steps), coherence)
 
 
 def check_gravity(rows: NDArray[np.float64]) -> None:
@@ -192,8 +194,12 @@ def _swing(acc: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.fft.irfft(spectrum * np.exp(-(off**2) / 2), len(size))
 
 
-def _forward(acc: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.float64]:
+def _forward(
+    acc: NDArray[np.float64], up: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
     """Return the direction of walking ``(3,)`` from its accelerations ``(n_rows, 3)``.
+
+    Returned is also its coherence, see `Calibration`.
 
     A walker is an inverted pendulum: the body slows down as it rises over the foot and gains speed
     as it falls (Cavagna, Heglund & Taylor 1977). So the horizontal acceleration that goes with
@@ -212,11 +218,13 @@ def _forward(acc: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.fl
     rise = spectrum @ up / (2j * np.pi * frequencies_hz)  # vertical velocity
     level = spectrum - np.outer(spectrum @ up, up)
     thrust: NDArray[np.float64] = -np.real(rise.conj() @ level)
-    if np.linalg.norm(thrust) < MIN_COHERENCE * np.linalg.norm(rise) * np.linalg.norm(level):
+    moved = float(np.linalg.norm(rise) * np.linalg.norm(level))
+    coherence = float(np.linalg.norm(thrust)) / moved if moved else 0.0
+    if coherence < MIN_COHERENCE:
         raise CalibrationError(
             "the walk does not show where forward is: walk straight ahead on level ground"
         )
-    return _unit(thrust)
+    return _unit(thrust), coherence
 
 
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:

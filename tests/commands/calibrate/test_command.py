@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def test_description() -> None:
     """People are told gravity, the steps, and the placement that is nearest."""
     gravity = FRAMES["portrait"].T @ (9.6, 1.7, 0.0)
-    calibration = Calibration(FRAMES["portrait"], gravity, np.array([1.0, 0, 0]), 11)
+    calibration = Calibration(FRAMES["portrait"], gravity, np.array([1.0, 0, 0]), 11, 0.8)
     assert (
         "11 steps; gravity in the phone's axes -1.70 9.60 0.00 m/s²\n"
         "nearest placement: portrait, 0 degrees off, leaning by 10"
