@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 
 from pipeline.readings import Sensor
-from pipeline.recordings.exports.exports import Samples, enter
+from pipeline.recordings.exports.exports import enter
 from pipeline.recordings.exports.files import ExportFiles
+from pipeline.recordings.exports.gathered import Samples
 from pipeline.recordings.exports.tables import number
 from pipeline.recordings.recording import DataError
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.readings import (
     MAX_ROWS,
@@ -14,10 +13,9 @@ from pipeline.readings import (
     MessageError,
     Readings,
     Sensor,
-    largest_value,
 )
 from pipeline.recordings.exports.files import both_hold
-from pipeline.recordings.exports.tables import MOST_DAMAGED
+from pipeline.recordings.exports.gathered import Samples
 from pipeline.recordings.recording import DataError
 
 MESSAGE_S: Final = 1.0
@@ -25,9 +23,6 @@ MESSAGE_S: Final = 1.0
 
 FIRST_EPOCH_S: Final = 1e9
 """Later times, of September 2001 and after, are those of the epoch."""
-
-Samples = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Times ``(n,)`` in seconds, ascending, and values ``(n, 3)`` in m/s² or rad/s."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,25 +110,6 @@ def by_sensor(source: str, tracks: Sequence[Track]) -> dict[Sensor, Samples]:
             raise both_hold(source, files[track.sensor], track.file, words)
         files[track.sensor] = track.file
     return {track.sensor: track.samples for track in tracks}
-
-
-def whole(sensor: Sensor, table: NDArray[np.float64]) -> tuple[Samples, int]:
-    """Return the samples of which every number is there, in the order of their times.
-
-    ``table`` ``(n, 4)`` is times and x, y, z; NaN and infinity are no numbers, nor is in a few
-    rows what no ``sensor`` gives. Returned is also how many rows have some numbers of a sample, but
-    not all.
-    """
-    largest = largest_value(sensor)
-    known = np.isfinite(table)
-    within = np.abs(table[:, 1:]) <= largest
-    if (known[:, 1:] & ~within).any(axis=1).sum() <= MOST_DAMAGED * len(table):
-        known[:, 1:] &= within
-    complete = known.all(axis=1)
-    n_partial = int((known[:, 1:].any(axis=1) & ~complete).sum())
-    kept = table[complete]
-    kept = kept[np.argsort(kept[:, 0], kind="stable")]
-    return (kept[:, 0].copy(), kept[:, 1:].copy()), n_partial
 
 
 def enter(passed_over: dict[str, str], file: str, *reasons: str) -> None:

@@ -20,13 +20,12 @@ from pipeline.recordings.exports.exports import (
     FIRST_EPOCH_S,
     AppExports,
     Export,
-    Samples,
     Track,
     by_sensor,
     enter_left_out,
-    whole,
 )
 from pipeline.recordings.exports.files import ExportFiles
+from pipeline.recordings.exports.gathered import Gathered, Samples
 from pipeline.recordings.exports.tables import number
 from pipeline.recordings.recording import DataError
 from pipeline.vocabulary import STANDARD_GRAVITY
@@ -187,17 +186,21 @@ def _tracks(files: ExportFiles, name: str, passed_over: dict[str, str]) -> list[
         for axis in "xyz"
         for index in (axes[axis].time, axes[axis].index)
     )
-    with files.table(name) as table:
-        numbers = table.numbers(dict.fromkeys(wanted, number))
     at = {index: place for place, index in enumerate(wanted)}
+    found = {sensor: Gathered(sensor) for sensor in complete}
+    with files.table(name) as table:
+        for numbers in table.blocks(dict.fromkeys(wanted, number)):
+            for sensor, axes in complete.items():
+                columns = [axes[axis] for axis in "xyz"]
+                found[sensor].add(
+                    np.column_stack(
+                        [numbers[:, at[columns[0].time]] * columns[0].time_factor]
+                        + [numbers[:, at[column.index]] * column.factor for column in columns]
+                    )
+                )
     n_partial = 0
-    for sensor, axes in complete.items():
-        columns = [axes[axis] for axis in "xyz"]
-        rows = np.column_stack(
-            [numbers[:, at[columns[0].time]] * columns[0].time_factor]
-            + [numbers[:, at[column.index]] * column.factor for column in columns]
-        )
-        samples, n_lacking = whole(sensor, rows)
+    for sensor, gathered in found.items():
+        samples, n_lacking = gathered.samples()
         n_partial += n_lacking
         _check_times(files.where(name), samples)
         if len(samples[0]):

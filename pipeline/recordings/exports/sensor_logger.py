@@ -13,7 +13,6 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.formats.sensor_logger import SENSORS, is_in_g
 from pipeline.readings import Convention, Sensor, plain
@@ -30,13 +29,12 @@ from pipeline.recordings.exports.exports import (
     FIRST_EPOCH_S,
     AppExports,
     Export,
-    Samples,
     Track,
     by_sensor,
     enter_left_out,
-    whole,
 )
 from pipeline.recordings.exports.files import ExportFiles, both_hold
+from pipeline.recordings.exports.gathered import Samples, gathered
 from pipeline.recordings.exports.tables import NoTableError, number
 from pipeline.recordings.recording import DataError
 from pipeline.vocabulary import STANDARD_GRAVITY
@@ -225,8 +223,10 @@ def _track(
         known = [column for column in columns if column is not None]
         if len(known) < len(columns):
             raise DataError(f"{files.where(name)}: has not the columns time, x, y, z")
-        numbers = table.numbers({known[0]: epoch_seconds} | dict.fromkeys(known[1:], number))
-    track = _whole_track(name, sensor, numbers, passed_over, n_unfit=table.n_unfit)
+        blocks = table.blocks({known[0]: epoch_seconds} | dict.fromkeys(known[1:], number))
+        samples, n_partial = gathered(sensor, blocks)
+    enter_left_out(passed_over, name, n_unfit=table.n_unfit, n_partial=n_partial)
+    track = Track(name, sensor, samples) if len(samples[0]) else None
     if track is None:
         passed_over.setdefault(name, "holds no samples")
     elif track.samples[0][0] < FIRST_EPOCH_S:
@@ -234,20 +234,6 @@ def _track(
             f"{files.where(name)}: times must be nanoseconds since 1970: export it anew"
         )
     return track
-
-
-def _whole_track(
-    name: str,
-    sensor: Sensor,
-    numbers: NDArray[np.float64],
-    passed_over: dict[str, str],
-    *,
-    n_unfit: int = 0,
-) -> Track | None:
-    """Return the whole samples of a table ``(n, 4)``, None if there are none."""
-    samples, n_partial = whole(sensor, numbers)
-    enter_left_out(passed_over, name, n_unfit=n_unfit, n_partial=n_partial)
-    return Track(name, sensor, samples) if len(samples[0]) else None
 
 
 def _metadata(files: ExportFiles, name: str) -> dict[str, str]:
@@ -323,4 +309,6 @@ def _json_track(
         )
         for record in records
     ]
-    return _whole_track(name, sensor, np.array(rows), passed_over)
+    samples, n_partial = gathered(sensor, [np.array(rows)])
+    enter_left_out(passed_over, name, n_unfit=0, n_partial=n_partial)
+    return Track(name, sensor, samples) if len(samples[0]) else None

@@ -20,6 +20,9 @@ MOST_TABLE_ROWS: Final = 10_000_000
 MOST_LINE: Final = 1 << 16
 """Characters"""
 
+BLOCK: Final = 1 << 16
+"""Numbers that are read before they are passed on"""
+
 MOST_DAMAGED: Final = 0.1
 """Share of rows that may be damaged; such are left out"""
 
@@ -103,30 +106,36 @@ class Table:
             if row:
                 yield row
 
-    def numbers(self, columns: Mapping[int, Callable[[str], float]]) -> NDArray[np.float64]:
-        """Return columns ``(n_rows, n_columns)``, read by functions such as `number`.
+    def blocks(
+        self, columns: Mapping[int, Callable[[str], float]]
+    ) -> Iterator[NDArray[np.float64]]:
+        """Yield columns ``(n_rows, n_columns)`` part by part, read by functions such as `number`.
 
         What is no number here and there, as where a file was cut, is NaN.
 
         Raises:
-            DataError: in over `MOST_DAMAGED` of the rows something is no number.
+            DataError: in over `MOST_DAMAGED` of the rows something is no number, at the end.
         """
-        read = [array("d") for _ in columns]
+        read = array("d")
         first_error: str | None = None
         n_rows = n_damaged = 0
         for n_rows, row in enumerate(self.rows(), 1):  # the last one is their number
             damaged = False
-            for values, (column, as_number) in zip(read, columns.items(), strict=True):
+            for column, as_number in columns.items():
                 try:
-                    values.append(as_number(row[column]))
+                    read.append(as_number(row[column]))
                 except ValueError as error:
-                    values.append(np.nan)
+                    read.append(np.nan)
                     damaged = True
                     first_error = first_error or f"row {n_rows}: {error}"
             n_damaged += damaged
+            if len(read) >= BLOCK:
+                yield np.frombuffer(read).reshape(-1, len(columns))
+                read = array("d")
         if n_damaged > MOST_DAMAGED * n_rows:
             raise DataError(f"{self._where}: {first_error}: export it anew, and do not edit it")
-        return np.column_stack([np.frombuffer(values) for values in read])
+        if read:
+            yield np.frombuffer(read).reshape(-1, len(columns))
 
 
 def number(text: str) -> float:

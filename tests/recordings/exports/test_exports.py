@@ -1,21 +1,8 @@
-"""What exports come to: whole samples, in messages."""
+"""What exports come to: messages."""
 
 import numpy as np
 
-from pipeline.recordings.exports.exports import Export, whole
-
-
-def test_whole_samples() -> None:
-    """Samples that lack a number are left out and counted, the others are in order."""
-    table = [
-        [3.0, 1, 1, 1],
-        [1.0, 2, 2, 2],
-        [np.nan, 3, 3, 3],
-        [2.0, 4, np.nan, 4],
-        [5] + [np.nan] * 3,
-    ]
-    (times, values), n_partial = whole("accelerometer", np.array(table))
-    assert ([1.0, 3.0], [2.0, 1.0], 2) == (times.tolist(), values[:, 0].tolist(), n_partial)
+from pipeline.recordings.exports.exports import Export
 
 
 def test_messages_of_a_second() -> None:
