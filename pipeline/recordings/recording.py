@@ -5,10 +5,10 @@ stretches, as arrays, and gives them as the readings that a phone's messages hol
 come from is decided by their readers: `hapt`, `uci_har`, `person_file`, `simulated`, `parquet`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,36 @@ class Stretch:
         return Stretch(self.times[rows], self.samples[rows], self.labels[rows], self.sensor)
 
 
+class StretchesOnDemand(Sequence[Stretch]):
+    """Stretches that are made when they are asked for, so that they need not be in memory at once.
+
+    Each is made anew whenever it is asked for.
+    """
+
+    def __init__(self, n: int, make: Callable[[int], Stretch]) -> None:
+        """Take how many there are, and what makes them, by their number from 0 on."""
+        self._numbers = range(n)
+        self._make = make
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Stretch: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Stretch]: ...
+    def __getitem__(self, index: int | slice) -> Stretch | Sequence[Stretch]:
+        """Return a stretch, or some.
+
+        Raises:
+            IndexError: there are not so many.
+        """
+        if isinstance(index, slice):
+            return [self._make(number) for number in self._numbers[index]]
+        return self._make(self._numbers[index])
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledReadings:
     """Samples of one sensor out of one message, each with its label."""
@@ -62,7 +92,7 @@ class Recording:
 
     device: str
     """Name of the sender"""
-    stretches: tuple[Stretch, ...]
+    stretches: Sequence[Stretch]
     activities: tuple[str, ...] = ACTIVITIES
     """Names of the activities that labels stand for; they may be none of the model's"""
     rate_hz: float | None = None
@@ -76,6 +106,9 @@ class Recording:
     """That of a recorded file; None of data sets and simulated phones"""
     data_set: str = ""
     """Name of the data set that it is of; empty if of none"""
+    known_changes: tuple[NDArray[np.float64], NDArray[np.int16]] | None = None
+    """Times of the samples that have another label than the one before, in the order of time, the
+    first sample's to begin with, and their labels; None if they are to be found in the samples"""
 
     @property
     def messages(self) -> tuple[tuple[LabelledReadings, ...], ...]:
@@ -86,13 +119,13 @@ class Recording:
         """
         return tuple(
             tuple(LabelledReadings(self.readings(part), part.labels) for part in parts)
-            for parts in self.by_message()
+            for parts in self.each_message()
         )
 
     @property
     def start(self) -> float:
         """Time of the first message's earliest sample, in seconds."""
-        return min(float(stretch.times.min()) for stretch in self.by_message()[0])
+        return min(float(stretch.times.min()) for stretch in next(self.each_message()))
 
     @property
     def rotation(self) -> NDArray[np.float64] | None:
@@ -106,7 +139,7 @@ class Recording:
         """Number of samples, those of all sensors counted."""
         return sum(len(stretch.labels) for stretch in self.stretches)
 
-    @property
+    @cached_property
     def sensors(self) -> list[Sensor]:
         """The sensors of which there are samples."""
         return sorted({stretch.sensor for stretch in self.stretches})
@@ -142,13 +175,18 @@ class Recording:
 
     def by_message(self) -> list[list[Stretch]]:
         """Return the stretches of each message."""
-        messages: list[list[Stretch]] = []
+        return list(self.each_message())
+
+    def each_message(self) -> Iterator[list[Stretch]]:
+        """Yield the stretches of each message."""
+        message: list[Stretch] = []
         for stretch in self.stretches:
-            if stretch.is_same_message:
-                messages[-1].append(stretch)
-            else:
-                messages.append([stretch])
-        return messages
+            if message and not stretch.is_same_message:
+                yield message
+                message = []
+            message.append(stretch)
+        if message:
+            yield message
 
     def cut(self, rows: int) -> Self:
         """Return the recording in messages of up to ``rows`` samples, whatever it came in."""
@@ -205,6 +243,8 @@ class Recording:
     @cached_property
     def _changes(self) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
         """Times of the samples that have another label than the one before, and their labels."""
+        if self.known_changes is not None:
+            return self.known_changes
         times = np.concatenate([stretch.times for stretch in self.stretches])
         labels = np.concatenate([stretch.labels for stretch in self.stretches]).astype(np.int16)
         order = np.argsort(times, kind="stable")

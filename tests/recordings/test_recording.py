@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from pipeline.readings import MAX_ROWS, MessageError
-from pipeline.recordings.recording import Recording, Stretch, activities_of, grid_times
+from pipeline.recordings.recording import (
+    Recording,
+    Stretch,
+    StretchesOnDemand,
+    activities_of,
+    grid_times,
+)
 
 
 def recording(labels: list[int], *, activities: tuple[str, ...]) -> Recording:
@@ -93,3 +99,24 @@ def test_readings_say_where_the_phone_was_worn(worn_at: str, expected: str | Non
     """At the waist or anywhere else, as far as is known."""
     [one] = replace(recording([0] * 5, activities=("A",)), worn_at=worn_at).messages
     assert expected == one[0].readings.worn_at
+
+
+def test_stretches_on_demand() -> None:
+    """They are a sequence of stretches that are made anew each time."""
+    made: list[int] = []
+
+    def make(number: int) -> Stretch:
+        made.append(number)
+        times = np.array([float(number)])
+        return Stretch(times, np.zeros((1, 6)), np.array([-1]), is_same_message=number == 2)
+
+    recording = Recording("phone", StretchesOnDemand(4, make))
+    assert [] == made
+    assert [1, 2, 1] == [len(message) for message in recording.each_message()]
+    assert [0, 1, 2, 3] == made
+    assert ([2.0], [1.0, 2.0]) == (
+        [recording.stretches[-2].start],
+        [stretch.start for stretch in recording.stretches[1:3]],
+    )
+    with pytest.raises(IndexError):
+        recording.stretches[4]

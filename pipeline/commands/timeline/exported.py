@@ -1,21 +1,23 @@
 """An app's export as a recording, without the detour by a file of har-import.
 
 Its samples come in messages of `MESSAGE_S`, which only saves work: results do not depend on it.
+They are read whenever they are asked for, so that a day of them is never in memory as a whole.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.commands.timeline.recorded_file import RecordedFile, in_android_sign
-from pipeline.readings import MAX_ROWS, is_device
+from pipeline.readings import MAX_ROWS, Sensor, is_device
 from pipeline.recognition.placement.sign import Conventions
 from pipeline.recordings.exports.exports import Export
+from pipeline.recordings.exports.gathered import taken_out
 from pipeline.recordings.exports.labels import ActivityChange, activity_changes
 from pipeline.recordings.header import EXPORT, Header, software
-from pipeline.recordings.recording import Recording, Stretch
+from pipeline.recordings.recording import Recording, Stretch, StretchesOnDemand
 
 MESSAGE_S: Final = 20.0
 UNNAMED: Final = "phone"
@@ -42,7 +44,11 @@ def exported(
         software=software(),
     )
     recording = Recording(
-        device, tuple(_stretches(export, changes, activities)), activities, header=header
+        device,
+        _stretches(export, changes, activities),
+        activities,
+        header=header,
+        known_changes=_known_changes(export, changes, activities),
     )
     return (
         in_android_sign(
@@ -58,31 +64,74 @@ def exported(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the samples of a stretch are."""
+
+    message: int
+    sensor: Sensor
+    rows: slice
+    """Of those of the sensor"""
+
+
 def _stretches(
     export: Export, changes: list[ActivityChange], activities: tuple[str, ...]
-) -> list[Stretch]:
+) -> StretchesOnDemand:
     """Return an export's samples in the messages of a phone, in the order of time."""
+    places = _places(export)
+    ordered = _ordered(changes, activities)
+
+    def stretch(number: int) -> Stretch:
+        place = places[number]
+        times, values = (taken_out(part, place.rows) for part in export.sensors[place.sensor])
+        is_same = number > 0 and places[number - 1].message == place.message
+        return Stretch(times, values, _labels(times, *ordered), place.sensor, is_same)
+
+    return StretchesOnDemand(len(places), stretch)
+
+
+def _places(export: Export) -> list[_Place]:
+    """Return where the stretches' samples are, in the order of messages."""
     first = min(float(times[0]) for times, _ in export.sensors.values())
-    messages: dict[int, list[Stretch]] = {}
-    for sensor, (times, values) in export.sensors.items():
-        labels = _labels(times, changes, activities)
-        numbers = np.floor((times - first) / MESSAGE_S).astype(np.int64)
-        begins = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
-        for begin, end in zip(begins, [*begins[1:], len(times)], strict=True):
-            message = messages.setdefault(int(numbers[begin]), [])
-            for cut in range(begin, end, MAX_ROWS):
-                rows = slice(cut, min(cut + MAX_ROWS, end))
-                part = Stretch(times[rows], values[rows], labels[rows], sensor)
-                message.append(replace(part, is_same_message=bool(message)))
-    return [stretch for number in sorted(messages) for stretch in messages[number]]
+    places: list[_Place] = []
+    for sensor, (times, _) in export.sensors.items():
+        begin = 0
+        while begin < len(times):
+            message = int((float(times[begin]) - first) // MESSAGE_S)
+            later = times[begin:].searchsorted(first + (message + 1) * MESSAGE_S)
+            end = begin + min(max(int(later), 1), MAX_ROWS)
+            places.append(_Place(message, sensor, slice(begin, end)))
+            begin = end
+    return sorted(places, key=lambda place: place.message)  # those of a message stay in order
+
+
+def _ordered(
+    changes: list[ActivityChange], activities: tuple[str, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
+    """Return the times ``(n,)`` of changes, and the labels ``(n + 1,)`` before and after each."""
+    ordered = sorted(changes, key=lambda change: change[0])
+    of_changes = [-1 if name is None else activities.index(name) for _, name in ordered]
+    return np.array([time for time, _ in ordered]), np.array([-1, *of_changes], np.int16)
 
 
 def _labels(
-    times: NDArray[np.float64], changes: list[ActivityChange], activities: tuple[str, ...]
+    times: NDArray[np.float64], begins: NDArray[np.float64], labels: NDArray[np.int16]
 ) -> NDArray[np.int16]:
-    """Return the labels ``(n,)`` at ``times`` ``(n,)``."""
-    ordered = sorted(changes, key=lambda change: change[0])
-    begins = np.array([time for time, _ in ordered])
-    of_changes = [-1 if name is None else activities.index(name) for _, name in ordered]
-    labels = np.array([-1, *of_changes], np.int16)
+    """Return the labels ``(n,)`` at ``times`` ``(n,)``, of what `_ordered` returns."""
     return labels[begins.searchsorted(times, side="right")]
+
+
+def _known_changes(
+    export: Export, changes: list[ActivityChange], activities: tuple[str, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
+    """Return when samples have another label than the one before, as `Recording` keeps it."""
+    begins, labels = _ordered(changes, activities)
+    first = min(float(times[0]) for times, _ in export.sensors.values())
+    at = [first]
+    for begin in begins.tolist():
+        rows = [(times, int(times.searchsorted(begin))) for times, _ in export.sensors.values()]
+        at += [float(times[row]) for times, row in rows if row < len(times)]
+    times = np.unique(at)
+    found = _labels(times, begins, labels)
+    changed = np.concatenate([[True], found[1:] != found[:-1]])
+    return times[changed], found[changed]

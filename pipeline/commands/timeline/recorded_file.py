@@ -12,7 +12,12 @@ from pipeline.readings import Convention, Delivery, Sensor
 from pipeline.recognition.placement.sign import Conventions
 from pipeline.recordings.exports.exports import FIRST_EPOCH_S
 from pipeline.recordings.header import ConventionSource
-from pipeline.recordings.recording import Recording, Stretch, typical_rate_hz
+from pipeline.recordings.recording import (
+    Recording,
+    Stretch,
+    StretchesOnDemand,
+    typical_rate_hz,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +78,7 @@ class RecordedFile:
         Raises:
             MessageError: a value cannot be a phone's.
         """
-        for message in self.recording.by_message():
+        for message in self.recording.each_message():
             parts = [self.recording.readings(part) for part in message]
             yield Delivery(
                 [
@@ -112,8 +117,9 @@ def in_android_sign(
         flips ^= convention != came
         came, came_from = convention, "setting"
     if flips:
-        stretches = tuple(_flipped(stretch) for stretch in recording.stretches)
-        recording = replace(recording, stretches=stretches)
+        came_in = recording.stretches
+        flipped = StretchesOnDemand(len(came_in), lambda number: _flipped(came_in[number]))
+        recording = replace(recording, stretches=flipped)
     return RecordedFile(file, recording, came, came_from, number)
 
 

@@ -8,6 +8,7 @@ Rules: samples come in the order of their times. In the rare table that is not i
 values that no sensor gives, they are in memory as a whole, as everything has to be moved.
 """
 
+import mmap
 import os
 import tempfile
 import weakref
@@ -133,6 +134,20 @@ def gathered(sensor: Sensor, blocks: Iterable[NDArray[np.float64]]) -> tuple[Sam
     for block in blocks:
         samples.add(block)
     return samples.samples()
+
+
+def taken_out(samples: NDArray[np.float64], rows: slice) -> NDArray[np.float64]:
+    """Return rows of a sensor's times or values by themselves.
+
+    If they are in a file, no part of it is in memory any longer.
+    """
+    taken = np.array(samples[rows])
+    mapped = samples
+    while isinstance(mapped.base, np.ndarray):
+        mapped = mapped.base
+    if isinstance(mapped.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.base.madvise(mmap.MADV_DONTNEED)
+    return taken
 
 
 def _no_room(error: OSError) -> DataError:
