@@ -164,7 +164,7 @@ class Import:
         if needed is not None:
             _warn(
                 f"{source}: its {slow.replace('_', ' ')} has {slowest:.0f} samples a second; "
-                f"{needed}: let the app take 50 or more"
+                f"{needed}: let the app take more"
             )
         if missing:
             lack = "has no " + " and no ".join(missing).replace("_", " ")

@@ -22,11 +22,13 @@ def why_too_slow(rate_hz: float, cards: Sequence[ModelCard]) -> str | None:
     at_waist, elsewhere = cards
     if rate_hz >= max(at_waist.needed_rate_hz, elsewhere.needed_rate_hz):
         return None
-    if rate_hz < LOWEST_RATE_HZ:
-        return f"{LOWEST_RATE_HZ:g} are needed"
     if at_waist.needed_rate_hz == elsewhere.needed_rate_hz:
-        return f"{at_waist.needed_rate_hz:g} are needed"
-    return (
-        f"{at_waist.needed_rate_hz:g} are needed at the waist ({at_waist.name}), "
-        f"{elsewhere.needed_rate_hz:g} elsewhere ({elsewhere.name})"
-    )
+        needed = f"{at_waist.needed_rate_hz:g} are needed"
+    else:
+        needed = (
+            f"{at_waist.needed_rate_hz:g} are needed at the waist ({at_waist.name}), "
+            f"{elsewhere.needed_rate_hz:g} elsewhere ({elsewhere.name})"
+        )
+    if rate_hz < LOWEST_RATE_HZ:
+        return f"{needed}, and below {LOWEST_RATE_HZ:g} there are no windows"
+    return needed

@@ -21,13 +21,17 @@ def cards() -> list[ModelCard]:
         (30.0, None),
         (29.0, "30 are needed at the waist (cnn-lstm), 19 elsewhere (cnn-lstm-any)"),
         (12.0, "30 are needed at the waist (cnn-lstm), 19 elsewhere (cnn-lstm-any)"),
-        (9.0, "10 are needed"),
+        (
+            9.0,
+            "30 are needed at the waist (cnn-lstm), 19 elsewhere (cnn-lstm-any), "
+            "and below 10 there are no windows",
+        ),
     ],
 )
 def test_models_that_need_other_rates(
     cards: list[ModelCard], rate_hz: float, expected: str | None
 ) -> None:
-    """It is said which model needs what, and of hardly any samples that there are no rows."""
+    """It is said which model needs what, and of hardly any samples that there are no windows."""
     assert expected == why_too_slow(rate_hz, cards)
 
 

@@ -176,7 +176,7 @@ def _why_without_windows(recording: Recording, settled: NDArray[np.bool_]) -> st
         if rate < LOWEST_RATE_HZ:
             return (
                 f"its {sensor.replace('_', ' ')} has {rate:.0f} samples a second; "
-                f"{LOWEST_RATE_HZ:.0f} are needed: let the app take 50 or more"
+                f"{LOWEST_RATE_HZ:.0f} are needed: let the app take more"
             )
     if not settled.any():
         return (
