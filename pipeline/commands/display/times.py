@@ -34,7 +34,13 @@ class Times:
             return "date unknown"
         first, last = self._at(self.first), self._at(self.last)
         end = last.strftime("%Y-%m-%d %H:%M:%S" if self._spans_days else "%H:%M:%S")
-        return f"{first.strftime('%Y-%m-%d %H:%M:%S')} to {end} {first.strftime('%Z')}".rstrip()
+        begin, zones = (
+            first.strftime("%Y-%m-%d %H:%M:%S"),
+            (first.strftime("%Z"), last.strftime("%Z")),
+        )
+        if zones[0] != zones[1]:  # clocks were changed meanwhile
+            return f"{begin} {zones[0]} to {end} {zones[1]}"
+        return f"{begin} to {end} {zones[0]}".rstrip()
 
     def tick(self, time: float, step_s: float) -> str:
         """Return a time for a scale whose marks are ``step_s`` seconds apart."""

@@ -36,8 +36,14 @@ def test_times_of_one_day() -> None:
 def test_times_over_midnight() -> None:
     """Where there are several days each time has its date, on either side of a change of clocks."""
     times = Times(T0, T0 + 86_400, is_dated=True, zone=BERLIN)
-    assert "2023-10-28 15:52:24 to 2023-10-29 14:52:24 CEST" == times.span()
+    assert "2023-10-28 15:52:24 CEST to 2023-10-29 14:52:24 CET" == times.span()
     assert "2023-10-29 02:52:24" == times.moment(T0 + 12 * 3600)
+
+
+def test_times_while_clocks_are_changed() -> None:
+    """Where an hour comes twice, the zone of either time says which is meant."""
+    times = Times(T0 + 11 * 3600, T0 + 11.25 * 3600, is_dated=True, zone=BERLIN)
+    assert "2023-10-29 02:52:24 CEST to 02:07:24 CET" == times.span()
 
 
 def test_times_without_a_date() -> None:
