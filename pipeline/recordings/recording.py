@@ -5,6 +5,7 @@ stretches, as arrays, and gives them as the readings that a phone's messages hol
 come from is decided by their readers: `hapt`, `uci_har`, `person_file`, `simulated`, `parquet`.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -155,6 +156,22 @@ class Recording:
             np.concatenate([stretch.samples for stretch in stretches]),
         )
 
+    def typical_rate_hz(self, sensor: Sensor) -> float:
+        """Return how many samples a second a sensor has between pauses, as `typical_rate_hz` does.
+
+        It must be one of `sensors`.
+        """
+        pauses = array("d")
+        last: list[float] = []
+        for stretch in self.stretches:
+            if stretch.sensor == sensor:
+                found = np.diff(stretch.times, prepend=last)
+                if (found < 0).any():  # it came in disorder
+                    return typical_rate_hz(np.sort(self.samples_of(sensor)[0]))
+                pauses.frombytes(found.tobytes())
+                last = stretch.times[-1:].tolist()
+        return _rate_hz(np.frombuffer(pauses) if pauses else np.empty(0))
+
     def readings(self, stretch: Stretch) -> Readings:
         """Return a stretch as the readings that a message of the device holds.
 
@@ -200,7 +217,7 @@ class Recording:
     def moved(self, seconds: float) -> Self:
         """Return the recording with all its times so much later."""
         later = (replace(stretch, times=stretch.times + seconds) for stretch in self.stretches)
-        return replace(self, stretches=tuple(later))
+        return replace(self, stretches=tuple(later), known_changes=None)
 
     def window_activities(self, starts: NDArray[np.float64]) -> list[str | None]:
         """Return the activity that all samples of each window share, None if they share none.
@@ -259,9 +276,21 @@ def grid_times(start: float, n_samples: int) -> NDArray[np.float64]:
 
 
 def typical_rate_hz(times: NDArray[np.float64]) -> float:
-    """Return how many samples a second there are between pauses, of ascending times ``(n,)``."""
-    pause = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    return 1 / pause if pause > 0 else np.inf
+    """Return how many samples a second there are between pauses, of ascending times ``(n,)``.
+
+    Several samples of one time count as one. It is infinite if all are of one time.
+    """
+    return _rate_hz(np.diff(times))
+
+
+def _rate_hz(pauses: NDArray[np.float64]) -> float:
+    """Return how many samples a second there are with these pauses ``(n,)``, which get disordered.
+
+    It is infinite if none is longer than 0.
+    """
+    if not pauses.all():
+        pauses = pauses[pauses > 0]
+    return 1 / float(np.median(pauses, overwrite_input=True)) if len(pauses) else np.inf
 
 
 def activities_of(recordings: Iterable[Recording]) -> tuple[str, ...]:

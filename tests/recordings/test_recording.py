@@ -10,6 +10,7 @@ from pipeline.recordings.recording import (
     StretchesOnDemand,
     activities_of,
     grid_times,
+    typical_rate_hz,
 )
 
 
@@ -120,3 +121,25 @@ def test_stretches_on_demand() -> None:
     )
     with pytest.raises(IndexError):
         recording.stretches[4]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([0.0, 0.01, 0.02, 9.0], 100.0),
+        ([0.0, 0.0, 0.02, 0.02, 0.04, 0.04], 50.0),
+        ([0.0, 0.0, 0.0, 0.25], 4.0),
+        ([3.0, 3.0], np.inf),
+        ([3.0], np.inf),
+    ],
+)
+def test_typical_rates(times: list[float], expected: float) -> None:
+    """The rate is that between pauses, and samples that come twice make none of it faster."""
+    assert expected == pytest.approx(typical_rate_hz(np.array(times)))
+    for order in (times, times[::-1]):
+        parts = [
+            Stretch(np.array(part), np.zeros((len(part), 6)), np.full(len(part), -1))
+            for part in (order[:1], order[1:2], order[2:])
+            if part
+        ]
+        assert expected == pytest.approx(Recording("phone", parts).typical_rate_hz("motion"))

@@ -97,9 +97,10 @@ def _places(export: Export) -> list[_Place]:
     for sensor, (times, _) in export.sensors.items():
         begin = 0
         while begin < len(times):
-            message = int((float(times[begin]) - first) // MESSAGE_S)
-            later = times[begin:].searchsorted(first + (message + 1) * MESSAGE_S)
-            end = begin + min(max(int(later), 1), MAX_ROWS)
+            next_ones = taken_out(times, slice(begin, begin + MAX_ROWS))
+            message = int((float(next_ones[0]) - first) // MESSAGE_S)
+            later = int(next_ones.searchsorted(first + (message + 1) * MESSAGE_S))
+            end = begin + max(later, 1)
             places.append(_Place(message, sensor, slice(begin, end)))
             begin = end
     return sorted(places, key=lambda place: place.message)  # those of a message stay in order

@@ -16,7 +16,6 @@ from pipeline.recordings.recording import (
     Recording,
     Stretch,
     StretchesOnDemand,
-    typical_rate_hz,
 )
 
 
@@ -63,11 +62,8 @@ class RecordedFile:
     @cached_property
     def rates_hz(self) -> dict[Sensor, float]:
         """How many samples a second each sensor has; infinite if all are of one time."""
-        rates_hz = {}
-        for sensor in self.recording.sensors:
-            parts = [part.times for part in self.recording.stretches if part.sensor == sensor]
-            rates_hz[sensor] = typical_rate_hz(np.sort(np.concatenate(parts)))
-        return rates_hz
+        recording = self.recording
+        return {sensor: recording.typical_rate_hz(sensor) for sensor in recording.sensors}
 
     def deliveries(self) -> Iterator[Delivery]:
         """Yield its messages. Whatever its clock, times are used as they are.
