@@ -157,6 +157,8 @@ def main() -> None:
     """Run the command."""
     settings = from_command_line(TimelineSettings)
     logging.basicConfig(level=logging.WARNING, format="har-timeline: %(message)s")
+    if sys.stdout is None:
+        sys.exit("har-timeline: the standard output is closed")
     try:
         if settings.plot is not None:
             picture.require()
@@ -169,11 +171,19 @@ def main() -> None:
     except (DataError, ModelError, PlacementError) as error:
         sys.exit(f"har-timeline: {error}")
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        _leave_output()
         return
+    except OSError as error:  # only writing raises it: of files that cannot be read there are lines
+        _leave_output()
+        sys.exit(f"har-timeline: the output cannot be written: {error.strerror}")
     except KeyboardInterrupt:
         sys.exit("har-timeline: interrupted")
     sys.exit(1 if n_failures else 0)
+
+
+def _leave_output() -> None:
+    """Let what is still to be written go nowhere, so that the flush at the end does not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

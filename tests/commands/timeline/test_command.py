@@ -246,6 +246,20 @@ def test_an_output_that_is_closed_early(tmp_path: Path, flags: list[str]) -> Non
         assert (b"", 0) == (process.stderr.read(), process.wait(30))
 
 
+@pytest.mark.parametrize("flags", [[], ["--json"], ["--csv"]])
+def test_an_output_that_is_full(tmp_path: Path, flags: list[str]) -> None:
+    """A disk that is full, and an output that is closed, are a line and no success."""
+    sensor_logger_zip(tmp_path / "a.zip", seconds=12)
+    run = [*command_line("har-timeline"), *flags, "a.zip"]
+    for to, words in ((">/dev/full", "No space left on device"), (">&-", "is closed")):
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$@" {to}', "sh", *run],
+            cwd=tmp_path, env=environment_with({}), stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+        assert (1, 1) == (done.returncode, done.stderr.count("\n"))
+        assert words in done.stderr
+
+
 @pytest.mark.broker
 def test_har_stream_says_the_same(
     broker: "Broker", run_command: Run, start_command: "Start", tmp_path: Path
