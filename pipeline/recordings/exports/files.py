@@ -27,6 +27,9 @@ TABLES: Final = (".csv", ".tsv", ".txt", ".json")
 MOST_NAMED: Final = 3
 """Files that are named one by one in a message"""
 
+ENCRYPTED: Final = 1
+"""Among the flags of a file in a zip"""
+
 _NO_TABLES: Final = {
     ".xls": "a workbook: save its sheets as CSV",
     ".xlsx": "a workbook: save its sheets as CSV",
@@ -172,6 +175,11 @@ class Source:
         with archive:
             members: dict[str, Callable[[], IO[bytes]]] = {}
             for member in archive.infolist():
+                if member.flag_bits & ENCRYPTED and not member.is_dir():
+                    raise DataError(
+                        f"{self.name}: is encrypted: unpack it with its password, and give the "
+                        "folder"
+                    )
                 name = member.filename.replace("\\", "/")  # as some programs for Windows write it
                 if name in members:
                     raise DataError(f"{self.name}: holds {name} twice: export it anew")

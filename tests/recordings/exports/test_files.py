@@ -143,3 +143,17 @@ def test_a_damaged_file_in_a_zip(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"1,2", b"1,3", 1))
     with pytest.raises(DataError, match=r"Accelerometer\.csv: cannot be read: Bad CRC-32"):
         opened([path])
+
+
+def test_an_encrypted_zip(tmp_path: Path, as_zip: AsZip) -> None:
+    """A zip that asks for a password is said to, once."""
+    content = bytearray(as_zip(CONTENTS))
+    for begin, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(begin)
+        while at >= 0:
+            content[at + place] |= 1  # the flag "encrypted"
+            at = content.find(begin, at + 1)
+    path = tmp_path / "export.zip"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"export\.zip: is encrypted: unpack it with its password"):
+        opened([path])
