@@ -119,7 +119,10 @@ def enter(passed_over: dict[str, str], file: str, *reasons: str) -> None:
 
 def enter_left_out(passed_over: dict[str, str], file: str, *, n_unfit: int, n_partial: int) -> None:
     """Enter how many rows of a file are left out, and why, if any are."""
-    counts = {"of too many cells": n_unfit, "without a number": n_partial}
+    counts = {
+        "of too many cells": n_unfit,
+        "without a number, or with an impossible one": n_partial,
+    }
     reasons = ", ".join(f"{n} {reason}" for reason, n in counts.items() if n)
     if reasons:
         enter(passed_over, file, f"rows left out: {reasons}")

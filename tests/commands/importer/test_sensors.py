@@ -72,7 +72,7 @@ def test_a_damaged_number(
     lines[-1] = lines[-1].rpartition(",")[0] + "," + damage
     table.write_text("\n".join(lines))
     done = har_import("export")
-    words = f"export: {table.name}: rows left out: 1 without a number"
+    words = f"export: {table.name}: rows left out: 1 without a number, or with an impossible one"
     assert ([words], False) == (done.told, done.failed)
     (path,) = parquet.find([Path("recordings")])
     assert (899 if app is sensor_logger else 599) == parquet.survey(path)[1]

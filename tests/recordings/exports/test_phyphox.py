@@ -297,7 +297,7 @@ def test_rows_that_do_not_fit_are_counted() -> None:
     content = table(ACC, [[0.0, 1, 2, 3]]) + b"0.1,1,,3\n0.2,1,2,3,4\n0.3,1,2,3\n0.4"
     found = phyphox.read(files({"Raw Data.csv": content}))
     assert [0.0, 0.3] == only(found).sensors["accelerometer"][0].tolist()
-    why = "rows left out: 1 of too many cells, 1 without a number"
+    why = "rows left out: 1 of too many cells, 1 without a number, or with an impossible one"
     assert {"Raw Data.csv": why} == found.passed_over
 
 
