@@ -227,6 +227,7 @@ def _look_in(place: Path, published: Published) -> DataSetFiles | None:
 
 def _remedy(published: Published, cache: Path) -> str:
     return (
-        f"name its zip or folder with --data, set {FOLDER_VARIABLE} to the folder that holds it, "
+        f"name its zip or folder (by --data, where the command has that), set {FOLDER_VARIABLE} to "
+        "the folder that holds it, "
         f"or put its zip, {published.url}, into {cache}"
     )
