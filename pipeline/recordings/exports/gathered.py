@@ -9,7 +9,6 @@ values that no sensor gives, they are in memory as a whole, as everything has to
 """
 
 import mmap
-import os
 import tempfile
 import weakref
 from array import array
@@ -151,7 +150,8 @@ def taken_out(samples: NDArray[np.float64], rows: slice) -> NDArray[np.float64]:
 
 
 def _no_room(error: OSError) -> DataError:
+    place = tempfile.tempdir or "temporary files"
     return DataError(
-        f"{tempfile.gettempdir()}: {error.strerror or os.strerror(error.errno or 0)}: the samples "
-        "of long recordings are kept there while they are used: set TMPDIR to a folder with room"
+        f"{place}: {error.strerror}: the samples of long recordings are kept there while they are "
+        "used: set TMPDIR to a folder with room"
     )

@@ -78,5 +78,6 @@ def test_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(gathered_module, "MOST_IN_MEMORY", 100)
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
-    with pytest.raises(DataError, match=r"^/.*: No space left on device: .* set TMPDIR"):
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp-is-full")
+    with pytest.raises(DataError, match=r"^/tmp-is-full: No space left on device: .* set TMPDIR"):
         gathered("gyroscope", [np.ones((300, 4))])
