@@ -3,8 +3,8 @@
 from typing import Protocol
 
 
-class Period(Protocol):
-    """A period of one activity, such as an `Episode`."""
+class ActivitySpan(Protocol):
+    """A time of one activity, recognised or labelled."""
 
     @property
     def activity(self) -> str:
@@ -17,6 +17,10 @@ class Period(Protocol):
     @property
     def end(self) -> float:
         """Seconds on the same clock, after the start."""
+
+
+class Period(ActivitySpan, Protocol):
+    """A period of one activity that was recognised, such as an `Episode`."""
 
     @property
     def probability(self) -> float:

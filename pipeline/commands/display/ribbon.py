@@ -17,7 +17,7 @@ from rich.style import Style
 from rich.text import Text
 
 from pipeline.commands.display.legend import Legend
-from pipeline.commands.display.period import Period
+from pipeline.commands.display.period import ActivitySpan, Period
 from pipeline.commands.display.times import DAY_S, Times
 
 LONGEST_S: Final = 1.5 * DAY_S
@@ -31,7 +31,7 @@ NOTHING: Final = "."
 """A cell without an activity, where there is no colour"""
 
 
-def cells(periods: Sequence[Period], first: float, last: float, n: int) -> list[str | None]:
+def cells(periods: Sequence[ActivitySpan], first: float, last: float, n: int) -> list[str | None]:
     """Return the activity that there is longest in each of ``n`` equal parts of a time.
 
     None stands for a part without any: an activity is to be seen, however short it is beside a gap.

@@ -7,14 +7,16 @@ from __future__ import annotations  # matplotlib's types may be missing
 
 from collections.abc import Callable
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.commands.display.legend import Legend
-from pipeline.commands.display.ribbon import STEPS_S
+from pipeline.commands.display.ribbon import STEPS_S, cells
 from pipeline.commands.display.times import DAY_S, Times, clock
 from pipeline.commands.one_line import one_line
 from pipeline.commands.timeline.recorded_file import RecordedFile
@@ -34,6 +36,14 @@ Horizontal = Callable[[Any], Any]
 """From times in seconds, one or an array, to places on the axis of times"""
 AXES: Final = (("x", "#d55e00"), ("y", "#009e73"), ("z", "#0072b2"))
 """Names and colours of a phone's axes"""
+
+
+class Span(NamedTuple):
+    """A time of one activity."""
+
+    activity: str
+    start: float
+    end: float
 
 
 def require() -> None:
@@ -199,16 +209,18 @@ def _draw_ribbon(
     legend: Legend,
 ) -> None:
     """Draw the episodes as a ribbon, and the labels as one beneath."""
-    rows = {"activity": [(e.activity, e.start, e.end) for e in timeline.episodes]}
+    rows = {"activity": [Span(e.activity, e.start, e.end) for e in timeline.episodes]}
     if recorded.has_labels:
         rows["label"] = _labelled(recorded)
-    for number, (name, spans) in enumerate(rows.items()):
-        for activity in {activity for activity, _, _ in spans}:
+    for number, (name, exact) in enumerate(rows.items()):
+        spans = visible(exact, recorded.first, recorded.last)
+        for activity in legend.of({span.activity for span in spans}):
             panel.broken_barh(
                 [(x(s), x(e) - x(s)) for one, s, e in spans if one == activity],
                 (-number - 0.4, 0.8),
                 color=legend[activity].colour,
                 label=name,
+                linewidth=0,  # else whatever is drawn last hides what is short beside it
             )
         shortest_s = (recorded.last - recorded.first) / 60
         for activity, start, end in spans:
@@ -223,7 +235,24 @@ def _draw_ribbon(
     panel.set_xlim(x(recorded.first), x(recorded.last) if recorded.last > recorded.first else None)
 
 
-def _labelled(recorded: RecordedFile) -> list[tuple[str, float, float]]:
+def visible(spans: list[Span], first: float, last: float) -> list[Span]:
+    """Return what is to be drawn of spans between two times.
+
+    Where some are too short to be seen, it is in each of `BINS` parts what there is longest.
+    """
+    bin_s = (last - first) / BINS
+    if all(span.end - span.start >= bin_s for span in spans):
+        return spans
+    in_bins = enumerate(cells(spans, first, last, BINS))
+    runs = [(one, [n for n, _ in run]) for one, run in groupby(in_bins, key=itemgetter(1))]
+    return [
+        Span(one, first + numbers[0] * bin_s, first + (numbers[-1] + 1) * bin_s)
+        for one, numbers in runs
+        if one is not None
+    ]
+
+
+def _labelled(recorded: RecordedFile) -> list[Span]:
     """Return the activities that the labels name, each with its start and end."""
     recording = recorded.recording
     times = np.concatenate([stretch.times for stretch in recording.stretches])
@@ -232,7 +261,7 @@ def _labelled(recorded: RecordedFile) -> list[tuple[str, float, float]]:
     times, labels = times[order], labels[order]
     breaks = np.flatnonzero((np.diff(labels) != 0) | (np.diff(times) > 1.0)) + 1
     return [
-        (recording.activities[labels[run[0]]], float(times[run[0]]), float(times[run[-1]]))
+        Span(recording.activities[labels[run[0]]], float(times[run[0]]), float(times[run[-1]]))
         for run in np.split(np.arange(len(times)), breaks)
         if labels[run[0]] >= 0
     ]
@@ -242,7 +271,7 @@ def _shown(recorded: RecordedFile, timeline: RecordedTimeline) -> set[str]:
     names = {episode.activity for episode in timeline.episodes}
     names |= {name for window in timeline.predictions[:1] for name in window.activities}
     if recorded.has_labels:
-        names |= {activity for activity, _, _ in _labelled(recorded)}
+        names |= {span.activity for span in _labelled(recorded)}
     return names
 
 

@@ -6,6 +6,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from pipeline.commands.timeline.picture import BINS, Span, visible
 from tests.commands.timeline.exported import sensor_logger_zip
 from tests.processes import environment_with
 
@@ -28,6 +29,19 @@ def test_pictures(run_command: Run, tmp_path: Path, suffix: str) -> None:
     if suffix == "svg":
         drawn = (tmp_path / "day.svg").read_text()
         assert {True} == {f"<!-- {word} -->" in drawn for word in ("activity", "label", "W")}
+
+
+def test_a_ribbon_of_many_episodes() -> None:
+    """What is too short to be seen hides nothing: each part shows what there is longest."""
+    exact = [Span("WALKING", 0.0, BINS / 2), Span("SITTING", BINS / 2 + 1, BINS)]
+    assert exact == visible(exact, 0.0, BINS)
+    short = [Span("STANDING", k + 0.4, k + 0.6) for k in range(5, 100)]
+    long = [
+        Span("WALKING", float(begin), end)
+        for begin, end in [(0, 5.4), *((k + 0.6, k + 1.4) for k in range(5, 99))]
+    ]
+    (shown,) = visible(sorted(short + long, key=lambda span: span.start), 0.0, BINS)
+    assert Span("WALKING", 0.0, 100.0) == shown
 
 
 @pytest.mark.train
