@@ -288,7 +288,9 @@ class Fleet:
             "probability": probability,
         }
         self._set(phone, "prediction", shown)
-        phone.ribbon.go_on_until(prediction.end, version)
+        if phone.ribbon.go_on(prediction.start, prediction.end, version):
+            while phone.predictions and _start_of(phone.predictions[-1][1]) >= prediction.start:
+                phone.predictions.pop()
         if phone.last_samples is not None:
             self._set(phone, "latency", round(max(0.0, received - phone.last_samples), 4))
         values = [prediction.probabilities.get(name, 0.0) for name in self.activities]
@@ -371,6 +373,11 @@ def _newest(entries: deque[tuple[int, Any]], since: int) -> list[tuple[int, Any]
             break
         newer.append(entry)
     return newer[::-1]
+
+
+def _start_of(packed: bytes) -> float:
+    start: float = struct.unpack_from("d", packed)[0]
+    return start
 
 
 def _unpacked(packed: bytes) -> tuple[float, float, list[float]]:

@@ -174,6 +174,16 @@ def test_details_of_an_opened_phone() -> None:
     assert {"calibration": msgspec.Raw(b"null")} == fleet.details("anna", seen)
 
 
+def test_a_clock_that_is_set_back() -> None:
+    """Probabilities of times to come are forgotten: they would hide those of now."""
+    fleet = Fleet()
+    tell(fleet, "availability", b"online")
+    for start in (NOW - 10, NOW + 3600, NOW + 3602, NOW):
+        tell(fleet, "prediction", prediction(start))
+    details = json.loads(msgspec.json.encode(fleet.details("anna", 0)))
+    assert [NOW - 10, NOW] == [start for start, _, _ in details["probabilities"]]
+
+
 def test_phones_of_which_nothing_came_over_a_new_connection() -> None:
     """The broker has forgotten them meanwhile, and so does the fleet."""
     fleet = Fleet()

@@ -6,6 +6,9 @@ import { RIBBON_S } from "./ribbon.js";
 /** Episodes that are kept, the newest. */
 export const MOST_EPISODES = 200;
 
+/** A window that is older than the newest by more is of a clock that was set back. */
+const SET_BACK_S = 15;
+
 /** Prepared signals, probabilities, episodes and calibration of one phone. */
 export class Opened {
   constructor(name) {
@@ -26,6 +29,7 @@ export class Opened {
       this.channels = frame.signals.channels ?? this.channels;
       this.signals.add(frame.signals.start, frame.signals.rate, frame.signals.rows);
     }
+    this._forgetBehind(frame.probabilities?.at(-1)?.[1] ?? Infinity);
     this.probabilities = inOrder(this.probabilities, frame.probabilities ?? [], (entry) => entry[0]);
     const newest = this.probabilities.at(-1)?.[1] ?? 0;
     this.probabilities = this.probabilities.filter((entry) => entry[1] >= newest - RIBBON_S);
@@ -33,6 +37,13 @@ export class Opened {
       .slice(-MOST_EPISODES);
     if ("calibration" in frame) this.calibration = frame.calibration;
     return true;
+  }
+
+  /** Where the newest window is of long before, the phone's clock was set back: what was known of
+   *  later times is taken back. */
+  _forgetBehind(newest) {
+    if ((this.probabilities.at(-1)?.[1] ?? newest) - newest <= SET_BACK_S) return;
+    this.probabilities = this.probabilities.filter((entry) => entry[1] <= newest);
   }
 }
 

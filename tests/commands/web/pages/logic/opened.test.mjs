@@ -25,6 +25,13 @@ test("a calibration stays until it is taken back", () => {
   assert.equal(opened.calibration, null);
 });
 
+test("what was of times to come is taken back when a clock is set back", () => {
+  const opened = new Opened("a");
+  opened.apply({ device: "a", probabilities: [[100, 102.5, [1]], [400, 402.5, [1]]] });
+  opened.apply({ device: "a", probabilities: [[200, 202.5, [1]]] });
+  assert.deepEqual(opened.probabilities.map(([start]) => start), [100, 200]);
+});
+
 test("bands stack to one, from each window's end to the next one's, with nothing over a gap", () => {
   const windows = [[0, 2, [0.5, 0.5]], [1, 3, [0.25, 0.5]], [20, 22, [1, 0]]];
   const drawn = bands(windows, { start: 0, end: 100, width: 100 });
