@@ -19,6 +19,13 @@ import msgspec
 
 from pipeline.calibration_message import decode_calibration
 from pipeline.commands.record.labels import decode_label
+from pipeline.commands.web.published import (
+    PublishedActivity,
+    PublishedEpisode,
+    PublishedInfo,
+    PublishedLoad,
+    PublishedPrediction,
+)
 from pipeline.commands.web.ribbon import Ribbon
 from pipeline.commands.web.truth import Truth
 from pipeline.readings import MessageError, is_device
@@ -50,31 +57,6 @@ _SHOWING: Final = frozenset({"activity", "availability", "info", "prediction"})
 """What makes a phone one of the fleet: labels and calibrations may be of phones long gone"""
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
-
-
-class _Activity(msgspec.Struct):
-    activity: str
-    since: float
-    probability: float
-
-
-class _Prediction(msgspec.Struct):
-    start: float
-    end: float
-    activity: str
-    probability: float
-    probabilities: dict[str, float]
-
-
-class _Episode(msgspec.Struct):
-    activity: str
-    start: float
-    end: float
-    probability: float
-
-
-class _Info(msgspec.Struct):
-    rates_hz: dict[str, float] = {}
 
 
 class PhoneState:
@@ -174,12 +156,12 @@ class Fleet:
         """Take a message on ``har/load``.
 
         Raises:
-            MessageError: it is no JSON.
+            MessageError: it is not what is published there.
         """
         if len(payload) > MOST_BYTES:
             raise MessageError("size", "har/load: too long")
         try:
-            msgspec.json.decode(payload, type=dict[str, Any])
+            msgspec.json.decode(payload, type=PublishedLoad)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise MessageError("field", f"har/load: {error}") from error
         self.load = msgspec.Raw(payload)
@@ -247,7 +229,7 @@ class Fleet:
         """Enter a message; ``phone`` is unchanged if that raises."""
         version = self.version + 1
         if leaf == "activity":
-            activity = msgspec.json.decode(payload, type=_Activity)
+            activity = msgspec.json.decode(payload, type=PublishedActivity)
             probability = round(activity.probability, 4)
             phone.ribbon.set_activity(activity.activity, activity.since, probability, version)
             self._set(phone, "activity", activity)
@@ -256,9 +238,11 @@ class Fleet:
         elif leaf == "info":
             self._set_info(phone, payload)
         elif leaf == "prediction":
-            self._predict(phone, msgspec.json.decode(payload, type=_Prediction), received, version)
+            self._predict(
+                phone, msgspec.json.decode(payload, type=PublishedPrediction), received, version
+            )
         elif leaf == "episode":
-            episode = msgspec.json.decode(payload, type=_Episode)
+            episode = msgspec.json.decode(payload, type=PublishedEpisode)
             phone.episodes.append((version, msgspec.Raw(_encode(episode))))
         elif leaf == "label":
             name, time = decode_label(payload)
@@ -269,7 +253,7 @@ class Fleet:
 
     def _set_info(self, phone: PhoneState, payload: bytes) -> None:
         payload.decode()
-        info = msgspec.json.decode(payload, type=_Info)
+        info = msgspec.json.decode(payload, type=PublishedInfo)
         msgspec.json.decode(payload, type=dict[str, Any])
         phone.info = payload
         phone.parts["info"] = (self.version + 1, msgspec.Raw(payload))
@@ -277,7 +261,7 @@ class Fleet:
             self._set(phone, "rate", round(min(info.rates_hz.values()), 1))
 
     def _predict(
-        self, phone: PhoneState, prediction: _Prediction, received: float, version: int
+        self, phone: PhoneState, prediction: PublishedPrediction, received: float, version: int
     ) -> None:
         self._note_activities(prediction.probabilities)
         probability = round(prediction.probability, 4)

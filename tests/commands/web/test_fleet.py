@@ -105,7 +105,17 @@ def test_empty_messages_of_phones_that_are_not_there() -> None:
     [
         ("activity", b"WALKING"),
         ("activity", b'{"activity": 1, "since": 0, "probability": 1}'),
+        ("activity", b'{"activity": "WALKING", "since": 1e300, "probability": 1}'),
+        ("activity", b'{"activity": "WALKING", "since": -1, "probability": 1}'),
+        ("activity", b'{"activity": "WALKING", "since": 0, "probability": 9}'),
+        ("activity", b'{"activity": "", "since": 0, "probability": 1}'),
         ("availability", b"\xff"),
+        ("info", b'{"warnings": "low-rate"}'),
+        ("info", b'{"advice": {"low-rate": "walk"}}'),
+        ("info", b'{"frame": 5}'),
+        ("info", b'{"rates_hz": [50]}'),
+        ("info", b'{"rejected": "much"}'),
+        ("episode", b'{"activity": "WALKING", "start": 0, "end": 1e300, "probability": 1}'),
         ("info", b"[]"),
         ("info", b'{"rates_hz": {"motion": 50}, "x": '),
         ("info", b'{"device": "\xff"}'),
@@ -123,6 +133,29 @@ def test_messages_that_do_not_fit(leaf: str, payload: bytes) -> None:
     with pytest.raises(MessageError):
         tell(fleet, leaf, payload)
     assert (0, {}) == (fleet.version, fleet.phones)
+
+
+@pytest.mark.parametrize("part", ["start", "end", "probability", "probabilities"])
+def test_predictions_that_do_not_fit(part: str) -> None:
+    """Numbers that no window can have change nothing."""
+    fleet = Fleet()
+    number = {"WALKING": 1e300} if part == "probabilities" else 1e300
+    with pytest.raises(MessageError):
+        tell(fleet, "prediction", prediction() | {part: number})
+    assert (0, {}) == (fleet.version, fleet.phones)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"[]", b'{"troubles": "some"}', b'{"latency_ms": 5}', b'{"latency_ms": {"p50": "x"}}'],
+)
+def test_loads_that_do_not_fit(payload: bytes) -> None:
+    """That of before stays."""
+    fleet = Fleet()
+    fleet.set_load(b'{"troubles": ["a"], "more": [1]}')
+    with pytest.raises(MessageError):
+        fleet.set_load(payload)
+    assert b'{"troubles": ["a"], "more": [1]}' == bytes(fleet.load)
 
 
 def test_names_that_no_phone_can_have() -> None:
