@@ -1,10 +1,12 @@
 """The phone page's side of the server: its samples, labels and calibration in, answers out.
 
 Samples go to the broker as the page made them, once they fit the format. What the page is told is
-always the latest: answers that it cannot take yet are replaced, never queued.
+always the latest: answers that it cannot take yet are replaced, never queued. Samples are confirmed
+up to a time, so none behind those that were not taken is confirmed before they have come again.
 """
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
@@ -13,6 +15,7 @@ import msgspec
 from pipeline.commands.calibrate.wire import Info
 from pipeline.commands.web.bus import Bus
 from pipeline.commands.web.calibrating import Calibrating
+from pipeline.commands.web.fleet import PhoneState
 from pipeline.commands.web.live import Live
 from pipeline.formats import FORMATS
 from pipeline.readings import LATEST_TIME_S, MessageError, Readings, check_payload
@@ -46,6 +49,10 @@ class CalibrationStep(msgspec.Struct, tag="calibrate"):
 Frame = Samples | LabelNow | CalibrationStep
 
 
+class _Window(msgspec.Struct):
+    end: float
+
+
 class PhoneFeed:
     """What one phone page sends and gets."""
 
@@ -61,18 +68,31 @@ class PhoneFeed:
         self._n_received = 0
         self._problem: str | None = None  # told last
         self._rejected: str | None = None
+        self._missing_from = math.inf
+        """Time of the first sample that was not taken and has not come again"""
+        self._activities = list(live.fleet.activities)  # told last
+        self._prediction: bytes | None = None  # told last
         self._calibrating = Calibrating(device, self._publish_calibration, self._tell_calibration)
         phone = live.fleet.phones.get(device)
         if phone is not None:
+            self._prediction = _prediction_of(phone)
             if (activity := phone.parts.get("activity")) is not None:
                 self.heard(device, "activity", bytes(activity[1]))
             if phone.info:
                 self.heard(device, "info", phone.info)
 
     def pulse(self) -> None:
-        """Look whether there is a problem, or an end to one."""
+        """Look for news: a problem or its end, other activities, another window recognised."""
         self._calibrating.tick()
         fleet = self._live.fleet
+        if fleet.activities != self._activities:
+            self._activities = list(fleet.activities)
+            self._tell(activities=self._activities)
+        phone = fleet.phones.get(self._device)
+        prediction = None if phone is None else _prediction_of(phone)
+        if prediction not in (None, self._prediction):
+            self._prediction = prediction
+            self._tell(recognised=msgspec.json.decode(prediction, type=_Window).end)
         problem = self._rejected
         if not fleet.is_linked:
             problem = NO_BROKER
@@ -127,29 +147,44 @@ class PhoneFeed:
             return
         readings = [part for part in parts if isinstance(part, Readings)]
         n_rows = sum(len(part.times) for part in readings)
+        first = min(float(part.times.min()) for part in readings)
         until = max(float(part.times.max()) for part in readings)
 
         def confirmed() -> None:
             self._n_received += n_rows
-            self._tell(received=self._n_received, until=until)
+            self._tell(received=self._n_received)
+            if until < self._missing_from:
+                self._tell(until=until)
 
         taken = self._bus.publish(f"browser/{self._device}", payload, on_confirmed=confirmed)
-        self._rejected = None if taken else TOO_MUCH
+        if not taken:
+            self._missing_from = min(self._missing_from, first)
+            self._tell_not_taken()
+            return
+        self._rejected = None
+        if first <= self._missing_from:
+            self._missing_from = math.inf
         self._calibrating.push(readings)
 
     def _take_label(self, label: LabelNow) -> None:
         try:
             name = activity_name(label.activity or "")
         except MessageError as error:
-            self._tell(problem=str(error))
+            self._rejected = str(error)
             return
+        self._rejected = None
         payload = msgspec.json.encode({"label": name or "", "time": label.time})
 
         def confirmed() -> None:
             self._tell(label={"activity": name, "time": label.time})
 
         if not self._bus.publish(f"har/{self._device}/label", payload, on_confirmed=confirmed):
-            self._tell(problem=TOO_MUCH)
+            self._tell_not_taken()
+
+    def _tell_not_taken(self) -> None:
+        """Tell at once, so that the page is told of the end too, and sends again."""
+        self._rejected = self._problem = TOO_MUCH
+        self._tell(problem=TOO_MUCH)
 
     def _publish_calibration(self, payload: bytes) -> bool:
         return self._bus.publish(f"har/{self._device}/calibration", payload, retain=True)
@@ -160,3 +195,8 @@ class PhoneFeed:
     def _tell(self, **answer: object) -> None:
         self._answer |= answer
         self.due.set()
+
+
+def _prediction_of(phone: PhoneState) -> bytes | None:
+    part = phone.parts.get("prediction")
+    return None if part is None else bytes(part[1])

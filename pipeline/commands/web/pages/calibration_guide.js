@@ -6,10 +6,11 @@ const STEPS = {
   stand: "Wear the phone, and stand still for three seconds",
   walk: "Walk ten steps straight ahead",
 };
+/** What is said at the end, with the words of the server. */
 const ENDS = {
-  done: "Calibrated. It has effect at once.",
-  failed: "That did not work.",
-  removed: "The calibration is taken back.",
+  done: (words) => `${words || "Calibrated."} It has effect at once.`,
+  failed: (words) => `That did not work. ${words}`,
+  removed: (words) => words || "The calibration is taken back.",
 };
 
 export class CalibrationGuide {
@@ -56,7 +57,7 @@ export class CalibrationGuide {
       return;
     }
     this._show(null);
-    setText(this._state, [ENDS[step], words].filter(Boolean).join(" "));
+    setText(this._state, (ENDS[step]?.(words ?? "") ?? "").trim());
   }
 
   /** The connection is gone, and with it the measurement. */

@@ -1,6 +1,7 @@
 // One button for each activity: a tap labels what follows.
 //
-// A label carries its time, so it is kept while the connection is away, and sent later.
+// A label carries its time, so it is kept until the server has confirmed it, and sent again over a
+// new connection.
 
 import { clockText } from "./durations.js";
 import { element, setText } from "./elements.js";
@@ -15,6 +16,8 @@ export class LabelButtons {
     this._send = send;
     this._now = now;
     this._kept = [];
+    this._sent = 0;
+    this._words = "";
     this._current = null;
     this._buttons = new Map();
   }
@@ -44,10 +47,10 @@ export class LabelButtons {
     this._current = name;
     const time = this._now();
     this._kept.push({ type: "label", activity: name, time });
-    this._kept = this._kept.slice(-MOST_KEPT);
+    if (this._kept.length > MOST_KEPT) this._drop(1);
     this._press();
     const what = name === null ? "Labels ended" : `${this._titles.get(name)}: labelled`;
-    setText(this._state, `${what} from ${clockText(time)}`);
+    this._words = `${what} from ${clockText(time)}`;
     this.flush();
   }
 
@@ -57,11 +60,31 @@ export class LabelButtons {
     }
   }
 
-  /** Send what has been kept. */
+  /** Send what has not been sent yet. */
   flush() {
-    while (this._kept.length && this._send(this._kept[0])) this._kept.shift();
-    if (this._kept.length && !this._state.textContent.endsWith("later")) {
-      setText(this._state, `${this._state.textContent}; it is sent later`);
-    }
+    while (this._sent < this._kept.length && this._send(this._kept[this._sent])) this._sent += 1;
+    this._show();
+  }
+
+  /** A new connection begins: what is not confirmed is sent again. */
+  again() {
+    this._sent = 0;
+    this.flush();
+  }
+
+  /** The server confirms all labels up to a time. */
+  confirm(time) {
+    this._drop(this._kept.filter((label) => label.time <= time).length);
+    this._show();
+  }
+
+  _drop(count) {
+    this._kept.splice(0, count);
+    this._sent = Math.max(0, this._sent - count);
+  }
+
+  _show() {
+    const waits = this._sent < this._kept.length;
+    setText(this._state, waits ? `${this._words}; it is sent later` : this._words);
   }
 }

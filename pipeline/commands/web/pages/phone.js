@@ -20,6 +20,9 @@ const MOST_SILENCE_MS = 15_000;
 const SEND_MS = 250;
 const CATCH_UP_MS = 100;
 const WRITE_MS = 500;
+/** An activity for which no window came for so long is not of now: windows come every few seconds. */
+const OLD_ANSWER_S = 15;
+const NO_SENSOR = ["no-accelerometer", "no-gyroscope"];
 
 const byId = (id) => document.getElementById(id);
 const localNow = () => Date.now() / 1000;
@@ -28,7 +31,7 @@ let activities = new Activities([]);
 let link = null;
 let current = null;
 let lastAnswer = null;
-let aheadSeconds = 0;
+let startedAt = 0;
 let advice = [];
 let recording = "";
 let hiddenSince = null;
@@ -98,6 +101,7 @@ async function start() {
   beginRecording();
   if (!(await motion.begin())) return;
   wakeLock.begin();
+  startedAt = localNow();
   byId("start").setAttribute("aria-pressed", "true");
   setText(byId("start"), "Stop");
   schedule();
@@ -140,7 +144,7 @@ function setLink(state, reason) {
   if (state === "up") {
     kept.again();
     problems.delete("server");
-    labels.flush();
+    labels.again();
     if (kept.waiting) schedule();
   } else {
     guide.interrupt();
@@ -152,14 +156,19 @@ function setLink(state, reason) {
 }
 
 function take(frame) {
-  if (Number.isFinite(frame.now)) aheadSeconds = frame.now - localNow();
   if (frame.type === "hello" || frame.activities) setActivities(frame.activities);
   if (frame.type !== "answer") return;
   if (frame.activity) takeActivity(frame);
+  if (Number.isFinite(frame.recognised)) lastAnswer = localNow();
   if (Number.isFinite(frame.until)) kept.confirm(frame.until);
   if (frame.calibration) guide.take(frame.calibration);
+  if (frame.label) labels.confirm(frame.label.time);
   if (frame.problem) problems.set("answer", { words: frame.problem });
-  else if ("problem" in frame && problems.delete("answer")) kept.again(); // what was not taken
+  else if ("problem" in frame) {
+    problems.delete("answer");
+    kept.again(); // what was not taken
+    labels.again();
+  }
   if (frame.advice) {
     advice = frame.advice;
     write();
@@ -176,7 +185,6 @@ function setActivities(names) {
 function takeActivity({ activity, since, probability }) {
   const changed = current?.activity !== activity;
   current = { activity, since, probability };
-  lastAnswer = localNow();
   if (changed && motion.running) setText(byId("announcer"), activities.of(activity).title);
   showActivity();
 }
@@ -196,11 +204,27 @@ function writeSince() {
   if (!motion.running) {
     setText(byId("since"), "Tap Start, then put the phone where you wear it.");
   } else if (!current) {
-    setText(byId("since"), "The first answer comes after some six seconds.");
+    setText(byId("since"), lacksSensor()
+      ? "Nothing can be recognised: a sensor is missing."
+      : "The first answer comes after some six seconds.");
+  } else if (lastAnswer === null && localNow() - startedAt > OLD_ANSWER_S) {
+    setText(byId("since"), "as it was before: nothing has been recognised since the start");
   } else {
-    const seconds = localNow() + aheadSeconds - current.since;
-    setText(byId("since"), `for ${durationText(seconds)} · ${percentText(current.probability)} sure`);
+    setText(byId("since"), sinceText(current));
   }
+}
+
+/** How long it has had the activity, on this phone's own clock, which is that of its samples. */
+function sinceText({ activity, since, probability }) {
+  const now = localNow();
+  const isOld = lastAnswer !== null && now - lastAnswer > OLD_ANSWER_S;
+  if (isOld) return `for ${durationText(lastAnswer - since)}, as of ${clockText(lastAnswer)}`;
+  const sure = activity === "unknown" ? "" : ` · ${percentText(probability)} sure`;
+  return `for ${durationText(now - since)}${sure}`;
+}
+
+function lacksSensor() {
+  return watch.problems().some((name) => NO_SENSOR.includes(name));
 }
 
 function hide() {
@@ -228,7 +252,9 @@ function write() {
 
 function writeProblems() {
   const found = motion.running ? watch.problems().map((name) => PROBLEMS[name]) : [];
-  const all = [...problems.values(), ...found, ...advice.map((words) => ({ words }))];
+  const said = new Map(problems);
+  if (motion.running && lacksSensor()) said.delete("answer"); // the server says the same
+  const all = [...said.values(), ...found, ...advice.map((words) => ({ words }))];
   if (kept.gapSeconds >= 1) {
     all.push({ hint: true, words: `A gap of ${durationText(kept.gapSeconds)}: the connection was away `
       + "for longer than samples are kept." });

@@ -90,7 +90,7 @@ def test_the_activity_is_shown_large(server: MadeWebServer, open_phone: Open) ->
     page.click("#start")
     page.locator("#activity", has_text="Wait").wait_for()
     answer = {"activity": "WALKING_UPSTAIRS", "since": time.time() - 5, "probability": 0.96}
-    server.say({"type": "answer", **answer})
+    server.say({"type": "answer", "recognised": time.time(), **answer})
     page.locator("#activity", has_text="Walking upstairs").wait_for()
     page.locator("#since", has_text="96 % sure").wait_for()
     page.locator("#answer", has_text=re.compile(r"\d s ago")).wait_for()
@@ -98,6 +98,34 @@ def test_the_activity_is_shown_large(server: MadeWebServer, open_phone: Open) ->
     assert size > 32
     page.click("#start")
     page.locator("#activity", has_text="Not started").wait_for()
+
+
+def test_how_long_goes_by_the_phones_own_clock(server: MadeWebServer, open_phone: Open) -> None:
+    """Samples have its times, so has what is recognised, also if the server's clock is another."""
+    page = open_phone()
+    page.click("#start")
+    server.say({"type": "hello", "now": time.time() + 3600, "role": "all", "activities": MANY})
+    answer = {"activity": "SITTING", "since": time.time() - 5, "probability": 0.9}
+    server.say({"type": "answer", "recognised": time.time(), **answer})
+    page.locator("#since", has_text=re.compile(r"^for \d s · 90 % sure")).wait_for()
+
+
+def test_an_old_answer_is_not_of_now(server: MadeWebServer, open_phone: Open) -> None:
+    """While no answers come, the page says of when the last one is."""
+    page = open_phone()
+    page.click("#start")
+    answer = {"activity": "SITTING", "since": time.time() - 5, "probability": 0.9}
+    server.say({"type": "answer", "recognised": time.time(), **answer})
+    page.locator("#since", has_text="90 % sure").wait_for()
+    page.evaluate("{ const now = Date.now; Date.now = () => now() + 60_000; }")
+    page.locator("#since", has_text=re.compile(r"^for \d s, as of \d\d:\d\d:\d\d$")).wait_for()
+
+
+def test_activities_of_another_model(server: MadeWebServer, open_phone: Open) -> None:
+    """They get their buttons when the server learns of them."""
+    page = open_phone(sensors=False)
+    server.say({"type": "answer", "activities": [*MANY, "CYCLING"]})
+    page.locator(".labels button", has_text="Cycling").wait_for()
 
 
 def test_nothing_is_lost_while_the_server_is_away(
@@ -144,6 +172,24 @@ def test_labels_wait_for_the_connection(server: MadeWebServer, open_phone: Open)
     server.start()
     label = server.await_frame(lambda frame: frame["type"] == "label")
     assert abs(label["time"] - tapped) < 1
+    page.locator("#label-state", has_text=re.compile(r"labelled from [\d:]+$")).wait_for()
+
+
+def test_labels_are_sent_until_they_are_confirmed(
+    server: MadeWebServer, open_phone: Open, eventually: Open
+) -> None:
+    """One that went away with its connection comes again, and a confirmed one does not."""
+    page = open_phone(sensors=False)
+    labels = lambda: [f["activity"] for f in server.received if f["type"] == "label"]  # noqa: E731
+    page.click("text='Sitting'")
+    label = server.await_frame(lambda frame: frame["type"] == "label")
+    server.say({"type": "answer", "label": {"activity": "SITTING", "time": label["time"]}})
+    page.click("text='Standing'")
+    eventually(lambda: labels() == ["SITTING", "STANDING"])
+    server.stop()
+    page.locator("#problems", has_text="is away").wait_for()
+    server.start()
+    eventually(lambda: labels() == ["SITTING", "STANDING", "STANDING"])
 
 
 def test_calibration_step_by_step(server: MadeWebServer, open_phone: Open) -> None:
