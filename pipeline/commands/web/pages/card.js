@@ -5,9 +5,10 @@
 
 import { addressOf } from "./addresses.js";
 import { drawAxes, drawRibbon, emptied, fitted } from "./drawing.js";
-import { clockText, durationText, latencyText, percentText, rateText } from "./durations.js";
+import { clockText, latencyText, rateText } from "./durations.js";
 import { element, setAttribute, setText } from "./elements.js";
 import { icon } from "./icons.js";
+import { sinceWords, sureWords } from "./phone_words.js";
 import { RIBBON_S, ribbonWords } from "./ribbon.js";
 import { Edge } from "./rows.js";
 
@@ -75,9 +76,10 @@ export class Card {
       this._shownIcon = activity.icon;
       this.badge.replaceChildren(icon(activity.icon));
     }
-    setText(this.confidence, phone.probability === null ? "" : `${percentText(phone.probability)} sure`);
+    setText(this.confidence, sureWords(phone));
     setText(this.state, phone.offline ? "Offline" : `Online · ${rateText(phone.rate)}`);
-    setText(this.delay, phone.latency === null ? "" : `answer in ${latencyText(phone.latency)}`);
+    const answers = phone.latency !== null && !phone.offline;
+    setText(this.delay, answers ? `answer in ${latencyText(phone.latency)}` : "");
     this._writeTruth();
     this._writeWarnings();
     this.tick(activities, now);
@@ -113,11 +115,8 @@ export class Card {
   tick(activities, now) {
     const { phone } = this;
     const time = phone.timeAt(now);
-    if (phone.since === null) setText(this.since, "no activity yet");
-    else {
-      setText(this.since, `for ${durationText(time - phone.since)}`);
-      setAttribute(this.since, "title", `since ${clockText(phone.since)}`);
-    }
+    setText(this.since, sinceWords(phone, now));
+    if (phone.since !== null) setAttribute(this.since, "title", `since ${clockText(phone.since, now)}`);
     const begun = `${Number.isFinite(phone.signals.newest)} ${phone.ribbon.length > 0}`;
     if (now - this._described < DESCRIBED_EVERY_S && begun === this._begun) return;
     this._described = now;

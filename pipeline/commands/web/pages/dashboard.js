@@ -195,7 +195,8 @@ function summarise() {
   const { phones, online, warnings } = fleet.counts();
   const parts = [countText(phones, "phone"), `${online} online`];
   if (warnings) parts.push(`${countText(warnings, "phone")} with warnings`);
-  if (fleet.load?.latency_ms) parts.push(`results in ${latencyText(fleet.load.latency_ms.p50 / 1000)}`);
+  const typical = fleet.load?.latency_ms?.p50;
+  if (typical > 0) parts.push(`results in ${latencyText(typical / 1000)}`); // 0 where none came
   setText(byId("summary"), parts.join(" · "));
 }
 

@@ -69,10 +69,15 @@ export class Phone {
     return this.offline || this.warnings.length > 0;
   }
 
+  /** When the last window ended by which its activity was known, -Infinity if none came. */
+  get knownUntil() {
+    const end = this.ribbon.length ? this.ribbon.at(-1)[1] : -Infinity;
+    return Math.max(end, this.prediction?.end ?? -Infinity);
+  }
+
   /** Time of the newest that is known, in the phone's own time. */
   get newest() {
-    const end = this.ribbon.length ? this.ribbon.at(-1)[1] : -Infinity;
-    return Math.max(end, this.signals.newest, this.prediction?.end ?? -Infinity);
+    return Math.max(this.knownUntil, this.signals.newest);
   }
 
   /** What time it is for this phone: the clock's, but for recordings of another time, which may

@@ -6,6 +6,7 @@ import { element, setAttribute, setText } from "./elements.js";
 import { icon } from "./icons.js";
 import { infoWords } from "./info_words.js";
 import { rowShares } from "./opened.js";
+import { sinceWords, sureWords } from "./phone_words.js";
 import { RIBBON_S, ribbonWords } from "./ribbon.js";
 import { Edge } from "./rows.js";
 
@@ -152,13 +153,12 @@ export class PhoneView {
 
   _writeTimes(phone, now) {
     const parts = [phone.offline ? "offline" : "online"];
-    if (phone.since !== null) {
-      parts.push(`for ${durationText(phone.timeAt(now) - phone.since)}, since ${clockText(phone.since, now)}`);
-    }
-    if (phone.probability !== null) parts.push(`${percentText(phone.probability)} sure`);
-    setText(this._facts, parts.join(" · "));
+    const since = phone.since === null || phone.offline ? "" : `, since ${clockText(phone.since, now)}`;
+    parts.push(sinceWords(phone, now) + since, sureWords(phone));
+    setText(this._facts, parts.filter(Boolean).join(" · "));
+    const answers = phone.latency !== null && !phone.offline;
     setText(this._last, [
-      rateText(phone.rate), phone.latency === null ? null : `answer in ${latencyText(phone.latency)}`,
+      rateText(phone.rate), answers ? `answer in ${latencyText(phone.latency)}` : "",
     ].filter(Boolean).join(" · "));
   }
 
