@@ -3,6 +3,7 @@
 What can be wrong with the settings shows before anything is served, in one line.
 """
 
+import errno
 import logging
 import secrets
 import signal
@@ -24,7 +25,14 @@ from pipeline.commands.web.bus import Bus
 from pipeline.commands.web.links import Links
 from pipeline.commands.web.live import OPTIONAL_TOPICS, RESULT_TOPICS, Live
 from pipeline.commands.web.server import Application, application
-from pipeline.commands.web.settings import Listening, StartError, WebSettings, listening
+from pipeline.commands.web.settings import (
+    TOKEN_RULE,
+    Listening,
+    StartError,
+    WebSettings,
+    is_token,
+    listening,
+)
 from pipeline.commands.web.sockets import MOST_FRAME_BYTES
 from pipeline.mqtt.connection import STATUS_TOPIC
 from pipeline.subscriptions import subscriptions_of
@@ -35,6 +43,12 @@ SEND_BUFFER_BYTES: Final = 131_072
 """Of a connection in the kernel: what waits there for a slow browser is old when it comes"""
 MOST_CONNECTIONS: Final = 2_000
 GRACE_S: Final = 3
+_ADVICE: Final = {
+    errno.EADDRINUSE: "; another program is there: choose another port",
+    errno.EADDRNOTAVAIL: "; this machine has no such address: 0.0.0.0 stands for all it has",
+    errno.EACCES: "; ports below 1024 are the system's: choose another one",
+}
+"""What to do about an address that cannot be listened at, by the error's number"""
 
 
 def _bound(where: Listening) -> socket.socket:
@@ -55,9 +69,9 @@ def _bound(where: Listening) -> socket.socket:
         bound.bind(address)
         bound.listen()
     except OSError as error:
+        advice = _ADVICE.get(error.errno or 0, "")
         raise StartError(
-            f"listen = '{where.host}:{where.port}': {error.strerror or error}; another program may "
-            "be there: choose another port with --listen"
+            f"listen = '{where.host}:{where.port}': {error.strerror or error}{advice}"
         ) from error
     return bound
 
@@ -66,13 +80,16 @@ def _kept_token(folder: Path) -> str:
     """Return the token that is kept in a folder, made at the first time.
 
     Raises:
+        StartError: what is kept there is no token.
         OSError: it cannot be written or read.
     """
     file = folder / TOKEN_FILE
     try:
-        token = file.read_text().strip()
+        token = file.read_bytes().decode(errors="replace").strip()
     except FileNotFoundError:
         token = ""
+    if token and not is_token(token):
+        raise StartError(f"{str(file)!r}: {TOKEN_RULE}; without the file, a token is made")
     if not token:
         token = secrets.token_urlsafe(TOKEN_BYTES)
         with replacing(file, mode=0o600) as unfinished:
@@ -98,7 +115,7 @@ def _token(settings: WebSettings, where: Listening) -> str | None:
     """Return the token that is demanded, None for none.
 
     Raises:
-        StartError: the folder for it cannot be made.
+        StartError: the folder for it cannot be made, or holds no token where one is kept.
         OSError: it cannot be kept.
     """
     if settings.token is not None:
@@ -166,6 +183,8 @@ def run(settings: WebSettings) -> None:
     )
     server = _server(application(access, live, bus, places), cert, key)
     _introduce(places, fingerprint=fingerprint, is_loopback=where.is_loopback)
+    if not (is_https or where.is_loopback or settings.origin):
+        print("Browsers give these pages no sensors without https: see --self-signed", flush=True)
     server.run(sockets=[bound])
     if failures:
         raise failures[0]

@@ -12,6 +12,8 @@ from pipeline.settings import BrokerSettings, CommaSeparated, secret_in_file
 LEAST_TOKEN: Final = 16
 """Characters of a token: fewer can be guessed"""
 
+TOKEN_RULE: Final = f"is to have {LEAST_TOKEN} or more characters, letters, digits and -._~ alone"
+
 DEFAULT_LISTEN: Final = "127.0.0.1:8080"
 
 
@@ -54,6 +56,11 @@ def checked_listening(text: str) -> str:
     """
     listening(text)
     return text
+
+
+def is_token(text: str) -> bool:
+    """Return whether a text may be a token; `TOKEN_RULE` says when."""
+    return re.fullmatch(rf"[\w.~-]{{{LEAST_TOKEN},}}", text, re.ASCII) is not None
 
 
 def _origin(text: str) -> str:
@@ -121,13 +128,8 @@ class WebSettings(BrokerSettings):
                     "leave out one of them"
                 )
             self.token = secret_in_file(self.token_file, "token")
-        if self.token is not None and not re.fullmatch(
-            rf"[\w.~-]{{{LEAST_TOKEN},}}", self.token.get_secret_value(), re.ASCII
-        ):
-            raise ValueError(
-                f"token = ***: is to have {LEAST_TOKEN} or more characters, letters, digits and "
-                "-._~ alone"
-            )
+        if self.token is not None and not is_token(self.token.get_secret_value()):
+            raise ValueError(f"token = ***: {TOKEN_RULE}")
         return self
 
     @property

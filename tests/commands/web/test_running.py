@@ -42,7 +42,7 @@ def test_a_port_in_use(run_command: "Run", broker: "Broker") -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         ended = run_command("har-web", *broker.flags, "--listen", address)
     assert (1, "", 1) == (ended.returncode, ended.stdout, len(ended.stderr.splitlines()))
-    assert f"har-web: listen = '{address}': Address already in use" in ended.stderr
+    assert f"har-web: listen = '{address}': Address already in use; another" in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,8 @@ def test_a_port_in_use(run_command: "Run", broker: "Broker") -> None:
     [
         (["--listen", "8080"], "is to be HOST:PORT"),
         (["--listen", "127.0.0.1:99999"], "is to be HOST:PORT"),
-        (["--listen", "198.51.100.1:8080"], "listen = '198.51.100.1:8080': "),
+        (["--listen", "198.51.100.1:8080"], "this machine has no such address"),
+        (["--listen", "nowhere.invalid:0"], "listen = 'nowhere.invalid:0': "),
         (["--token", "short"], "token = ***: is to have 16 or more characters"),
         (["--token", "a token with blanks"], "token = ***"),
         (["--token-file", "gone"], "token-file = 'gone': No such file"),
@@ -78,6 +79,32 @@ def test_a_certificate_that_is_none(run_command: "Run", broker: "Broker", tmp_pa
     ended = run_command("har-web", *broker.flags, "--https-cert", "x.pem")
     assert (1, 1) == (ended.returncode, len(ended.stderr.splitlines())), ended.stderr
     assert "https-cert = 'x.pem': no certificate with its key" in ended.stderr
+
+
+@pytest.mark.parametrize("kept", [b"ab\n", b"\xff\xfe" * 10, b"two tokens in one file\n"])
+def test_a_kept_token_that_is_none(
+    run_command: "Run", broker: "Broker", tmp_path: Path, kept: bytes
+) -> None:
+    """It is not used, and not replaced in silence: phones may have links that go with it."""
+    (tmp_path / "token").write_bytes(kept)
+    flags = ["--listen", "0.0.0.0:0", "--keep", str(tmp_path)]
+    ended = run_command("har-web", *broker.flags, *flags)
+    assert (1, 1) == (ended.returncode, len(ended.stderr.splitlines())), ended.stderr
+    assert "is to have 16 or more characters" in ended.stderr
+    assert kept == (tmp_path / "token").read_bytes()
+
+
+def test_phones_need_https(
+    start_command: "Callable[..., Running]", broker: "Broker", tmp_path: Path
+) -> None:
+    """Whoever serves the network without is told; a proxy may have it."""
+    flags = [*broker.flags, "--listen", "0.0.0.0:0", "--keep", str(tmp_path)]
+    running = start_command("har-web", *flags)
+    running.await_log("connected to")
+    assert "no sensors without https: see --self-signed" in running.log
+    proxied = start_command("har-web", *flags, "--origin", "https://har.example.org")
+    proxied.await_log("connected to")
+    assert "no sensors" not in proxied.log
 
 
 def test_any_address_demands_a_token(
