@@ -16,6 +16,7 @@ from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.replay.windows import ExpectedWindows
 from pipeline.mqtt.connection import Connection
 from pipeline.recordings.recording import Recording
+from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 MAX_OUTSTANDING_WINDOWS: Final = 256
 """Windows sent and not answered at ``--speed max``. At hop 64 they are about 650 messages of 25
@@ -60,6 +61,8 @@ class Replay:
         self.seconds = 0.0
         """What sending took"""
         self._recording = uuid4().hex[:8]
+        self._labelled_until: dict[str, float] = {}
+        """By phone that has a label: time of its newest sample"""
         self._lost: ConnectionError | None = None
         """Why there will be no connection any more"""
         self._begun = 0.0
@@ -106,10 +109,11 @@ class Replay:
             self.windows.expect(message)
             if self._settings.labels:  # before the samples that they are of
                 for since, activity in message.labels:
-                    label = {"label": activity or "", "time": since}
-                    self._connection.publish(
-                        f"har/{message.device}/label", msgspec.json.encode(label)
-                    )
+                    self._publish_label(message.device, activity, since)
+                self._labelled_until[message.device] = max(
+                    self._labelled_until.get(message.device, 0.0),
+                    *(float(readings.times.max()) for readings in message.readings),
+                )
             self._connection.publish(f"har/{message.device}/samples", payload)
             self.n_sent += message.n_samples
             self.seconds = time.monotonic() - begun
@@ -124,6 +128,7 @@ class Replay:
         """
         try:
             self._check()
+            self._end_labels()
             if wait:
                 self._await_predictions(0)
             else:
@@ -132,8 +137,19 @@ class Replay:
             self._done = True
 
     def give_back(self) -> None:
-        """Let the calibrations of before the replay come into force again, however it ended."""
+        """End the labels, and let calibrations of before come into force, however it ended."""
+        self._end_labels()
         self._calibrations.give_back()
+
+    def _end_labels(self) -> None:
+        """End each phone's label with its last sample: whatever it sends next is not of it."""
+        for device, newest in self._labelled_until.items():
+            self._publish_label(device, None, newest + 1 / SAMPLING_RATE_HZ)
+        self._labelled_until.clear()
+
+    def _publish_label(self, device: str, activity: str | None, since: float) -> None:
+        label = {"label": activity or "", "time": since}
+        self._connection.publish(f"har/{device}/label", msgspec.json.encode(label))
 
     def _await_predictions(self, most: int) -> None:
         try:
