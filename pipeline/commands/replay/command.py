@@ -1,6 +1,7 @@
 """The command har-replay: recordings played as phones, and how well they were recognised."""
 
 import logging
+import math
 import sys
 from typing import Final
 
@@ -15,10 +16,13 @@ from pipeline.commands.replay.replay import Replay
 from pipeline.commands.replay.report import print_report, report
 from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.replay.sources import read
+from pipeline.commands.stream.settings import StreamSettings
 from pipeline.mqtt.connection import STATUS_TOPIC, Connection
 from pipeline.recordings.recording import DataError
 from pipeline.settings import from_command_line
 
+MAX_BEHIND_S: Final[float] = StreamSettings.model_fields["max_behind"].default
+"""Beyond this, har-stream has no activity now unless it is set otherwise"""
 STATUS_TIMEOUT_S: Final = 1.0
 """A replay that need not wait for predictions waits so long for har-stream."""
 
@@ -56,6 +60,14 @@ def main() -> None:
         f"{settings.recording}: {replay.n_phones} phones, {replay.n_samples} samples, "
         f"speed {settings.speed}"
     )
+    if settings.speed != "max" and replay.behind_s > MAX_BEHIND_S:
+        console.print(
+            f"The samples begin {replay.behind_s:.0f} s ago and end now, as speed "
+            f"{settings.speed:g} has it. To har-stream they are of now from the last "
+            f"{MAX_BEHIND_S:.0f} s on; for all of them, start it with "
+            f"--max-behind {math.ceil(replay.behind_s + MAX_BEHIND_S)}",
+            soft_wrap=True,
+        )
     failure = None
     try:
         with Progress(

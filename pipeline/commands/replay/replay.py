@@ -52,6 +52,9 @@ class Replay:
         self._har_stream = har_stream or HarStream()
         self._calibrations = Calibrations(settings, recordings, connection)
         self._outgoing, epoch = schedule(settings, recordings, hop=hop)
+        self.behind_s = 0.0 if settings.original_times else max(0.0, time.time() - epoch)
+        """How long before now the first sample was measured: what is played faster than it was made
+        ends now, and so begins in the past"""
         devices = {recording.device for recording in recordings}
         self.n_samples = sum(recording.n_samples for recording in recordings)
         self.n_phones = len(devices)

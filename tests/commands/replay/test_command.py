@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -8,7 +9,22 @@ import pytest
 from pipeline.commands.replay.settings import ReplaySettings
 
 if TYPE_CHECKING:
+    from tests.brokers import Broker
+
     Run = Callable[..., CompletedProcess[str]]
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize(("duration", "is_said"), [("200", True), ("50", False)])
+def test_what_begins_in_the_past(
+    run_command: "Run", broker: "Broker", data_dir: Path, duration: str, is_said: bool
+) -> None:
+    """A replay faster than real time says what har-stream needs to have an activity now."""
+    flags = ["--subjects", "2", "--duration", duration, "--speed", "400"]
+    result = run_command("har-replay", *broker.flags, "--data", str(data_dir), *flags)
+    assert 0 == result.returncode, result.stderr
+    said = re.findall(r"--max-behind (\d+)", result.stdout)
+    assert is_said == (len(said) == 1) == any(255 <= int(seconds) <= 265 for seconds in said)
 
 
 def test_an_unknown_subject(run_command: "Run") -> None:

@@ -31,8 +31,9 @@ WARNINGS: Final = ADVICE | {
     ALTERNATING: f"its messages state one placement and soon another: it keeps the one "
     f"of before until another has stood for {HELD_S:.0f} s of samples; let the app state one, give "
     "two phones names of their own, or set --placement",
-    "old-samples": "the newest samples are older than --max-behind: a backlog, or the phone's "
-    "clock is behind; what is recognised has the samples' times, and there is no activity now",
+    "old-samples": "the newest samples are older than --max-behind: a backlog, a replay that is "
+    "faster than it was made, or the phone's clock is behind; what is recognised has the samples' "
+    "times, and there is no activity now",
     "gaps": "no 2.56 s of samples come without a pause of over half a second: is the connection "
     "bad, or does the phone save energy?",
     "fault": "har-stream failed on samples of this phone and began anew with it: please report "
