@@ -8,6 +8,8 @@ Rules:
 
 * Nothing is recognised or measured here: har-stream does the one, the replay the other.
 * Without UCI HAR on the machine or in reach, simulated phones are played.
+* In a terminal the pages are for looking at as long as one likes: so the phones are played again,
+  at real time. They have no labels then: what is judged is each recording once, as in the report.
 * When one of the parts ends, the demo ends with its reason; what was started ends with the demo.
 """
 
@@ -51,7 +53,6 @@ REFRESHES_PER_S: Final = 4
 PLAIN_LINE_EVERY_S: Final = 5.0
 """How often a line is printed where standard output is no terminal"""
 CLOSE_TIMEOUT_S: Final = 5.0
-STAY_POLL_S: Final = 0.5
 NOW_S: Final = 60.0
 """By which samples may be late"""
 
@@ -117,7 +118,6 @@ def play(settings: DemoSettings, console: Console) -> None:
         with (
             har_stream(settings, replay_settings) as stream,
             _connected(replay_settings, "har-replay", "har/+/prediction", STATUS_TOPIC) as playing,
-            _connected(replay_settings, "har-demo", "har/+/prediction") as watching,
         ):
             replay = Replay(replay_settings, recordings, playing, hop=DEFAULT_HOP)
             replay.start_receiving()
@@ -137,11 +137,12 @@ def play(settings: DemoSettings, console: Console) -> None:
                 highlight=False,
                 markup=False,
             )
-            board = Board(settings, replay, watching)
-
+            stopped = False
             try:
-                _watch(replay, check, board, console)
+                with _connected(replay_settings, "har-demo", "har/+/prediction") as watching:
+                    _watch(replay, check, Board(settings, replay, watching), console)
             except KeyboardInterrupt:
+                stopped = True
                 console.print("stopped")
             except TimeoutError:
                 stream.check()  # the better message, if that is why
@@ -152,9 +153,9 @@ def play(settings: DemoSettings, console: Console) -> None:
                     "(of motion that is made up: this accuracy says nothing about people)"
                 )
             stream.check()
-            if web is not None and console.is_terminal:
-                console.print("The pages stay until Ctrl-C")
-                _stay(check)
+            if web is not None and console.is_terminal and not stopped:
+                console.print("The pages stay until Ctrl-C; the phones go on, at real time")
+                _play_on(replay_settings, recordings, playing, check)
 
 
 def _introduce(web: WebProcess, console: Console) -> None:
@@ -165,12 +166,21 @@ def _introduce(web: WebProcess, console: Console) -> None:
         console.print(qr_codes(introduction), soft_wrap=True, highlight=False, markup=False)
 
 
-def _stay(check: Callable[[], None]) -> None:
-    """Wait for Ctrl-C; whatever ``check`` raises ends it too."""
+def _play_on(
+    settings: ReplaySettings,
+    recordings: list[Recording],
+    connection: Connection,
+    check: Callable[[], None],
+) -> None:
+    """Play recordings over and over, at real time, until Ctrl-C; what ``check`` raises ends it."""
+    settings = settings.model_copy(update={"speed": 1.0, "labels": False})
     with suppress(KeyboardInterrupt):
         while True:
-            check()
-            time.sleep(STAY_POLL_S)
+            replay = Replay(settings, recordings, connection, hop=DEFAULT_HOP)
+            replay.start_receiving()
+            for _ in replay.send():
+                check()
+            replay.finish(wait=False)
 
 
 def read(

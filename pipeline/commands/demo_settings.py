@@ -25,7 +25,9 @@ class DemoSettings(CommandSettings):
     duration: PositiveFloat = Field(60.0, description="seconds that the demo takes")
     speed: PositiveFloat = Field(4.0, description="times real time")
     web: bool = Field(
-        False, description="show it on web pages too; in a terminal they stay until Ctrl-C"
+        False,
+        description="show it on web pages too; in a terminal they stay, and phones go on, until "
+        "Ctrl-C",
     )
     listen: Annotated[str, AfterValidator(checked_listening)] = Field(
         DEFAULT_LISTEN,

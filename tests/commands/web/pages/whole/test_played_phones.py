@@ -144,6 +144,11 @@ def test_the_demo(
     words = page.locator("#truth-title + p").inner_text()
     assert words.startswith(tuple("0123456789"))
     assert f"{sum(counts):,} labelled windows" in words
+    page.go_back()
+    page.wait_for_timeout(12_000)  # a silent phone would be offline
+    states = page.locator(".card .state").all_inner_texts()
+    assert {"Online"} == {state.split(" ")[0] for state in states}
+    assert n_windows == sum(number for _, number in judged())  # each recording counts once
     assert 0 == demo.end(), demo.text[-2000:]
     page.locator("#notices", has_text="The server is away").wait_for()
 
