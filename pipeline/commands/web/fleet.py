@@ -235,6 +235,8 @@ class Fleet:
             self._set(phone, "activity", activity)
         elif leaf == "availability":
             self._set(phone, "availability", payload.decode())
+            if payload == b"offline":
+                phone.ribbon.fall_silent()
         elif leaf == "info":
             self._set_info(phone, payload)
         elif leaf == "prediction":

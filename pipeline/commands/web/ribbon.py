@@ -41,6 +41,7 @@ class Ribbon:
         self._now: Entry | None = None
         self._published: tuple[str, float] | None = None
         self._begins = 0.0  # when the entry of what is published begins: later, behind a hole
+        self._is_silent = False  # the phone has been offline since its newest window
         self._until: float | None = None
         """End of the newest window"""
 
@@ -65,6 +66,10 @@ class Ribbon:
         self._now = now
         self._forget(until)
 
+    def fall_silent(self) -> None:
+        """Note that the phone is offline: what is retained of it is not of its next window."""
+        self._is_silent = True
+
     def go_on(self, start: float, end: float, version: int) -> bool:
         """Note that the activity now goes on over a window; return whether the clock was set back.
 
@@ -77,8 +82,11 @@ class Ribbon:
             self._until = max(before, end)
         if is_set_back:
             self._cut(start, version)
-        elif before is not None and start > before + HOLE_S:
+        elif start > self._begins + HOLE_S and (
+            self._is_silent or (before is not None and start > before + HOLE_S)
+        ):
             self._now, self._begins = None, start
+        self._is_silent = False
         if self._now is not None and end > self._now.end:
             self._now.end, self._now.version = end, version
             self._forget(end)

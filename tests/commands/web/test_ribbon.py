@@ -86,6 +86,19 @@ def test_an_activity_behind_a_hole() -> None:
     assert [(100.0, 102.5, "WALKING"), (400.0, 405.1, "WALKING")] == drawn(ribbon)
 
 
+def test_a_phone_that_was_offline() -> None:
+    """Of what is retained nobody knows when it ended; what begins with the phone goes on."""
+    ribbon = Ribbon()
+    ribbon.fall_silent()
+    ribbon.set_activity("WALKING", 100.0, 0.9, 1)
+    ribbon.go_on(400.0, 402.5, 2)
+    assert [] == drawn(ribbon)
+    ribbon.fall_silent()
+    ribbon.set_activity("unknown", 500.2, 1.0, 3)
+    ribbon.go_on(500.0, 502.5, 4)
+    assert [(500.2, 502.5, "unknown")] == drawn(ribbon)
+
+
 def test_one_prediction_may_be_lost() -> None:
     """The window behind it begins within a window's length."""
     ribbon = Ribbon()
