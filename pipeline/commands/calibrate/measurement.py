@@ -22,6 +22,7 @@ from pipeline.recognition.placement.calibration import (
 )
 from pipeline.recognition.placement.leg_swing import LEG_SWING_RAD_S, leg_swing_rad_s
 from pipeline.recognition.placement.sign import ACCELERATION_SIGN
+from pipeline.recognition.preparation.pace import NEEDED_RATE_HZ
 from pipeline.recognition.preparation.resampler import Resampler
 
 STILL: Final = 150
@@ -77,8 +78,8 @@ class Measurement:
             raise CalibrationError(f"the phone does not send {' and '.join(lacks)}")
         if self._longest < STILL:
             raise CalibrationError(
-                "no three seconds of samples came without a pause: let the app send 50 or more a "
-                "second, and see what har-stream says of the phone"
+                "no three seconds of samples came without a pause: let the app send "
+                f"{NEEDED_RATE_HZ:.0f} or more a second, and see what har-stream says of the phone"
             )
         if self.phase == "stand":
             raise CalibrationError(
