@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PositiveFloat
 
-from pipeline.commands.web.settings import DEFAULT_LISTEN, checked_listening
+from pipeline.commands.listening import checked_listening
+from pipeline.commands.web.settings import DEFAULT_LISTEN
 from pipeline.settings import CommandSettings
 from pipeline.vocabulary import AUTO
 

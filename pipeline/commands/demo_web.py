@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import IO, Final
 
 from pipeline.commands.demo_settings import DemoSettings
-from pipeline.commands.web.settings import DEFAULT_LISTEN, listening
+from pipeline.commands.listening import listening
+from pipeline.commands.web.settings import DEFAULT_LISTEN
 from pipeline.mqtt.broker import START_TIMEOUT_S, companion, last_lines
 
 POLL_S: Final = 0.05

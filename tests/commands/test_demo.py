@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.commands.demo_settings import DemoSettings
 from pipeline.commands.demo_web import WebError, har_web
-from pipeline.commands.web.settings import DEFAULT_LISTEN, listening
+from pipeline.commands.listening import listening
+from pipeline.commands.web.settings import DEFAULT_LISTEN
 from tests.brokers import find_free_port
 from tests.commands.web.browser import Site
 

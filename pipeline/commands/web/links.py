@@ -6,8 +6,8 @@ from typing import Final
 
 import segno
 
+from pipeline.commands.listening import Listening
 from pipeline.commands.web.access import Access
-from pipeline.commands.web.settings import Listening
 
 ANY: Final = ("0.0.0.0", "::")
 """Hosts to listen at that stand for all addresses"""

@@ -3,7 +3,6 @@
 What can be wrong with the settings shows before anything is served, in one line.
 """
 
-import errno
 import logging
 import secrets
 import signal
@@ -18,6 +17,7 @@ import uvicorn
 from platformdirs import user_state_path
 
 from pipeline.atomic_file import replacing
+from pipeline.commands.listening import Listening, bound, listening, why_not_bound
 from pipeline.commands.program_info import LOAD_TOPIC
 from pipeline.commands.web import certificates, links
 from pipeline.commands.web.access import Access
@@ -25,14 +25,7 @@ from pipeline.commands.web.bus import Bus
 from pipeline.commands.web.links import Links
 from pipeline.commands.web.live import OPTIONAL_TOPICS, RESULT_TOPICS, Live
 from pipeline.commands.web.server import Application, application
-from pipeline.commands.web.settings import (
-    TOKEN_RULE,
-    Listening,
-    StartError,
-    WebSettings,
-    is_token,
-    listening,
-)
+from pipeline.commands.web.settings import TOKEN_RULE, StartError, WebSettings, is_token
 from pipeline.commands.web.sockets import MOST_FRAME_BYTES
 from pipeline.mqtt.connection import STATUS_TOPIC
 from pipeline.subscriptions import subscriptions_of
@@ -43,37 +36,18 @@ SEND_BUFFER_BYTES: Final = 131_072
 """Of a connection in the kernel: what waits there for a slow browser is old when it comes"""
 MOST_CONNECTIONS: Final = 2_000
 GRACE_S: Final = 3
-_ADVICE: Final = {
-    errno.EADDRINUSE: "; another program is there: choose another port",
-    errno.EADDRNOTAVAIL: "; this machine has no such address: 0.0.0.0 stands for all it has",
-    errno.EACCES: "; ports below 1024 are the system's: choose another one",
-}
-"""What to do about an address that cannot be listened at, by the error's number"""
 
 
-def _bound(where: Listening) -> socket.socket:
+def _listener(where: Listening) -> socket.socket:
     """Return a socket that is bound to an address.
 
     Raises:
         StartError: it cannot be.
     """
     try:
-        family, _, _, _, address = socket.getaddrinfo(
-            where.host, where.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        if family == socket.AF_INET6 and where.host == "::":
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        bound.bind(address)
-        bound.listen()
+        return bound(where, send_buffer_bytes=SEND_BUFFER_BYTES)
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, "")
-        raise StartError(
-            f"listen = '{where.host}:{where.port}': {error.strerror or error}{advice}"
-        ) from error
-    return bound
+        raise StartError(f"listen = '{where.host}:{where.port}': {why_not_bound(error)}") from error
 
 
 def _kept_token(folder: Path) -> str:
@@ -160,11 +134,11 @@ def run(settings: WebSettings) -> None:
     addresses, names = certificates.addresses(), certificates.host_names()
     token = _token(settings, where)
     cert, key, fingerprint = _certificate(settings, ["localhost", *names, *addresses])
-    bound = _bound(where)
+    listener = _listener(where)
 
     is_https = settings.is_https
     access = Access(token, is_https=is_https, hosts=[*names, where.host], origins=settings.origin)
-    port: int = bound.getsockname()[1]
+    port: int = listener.getsockname()[1]
     places = Links(access, links.bases(where, port, is_https=is_https, addresses=addresses))
     live = Live(subscriptions)
     failures: list[Exception] = []
@@ -185,7 +159,7 @@ def run(settings: WebSettings) -> None:
     _introduce(places, fingerprint=fingerprint, is_loopback=where.is_loopback)
     if not (is_https or where.is_loopback or settings.origin):
         print("Browsers give these pages no sensors without https: see --self-signed", flush=True)
-    server.run(sockets=[bound])
+    server.run(sockets=[listener])
     if failures:
         raise failures[0]
 

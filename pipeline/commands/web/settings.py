@@ -1,12 +1,12 @@
 """Settings of har-web."""
 
-import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from pipeline.commands.listening import checked_listening
 from pipeline.settings import BrokerSettings, CommaSeparated, secret_in_file
 
 LEAST_TOKEN: Final = 16
@@ -19,43 +19,6 @@ DEFAULT_LISTEN: Final = "127.0.0.1:8080"
 
 class StartError(Exception):
     """The server cannot be started; whoever starts it can mend that."""
-
-
-class Listening(NamedTuple):
-    """An address to listen at."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether programs of this machine alone reach it."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-
-def listening(text: str) -> Listening:
-    """Return the address that ``HOST:PORT`` names.
-
-    Raises:
-        ValueError: it is not that.
-    """
-    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]/\s]+)):(\d{1,5})", text)
-    if found is None or int(found[3]) > 65535:
-        raise ValueError("is to be HOST:PORT, such as 0.0.0.0:8443 for all addresses")
-    return Listening(found[1] or found[2], int(found[3]))
-
-
-def checked_listening(text: str) -> str:
-    """Return ``HOST:PORT`` as it is.
-
-    Raises:
-        ValueError: it is not that.
-    """
-    listening(text)
-    return text
 
 
 def is_token(text: str) -> bool:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.commands.listening import Listening
 from pipeline.commands.web import certificates, links
 from pipeline.commands.web.access import Access
 from pipeline.commands.web.certificates import CertificateError
-from pipeline.commands.web.settings import Listening
 
 NAMES = ["localhost", "127.0.0.1", "::1", "192.168.1.5"]
 
