@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -96,13 +96,32 @@ _EXTREME_NUMBER: Final = re.compile(
 _DEVICE: Final = re.compile(f"[^{_NOT_IN_TOPICS}/+#$][^{_NOT_IN_TOPICS}/+#]{{0,63}}")
 
 
+Reason = Literal[
+    "calibration",
+    "device",
+    "devices",
+    "field",
+    "format",
+    "json",
+    "label",
+    "length",
+    "magnitude",
+    "recording",
+    "sensor",
+    "size",
+    "time",
+]
+"""Why a message cannot be used, in a word"""
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
+
+
 class MessageError(Exception):
     """A message cannot be used; its sender can mend it.
 
     `reason` is one word of a small fixed set, by which rejected messages are counted.
     """
 
-    def __init__(self, reason: str, explanation: str) -> None:
+    def __init__(self, reason: Reason, explanation: str) -> None:
         """Keep the reason's word and the explanation for the log.
 
         Characters of the sender that would begin a line there, or control a terminal, are escaped.

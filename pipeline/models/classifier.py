@@ -6,6 +6,7 @@ not come to an end, and on demand one whose answers are no probabilities.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
@@ -176,6 +177,10 @@ class Classifier:
         _check_graph(path, self._ort, self.card)
         self._path = path
         self.batch_size = batch_size
+        self.n_windows = 0
+        """Windows that were classified"""
+        self.batches: Counter[int] = Counter()
+        """Calls of the model for them, by the number of windows"""
         self.n_unanswered = 0
         """Windows for which the model gave something else than numbers"""
         # A full batch takes the memory that the model needs now, not when the crowd comes.
@@ -238,6 +243,9 @@ class Classifier:
         probabilities = self._classify(
             windows, _unknown(windows) if wearer_frames is None else wearer_frames
         )
+        self.n_windows += len(windows)
+        n_full, n_rest = divmod(len(windows), self.batch_size)
+        self.batches.update([self.batch_size] * n_full + [n_rest] * (n_rest > 0))
         unanswered = ~np.isfinite(probabilities).all(axis=1)
         if unanswered.any():
             probabilities[unanswered] = np.nan

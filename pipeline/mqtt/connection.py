@@ -21,7 +21,7 @@ from pipeline.mqtt.events import BrokerEvents, Session, Status
 from pipeline.mqtt.inbox import OwnerOf
 from pipeline.mqtt.link import Link, LinkState
 from pipeline.mqtt.paho_client import PahoClient
-from pipeline.mqtt.publisher import Publisher
+from pipeline.mqtt.publisher import Progress, PublicationCounts, Publisher
 from pipeline.mqtt.unacknowledged import Unacknowledged
 from pipeline.settings import BrokerSettings
 
@@ -71,8 +71,9 @@ class Connection:
         self._settings = settings
         self._subscriptions = subscriptions
         self._session = session
-        self._most_waiting = most_waiting
         self._woken = False
+        self.most_waiting = most_waiting
+        """Messages that may wait to be taken"""
         self.address = f"{settings.broker}:{settings.port}"
         """Host and port, for people"""
 
@@ -153,7 +154,7 @@ class Connection:
             self._events,
             self._settings.broker,
             self._settings.port,
-            receive_maximum=self._most_waiting,
+            receive_maximum=self.most_waiting,
             session_expiry_s=None if self._session is None else self._session.expiry_s,
         )
         while not (self.ready.wait(0.02) or self._woken):
@@ -236,6 +237,17 @@ class Connection:
         """The publications that the broker has not confirmed, in their order."""
         with self._lock:
             return self._publisher.unconfirmed
+
+    @property
+    def publications(self) -> PublicationCounts:
+        """The publications since the start, and how they are."""
+        with self._lock:
+            return self._publisher.counts
+
+    def take_progress(self) -> list[Progress]:
+        """Return how far the broker came in confirming since this was called last."""
+        with self._lock:
+            return self._publisher.take_progress()
 
     def await_confirmations(self, most: int, *, timeout_s: float | None = None) -> bool:
         """Wait until at most ``most`` messages are unconfirmed; return whether it came to that."""

@@ -8,8 +8,9 @@ both are logged, but not each time.
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.messages import Confirmation, Publication
 from pipeline.mqtt.outbox import Outbox
@@ -22,6 +23,33 @@ MOST_IN_FLIGHT: Final = 1_000
 """Publications that may be on their way, if the broker does not say"""
 DROPPED_EVERY_S: Final = 60.0
 """Publications that are too large for the broker are logged at most this often."""
+
+
+MOST_PROGRESS: Final = 2_000
+"""Answers of the broker of which the time is kept, until the caller takes them"""
+
+
+class Progress(NamedTuple):
+    """How far the broker had come at a time."""
+
+    n_done: int
+    """Publications that were confirmed by then, or given up"""
+    at: float
+    """Monotonic seconds"""
+
+
+class PublicationCounts(NamedTuple):
+    """Publications since the start, and how they are."""
+
+    made: int
+    unconfirmed: int
+    """Of those made, not confirmed yet"""
+    refused: int
+    """Of those made, refused by the broker (MQTT 5)"""
+    too_large: int
+    """Of those made, given up because the broker does not take so much at once"""
+    stalled_s: float
+    """Seconds since the broker confirmed any, while some waited for it; 0 if none waits"""
 
 
 class Publisher:
@@ -53,10 +81,30 @@ class Publisher:
         self._next_dropped_log = 0.0  # monotonic seconds
         self._refusals: set[int] = set()
         """Reason codes that were logged"""
+        self._n_refused = 0
+        self._n_made = 0
+        self._progress: deque[Progress] = deque(maxlen=MOST_PROGRESS)
+        self._awaited_since = 0.0
+        """When there was last something to await, or a confirmation came, in monotonic seconds"""
 
     def __len__(self) -> int:
         """How many publications are not confirmed."""
         return len(self._outbox)
+
+    @property
+    def counts(self) -> PublicationCounts:
+        """Publications since the start."""
+        unconfirmed = len(self._outbox)
+        stalled_s = time.monotonic() - self._awaited_since if unconfirmed else 0.0
+        return PublicationCounts(
+            self._n_made, unconfirmed, self._n_refused, self._n_dropped, stalled_s
+        )
+
+    def take_progress(self) -> list[Progress]:
+        """Return how far the broker came since this was called last, in the order of time."""
+        progress = list(self._progress)
+        self._progress.clear()
+        return progress
 
     @property
     def unconfirmed(self) -> list[Publication]:
@@ -78,7 +126,11 @@ class Publisher:
 
     def add(self, publications: Iterable[Publication]) -> None:
         """Take publications, to be sent in this order."""
+        before = len(self._outbox)
+        if not before:
+            self._awaited_since = time.monotonic()
         self._outbox.add(publications)
+        self._n_made += len(self._outbox) - before
 
     def lacking(self, publications: Sequence[Publication]) -> list[int]:
         """Return reason codes for what these need and the broker does not offer."""
@@ -99,7 +151,10 @@ class Publisher:
         for confirmation in confirmations:
             self._outbox.confirm(confirmation.mid)
             code = confirmation.reason
-            if code >= REFUSED and code not in self._refusals:  # in MQTT 5 alone
+            if code < REFUSED:
+                continue
+            self._n_refused += 1
+            if code not in self._refusals:  # in MQTT 5 alone
                 self._refusals.add(code)
                 logger.error(
                     "%s refuses what is published: %s; may %s write there?",
@@ -107,6 +162,7 @@ class Publisher:
                     reason_name(code),
                     self._username or "anybody",
                 )
+        self._note_progress()
 
     def drop_largest(self) -> bool:
         """Drop the largest that is on its way: the broker ends the connection because of its size.
@@ -134,12 +190,18 @@ class Publisher:
             n_bytes,
         )
 
+    def _note_progress(self) -> None:
+        """Note how far the broker has come now."""
+        self._awaited_since = time.monotonic()
+        self._progress.append(Progress(self._n_made - len(self._outbox), self._awaited_since))
+
     def _note_dropped(self) -> bool:
         """Count the publications that were too large, and log them now and then."""
         dropped = self._outbox.dropped
         if not dropped:
             return False
         self._n_dropped += len(dropped)
+        self._note_progress()
         self._last_dropped = dropped[-1]
         dropped.clear()
         if time.monotonic() >= self._next_dropped_log:

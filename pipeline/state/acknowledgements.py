@@ -8,9 +8,10 @@ message, by their times (`resampler`).
 """
 
 import logging
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -22,6 +23,16 @@ logger = logging.getLogger(__name__)
 
 LOG_INTERVAL_S: Final = 10.0
 """A disk's failure is logged at most this often."""
+
+
+class _Written(NamedTuple):
+    """A checkpoint that is on the disk."""
+
+    n_bytes: int
+    seconds: float
+    """How long writing it took"""
+    time_s: float
+    """Epoch seconds when it was"""
 
 
 class Keeper:
@@ -37,12 +48,22 @@ class Keeper:
         self._unwritten: list[Receipt] = []  # processed, and in no checkpoint yet
         self._changed = False  # since the last checkpoint was begun
         self._written: list[Receipt] = []  # in the checkpoint that is being written
-        self._writing: Future[int] | None = None
+        self._writing: Future[_Written] | None = None
         self._writer = ThreadPoolExecutor(1, "checkpoint")
         self._due = 0.0
         self._next_log = 0.0
         self.failure: str | None = None
         """Why the last checkpoint could not be written, None if it could"""
+        self.n_written = 0
+        """Checkpoints since the start"""
+        self.n_failed = 0
+        """Checkpoints that could not be written"""
+        self.writing_s = 0.0
+        """How long it took to write all those since the start"""
+        self.last_bytes = 0
+        """Of the last checkpoint"""
+        self.last_time_s = 0.0
+        """When it was on the disk, in epoch seconds; 0 before the first"""
 
     def knows(self, message: Message) -> bool:
         """Return whether the state already holds a message."""
@@ -61,13 +82,20 @@ class Keeper:
         """Return whether a checkpoint is to be begun; ``now`` is in monotonic seconds."""
         return self._changed and self._writing is None and now >= self._due
 
+    def overdue_s(self, now: float) -> float:
+        """Return for how many seconds the next checkpoint has been due, for one is being written.
+
+        0 if none is; ``now`` is in monotonic seconds. It may be called on any thread.
+        """
+        return 0.0 if self._writing is None else max(now - self._due, 0.0)
+
     def begin(self, state: Mapping[str, Any], now: float) -> None:
         """Begin to write a checkpoint of ``state``, in which nothing may change any more."""
         mids = np.fromiter(self._known, np.uint16, len(self._known))
         checksums = np.fromiter(self._known.values(), np.uint32, len(self._known))
         self._written, self._unwritten, self._changed = self._unwritten, [], False
         known = {"known_mids": mids, "known_checksums": checksums}
-        self._writing = self._writer.submit(self._folder.save, {**state, **known})
+        self._writing = self._writer.submit(self._save, {**state, **known})
         self._due = now + self._period_s
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -86,8 +114,9 @@ class Keeper:
         writing, self._writing = self._writing, None
         written, self._written = self._written, []
         try:
-            writing.result()
+            checkpoint = writing.result()
         except OSError as error:
+            self.n_failed += 1
             self._unwritten, self._changed = written + self._unwritten, True
             self.failure = f"the state cannot be saved: {error.strerror}"
             if now >= self._next_log:
@@ -99,12 +128,25 @@ class Keeper:
                 )
             return []
         self.failure = None
+        self.n_written += 1
+        self.writing_s += checkpoint.seconds
+        self.last_bytes, self.last_time_s = checkpoint.n_bytes, checkpoint.time_s
         return written
 
     @property
     def unsaved(self) -> int:
         """How many messages are in no checkpoint yet."""
         return len(self._unwritten) + len(self._written)
+
+    def _save(self, state: Mapping[str, Any]) -> _Written:
+        """Write a checkpoint, on the thread that does.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        begun = time.monotonic()
+        n_bytes = self._folder.save(state)
+        return _Written(n_bytes, time.monotonic() - begun, time.time())
 
 
 def _checksum(message: Message) -> int:

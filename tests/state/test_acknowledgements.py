@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -144,3 +145,34 @@ def test_each_message_settles_once(
             elif step == "save":
                 saved += keeper.saved(now, wait=True)
         assert [one.receipt for one in noted] == saved
+
+
+def test_checkpoints_are_counted(folder: StateFolder) -> None:
+    """How many there were, how long they took, how large the last was, and how many failed."""
+    keeper = Keeper(folder, period_s=1.0)
+    assert (0, 0, 0.0) == (keeper.n_written, keeper.last_bytes, keeper.last_time_s)
+    for n in (1, 2):
+        keeper.begin({}, 0.0)
+        keeper.saved(0.0, wait=True)
+        assert n == keeper.n_written
+    assert folder.checkpoint.stat().st_size == keeper.last_bytes
+    assert keeper.writing_s > 0
+    folder.checkpoint.unlink()
+    folder.checkpoint.mkdir()  # a file cannot take its place
+    keeper.begin({}, 0.0)
+    keeper.saved(0.0, wait=True)
+    assert (2, 1) == (keeper.n_written, keeper.n_failed)
+
+
+def test_a_checkpoint_that_takes_long(folder: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is being written, the next one is overdue from its time on."""
+    go_on = threading.Event()
+    monkeypatch.setattr(folder, "save", lambda state: go_on.wait(30) and 1)
+    keeper = Keeper(folder, period_s=1.0)
+    assert 0 == keeper.overdue_s(1_000.0)
+    keeper.begin({}, 1_000.0)
+    assert 0 == keeper.overdue_s(1_000.5)
+    assert 4 == keeper.overdue_s(1_005.0)
+    go_on.set()
+    keeper.saved(1_005.0, wait=True)
+    assert 0 == keeper.overdue_s(2_000.0)

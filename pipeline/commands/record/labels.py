@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from pipeline.commands.stream.workload import LOG_INTERVAL_S
-from pipeline.readings import MessageError
+from pipeline.readings import MessageError, Reason
 from pipeline.recordings.activity_names import activity_name
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ FINER_UNITS: Final = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1
 class LabelError(MessageError):
     """A label that cannot be used. It ends the label before all the same."""
 
-    def __init__(self, reason: str, explanation: str, *, time: float | None = None) -> None:
+    def __init__(self, reason: Reason, explanation: str, *, time: float | None = None) -> None:
         """Keep the time from which the activity is unknown, None for now."""
         super().__init__(reason, explanation)
         self.time = time
