@@ -25,6 +25,10 @@ EXCLUSIVE = {
         "pipeline/commands/web/sockets.py",
     ],
     "uvicorn": ["pipeline/commands/web/running.py"],
+    "prometheus_client": [
+        "pipeline/commands/monitoring/exposition.py",
+        "pipeline/commands/monitoring/families.py",
+    ],
     "pyarrow": ["pipeline/recordings/journals.py", "pipeline/recordings/parquet.py"],
 }
 
@@ -197,6 +201,15 @@ def test_display_knows_episodes_alone(file: Path) -> None:
     """Ribbon and tables know no recognizer, recording, model file or other command."""
     known = ("pipeline.vocabulary", "pipeline.commands.display")
     known += ("pipeline.recognition.judgement.states",)
+    ours = {name for name in imports(file) if name.startswith("pipeline.")}
+    assert not {name for name in ours if not name.startswith(known)}
+
+
+@pytest.mark.parametrize("file", files_of("commands/monitoring"), ids=module_name)
+def test_monitoring_knows_no_command(file: Path) -> None:
+    """Commands report to the monitor; it knows the connection to the broker and none of them."""
+    known = ("pipeline.settings", "pipeline.mqtt.connection")
+    known += ("pipeline.commands.monitoring", "pipeline.commands.listening")
     ours = {name for name in imports(file) if name.startswith("pipeline.")}
     assert not {name for name in ours if not name.startswith(known)}
 

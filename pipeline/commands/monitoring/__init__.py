@@ -1,0 +1,1 @@
+"""What a running command tells those who watch over it: metrics, health, systemd's notices."""
