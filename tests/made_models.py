@@ -48,7 +48,8 @@ def write_tiny_model(
 
     Its weights are arbitrary, but of a size that lets several activities win on real windows.
     ``answer`` names what it makes of the weighted sums: an ONNX operation; ``some NaN``, which is
-    the softmax but where the last channel's mean is about 0.5; or ``endless``.
+    the softmax but where the last channel's mean is about 0.5; ``endless``; or ``some endless``,
+    which is the softmax but where that mean is about 0.5.
     """
     from onnx import TensorProto, helper, numpy_helper, save
 
@@ -103,7 +104,7 @@ def _answer_nodes(answer: str, output_name: str) -> "list[NodeProto]":
             make("Softmax", ["logits"], ["probable"]),
             make("Add", ["probable", "nothing"], [output_name]),
         ]
-    if answer == "endless":
+    if answer.endswith("endless"):
         body = helper.make_graph(
             [
                 make("Identity", ["go_on"], ["still_go_on"]),
@@ -120,7 +121,17 @@ def _answer_nodes(answer: str, output_name: str) -> "list[NodeProto]":
                 helper.make_tensor_value_info("after", TensorProto.FLOAT, None),
             ],
         )
-        return [make("Loop", ["most", "true", "logits"], [output_name], body=body)]
+        if answer == "endless":
+            return [make("Loop", ["most", "true", "logits"], [output_name], body=body)]
+        return [
+            make("Slice", ["mean", "last", "end", "axis"], ["z"]),
+            make("Sub", ["z", "half"], ["distance"]),
+            make("Abs", ["distance"], ["size_of_it"]),
+            make("ReduceMin", ["size_of_it"], ["least"], keepdims=0),
+            make("Less", ["least", "near"], ["is_nearby"]),
+            make("Softmax", ["logits"], ["probable"]),
+            make("Loop", ["most", "is_nearby", "probable"], [output_name], body=body),
+        ]
     return [make(answer, ["logits"], [output_name])]
 
 

@@ -8,6 +8,7 @@ from types import FrameType
 
 from pipeline.commands import log
 from pipeline.commands.idle_settings import idle_settings
+from pipeline.commands.monitoring.monitor import Monitor, MonitorError
 from pipeline.commands.stream.durability import DELIVERY_TIMEOUT_S
 from pipeline.commands.stream.instructions import CALIBRATION_TOPIC
 from pipeline.commands.stream.outputs import homeassistant
@@ -59,6 +60,15 @@ def main() -> None:
     settings = from_command_line(StreamSettings)
     log.configure(settings.log_level.upper(), "%(asctime)s %(levelname)s %(message)s")
     try:
+        with Monitor(settings, command="har-stream") as monitor:
+            _run(settings, monitor)
+    except MonitorError as error:
+        sys.exit(f"har-stream: {error}")
+
+
+def _run(settings: StreamSettings, monitor: Monitor) -> None:
+    """Load what is needed, and run until a signal."""
+    try:
         classifiers = _load_models(settings)
         subscriptions = subscriptions_of(
             settings.subscribe, with_defaults=settings.default_subscriptions
@@ -106,6 +116,7 @@ def main() -> None:
         connection,
         subscriptions=subscriptions,
         placements=placements,
+        monitor=monitor,
         keeper=keeper,
     )
     if keeper is not None and state is not None:
@@ -124,6 +135,7 @@ def main() -> None:
     gc.freeze()  # these objects stay: do not traverse them again and again
     models = " at the waist, else ".join(classifier.identity for classifier in classifiers)
     logger.info("model %s, hop %d samples", models, settings.hop)
+    stream.be_watched()
     try:
         connection.start(retry=settings.retry)
         stream.run()

@@ -7,8 +7,10 @@ before: these are processed first.
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from pipeline.commands.stream.latencies import Latencies
 from pipeline.commands.stream.outputs import phone_topics
 from pipeline.commands.stream.outputs.phone_info import ALTERNATING, WARNINGS, advice_on
 from pipeline.commands.stream.phones import Phones
@@ -16,6 +18,7 @@ from pipeline.commands.stream.presence import Presence
 from pipeline.commands.stream.workload import Failures, Losses
 from pipeline.messages import Publication
 from pipeline.readings import Delivery
+from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.results import Recognised
 
 logger = logging.getLogger(__name__)
@@ -28,6 +31,7 @@ class Deliveries:
         self,
         phones: Phones,
         presence: Presence,
+        latencies: Latencies,
         outgoing: list[Publication],
     ) -> None:
         """Begin with none; what is to be published is put at the end of ``outgoing``."""
@@ -38,10 +42,17 @@ class Deliveries:
         self._waiting: list[Delivery] = []
         self._devices: set[str] = set()
         """Phones that have samples among those that wait"""
-        self._failures = Failures()
+        self.failures = Failures()
+        """Messages and phones that an error of ours kept from being processed"""
         self._late = Losses("samples that came again or too late (see --lateness)")
         self._unused = Losses("samples with nothing to combine them with, or too few a second")
-        self._n_predictions = 0
+        self.n_dropped = Dropped()
+        """Samples of which no row was made, since the start"""
+        self.n_predictions: Counter[str] = Counter()
+        """Predictions by activity"""
+        self.n_episodes: Counter[str] = Counter()
+        """Finished episodes by activity"""
+        self._latencies = latencies
 
     def add(self, delivery: Delivery) -> None:
         """Let samples of an admitted phone wait for the next `recognise`."""
@@ -86,7 +97,7 @@ class Deliveries:
 
     def fail(self, topic: str, device: str | None, error: Exception) -> None:
         """Count a message or phone that an error of har-stream kept from being processed."""
-        self._failures.add(topic, error)
+        self.failures.add(topic, error)
         phone = self._phones.get(device)
         if phone is not None:
             phone.last_failure, phone.info_due = time.monotonic(), 0.0
@@ -95,7 +106,7 @@ class Deliveries:
         """Return the counts of the run, for people."""
         counts = self._recognizer.counts
         return (
-            f"{self._n_predictions} predictions from {counts['samples']} samples; "
+            f"{self.n_predictions.total()} predictions from {counts['samples']} samples; "
             f"{self._late.total} repeated or late samples, {self._unused.total} of no use, "
             f"{counts['gaps']} gaps"
         )
@@ -107,12 +118,23 @@ class Deliveries:
             self.fail(self._phones[device].route.topic, device, error)
         self._count_dropped(recognised, now)
         self._outgoing += phone_topics.predictions(recognised.predictions)
-        self._n_predictions += len(recognised.predictions)
+        self.n_predictions.update([prediction.activity for prediction in recognised.predictions])
+        phones = [self._phones[prediction.device] for prediction in recognised.predictions]
+        self._latencies.predicted(
+            [phone.last_message for phone in phones],
+            [
+                prediction.end
+                for prediction, phone in zip(recognised.predictions, phones, strict=True)
+                if phone.is_live
+            ],
+            time_s,
+        )
         for prediction in recognised.predictions:
             if not prediction.settling:
                 self._presence.note_window(prediction.device, prediction.end, now)
         for device, change in recognised.changes:
             self._presence.note_change(device, change, time_s)
+        self.n_episodes.update([episode.activity for _, episode in recognised.episodes])
         self._outgoing += [
             phone_topics.episode(device, episode) for device, episode in recognised.episodes
         ]
@@ -126,6 +148,8 @@ class Deliveries:
         self._presence.replace_outdated(time_s)
 
     def _count_dropped(self, recognised: Recognised, now: float) -> None:
+        for lost in recognised.dropped.values():
+            self.n_dropped += lost
         late = {
             device: lost.late + lost.repeated
             for device, lost in recognised.dropped.items()

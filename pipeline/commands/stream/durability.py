@@ -18,6 +18,9 @@ from pipeline.state.acknowledgements import Keeper
 DELIVERY_TIMEOUT_S: Final = 5.0
 """At the end, wait so long until the broker has confirmed what was published."""
 
+OVERDUE_S: Final = 10.0
+"""A checkpoint that is due for so long, while one is being written, is not young any more"""
+
 
 class Durability:
     """Joins the keeper of checkpoints with the connection."""
@@ -37,6 +40,15 @@ class Durability:
     def failure(self) -> str | None:
         """Why the last checkpoint could not be written, None if it could."""
         return self._keeper.failure
+
+    def why_not_kept(self) -> str | None:
+        """Return why the last checkpoint is not young, None if it is; on any thread."""
+        if self._keeper.failure is not None:
+            return self._keeper.failure
+        overdue_s = self._keeper.overdue_s(time.monotonic())
+        if overdue_s <= OVERDUE_S:
+            return None
+        return f"a checkpoint is being written for {overdue_s:.0f} s longer than it should take"
 
     @property
     def unsaved(self) -> int:

@@ -57,11 +57,16 @@ class Housekeeping:
         self._silence = Silence()
         self._crowded_out = Losses("messages at QoS 0, the oldest of who sent most")
 
+    @property
+    def n_dropped(self) -> int:
+        """How many messages at QoS 0 were dropped since the start, for there were too many."""
+        return self._crowded_out.total
+
     def keep(self, now: float) -> None:
         """Do what is due; to be called every second."""
         dropped = self._connection.take_dropped()
         self._crowded_out.add(dropped, now)
-        self._reports.publish_load(now, n_dropped=self._crowded_out.total)
+        self._reports.publish_load(now, n_dropped=self.n_dropped)
         if not self._connection.ready.is_set():
             self._silence.disconnect()
             self._reports.disconnect()

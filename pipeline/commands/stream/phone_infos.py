@@ -55,6 +55,7 @@ class PhoneInfos:
         rates_hz = recognizer.rates_hz(device)
         is_new = now - phone.admitted < FIRST_SENSORS_S  # a sensor may be yet to come
         lacks = [] if is_new else recognizer.lacks(device)
+        phone.lacks_sensor = bool(lacks)
         problems = list(recognizer.problems(device))
         placement = self._phones.placements.of(device)
         if placement.statements_alternate:

@@ -59,6 +59,8 @@ class Phone:
     """When the next is due"""
     logged_placement: str = ""
     """How it is worn, and its model, as far as that is in the log already"""
+    lacks_sensor: bool = False
+    """Whether a sensor is missing, as far as its info says"""
     statements_alternate: bool = False
     """Whether what its messages state of its placement alternates"""
     logged_problems: tuple[str, ...] = ()

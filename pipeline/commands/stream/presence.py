@@ -8,6 +8,7 @@ predictions and episodes only. Where windows fail to come for a while, the activ
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final
@@ -19,6 +20,9 @@ from pipeline.commands.stream.phones import Phone, Phones
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.messages import Publication
 from pipeline.readings import Delivery
+from pipeline.recognition.judgement.sanity_checks.problems import PROBLEMS
+from pipeline.recognition.judgement.states import UNKNOWN
+from pipeline.recognition.preparation.troubles import TROUBLES
 from pipeline.recognition.results import Change
 
 logger = logging.getLogger(__name__)
@@ -26,6 +30,16 @@ logger = logging.getLogger(__name__)
 WITHOUT_WINDOWS_S: Final = 10.0
 """An online phone's activity is unknown after so long without a settled window: the filters
 take 3.2 s to settle, a window has 2.56 s, and so much may lie between two."""
+
+
+RETURNED: Final = "returned"
+"""A phone came online again, and nothing is known of it yet"""
+WITHOUT_WINDOWS: Final = "without-windows"
+"""No windows came for a while"""
+UNLIKE: Final = "unlike"
+"""Its samples are like no activity, and no problem of them is known"""
+UNKNOWN_CAUSES: Final = (RETURNED, WITHOUT_WINDOWS, UNLIKE, *PROBLEMS, *TROUBLES)
+"""Why an activity is unknown; of several problems the first counts"""
 
 
 class Presence:
@@ -45,6 +59,8 @@ class Presence:
         self._outgoing = outgoing
         self._outdated: set[str] = set()
         """Phones whose published activity may be outdated"""
+        self.n_unknowns: Counter[str] = Counter()
+        """How often a phone's activity became unknown, by cause of `UNKNOWN_CAUSES`"""
 
     def note_delivery(self, delivery: Delivery, *, is_live: bool, now: float) -> None:
         """Note that an admitted phone sent samples, and whether they are of now."""
@@ -60,7 +76,7 @@ class Presence:
             phone.online, phone.last_classified = True, now
             self._outgoing.append(phone_topics.availability(device, online=True))
             if phone.published_activity is not None:  # from before it went offline
-                self._publish_unknown(device, phone, delivery.received)
+                self._publish_unknown(device, phone, delivery.received, RETURNED)
             if self._settings.home_assistant:
                 self._announce(device)
 
@@ -75,6 +91,9 @@ class Presence:
         """Publish a phone's new activity if it is live; ``time_s`` is now in epoch seconds."""
         phone = self._phones[device]
         phone.activity = phone_topics.activity(device, change)
+        if change.activity == UNKNOWN:
+            problems = self._phones.recognizer.problems(device)
+            self.n_unknowns[problems[0] if problems else UNLIKE] += 1
         if phone.is_live and time_s - change.since <= self._settings.max_behind:
             logger.info("%s: %s (%.2f)", device, change.activity, change.probability)
             self._publish_activity(phone, phone.activity)
@@ -104,7 +123,7 @@ class Presence:
         if phone.unknown is None or phone.published_activity is not phone.unknown:
             logger.info("%s: unknown, no windows", device)
             since = phone.classified_until or time.time() - (now - phone.last_classified)
-            self._publish_unknown(device, phone, since)
+            self._publish_unknown(device, phone, since, WITHOUT_WINDOWS)
             phone.info_due = 0.0
 
     def announce_all(self) -> None:
@@ -127,7 +146,8 @@ class Presence:
         self._outgoing.append(activity)
         phone.activity_published, phone.published_activity = time.monotonic(), activity
 
-    def _publish_unknown(self, device: str, phone: Phone, since: float) -> None:
+    def _publish_unknown(self, device: str, phone: Phone, since: float, cause: str) -> None:
+        self.n_unknowns[cause] += 1
         phone.unknown = phone_topics.unknown(device, since)
         self._publish_activity(phone, phone.unknown)
 

@@ -6,6 +6,7 @@ message that led to it, never the other phones.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 
@@ -53,6 +54,10 @@ class Receiver:
         self._instructions = Instructions(phones, presence, deliveries)
         self._rejections = rejections
         self._clock = clock
+        self.n_messages: Counter[str] = Counter()
+        """Messages whose samples were taken, by format"""
+        self.n_samples: Counter[str] = Counter()
+        """Their samples, of each sensor"""
 
     def take(self, message: Message, epoch: float) -> bool:
         """Let a message take effect, or reject it.
@@ -114,6 +119,8 @@ class Receiver:
         is_live = not (is_old or message.retained)
         self._presence.note_delivery(delivery, is_live=is_live, now=message.received)
         self._deliveries.add(delivery)
+        self.n_messages[sent_by.format.name] += 1
+        self.n_samples[sent_by.format.name] += sum([len(part.times) for part in readings])
 
     def _check_clock(self, delivery: Delivery) -> None:
         """Reject samples of the future, after which all true ones would be late.

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.commands.stream.workload import LOG_INTERVAL_S
 from pipeline.messages import Message
-from pipeline.readings import MessageError, is_device
+from pipeline.readings import REASONS, MessageError, Reason, is_device
 from pipeline.subscriptions import Route
 
 logger = logging.getLogger(__name__)
@@ -31,13 +31,18 @@ class Rejections:
     def __init__(self) -> None:
         """Begin with none."""
         self.of_phones = RejectionsOfPhones()
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[Reason] = Counter()
         self._logged: dict[str, float] = {}
 
     @property
     def total(self) -> int:
         """How many there were."""
         return self._counts.total()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many there were for each reason that there can be."""
+        return {reason: self._counts[reason] for reason in REASONS}
 
     def add(self, message: Message, error: MessageError, sent_by: Route | None) -> str | None:
         """Count a message, and log it unless one for the same reason was logged just before.

@@ -5,12 +5,13 @@ from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from pipeline.commands.monitoring.settings import MonitoringSettings
 from pipeline.commands.recognition_settings import RecognitionSettings
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.settings import BrokerSettings, CommaSeparated
 
 
-class StreamSettings(RecognitionSettings, BrokerSettings):
+class StreamSettings(RecognitionSettings, MonitoringSettings, BrokerSettings):
     """Classify phones live: samples in, predictions out, over MQTT."""
 
     filter_start: FilterStart = Field(

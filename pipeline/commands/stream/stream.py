@@ -12,15 +12,19 @@ from typing import Any, Final
 
 import msgspec
 
+from pipeline.commands.monitoring.monitor import Monitor
 from pipeline.commands.program_info import ProgramInfo
 from pipeline.commands.stream.deliveries import Deliveries
 from pipeline.commands.stream.durability import Durability
 from pipeline.commands.stream.housekeeping import HOUSEKEEPING_S, Housekeeping
+from pipeline.commands.stream.latencies import Latencies
 from pipeline.commands.stream.machine_clock import MachineClock
+from pipeline.commands.stream.metrics import StreamMetrics, Ticks
 from pipeline.commands.stream.outputs.program_topics import ProgramReports
 from pipeline.commands.stream.phone_infos import PhoneInfos
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
+from pipeline.commands.stream.readiness import readiness
 from pipeline.commands.stream.receiver import Receiver
 from pipeline.commands.stream.rejections import Rejections
 from pipeline.commands.stream.settings import StreamSettings
@@ -48,12 +52,15 @@ class Stream:
         *,
         subscriptions: Sequence[Subscription],
         placements: Placements,
+        monitor: Monitor,
         keeper: Keeper | None = None,
     ) -> None:
         """Join loaded models with a connection, and with a keeper if nothing may be lost.
 
         ``classifiers`` is one for all phones, or one for those at the waist and one for the others.
         """
+        self._classifiers = classifiers
+        self._monitor = monitor
         self._settings = settings
         self._connection = connection
         recognizer = Recognizer(
@@ -76,7 +83,8 @@ class Stream:
         self._phones = Phones(recognizer, placements, max_devices=settings.max_devices)
         activities = [name for classifier in classifiers for name in classifier.activities]
         presence = Presence(settings, self._phones, activities, self._outgoing)
-        self._deliveries = Deliveries(self._phones, presence, self._outgoing)
+        self._latencies = Latencies()
+        self._deliveries = Deliveries(self._phones, presence, self._latencies, self._outgoing)
         self._receiver = Receiver(
             settings,
             subscriptions,
@@ -112,6 +120,24 @@ class Stream:
             clock=self._clock,
             outgoing=self._outgoing,
         )
+        self._ticks = Ticks()
+        self._metrics = StreamMetrics(
+            classifiers,
+            connection,
+            formats=program.formats,
+            most_unconfirmed=MOST_UNCONFIRMED,
+            offline_after_s=settings.offline_after,
+            phones=self._phones,
+            presence=presence,
+            deliveries=self._deliveries,
+            receiver=self._receiver,
+            rejections=self._rejections,
+            housekeeping=self._housekeeping,
+            load=self._load,
+            latencies=self._latencies,
+            ticks=self._ticks,
+            keeper=keeper,
+        )
         self._stopping = False
 
     def topic_of(self, device: str) -> str | None:
@@ -123,11 +149,19 @@ class Stream:
         self._stopping = True
         self._connection.wake()
 
+    def be_watched(self) -> None:
+        """Let the monitor see this har-stream from now on."""
+        self._metrics.begin()
+        checks = readiness(self._connection, self._load, self._durability)
+        self._monitor.begin(self._metrics.families, checks)
+        self._monitor.status(f"connecting to {self._connection.address}")
+
     def run(self) -> None:
         """Classify what arrives until `stop`."""
         self._reports.introduce()
         next_housekeeping = 0.0
         while not self._stopping:
+            self._monitor.turn()
             if self._connection.await_confirmations(MOST_UNCONFIRMED, timeout_s=HOUSEKEEPING_S):
                 self._tick(
                     self._connection.take(timeout_s=HOUSEKEEPING_S, gather_s=self._settings.tick)
@@ -136,9 +170,12 @@ class Stream:
             if now >= next_housekeeping:
                 self._housekeeping.keep(now)
                 self._publish()
+                self._latencies.confirmed(self._connection.take_progress())
+                self._monitor.status(self._status())
                 next_housekeeping = now + HOUSEKEEPING_S
             if self._durability is not None:
                 self._durability.keep(self.state, now)
+        self._monitor.stopping()
         if self._durability is not None:
             self._durability.leave(self.state)
             return
@@ -174,6 +211,7 @@ class Stream:
 
     def _tick(self, messages: Sequence[Message]) -> None:
         """Take messages, and publish what they lead to."""
+        begun, n_windows_before = time.monotonic(), self._n_windows
         epoch = time.time() - time.monotonic()  # of the monotonic clock's 0
         has_jumped = self._clock.has_jumped(epoch)
         if self._durability is None:
@@ -187,10 +225,26 @@ class Stream:
             self._durability.give_up_postponed()
         self._deliveries.recognise()
         self._publish()
-        self._load.add(messages, time.monotonic())
+        now = time.monotonic()
+        self._load.add(messages, now)
+        if messages:
+            n_windows = self._n_windows - n_windows_before
+            self._ticks.add(n_messages=len(messages), n_windows=n_windows, seconds=now - begun)
 
     def _publish(self) -> None:
         """Publish what was collected."""
         if self._outgoing:
             self._connection.publish_all(self._outgoing)
             self._outgoing.clear()
+            self._latencies.published(self._connection.publications.made)
+
+    @property
+    def _n_windows(self) -> int:
+        """How many windows were classified since the start."""
+        return sum([classifier.n_windows for classifier in self._classifiers])
+
+    def _status(self) -> str:
+        """Return in a line how it is."""
+        if not self._connection.ready.is_set():
+            return f"no connection to {self._connection.address}: {self._connection.failure}"
+        return f"{len(self._phones)} phones{', overloaded' if self._load.too_much else ''}"

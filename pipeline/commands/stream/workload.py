@@ -106,9 +106,11 @@ class Failures:
     def __init__(self) -> None:
         """Begin with none."""
         self._logged: set[str] = set()
+        self.total = 0
 
     def add(self, topic: str, error: Exception) -> None:
-        """Log a failure with its traceback, if it is the first of its kind."""
+        """Count a failure, and log it with its traceback, if it is the first of its kind."""
+        self.total += 1
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next

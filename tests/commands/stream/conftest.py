@@ -38,8 +38,9 @@ def start_stream(broker: "Broker", start_command: "Start", tiny_model: Path) -> 
     It is at the shared broker, or at another.
     """
 
-    def start(*flags: str, at: "Broker" = broker) -> "Running":
-        running = start_command("har-stream", *at.flags, "--model", str(tiny_model), *flags)
+    def start(*flags: str, at: "Broker" = broker, **environment: str) -> "Running":
+        model = () if "--model" in flags else ("--model", str(tiny_model))
+        running = start_command("har-stream", *at.flags, *model, *flags, **environment)
         at.await_har_stream()
         return running
 
