@@ -20,7 +20,11 @@ PAGE: Final = ROOT / "docs" / "reference" / "metrics.md"
 BEGIN: Final = "<!-- begin: python -m tests.metrics_table -->\n"
 END: Final = "<!-- end -->\n"
 
-COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {"har-stream": ("--state", "state")}
+COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "har-stream": ("--state", "state"),
+    "har-web": ("--listen", "127.0.0.1:0"),
+    "har-record": ("--device", "phone"),
+}
 """Flags with which each command shows all its metrics, beside the broker's"""
 SHARED: Final = ("har_build_info", "har_loop_turn_timestamp_seconds", "har_broker_", "har_inbox_")
 SHARED_TOO: Final = ("har_unacknowledged_messages", "har_publications_", "har_unconfirmed_publi")

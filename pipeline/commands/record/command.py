@@ -19,11 +19,14 @@ from rich.logging import RichHandler
 from rich.text import Text
 
 from pipeline.commands import log
+from pipeline.commands.monitoring.broker import broker_checks
+from pipeline.commands.monitoring.monitor import Monitor, MonitorError
+from pipeline.commands.record.metrics import record_families
 from pipeline.commands.record.recorder import Recorder
 from pipeline.commands.record.settings import RecordSettings
 from pipeline.commands.stream.workload import LOG_INTERVAL_S
 from pipeline.mqtt.connection import Connection
-from pipeline.readings import MessageError, check_device
+from pipeline.readings import MessageError, Reason, check_device
 from pipeline.recordings import journals, parquet
 from pipeline.recordings.activity_names import activity_name
 from pipeline.recordings.recording import DataError
@@ -47,15 +50,20 @@ class _Run:
     """The running command."""
 
     def __init__(
-        self, settings: RecordSettings, recorder: Recorder, connection: Connection
+        self,
+        settings: RecordSettings,
+        recorder: Recorder,
+        connection: Connection,
+        monitor: Monitor,
     ) -> None:
         self._settings = settings
         self._recorder = recorder
         self._connection = connection
+        self._monitor = monitor
         self._stopping = False
         self._started = time.monotonic()
         self._warned = False
-        self._rejected: Counter[str] = Counter()
+        self._rejected: Counter[Reason] = Counter()
         self._next_warning: dict[str, float] = {}
 
     @property
@@ -82,15 +90,22 @@ class _Run:
     def run(self, console: Console) -> None:
         """Record until it is stopped or the time is over."""
         recorder = self._recorder
+        self._monitor.begin(
+            lambda: record_families(
+                recorder, self._rejected, self._connection, silence_s=self._silence_s()
+            ),
+            {**broker_checks(self._connection), "samples": self._why_silent},
+        )
         next_flush = next_line = 0.0
         with _live(console, recorder):
             while not self._stopping and not self._over():
+                self._monitor.turn()
                 self._take(TICK_S)
                 now = time.monotonic()
                 if now >= next_flush:
                     recorder.flush()
                     next_flush = now + FLUSH_EVERY_S
-                    self._warn_of_silence(now)
+                    self._warn_of_silence()
                 if not console.is_terminal and now >= next_line:
                     console.print(recorder.progress(), soft_wrap=True, highlight=False)
                     next_line = now + PLAIN_LINE_EVERY_S
@@ -125,10 +140,19 @@ class _Run:
                     )
         return bool(messages)
 
-    def _warn_of_silence(self, now: float) -> None:
-        """Warn once when nothing comes, and again after something has come."""
+    def _silence_s(self) -> float:
+        """Return the seconds since samples came, or since the start."""
         last = self._recorder.last
-        if now - (self._started if last is None else last) < SILENCE_S:
+        return time.monotonic() - (self._started if last is None else last)
+
+    def _why_silent(self) -> str | None:
+        """Return that no samples come, None if they do."""
+        silence_s = self._silence_s()
+        return f"none have come for {silence_s:.0f} s" if silence_s >= SILENCE_S else None
+
+    def _warn_of_silence(self) -> None:
+        """Warn once when nothing comes, and again after something has come."""
+        if self._silence_s() < SILENCE_S:
             self._warned = False
         elif not self._warned:
             self._warned = True
@@ -186,6 +210,15 @@ def main() -> None:
     else:
         log.configure(logging.INFO, "har-record: %(message)s")
     try:
+        with Monitor(settings, command="har-record") as monitor:
+            _record(settings, console, monitor)
+    except MonitorError as error:
+        sys.exit(f"har-record: {error}")
+
+
+def _record(settings: RecordSettings, console: Console, monitor: Monitor) -> None:
+    """Record what a phone sends, and say what became of it."""
+    try:
         parquet.require()
         check_device(settings.device)
         label = activity_name(settings.label or "")
@@ -209,7 +242,7 @@ def main() -> None:
         unasked=unasked(settings.subscribe, with_defaults=settings.default_subscriptions),
     )
     recorder = Recorder(settings, subscriptions, label)
-    run = _Run(settings, recorder, connection)
+    run = _Run(settings, recorder, connection, monitor)
     signal.signal(signal.SIGTERM, run.stop)
     signal.signal(signal.SIGINT, run.stop)
     try:

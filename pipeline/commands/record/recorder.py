@@ -91,8 +91,12 @@ class Recorder:
         self._warned_of_sign = False
         self.label = label
         """The activity now, None for no activity"""
+        self.n_messages = 0
+        """Messages of the device that were read"""
         self.n_samples = 0
         """Of all recordings"""
+        self.n_file_bytes = 0
+        """Size of those that have ended"""
         self.begun: float | None = None
         """Monotonic seconds of the first samples"""
         self.last: float | None = None
@@ -141,6 +145,7 @@ class Recorder:
             else:
                 self._keep(part, sent_by.format.name, message, now=now)
         self._n_messages += 1
+        self.n_messages += 1
         if bad_label is not None:
             raise bad_label
 
@@ -172,6 +177,7 @@ class Recorder:
         path = journal.close()
         if path is not None:
             self.files.append(path)
+            self.n_file_bytes += path.stat().st_size
             self._warn_of_missing_sensors(path)
         self._hold_label(None, self.label)
 

@@ -5,10 +5,11 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat
 
+from pipeline.commands.monitoring.settings import MonitoringSettings
 from pipeline.settings import BrokerSettings, CommaSeparated
 
 
-class RecordSettings(BrokerSettings):
+class RecordSettings(MonitoringSettings, BrokerSettings):
     """Keep what a phone sends, with what its wearer does, as Parquet files."""
 
     device: str = Field(min_length=1, description="name of the phone to record")

@@ -44,14 +44,14 @@ class Bus:
         on_failure: Callable[[Exception], None],
     ) -> None:
         """Prepare it; both callbacks run in the event loop, ``on_failure`` once at most."""
-        self._connection = Connection(
+        self.connection = Connection(
             settings,
             name="har-web",
             subscriptions=topics,
             optional=optional,
             most_waiting=MOST_WAITING,
         )
-        self.address = self._connection.address
+        self.address = self.connection.address
         self._on_batch, self._on_failure = on_batch, on_failure
         self._unconfirmed: deque[tuple[int, Callable[[], None] | None]] = deque()
         self._unconfirmed_bytes = 0
@@ -69,9 +69,9 @@ class Bus:
     def close(self) -> None:
         """End the connection; what is not confirmed is given a moment."""
         self._stopping = True
-        self._connection.wake()
+        self.connection.wake()
         self._thread.join(CLOSE_TIMEOUT_S)
-        self._connection.close(timeout_s=CLOSE_TIMEOUT_S)
+        self.connection.close(timeout_s=CLOSE_TIMEOUT_S)
 
     def publish(
         self,
@@ -92,19 +92,19 @@ class Bus:
             return False
         self._unconfirmed.append((len(payload), on_confirmed))
         self._unconfirmed_bytes += len(payload)
-        self._connection.publish(topic, payload, retain=retain)
+        self.connection.publish(topic, payload, retain=retain)
         self._n_made += 1  # not before the connection counts it as unconfirmed
         return True
 
     def _run(self) -> None:
         assert self._loop is not None
         try:
-            self._connection.start(retry=True)
+            self.connection.start(retry=True)
             while not self._stopping:
-                messages = self._connection.take(timeout_s=POLL_S, gather_s=GATHER_S)
+                messages = self.connection.take(timeout_s=POLL_S, gather_s=GATHER_S)
                 n_confirmed = self._n_made  # read first: what is made meanwhile is not confirmed
                 if n_confirmed > self._n_confirmed:
-                    n_confirmed -= len(self._connection.unconfirmed)
+                    n_confirmed -= len(self.connection.unconfirmed)
                 self._hand_over(messages, n_confirmed)
         except Exception as error:  # whatever it is, the pages must not stand still in silence
             if not self._stopping:
@@ -114,8 +114,8 @@ class Bus:
         """Let the event loop process a batch, and return when it has."""
         assert self._loop is not None
         done = threading.Event()
-        n_connections = self._connection.n_connections
-        is_up = self._connection.ready.is_set()
+        n_connections = self.connection.n_connections
+        is_up = self.connection.ready.is_set()
 
         def process() -> None:
             try:

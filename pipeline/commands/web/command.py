@@ -3,6 +3,7 @@
 import sys
 
 from pipeline.commands import log
+from pipeline.commands.monitoring.monitor import Monitor, MonitorError
 from pipeline.commands.web.settings import StartError, WebSettings
 from pipeline.settings import from_command_line
 from pipeline.subscriptions import SubscriptionError
@@ -17,8 +18,9 @@ def main() -> None:
     except ModuleNotFoundError as error:
         sys.exit(f"har-web: the pages need {error.name}: pip install 'har-stream[web]'")
     try:
-        run(settings)
-    except (StartError, SubscriptionError, ConnectionError) as error:
+        with Monitor(settings, command="har-web") as monitor:
+            run(settings, monitor)
+    except (MonitorError, StartError, SubscriptionError, ConnectionError) as error:
         sys.exit(f"har-web: {error}")
     except OSError as error:
         sys.exit(

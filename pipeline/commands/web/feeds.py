@@ -46,6 +46,7 @@ class DashboardFeed:
 
     def pulse(self) -> None:
         """Let a frame be made."""
+        self._live.counts.n_skipped += self.due.is_set()
         self.due.set()
 
     def heard(self, device: str, leaf: str, payload: bytes) -> None:

@@ -8,11 +8,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from pipeline.commands.program_info import LOAD_TOPIC
 from pipeline.commands.web.fleet import LEAVES, MOST_PHONES, Fleet
+from pipeline.commands.web.metrics import Counts
 from pipeline.commands.web.opened import Opened
 from pipeline.commands.web.signals import Kept, RawSignals, watched_by
 from pipeline.messages import Message
@@ -63,6 +64,7 @@ class Live:
         self._connected_at: float | None = None  # monotonic seconds
         self._next_expiry = 0.0
         self._n_left_out = 0  # as was logged last
+        self.counts = Counts()
 
     def take(self, messages: Sequence[Message], n_connections: int, is_up: bool) -> None:
         """Take a batch of the broker's messages, and how the connection is."""
@@ -78,8 +80,8 @@ class Live:
             except Exception:  # whatever it is, it must not touch other phones
                 logger.exception("failed on a message on %.100r", message.topic)
 
-    async def run(self) -> None:
-        """Let the pulse beat until cancelled."""
+    async def run(self, on_pulse: Callable[[], None]) -> None:
+        """Let the pulse beat until cancelled; ``on_pulse`` is called each time."""
         while True:
             await asyncio.sleep(PULSE_S)
             try:
@@ -88,6 +90,7 @@ class Live:
                 logger.exception("failed to put in order what has come")
             for viewer in self._viewers:
                 viewer.pulse()
+            on_pulse()
 
     @contextlib.contextmanager
     def viewed_by(self, viewer: Viewer) -> Iterator[None]:

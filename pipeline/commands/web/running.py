@@ -18,12 +18,15 @@ from platformdirs import user_state_path
 
 from pipeline.atomic_file import replacing
 from pipeline.commands.listening import Listening, bound, listening, why_not_bound
+from pipeline.commands.monitoring.broker import broker_checks
+from pipeline.commands.monitoring.monitor import Monitor
 from pipeline.commands.program_info import LOAD_TOPIC
 from pipeline.commands.web import certificates, links
 from pipeline.commands.web.access import Access
 from pipeline.commands.web.bus import Bus
 from pipeline.commands.web.links import Links
 from pipeline.commands.web.live import OPTIONAL_TOPICS, RESULT_TOPICS, Live
+from pipeline.commands.web.metrics import web_families
 from pipeline.commands.web.server import Application, application
 from pipeline.commands.web.settings import TOKEN_RULE, StartError, WebSettings, is_token
 from pipeline.commands.web.sockets import MOST_FRAME_BYTES
@@ -118,7 +121,7 @@ def _certificate(
     return settings.https_cert, settings.https_key, None
 
 
-def run(settings: WebSettings) -> None:
+def run(settings: WebSettings, monitor: Monitor) -> None:
     """Serve until a signal.
 
     Raises:
@@ -155,7 +158,12 @@ def run(settings: WebSettings) -> None:
         on_batch=live.take,
         on_failure=fail,
     )
-    server = _server(application(access, live, bus, places), cert, key)
+    monitor.begin(
+        lambda: web_families(live.counts, live.fleet, bus.connection),
+        broker_checks(bus.connection),
+    )
+    app = application(access, live, bus, places, on_pulse=monitor.turn)
+    server = _server(app, cert, key)
     _introduce(places, fingerprint=fingerprint, is_loopback=where.is_loopback)
     if not (is_https or where.is_loopback or settings.origin):
         print("Browsers give these pages no sensors without https: see --self-signed", flush=True)

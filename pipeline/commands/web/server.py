@@ -9,7 +9,7 @@ import contextlib
 import logging
 import mimetypes
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -127,6 +127,11 @@ class _Pages:
 
     async def push(self, request: Request) -> Response:
         """Take a message of Sensor Logger."""
+        answer = await self._pushed(request)
+        self._live.counts.pushes[answer.status_code] += 1
+        return answer
+
+    async def _pushed(self, request: Request) -> Response:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             token = request.query_params.get("token", "")
@@ -183,14 +188,19 @@ def _of_phone(device: str) -> str:
     return f"/phone?device={quote(device, safe='')}"
 
 
-def application(access: Access, live: Live, bus: Bus, links: Links) -> Application:
-    """Return the whole application; it connects to the broker when it is started."""
+def application(
+    access: Access, live: Live, bus: Bus, links: Links, *, on_pulse: Callable[[], None]
+) -> Application:
+    """Return the whole application; it connects to the broker when it is started.
+
+    ``on_pulse`` is called in the event loop, ten times a second.
+    """
     pages = _Pages(access, live, links, Pushes(access, bus))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         bus.start()
-        beating = asyncio.create_task(live.run())
+        beating = asyncio.create_task(live.run(on_pulse))
         try:
             yield
         finally:

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from pipeline.commands.listening import checked_listening
+from pipeline.commands.monitoring.settings import MonitoringSettings
 from pipeline.settings import BrokerSettings, CommaSeparated, secret_in_file
 
 LEAST_TOKEN: Final = 16
@@ -36,7 +37,7 @@ def _origins(texts: list[str]) -> list[str]:
     return [_origin(text) for text in texts]
 
 
-class WebSettings(BrokerSettings):
+class WebSettings(MonitoringSettings, BrokerSettings):
     """Show phones live on a web page, and let phones' browsers send samples."""
 
     listen: Annotated[str, AfterValidator(checked_listening)] = Field(

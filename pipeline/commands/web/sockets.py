@@ -7,6 +7,7 @@ when it is ready. What a page sends and does not fit ends its connection, with t
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Final, Protocol
 
@@ -21,6 +22,7 @@ from pipeline.commands.web.feeds import DashboardFeed, Watch
 from pipeline.commands.web.limits import Allowance
 from pipeline.commands.web.links import Links
 from pipeline.commands.web.live import Live, Viewer
+from pipeline.commands.web.metrics import Page
 from pipeline.commands.web.phone_feed import Frame, PhoneFeed
 from pipeline.readings import is_device
 from pipeline.recognition.preparation.pace import NEEDED_RATE_HZ
@@ -59,7 +61,7 @@ class Sockets:
     def __init__(self, access: Access, live: Live, bus: Bus, links: Links) -> None:
         """Begin with none."""
         self._access, self._live, self._bus, self._links = access, live, bus, links
-        self._n_dashboards = self._n_phones = 0
+        self._counts = live.counts
         self._watch_decoder = msgspec.json.Decoder(Watch)
         self._frame_decoder = msgspec.json.Decoder(Frame)
 
@@ -68,6 +70,7 @@ class Sockets:
         device = socket.query_params.get("device")
         visitor = self._access.visitor(socket.cookies, device=device)
         if visitor is None:
+            self._counts.n_refused += 1
             await socket.close(POLICY)  # before it is accepted: HTTP's 403
             return
         await socket.accept()
@@ -80,33 +83,39 @@ class Sockets:
             return
 
     async def _serve_dashboard(self, socket: WebSocket, visitor: Visitor) -> None:
-        if self._n_dashboards >= MOST_DASHBOARDS:
+        if self._counts.sockets["dashboard"] >= MOST_DASHBOARDS:
+            self._counts.n_refused += 1
             await _end(socket, "Too many dashboards are open.", TRY_LATER)
             return
-        self._n_dashboards += 1
-        try:
+        with self._counted("dashboard"):
             feed = DashboardFeed(self._live)
             addresses = [{"url": url, "qr": links.svg(url)} for url in self._links.phones]
             await self._greet(socket, visitor, addresses)
             feed.pulse()
             await self._exchange(socket, feed, lambda d: feed.watch(self._watch_decoder.decode(d)))
-        finally:
-            self._n_dashboards -= 1
 
     async def _serve_phone(self, socket: WebSocket, visitor: Visitor, device: str) -> None:
         if not is_device(device):
             await _end(socket, "No phone can have this name.", POLICY)
             return
-        if self._n_phones >= MOST_PHONES:
+        if self._counts.sockets["phone"] >= MOST_PHONES:
+            self._counts.n_refused += 1
             await _end(socket, "Too many phones are connected.", TRY_LATER)
             return
-        self._n_phones += 1
-        try:
+        with self._counted("phone"):
             feed = PhoneFeed(self._live, self._bus, device)
             await self._greet(socket, visitor, [])
             await self._exchange(socket, feed, lambda d: feed.take(self._frame_decoder.decode(d)))
+
+    @contextlib.contextmanager
+    def _counted(self, page: Page) -> Iterator[None]:
+        """Count a browser, as long as the context lasts."""
+        self._counts.visits[page] += 1
+        self._counts.sockets[page] += 1
+        try:
+            yield
         finally:
-            self._n_phones -= 1
+            self._counts.sockets[page] -= 1
 
     async def _greet(
         self, socket: WebSocket, visitor: Visitor, addresses: list[dict[str, str]]
@@ -126,7 +135,7 @@ class Sockets:
     async def _exchange(self, socket: WebSocket, feed: Feed, take: "Take") -> None:
         """Send what is new, and take what comes, until one side ends it."""
         with self._live.viewed_by(feed):
-            sending = asyncio.create_task(_send(socket, feed))
+            sending = asyncio.create_task(self._send(socket, feed))
             try:
                 reason = await self._receive(socket, take)
                 if reason is not None:
@@ -136,6 +145,15 @@ class Sockets:
                 sending.cancel()
                 with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect):
                     await sending
+
+    async def _send(self, socket: WebSocket, feed: Feed) -> None:
+        """Send what is new as fast as the browser takes it."""
+        while True:
+            await feed.due.wait()
+            feed.due.clear()
+            for frame in feed.frames():
+                await socket.send_text(frame.decode())
+                self._counts.n_frames += 1
 
     async def _receive(self, socket: WebSocket, take: "Take") -> str | None:
         """Take what comes; return why the connection is to be ended, None if it has been."""
@@ -164,15 +182,6 @@ class Take(Protocol):
         Raises:
             MsgspecError: it does not fit.
         """
-
-
-async def _send(socket: WebSocket, feed: Feed) -> None:
-    """Send what is new as fast as the browser takes it."""
-    while True:
-        await feed.due.wait()
-        feed.due.clear()
-        for frame in feed.frames():
-            await socket.send_text(frame.decode())
 
 
 async def _end(socket: WebSocket, reason: str, code: int) -> None:
