@@ -65,18 +65,20 @@ class Consumer:
     """Wants SIGUSR1 at the beginning and at the end of the hold"""
 
 
-def _har_stream(port: int, model: Path) -> list[str]:
+def har_stream_flags(port: int, model: Path) -> list[str]:
+    """Return the flags of a har-stream with a model at a broker's port."""
     broker = ["--broker", "127.0.0.1", "--port", str(port)]
     return [*broker, "--model", str(model), "--hop", str(HOP), "--log-level", "warning"]
 
 
 HAR_STREAM: Final = Consumer(
-    "har-stream", lambda port, model, notes: [*command("har-stream"), *_har_stream(port, model)]
+    "har-stream",
+    lambda port, model, _: [*command("har-stream"), *har_stream_flags(port, model)],
 )
 
 TIMED: Final = Consumer(
     "har-stream with timers",
-    lambda port, model, notes: [*tool("stage_times"), str(notes), *_har_stream(port, model)],
+    lambda port, model, notes: [*tool("stage_times"), str(notes), *har_stream_flags(port, model)],
     marked=True,
 )
 

@@ -144,10 +144,14 @@ def between(
     return seconds
 
 
-def main() -> None:
-    """Run har-stream with the flags after the first, which names the file for the notes."""
-    file = Path(sys.argv.pop(1))
-    clock = StageClock()
+def run(
+    file: Path,
+    clock: StageClock,
+    stages: Mapping[str, Iterable[Place]] = STAGES,
+    *,
+    more: Callable[[], dict[str, object]] = dict,
+) -> None:
+    """Run har-stream with the clock on stages; at the end write notes, with ``more`` in each."""
     notes: list[dict[str, object]] = []
 
     def note(signum: int, frame: FrameType | None) -> None:
@@ -157,11 +161,12 @@ def main() -> None:
                 "calls": dict(clock.calls),
                 "main": time.thread_time(),
                 "process": time.process_time(),
+                **more(),
             }
         )
 
     try:
-        install(clock)
+        install(clock, stages)
     except StageError as error:
         sys.exit(f"stage times: {error}")
     signal.signal(signal.SIGUSR1, note)
@@ -171,6 +176,11 @@ def main() -> None:
         har_stream()
     finally:
         file.write_text(json.dumps(notes))
+
+
+def main() -> None:
+    """Run har-stream with the flags after the first, which names the file for the notes."""
+    run(Path(sys.argv.pop(1)), StageClock())
 
 
 if __name__ == "__main__":
