@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-web check format docs mosquitto chromium screenshots bench soak fuzz lock clean
+.PHONY: help setup demo test test-web test-operation check format docs mosquitto chromium prometheus screenshots bench soak fuzz lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ test: setup mosquitto check ## check style and types, then run all tests but tho
 # What fails is tried once more: they wait for seconds, in which a busy machine may do nothing.
 test-web: setup mosquitto chromium ## run the tests of the web pages in Chromium
 	$(BIN)/python -m pytest -m browser || $(BIN)/python -m pytest -m browser --last-failed
+
+test-operation: setup mosquitto prometheus ## run the tests of monitoring, with Prometheus too
+	$(BIN)/python -m pytest tests/commands/monitoring tests/deploy/test_prometheus.py
 
 check: setup ## check style and types only
 	$(BIN)/ruff check
@@ -71,6 +74,12 @@ chromium: # the tests in a browser are skipped where it cannot be had
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
 	} || echo "note: no chromium, the tests of the web pages in a browser are skipped"
+
+prometheus: # the tests that need it are skipped where it cannot be had
+	@command -v promtool >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus; \
+	} || echo "note: no prometheus, the tests of monitoring with it are skipped"
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) $(DOCS_VENV) out out-windows .mypy_cache .pytest_cache .ruff_cache .hypothesis
