@@ -10,9 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from pipeline.commands.display.legend import Legend
+from pipeline.commands.display.terminal import Terminal
 from pipeline.commands.idle_settings import idle_settings
 from pipeline.commands.one_line import one_line
 from pipeline.commands.timeline import picture
@@ -32,18 +31,6 @@ from pipeline.settings import from_command_line
 logger = logging.getLogger(__name__)
 
 
-class _Terminal(Console):
-    """A console that leaves a closed output to the command."""
-
-    def on_broken_pipe(self) -> None:
-        """Raise it as it is.
-
-        Raises:
-            BrokenPipeError: always.
-        """
-        raise BrokenPipeError
-
-
 class Outputs:
     """Where timelines go: to people or programs, and into pictures."""
 
@@ -54,19 +41,7 @@ class Outputs:
         self._settings = settings
         self._activities = timelines.activities
         self._is_one_model = n_models == 1
-        self._console = _Terminal(
-            markup=False,
-            highlight=False,
-            emoji=False,
-            soft_wrap=True,
-            no_color=None if settings.color else True,
-        )
-        console = self._console
-        self._is_coloured = (
-            console.color_system is not None
-            and not console.no_color
-            and not console.options.ascii_only
-        )
+        self._console = Terminal(settings.color)
         self._json = JsonArray(sys.stdout) if settings.json_ else None
         self._csv = CsvTable(sys.stdout) if settings.csv else None
         self._n = 0
@@ -98,7 +73,7 @@ class Outputs:
                 legend,
                 is_one_model=self._is_one_model,
                 width=self._console.width,
-                coloured=self._is_coloured,
+                coloured=self._console.is_coloured,
             ):
                 self._console.print(text)
         if self._settings.plot is not None:

@@ -14,6 +14,7 @@ from typing import Final, TextIO
 import msgspec
 
 from pipeline.commands.display.tables import durations_s
+from pipeline.commands.formulas import no_formula
 from pipeline.commands.stream.outputs import phone_topics
 from pipeline.commands.timeline.agreement import Agreement
 from pipeline.commands.timeline.recorded_file import RecordedFile
@@ -24,10 +25,6 @@ from pipeline.recognition.placement.frames import nearest_frame
 COLUMNS: Final = (
     "file", "recording", "device", "kind", "time", "start", "end", "activity", "probability",
 )  # fmt: skip
-
-
-BEGINS_OF_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A spreadsheet takes a text for a formula if it begins so (OWASP, CSV injection)"""
 
 
 class _Calibration(msgspec.Struct):
@@ -151,23 +148,18 @@ class CsvTable:
             begins = datetime.fromtimestamp(start).astimezone() if recorded.is_dated else None
             self._writer.writerow(
                 (
-                    _no_formula(recorded.file),
+                    no_formula(recorded.file),
                     recorded.number,
-                    _no_formula(recorded.recording.device),
+                    no_formula(recorded.recording.device),
                     kind,
                     "" if begins is None else begins.isoformat(timespec="milliseconds"),
                     round(start, phone_topics.TIME_DECIMALS),
                     round(end, phone_topics.TIME_DECIMALS),
-                    _no_formula(activity),
+                    no_formula(activity),
                     round(probability, phone_topics.PROBABILITY_DECIMALS),
                 )
             )
         self._output.flush()
-
-
-def _no_formula(text: str) -> str:
-    """Return a text with an apostrophe before it if a spreadsheet would reckon with it."""
-    return f"'{text}" if text.startswith(BEGINS_OF_FORMULAS) else text
 
 
 def _rows(
