@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-web test-operation check format docs mosquitto chromium prometheus screenshots bench soak fuzz lock clean
+.PHONY: help setup demo test test-web test-operation check format docs mosquitto chromium prometheus screenshots postgresql bench soak fuzz lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,8 +26,8 @@ test: setup mosquitto check ## check style and types, then run all tests but tho
 test-web: setup mosquitto chromium ## run the tests of the web pages in Chromium
 	$(BIN)/python -m pytest -m browser || $(BIN)/python -m pytest -m browser --last-failed
 
-test-operation: setup mosquitto prometheus ## run the tests of monitoring, with Prometheus too
-	$(BIN)/python -m pytest tests/commands/monitoring tests/deploy/test_prometheus.py
+test-operation: setup mosquitto prometheus postgresql ## run the tests with Prometheus, PostgreSQL and Home Assistant
+	$(BIN)/python -m pytest -m operation
 
 check: setup ## check style and types only
 	$(BIN)/ruff check
@@ -55,7 +55,7 @@ lock: $(BIN)/python ## renew the locked dependencies
 	$(BIN)/python -m pip install --quiet uv
 	$(LOCK) --upgrade --group build pyproject.toml --extra demo --extra web -o $(REQUIREMENTS)/demo.txt
 	$(LOCK) --upgrade --group build pyproject.toml --extra demo --extra web --extra train --extra plots \
-		--group dev \
+		--extra history --group dev \
 		-o $(REQUIREMENTS)/dev.txt
 	$(LOCK) --upgrade --group docs -o $(REQUIREMENTS)/docs.txt
 
@@ -80,6 +80,12 @@ prometheus: # the tests that need it are skipped where it cannot be had
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus; \
 	} || echo "note: no prometheus, the tests of monitoring with it are skipped"
+
+postgresql: # the tests that need it are skipped where it cannot be had
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; \
+	} || echo "note: no postgresql, the tests of the history on it are skipped"
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) $(DOCS_VENV) out out-windows .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -12,6 +12,13 @@ from pydantic_settings.sources.types import _CliPositionalArg
 
 from pipeline.commands.calibrate.settings import CalibrateSettings
 from pipeline.commands.demo_settings import DemoSettings
+from pipeline.commands.history.settings import (
+    HistoryDevicesSettings,
+    HistoryExportSettings,
+    HistoryForgetSettings,
+    HistoryRunSettings,
+    HistoryShowSettings,
+)
 from pipeline.commands.import_settings import ImportSettings
 from pipeline.commands.record.settings import RecordSettings
 from pipeline.commands.replay.settings import ReplaySettings
@@ -34,6 +41,11 @@ COMMANDS: Final[dict[str, type[CommandSettings]]] = {
     "har-record": RecordSettings,
     "har-import": ImportSettings,
     "har-timeline": TimelineSettings,
+    "har-history run": HistoryRunSettings,
+    "har-history show": HistoryShowSettings,
+    "har-history devices": HistoryDevicesSettings,
+    "har-history export": HistoryExportSettings,
+    "har-history forget": HistoryForgetSettings,
     "har-train": TrainSettings,
     "har-evaluate": EvaluateSettings,
     "har-demo": DemoSettings,

@@ -29,7 +29,18 @@ EXCLUSIVE = {
         "pipeline/commands/monitoring/exposition.py",
         "pipeline/commands/monitoring/families.py",
     ],
-    "pyarrow": ["pipeline/recordings/journals.py", "pipeline/recordings/parquet.py"],
+    "pyarrow": [
+        "pipeline/commands/history/parquet_table.py",
+        "pipeline/recordings/journals.py",
+        "pipeline/recordings/parquet.py",
+    ],
+    "sqlalchemy": [
+        f"pipeline/commands/history/{name}.py"
+        for name in (
+            *("address", "deletion", "opening", "reading", "running"),
+            *("schema", "versions", "writer", "writing"),
+        )
+    ],
 }
 
 

@@ -80,6 +80,8 @@ def test_shown_commands_are_understood(
     if name == "make":
         target = arguments[0]
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    if arguments and f"{name} {arguments[0]}" in COMMANDS:  # a subcommand
+        name, arguments = f"{name} {arguments[0]}", arguments[1:]
     if name not in COMMANDS:
         return
     for word in (*arguments, *environment.values()):

@@ -45,6 +45,8 @@ class Session:
     """How long it is kept, in seconds"""
     expected: bool
     """The broker should have it already"""
+    taken: str = "has it a copy of our --state folder?"
+    """A question to whoever runs two programs with this session"""
 
 
 @dataclass(frozen=True)
@@ -315,7 +317,7 @@ class BrokerEvents:
     def _give_up_session(self) -> None:
         """Stop for good: two clients of one name would end each other's connections for ever."""
         if self._session is not None:
-            advice = "has it a copy of our --state folder? Give each program one of its own"
+            advice = f"{self._session.taken} Give each program one of its own"
         else:
             advice = "does it log in by our --username? Give each program one of its own"
         self._end(f"another program has taken our place at {self._link.address}: {advice}")

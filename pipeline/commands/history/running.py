@@ -1,0 +1,111 @@
+"""har-history run: joins database, broker and `HistoryWriter`, and runs until a signal."""
+
+import logging
+import signal
+import threading
+from types import FrameType
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from pipeline.commands import log
+from pipeline.commands.history.address import DatabaseAddress, HistoryError
+from pipeline.commands.history.deletion import Retention
+from pipeline.commands.history.opening import address_of
+from pipeline.commands.history.records import TOPICS
+from pipeline.commands.history.settings import HistoryRunSettings
+from pipeline.commands.history.versions import get, prepare, put
+from pipeline.commands.history.writer import MOST_WAITING, HistoryWriter, Pauses
+from pipeline.mqtt.connection import Connection
+from pipeline.mqtt.events import Session
+
+logger = logging.getLogger(__name__)
+
+CLOSE_TIMEOUT_S = 5.0
+_SESSION_BEGUN = "session_begun"
+
+
+def run(settings: HistoryRunSettings) -> None:
+    """Keep what comes until a signal.
+
+    Raises:
+        HistoryError: the database cannot be used as it is.
+        ConnectionError: the broker cannot be reached, and that will not pass.
+    """
+    log.configure(settings.log_level.upper(), "%(asctime)s %(levelname)s %(message)s")
+    address = address_of(settings)
+    stopping = threading.Event()
+    writer: HistoryWriter | None = None
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        stopping.set()
+        if writer is not None:
+            writer.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    engine = address.open(to_write=True)
+    session = _session(address, engine, settings.session_expiry, stopping)
+    if session is None:
+        return
+    topics = TOPICS[1:] if settings.keep_predictions_s == 0 else TOPICS
+    connection = Connection(
+        settings,
+        name="har-history",
+        subscriptions=topics,
+        session=session,
+        most_waiting=MOST_WAITING,
+    )
+    retention = Retention(
+        engine, keep_s=settings.keep_s, keep_predictions_s=settings.keep_predictions_s
+    )
+    writer = HistoryWriter(address, engine, connection, retention=retention, stopping=stopping)
+    logger.info("writing into %s", address)
+    if not stopping.is_set():
+        connection.start(retry=settings.retry)
+        if connection.ready.is_set() and not session.expected:
+            _note_session(engine)
+        writer.run()
+    connection.close(timeout_s=CLOSE_TIMEOUT_S)
+    engine.dispose()
+    logger.info("stopped: %s", writer.counts)
+
+
+def _session(
+    address: DatabaseAddress, engine: Engine, expiry_s: int, stopping: threading.Event
+) -> Session | None:
+    """Make the tables, and return the session with the broker; None if it is stopped meanwhile.
+
+    The session's name is in the database: so whatever a broker keeps for it ends there.
+    """
+    pauses = Pauses(address, stopping)
+    while not stopping.is_set():
+        try:
+            prepare(engine)
+            with engine.begin() as connection:
+                client_id = get(connection, "client_id")
+                is_known = get(connection, _SESSION_BEGUN) is not None
+        except HistoryError as error:
+            raise HistoryError(f"{address}: {error}") from error
+        except DBAPIError as error:
+            pauses.wait(error)
+            continue
+        pauses.succeeded()
+        if client_id is None:
+            raise HistoryError(f"{address}: is damaged: it does not name its session")
+        return Session(
+            client_id,
+            expiry_s,
+            expected=is_known,
+            taken="has it our --database, or a copy of it?",
+        )
+    return None
+
+
+def _note_session(engine: Engine) -> None:
+    """Note that the broker keeps the session from now on."""
+    try:
+        with engine.begin() as connection:
+            put(connection, _SESSION_BEGUN, "yes")
+    except DBAPIError as error:  # then its loss would not be noticed, no more
+        logger.debug("the session cannot be noted: %s", error.orig)

@@ -1,0 +1,187 @@
+"""One running har-history: results in from the broker, rows into the database.
+
+Strategy: a message is acknowledged once its row is committed. Until then the broker keeps it, and
+sends it again over a new connection or to the next har-history, where it changes nothing if it is
+there already. So nothing is lost and nothing is there twice, whatever ends when. While the database
+is away nothing is taken, so what waits here stays within its bound, and the broker keeps the rest.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from pipeline.commands.history.address import DatabaseAddress
+from pipeline.commands.history.batch import Batch
+from pipeline.commands.history.counts import HistoryCounts
+from pipeline.commands.history.deletion import Retention
+from pipeline.commands.history.records import PredictionRow, row_of
+from pipeline.commands.history.writing import RowWriter
+from pipeline.messages import Message
+from pipeline.mqtt.connection import Connection
+from pipeline.readings import MessageError
+
+logger = logging.getLogger(__name__)
+
+MOST_WAITING: Final = 20_000
+"""Messages that may be here without being in the database; the broker keeps more"""
+GATHER_S: Final = 0.005
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 10.0
+"""Between two attempts to reach the database"""
+LOG_INTERVAL_S: Final = 10.0
+"""A reason for rejecting messages is logged at most this often"""
+RETENTION_EVERY_S: Final = 600.0
+RETENTION_SHARE_S: Final = 0.2
+"""Of the time between two batches, at most so much is spent deleting"""
+
+
+class Pauses:
+    """Attempts to reach the database: when the next is, and what is said of them."""
+
+    def __init__(self, address: DatabaseAddress, stopping: threading.Event) -> None:
+        """Begin; ``stopping`` ends every pause."""
+        self._address, self._stopping = address, stopping
+        self._pause_s = FIRST_PAUSE_S
+        self._away_since: float | None = None  # monotonic seconds
+
+    def wait(self, error: DBAPIError) -> bool:
+        """Pause after a failure; return False if there is to be no other attempt."""
+        if self._away_since is None:
+            self._away_since = time.monotonic()
+            logger.error(
+                "the database %s cannot be used: %s; trying again, and the broker keeps what comes",
+                self._address,
+                self._address.explain(error),
+            )
+        is_over = self._stopping.wait(self._pause_s)
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        return not is_over
+
+    def succeeded(self) -> None:
+        """Note that the database could be used."""
+        if self._away_since is not None:
+            away_s = time.monotonic() - self._away_since
+            logger.info("the database can be used again, after %.0f s", away_s)
+            self._away_since, self._pause_s = None, FIRST_PAUSE_S
+
+
+class HistoryWriter:
+    """One running har-history."""
+
+    def __init__(
+        self,
+        address: DatabaseAddress,
+        engine: Engine,
+        connection: Connection,
+        *,
+        retention: Retention,
+        stopping: threading.Event,
+    ) -> None:
+        """Join a database whose tables are there with a connection to the broker."""
+        self.counts = HistoryCounts(is_database_up=True)
+        self._address = address
+        self._rows = RowWriter(engine)
+        self._connection = connection
+        self._retention = retention
+        self._stopping = stopping
+        self._pauses = Pauses(address, stopping)
+        self._batch = Batch()
+        self._next_log: dict[str, float] = {}
+        self._deleting: Iterator[None] | None = None  # a pass that is under way
+        self._next_retention = 0.0
+
+    def stop(self) -> None:
+        """End `run` after what was taken is written; may be called from a signal handler."""
+        self._stopping.set()
+        self._connection.wake()
+
+    def run(self) -> None:
+        """Write what arrives until `stop`; what waits then stays with the broker."""
+        while not self._stopping.is_set():
+            messages = self._connection.take(
+                timeout_s=self._batch.patience_s(time.monotonic()), gather_s=GATHER_S
+            )
+            now = time.monotonic()
+            for message in messages:
+                self._take(message, now)
+            if self._batch.is_due(now, is_quiet=not messages):
+                self._write()
+            if not len(self._batch):
+                self._delete()
+        self._write()
+
+    def _take(self, message: Message, now: float) -> None:
+        """Add a message to the batch, or reject it."""
+        try:
+            row = row_of(message)
+        except MessageError as error:
+            self._reject(message.topic, error)
+            row = None
+        self._batch.add(message.receipt, row, now)
+
+    def _write(self) -> None:
+        """Commit the batch, however often that takes, and acknowledge its messages."""
+        batch, rows = self._batch, self._batch.rows
+        while True:
+            begun = time.monotonic()
+            try:
+                rejected = self._rows.write(rows) if rows else []
+                break
+            except DBAPIError as error:
+                self.counts.is_database_up = False
+                self.counts.failed_batches += 1
+                if self._stopping.is_set() or not self._pauses.wait(error):
+                    return
+        self._connection.acknowledge(batch.receipts)
+        self._batch = Batch()
+        if not rows:
+            return
+        self._pauses.succeeded()
+        for row, why in rejected:
+            self._reject(row.device, why)
+        of_rejected = [isinstance(row, PredictionRow) for row, _ in rejected]
+        n_predictions = sum([isinstance(row, PredictionRow) for row in rows]) - sum(of_rejected)
+        counts = self.counts
+        counts.is_database_up = True
+        counts.predictions += n_predictions
+        counts.episodes += len(rows) - len(rejected) - n_predictions
+        counts.batches += 1
+        counts.last_batch_s = time.monotonic() - begun
+        counts.batch_s += counts.last_batch_s
+
+    def _reject(self, origin: str, error: MessageError) -> None:
+        """Count a message that cannot be used, and log it unless one like it was just before."""
+        counts, now = self.counts.rejected, time.monotonic()
+        counts[error.reason] += 1
+        if now < self._next_log.get(error.reason, 0.0):
+            return
+        self._next_log[error.reason] = now + LOG_INTERVAL_S
+        logger.warning(
+            "rejected a message of %.100r (%s, %d so far): %s",
+            origin,
+            error.reason,
+            counts[error.reason],
+            error,
+        )
+
+    def _delete(self) -> None:
+        """Delete some of what is too old, if it is time."""
+        now = time.monotonic()
+        if self._deleting is None:
+            if not self._retention.is_needed or now < self._next_retention:
+                return
+            self._deleting = self._retention.portions(time.time())
+            self._next_retention = now + RETENTION_EVERY_S
+        try:
+            for _ in self._deleting:
+                self.counts.deleted = self._retention.n_deleted
+                if time.monotonic() - now > RETENTION_SHARE_S:
+                    return
+        except DBAPIError as error:
+            logger.warning("old rows cannot be deleted for now: %s", self._address.explain(error))
+        self._deleting = None
