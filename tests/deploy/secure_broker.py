@@ -15,7 +15,7 @@ from tests.client import Login, MqttClient
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 USERS: Final = (
     *("phone-a", "phone-b", "har-stream", "har-calibrate", "har-record", "har-web"),
-    *("reader", "home-assistant", "nobody"),
+    *("har-history", "reader", "home-assistant", "nobody"),
 )
 
 

@@ -19,7 +19,8 @@ _ANNOUNCEMENT: Final = "homeassistant/device/har_phone-a/config"
 
 TOPICS: Final = [
     *_INPUTS, *_OTHERS, *_RESULT_TOPICS, "har/phone-b/activity", "har/status", "har/load",
-    "har/info", "har/samples", "har/phone-a/samples/x", "sensor-logger", "phyphox/phone-a",
+    "har/info", "har/history", "har/samples",
+    "har/phone-a/samples/x", "sensor-logger", "phyphox/phone-a",
     "browser/phone-a", "sensor-logger/phone-a",
     "homeassistant/status", _ANNOUNCEMENT, "elsewhere",
 ]  # fmt: skip
@@ -37,6 +38,7 @@ MAY_WRITE: Final = {
         *("har/phone-a/calibration", "har/phone-b/calibration"),
         *("browser/phone-a", "sensor-logger/phone-a"),
     },
+    "har-history": {"har/history"},
     "reader": set(),
     "home-assistant": {"homeassistant/status", _ANNOUNCEMENT},
     "nobody": set(),
@@ -86,7 +88,11 @@ MAY_READ: Final = {
         *("har/phone-a/label", "har/phone-a/calibration", "har/status", "har/load"),
         *("browser/phone-a", "sensor-logger/phone-a"),
     },
-    "reader": {*_RESULT_TOPICS, "har/phone-b/activity", "har/status", "har/load", "har/info"},
+    "har-history": {"har/phone-a/prediction", "har/phone-a/episode", "har/history"},
+    "reader": {
+        *(*_RESULT_TOPICS, "har/phone-b/activity"),
+        *("har/status", "har/load", "har/info", "har/history"),
+    },
     "home-assistant": {
         *("har/phone-a/activity", "har/phone-a/availability", "har/phone-b/activity"),
         *("har/status", "homeassistant/status", _ANNOUNCEMENT),
@@ -100,6 +106,7 @@ PUBLISHED: Final = {
         *(*_RESULT_TOPICS, "har/phone-b/activity"),
         *("har/status", "har/load", "har/info", _ANNOUNCEMENT),
     ],
+    "har-history": ["har/history"],
     "home-assistant": ["homeassistant/status"],
     "har-web": ["browser/phone-a", "sensor-logger/phone-a"],
     "har-calibrate": ["har/phone-a/calibration"],

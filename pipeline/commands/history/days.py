@@ -24,6 +24,12 @@ class Day:
         """The next day's midnight in epoch seconds."""
         return self.after(1).begin
 
+    @property
+    def zone_names(self) -> list[str]:
+        """What its zone is called, such as CET; where clocks are set, before and after."""
+        ends = (datetime.fromtimestamp(at, UTC) for at in (self.begin, self.end - 1))
+        return list(dict.fromkeys(end.astimezone(self.zone).strftime("%Z") for end in ends))
+
     def after(self, n: int) -> "Day":
         """Return the day that is ``n`` days later.
 

@@ -4,6 +4,7 @@ import logging
 import signal
 import threading
 from types import FrameType
+from typing import Final
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -21,8 +22,10 @@ from pipeline.mqtt.events import Session
 
 logger = logging.getLogger(__name__)
 
-CLOSE_TIMEOUT_S = 5.0
-_SESSION_BEGUN = "session_begun"
+HISTORY_TOPIC: Final = "har/history"
+"""Retained ``online`` or ``offline``: whether har-history is there"""
+CLOSE_TIMEOUT_S: Final = 5.0
+_SESSION_BEGUN: Final = "session_begun"
 
 
 def run(settings: HistoryRunSettings) -> None:
@@ -53,6 +56,7 @@ def run(settings: HistoryRunSettings) -> None:
         settings,
         name="har-history",
         subscriptions=topics,
+        status_topic=HISTORY_TOPIC,  # by which another on the same database is known
         session=session,
         most_waiting=MOST_WAITING,
     )

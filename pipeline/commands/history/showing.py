@@ -7,7 +7,7 @@ from typing import Final
 from rich.text import Text
 
 from pipeline.commands.display.legend import Legend
-from pipeline.commands.display.ribbon import ribbon, ribbons, scale
+from pipeline.commands.display.ribbon import ribbon, scale
 from pipeline.commands.display.tables import (
     durations_s,
     episode_lines,
@@ -72,12 +72,13 @@ def day_lines(
 ) -> Iterator[Text]:
     """Yield the lines that show a phone's day."""
     times = Times(day.begin, day.end - _INSTANT_S, is_dated=True, zone=day.zone)
-    yield Text(f"{device}, {_title(day, times)}")
+    yield Text(f"{device}, {_title(day)}")
     if not episodes:
         yield Text("  no data")
         return
     yield Text()
-    yield from ribbons(episodes, times, legend, width=width, coloured=coloured)
+    yield ribbon(episodes, day.begin, day.end, legend, width=width, coloured=coloured)
+    yield Text(scale(times, day.begin, day.end, width=width))
     yield legend_line(legend, durations_s(episodes), coloured=coloured)
     yield Text()
     yield from episode_lines(episodes, times, legend, coloured=coloured)
@@ -117,9 +118,9 @@ def week_lines(
     yield from minute_lines(episodes, legend, whole_s=_length_s(days, now), coloured=coloured)
 
 
-def _title(day: Day, times: Times) -> str:
+def _title(day: Day) -> str:
     """Return the day's date, its zone and, unless it is 24 hours, how long it is."""
-    zone = times.span().rpartition(" ")[2]
+    zone = " and ".join(day.zone_names)
     length_s = day.end - day.begin
     unusual = "" if length_s == 86_400 else f", {duration(length_s)}: the clocks are set"
     return f"{day.date:%a %Y-%m-%d} {zone}{unusual}"
