@@ -36,8 +36,12 @@ def postgresql_folder() -> Path | None:
 class PostgreSQL:
     """A cluster in a folder of its own, on a free port."""
 
-    def __init__(self) -> None:
-        """Make the cluster; skip the test where there is no PostgreSQL."""
+    def __init__(self, *, is_durable: bool = False) -> None:
+        """Make the cluster; skip the test where there is no PostgreSQL.
+
+        Only one that ``is_durable`` waits for the disk: it outlives the machine's power, too.
+        """
+        self._fsync = "on" if is_durable else "off"
         programs = postgresql_folder()
         if programs is None:
             pytest.skip("needs PostgreSQL: make test-operation installs it")
@@ -67,7 +71,7 @@ class PostgreSQL:
             self._process = subprocess.Popen(
                 [
                     self._programs / "postgres", "-D", self._folder / "data", "-p", str(self.port),
-                    "-h", HOST, "-k", self._folder, "-c", "fsync=off",
+                    "-h", HOST, "-k", self._folder, "-c", f"fsync={self._fsync}",
                 ],
                 stdout=log, stderr=log, user=self._user, cwd=self._folder,
                 start_new_session=True,
@@ -106,5 +110,5 @@ class PostgreSQL:
         """Return the address of a new database."""
         name = f"har_{uuid4().hex[:8]}"
         with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+            connection.execute(f"CREATE DATABASE {name}")
         return self.url_of(name)

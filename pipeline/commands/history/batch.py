@@ -1,8 +1,8 @@
 """The messages that are written together, and when.
 
 Rules: a batch is written a second after its first message, or when it is large. A broker may send
-only so many messages before some are acknowledged, as few as 20 (Mosquitto's default): so one that
-nothing is added to for a moment is written at once, unless it is very small.
+only so many messages before some are acknowledged, with some brokers a few tens whatever we allow:
+so one that nothing is added to for a moment is written at once, unless it is very small.
 """
 
 from collections.abc import Sequence
