@@ -22,6 +22,8 @@ CONNECT_TIMEOUT_S: Final = 10
 """Within which a server of PostgreSQL answers"""
 SILENT_S: Final = 15
 """A server that says nothing for so long is taken for gone (PostgreSQL, tcp_user_timeout)"""
+READING: Final = "-c default_transaction_read_only=on -c statement_timeout=60000"
+"""Options of a connection that only reads (PostgreSQL)"""
 POSTGRESQL: Final = "postgresql"
 SQLITE: Final = "sqlite"
 _MASK: Final = "***"
@@ -125,7 +127,7 @@ class DatabaseAddress:
         return engine
 
     def _open_server(self, *, to_write: bool) -> Engine:
-        options = "" if to_write else "-c default_transaction_read_only=on"
+        options = "" if to_write else READING
         arguments: dict[str, Any] = {
             "connect_timeout": CONNECT_TIMEOUT_S,
             "tcp_user_timeout": SILENT_S * 1000,

@@ -24,6 +24,7 @@ from pipeline.commands.program_info import LOAD_TOPIC
 from pipeline.commands.web import certificates, links
 from pipeline.commands.web.access import Access
 from pipeline.commands.web.bus import Bus
+from pipeline.commands.web.kept_days import KeptDays
 from pipeline.commands.web.links import Links
 from pipeline.commands.web.live import OPTIONAL_TOPICS, RESULT_TOPICS, Live
 from pipeline.commands.web.metrics import web_families
@@ -121,6 +122,22 @@ def _certificate(
     return settings.https_cert, settings.https_key, None
 
 
+def _days(settings: WebSettings) -> KeptDays | None:
+    """Return the days of the history, None if none is to be shown.
+
+    Raises:
+        StartError: the history's address is none, or what reads it is not installed.
+    """
+    if settings.database is None:
+        return None
+    try:
+        return KeptDays(settings.database.get_secret_value())
+    except ModuleNotFoundError as error:
+        raise StartError(
+            f"--database needs {error.name}: pip install 'har-stream[history]'"
+        ) from error
+
+
 def run(settings: WebSettings, monitor: Monitor) -> None:
     """Serve until a signal.
 
@@ -162,7 +179,7 @@ def run(settings: WebSettings, monitor: Monitor) -> None:
         lambda: web_families(live.counts, live.fleet, bus.connection),
         broker_checks(bus.connection),
     )
-    app = application(access, live, bus, places, on_pulse=monitor.turn)
+    app = application(access, live, bus, places, days=_days(settings), on_pulse=monitor.turn)
     server = _server(app, cert, key)
     _introduce(places, fingerprint=fingerprint, is_loopback=where.is_loopback)
     if not (is_https or where.is_loopback or settings.origin):

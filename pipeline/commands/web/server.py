@@ -32,6 +32,7 @@ from pipeline.commands.web import links
 from pipeline.commands.web.access import COOKIE_AGE_S, Access, Cookie, device_in_cookie
 from pipeline.commands.web.bus import Bus
 from pipeline.commands.web.headers import Guard
+from pipeline.commands.web.kept_days import KeptDays
 from pipeline.commands.web.links import Links
 from pipeline.commands.web.live import Live
 from pipeline.commands.web.push import BODY_TIMEOUT_S, Pushes
@@ -68,8 +69,11 @@ for _suffix, _type in ((".js", "text/javascript"), (".css", "text/css"), (".svg"
 class _Pages:
     """The answers to what browsers ask for."""
 
-    def __init__(self, access: Access, live: Live, links: Links, pushes: Pushes) -> None:
+    def __init__(
+        self, access: Access, live: Live, links: Links, pushes: Pushes, days: KeptDays | None
+    ) -> None:
         self._access, self._live, self._links, self._pushes = access, live, links, pushes
+        self._days = days
 
     async def dashboard(self, request: Request) -> Response:
         """Show all phones."""
@@ -124,6 +128,23 @@ class _Pages:
             return PlainTextResponse("No phone can have this name.", 400)
         found = [{"url": url, "qr": links.svg(url)} for url in self._links.phone(device)]
         return JSONResponse({"device": device, "addresses": found})
+
+    async def history(self, request: Request) -> Response:
+        """Return what a phone's wearer did on a day, as har-history has kept it."""
+        if self._access.visitor(request.cookies, device=None) is None:
+            return PlainTextResponse("This needs the token.", 401)
+        if self._days is None:
+            return PlainTextResponse("No history is shown here: see --database.", 404)
+        query = request.query_params
+        answer = await self._days.answer(
+            query.get("device", ""), query.get("day", ""), query.get("zone")
+        )
+        return Response(
+            answer.body,
+            answer.status,
+            {"cache-control": "no-store"},
+            "application/json" if answer.status == 200 else "text/plain",
+        )
 
     async def push(self, request: Request) -> Response:
         """Take a message of Sensor Logger."""
@@ -189,13 +210,20 @@ def _of_phone(device: str) -> str:
 
 
 def application(
-    access: Access, live: Live, bus: Bus, links: Links, *, on_pulse: Callable[[], None]
+    access: Access,
+    live: Live,
+    bus: Bus,
+    links: Links,
+    *,
+    days: KeptDays | None = None,
+    on_pulse: Callable[[], None],
 ) -> Application:
     """Return the whole application; it connects to the broker when it is started.
 
     ``on_pulse`` is called in the event loop, ten times a second.
     """
-    pages = _Pages(access, live, links, Pushes(access, bus))
+    pages = _Pages(access, live, links, Pushes(access, bus), days)
+    sockets = Sockets(access, live, bus, links, has_history=days is not None)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -212,9 +240,10 @@ def application(
             Route("/", pages.dashboard),
             Route("/phone", pages.phone),
             Route("/link", pages.link),
+            Route("/history", pages.history),
             Route("/push", pages.push, methods=["POST"]),
             Mount("/pages", StaticFiles(directory=PAGES)),
-            WebSocketRoute("/ws", Sockets(access, live, bus, links).serve),
+            WebSocketRoute("/ws", sockets.serve),
         ],
         lifespan=lifespan,
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from pipeline.commands.history.settings import HistoryDatabaseSettings
 from pipeline.commands.listening import checked_listening
 from pipeline.commands.monitoring.settings import MonitoringSettings
 from pipeline.settings import BrokerSettings, CommaSeparated, secret_in_file
@@ -37,7 +38,7 @@ def _origins(texts: list[str]) -> list[str]:
     return [_origin(text) for text in texts]
 
 
-class WebSettings(MonitoringSettings, BrokerSettings):
+class WebSettings(MonitoringSettings, HistoryDatabaseSettings, BrokerSettings):
     """Show phones live on a web page, and let phones' browsers send samples."""
 
     listen: Annotated[str, AfterValidator(checked_listening)] = Field(
@@ -60,6 +61,10 @@ class WebSettings(MonitoringSettings, BrokerSettings):
     )
     keep: Path | None = Field(
         None, description="folder for token and certificate; the user's state folder if not given"
+    )
+    database: SecretStr | None = Field(
+        None,
+        description="history to show days and weeks of, as har-history takes it; none if not given",
     )
     subscribe: CommaSeparated = Field(
         [],

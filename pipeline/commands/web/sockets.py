@@ -58,8 +58,11 @@ class Feed(Viewer, Protocol):
 class Sockets:
     """All WebSockets."""
 
-    def __init__(self, access: Access, live: Live, bus: Bus, links: Links) -> None:
-        """Begin with none."""
+    def __init__(
+        self, access: Access, live: Live, bus: Bus, links: Links, *, has_history: bool = False
+    ) -> None:
+        """Begin with none; pages are told whether days can be asked for."""
+        self._has_history = has_history
         self._access, self._live, self._bus, self._links = access, live, bus, links
         self._counts = live.counts
         self._watch_decoder = msgspec.json.Decoder(Watch)
@@ -129,6 +132,7 @@ class Sockets:
             "advice": ADVICE,
             "version": version("har-stream"),
             "addresses": addresses,
+            "history": self._has_history,
         }
         await socket.send_text(msgspec.json.encode(hello).decode())
 

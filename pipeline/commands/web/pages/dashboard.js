@@ -37,6 +37,7 @@ const byId = (id) => document.getElementById(id);
 const fleet = new Fleet();
 let activities = new Activities([]);
 let advice = {};
+let kept = false; // whether days can be asked for
 let opened = null;
 let view = null;
 let arrangeWanted = true;
@@ -81,6 +82,7 @@ function take(frame) {
   if (frame.type === "hello") {
     setActivities(frame.activities);
     advice = frame.advice ?? advice;
+    kept = frame.history === true;
     dialog.setAddresses(frame.addresses ?? []);
     fleet.begin();
     arrangeWanted = watchWanted = true;
@@ -215,7 +217,7 @@ function frame(milliseconds) {
   }
   if (opened) {
     view.show(fleet.phones.get(opened.name), opened, { activities, advice, paints, now, tick,
-      calm: calm.matches, milliseconds });
+      calm: calm.matches, milliseconds, kept });
   } else {
     if (arrangeWanted) arrange();
     showCards(milliseconds, now, tick);

@@ -3,6 +3,7 @@
 import { drawAxes, drawBands, drawRibbon, fitted } from "./drawing.js";
 import { clockText, durationText, latencyText, percentText, rateText } from "./durations.js";
 import { element, setAttribute, setText } from "./elements.js";
+import { HistoryPanel } from "./history_panel.js";
 import { icon } from "./icons.js";
 import { infoWords } from "./info_words.js";
 import { rowShares } from "./opened.js";
@@ -43,6 +44,7 @@ export class PhoneView {
     this._noEpisodes = element("p", { class: "muted", text: "None has ended yet." });
     this._info = element("dl", { class: "info" });
     this._calibration = element("p");
+    this._history = new HistoryPanel(name);
     this._truth = element("section", { class: "panel wide", "aria-labelledby": "truth-title",
       hidden: true });
     node.replaceChildren(
@@ -58,6 +60,7 @@ export class PhoneView {
           ]),
           this._key,
         ], "wide"),
+        this._history.node,
         ...this._signals.map(({ figure }) => figure),
         this._truth,
         panel("Episodes", "episodes-title", [
@@ -98,11 +101,13 @@ export class PhoneView {
   }
 
   close() {
+    this._history.close();
     this._node.replaceChildren();
   }
 
   /** Show the phone as it is now; `phone` is undefined where there is none of that name. */
-  show(phone, opened, { activities, advice, paints, now, tick, calm, milliseconds }) {
+  show(phone, opened, { activities, advice, paints, now, tick, calm, milliseconds, kept }) {
+    this._history.show({ kept, activities, paints, now, milliseconds, dirty: this.dirty || tick });
     this._absent.hidden = Boolean(phone);
     if (!phone) {
       setText(this._absent, "There is no phone of this name now. If it sends, it appears here.");
