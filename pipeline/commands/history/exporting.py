@@ -38,9 +38,8 @@ def export(settings: HistoryExportSettings) -> None:
     begin = 0.0 if settings.from_ is None else Day(settings.from_, zone).begin
     end = LATEST_TIME_S if settings.to is None else Day(settings.to, zone).end
     with History(address_of(settings)) as history:
-        known = [phone.device for phone in history.phones()]
-        devices = settings.device or known
-        if unknown := [name for name in devices if name not in known]:
+        devices = settings.device or [phone.device for phone in history.phones()]
+        if unknown := [name for name in devices if not history.knows(name)]:
             raise HistoryError(
                 f"there is nothing of {unknown[0]}; har-history devices lists the phones"
             )

@@ -51,11 +51,11 @@ def run(settings: HistoryRunSettings) -> None:
     session = _session(address, engine, settings.session_expiry, stopping)
     if session is None:
         return
-    topics = TOPICS[1:] if settings.keep_predictions_s == 0 else TOPICS
+    keeps_predictions = settings.keep_predictions_s != 0
     connection = Connection(
         settings,
         name="har-history",
-        subscriptions=topics,
+        subscriptions=TOPICS if keeps_predictions else TOPICS[1:],
         status_topic=HISTORY_TOPIC,  # by which another on the same database is known
         session=session,
         most_waiting=MOST_WAITING,
@@ -63,7 +63,14 @@ def run(settings: HistoryRunSettings) -> None:
     retention = Retention(
         engine, keep_s=settings.keep_s, keep_predictions_s=settings.keep_predictions_s
     )
-    writer = HistoryWriter(address, engine, connection, retention=retention, stopping=stopping)
+    writer = HistoryWriter(
+        address,
+        engine,
+        connection,
+        retention=retention,
+        keeps_predictions=keeps_predictions,
+        stopping=stopping,
+    )
     logger.info("writing into %s", address)
     if not stopping.is_set():
         connection.start(retry=settings.retry)

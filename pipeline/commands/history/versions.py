@@ -129,4 +129,5 @@ def _partition(connection: Connection) -> None:
                     {"name": table.name, "chunk": _CHUNK_US},
                 )
         except DBAPIError as error:
-            logger.warning("%s stays a plain table: %s", table.name, error.orig)
+            said = str(error.orig).partition("\n")[0]
+            logger.warning("%s stays a plain table: %s", table.name, said)

@@ -19,7 +19,7 @@ from pipeline.commands.history.address import DatabaseAddress
 from pipeline.commands.history.batch import Batch
 from pipeline.commands.history.counts import HistoryCounts
 from pipeline.commands.history.deletion import Retention
-from pipeline.commands.history.records import PredictionRow, row_of
+from pipeline.commands.history.records import PredictionRow, Row, row_of
 from pipeline.commands.history.writing import RowWriter
 from pipeline.messages import Message
 from pipeline.mqtt.connection import Connection
@@ -80,9 +80,15 @@ class HistoryWriter:
         connection: Connection,
         *,
         retention: Retention,
+        keeps_predictions: bool,
         stopping: threading.Event,
     ) -> None:
-        """Join a database whose tables are there with a connection to the broker."""
+        """Join a database whose tables are there with a connection to the broker.
+
+        Without ``keeps_predictions`` those that come all the same, because the session still has
+        their topic, are passed over.
+        """
+        self._keeps_predictions = keeps_predictions
         self.counts = HistoryCounts(is_database_up=True)
         self._address = address
         self._rows = RowWriter(engine)
@@ -118,9 +124,11 @@ class HistoryWriter:
     def _take(self, message: Message, now: float) -> None:
         """Add a message to the batch, or reject it."""
         try:
-            row = row_of(message)
+            row: Row | None = row_of(message)
         except MessageError as error:
             self._reject(message.topic, error)
+            row = None
+        if isinstance(row, PredictionRow) and not self._keeps_predictions:
             row = None
         self._batch.add(message.receipt, row, now)
 

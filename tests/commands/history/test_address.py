@@ -80,6 +80,15 @@ def test_the_owner_alone_may_read_a_file(tmp_path: Path) -> None:
     assert 0o700 == stat.S_IMODE(file.parent.stat().st_mode)
 
 
+@pytest.mark.parametrize("name", ["a b?c#d%41.sqlite", "Geschichte für Jürgen.sqlite", "?mode=ro"])
+def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
+    """What a URL would have to escape is part of the name."""
+    engine = DatabaseAddress(str(tmp_path / name)).open(to_write=True)
+    prepare(engine)
+    DatabaseAddress(str(tmp_path / name)).open(to_write=False).connect().close()
+    assert [name] == [path.name for path in tmp_path.iterdir() if "-" not in path.name]
+
+
 def test_a_file_is_as_safe_as_can_be(tmp_path: Path) -> None:
     """What is committed outlives the machine's power, and readers do not wait."""
     engine = DatabaseAddress(str(tmp_path / "h.sqlite")).open(to_write=True)

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -75,6 +77,37 @@ def test_microseconds_are_exact(time: int) -> None:
 def test_probabilities_take_four_bytes_each() -> None:
     """They are float32, little-endian."""
     assert b"\0\0\x80\x3f\0\0\0\0" == packed([1.0, 0.0])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+
+
+@given(
+    key=st.sampled_from(["device", "start", "end", "activity", "probability", "probabilities"]),
+    value=JSON,
+    kind=st.sampled_from(["prediction", "episode"]),
+)
+def test_whatever_comes_is_a_row_or_rejected(key: str, value: object, kind: str) -> None:
+    """There is no other error; and what is kept a database can hold."""
+    whole = json.loads(prediction("a").payload) | {key: value}
+    try:
+        row = row_of(message(f"har/a/{kind}", whole))
+    except MessageError:
+        return
+    assert 0 <= row.start <= row.end < 10**17
+    assert 0 <= row.probability <= 1
+    assert "\0" not in row.activity
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_rejected(payload: bytes) -> None:
+    """No message is taken that has not all that is published."""
+    with pytest.raises(MessageError):
+        row_of(message("har/a/prediction", payload))
 
 
 NAMES_TOO_MANY = {f"A{k}": 0.0 for k in range(65)} | {"WALKING": 0.9}

@@ -282,6 +282,29 @@ def test_old_rows_go(
     assert 0 == running.end()
 
 
+def test_episodes_alone(
+    client: MqttClient,
+    own_mosquitto: "Mosquitto",
+    start_history: "Start",
+    address: DatabaseAddress,
+) -> None:
+    """With ``--keep-predictions 0d`` no prediction is kept, neither of before nor of now."""
+    first = start_history(own_mosquitto)  # the broker's session has the topic from now on
+    send(client, [prediction("a")])
+    await_rows(address, {*rows_of(prediction("a"))})
+    assert 0 == first.end()
+    running = start_history(own_mosquitto, "--keep-predictions", "0d")
+    send(client, [prediction("b"), prediction("c"), episode("b")])
+    engine = address.open(to_write=False)
+    deadline = time.monotonic() + TIMEOUT_S
+    while content(engine) != {*rows_of(episode("b"))}:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    engine.dispose()
+    assert 0 == running.end()
+    assert "stopped: 0 predictions and 1 episodes written" in running.log
+
+
 def test_a_newer_database_ends_it(
     own_mosquitto: "Mosquitto", start_command: "Start", engine: Engine, database: str
 ) -> None:

@@ -132,6 +132,45 @@ def test_tables_of_something_else_are_left_alone(address: DatabaseAddress) -> No
     engine.dispose()
 
 
+def test_tables_are_made_hypertables_where_that_is_offered(
+    address: DatabaseAddress, caplog: pytest.LogCaptureFixture
+) -> None:
+    """TimescaleDB's function is called for both; if it fails they stay as they are.
+
+    The extension is not there where tests run: a function of its form stands in for it.
+    """
+    if not address.is_postgresql:
+        pytest.skip("SQLite has no extensions of that kind")
+    engine = address.open(to_write=True)
+    with engine.begin() as connection:
+        for statement in PRETENDED:
+            connection.execute(text(statement))
+    prepare(engine)
+    with engine.connect() as connection:
+        made = connection.execute(text("SELECT * FROM made")).all()
+    assert [("predictions", "start", 86_400_000_000, True)] == [tuple(row) for row in made]
+    assert ["episodes stays a plain table: not today"] == [
+        record.message.splitlines()[0] for record in caplog.records
+    ]
+    assert [] == RowWriter(engine).write(rows_of(prediction(), episode()))
+    engine.dispose()
+
+
+PRETENDED = (
+    "CREATE TABLE made (name text, time_column text, chunk bigint, if_not_exists boolean)",
+    "INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) "
+    "SELECT 99999, 'timescaledb', 10, oid, false, '2' FROM pg_namespace WHERE nspname = 'public'",
+    """CREATE FUNCTION create_hypertable(relation regclass, time_column_name name,
+         chunk_time_interval anyelement DEFAULT NULL::bigint, if_not_exists boolean DEFAULT false)
+       RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+         IF relation::text = 'episodes' THEN RAISE EXCEPTION 'not today'; END IF;
+         INSERT INTO made VALUES (relation::text, time_column_name, chunk_time_interval,
+           if_not_exists);
+       END $$""",
+)
+"""What a database with TimescaleDB's extension has"""
+
+
 def test_what_is_no_database(tmp_path: Path) -> None:
     """A file of something else is refused, and stays as it is."""
     file = tmp_path / "letter.txt"
