@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Final, Self
 
 from sqlalchemy import Engine, Select, func, select
 
@@ -20,7 +20,9 @@ from pipeline.commands.history.records import microseconds, seconds, unpacked
 from pipeline.commands.history.schema import EPISODES, MODELS, PREDICTIONS
 from pipeline.commands.history.versions import check
 
-AT_ONCE = 5_000
+LOOK_BACK_S: Final = 7 * 86_400
+"""Episodes that begin so long before what is asked for are rarely still under way"""
+AT_ONCE: Final = 5_000
 """Rows that are in memory while many are read"""
 
 
@@ -171,10 +173,18 @@ class History:
 def _between(
     query: Select[tuple[object, ...]], device: str, begin: float, end: float
 ) -> Select[tuple[object, ...]]:
-    """Return a query for a phone's episodes that have something between two times."""
+    """Return a query for a phone's episodes that have something between two times.
+
+    They are looked for from `LOOK_BACK_S` before on, and from the last that began still earlier, so
+    that years of episodes need not be read.
+    """
     table = EPISODES
+    of_phone = table.c.device == device
+    long_before = microseconds(begin - LOOK_BACK_S)
+    last_before = select(func.max(table.c.start)).where(of_phone, table.c.start < long_before)
     return (
-        query.where(table.c.device == device)
+        query.where(of_phone)
+        .where(table.c.start >= func.coalesce(last_before.scalar_subquery(), long_before))
         .where(table.c.start < microseconds(end), table.c.end > microseconds(begin))
         .order_by(table.c.start)
     )

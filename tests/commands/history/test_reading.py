@@ -65,6 +65,21 @@ def test_a_day_has_what_there_is_of_it(engine: Engine, address: DatabaseAddress)
         assert {} == history.minutes("nobody", MONDAY, MONDAY + 86_400)
 
 
+def test_an_episode_of_weeks_is_there_every_day(engine: Engine, address: DatabaseAddress) -> None:
+    """However long ago it began, and however many ended before."""
+    week_s = 7 * 86_400
+    long = episode(start=MONDAY, end=MONDAY + 10 * week_s, activity="LAYING")
+    before = [episode(start=MONDAY - 100 * k, end=MONDAY - 100 * k + 99) for k in range(1, 10)]
+    RowWriter(engine).write(rows_of(long, *before))
+    with History(address) as history:
+        for begin in (MONDAY, MONDAY + week_s, MONDAY + 9 * week_s):
+            assert [kept(begin, begin + 100, "LAYING")] == history.episodes(
+                "phone-7", begin, begin + 100
+            )
+        assert [] == history.episodes("phone-7", MONDAY + 10 * week_s, MONDAY + 11 * week_s)
+        assert 10 == len(history.episodes("phone-7", 0.0, MONDAY + 20 * week_s))
+
+
 def test_predictions_are_as_they_were_published(engine: Engine, address: DatabaseAddress) -> None:
     """With the probabilities by name, each model's in its order."""
     names = ["SITTING", "WALKING"]
