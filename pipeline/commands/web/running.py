@@ -151,6 +151,7 @@ def run(settings: WebSettings, monitor: Monitor) -> None:
     subscriptions = subscriptions_of(
         settings.subscribe, with_defaults=settings.default_subscriptions
     )
+    days = _days(settings)
     addresses, names = certificates.addresses(), certificates.host_names()
     token = _token(settings, where)
     cert, key, fingerprint = _certificate(settings, ["localhost", *names, *addresses])
@@ -179,7 +180,7 @@ def run(settings: WebSettings, monitor: Monitor) -> None:
         lambda: web_families(live.counts, live.fleet, bus.connection),
         broker_checks(bus.connection),
     )
-    app = application(access, live, bus, places, days=_days(settings), on_pulse=monitor.turn)
+    app = application(access, live, bus, places, days=days, on_pulse=monitor.turn)
     server = _server(app, cert, key)
     _introduce(places, fingerprint=fingerprint, is_loopback=where.is_loopback)
     if not (is_https or where.is_loopback or settings.origin):

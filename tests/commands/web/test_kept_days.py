@@ -81,25 +81,24 @@ def test_a_day_of_another_zone(site: "Site") -> None:
     assert (25 * 3600, []) == (long["end"] - long["begin"], long["episodes"])
 
 
-@pytest.mark.parametrize(
-    ("query", "words"),
-    [
-        ("", "No phone can have this name."),
-        ("?device=a/b&day=2026-11-23", "No phone can have this name."),
-        ("?device=a", "The day is to be YYYY-MM-DD."),
-        ("?device=a&day=20261123", "The day is to be YYYY-MM-DD."),
-        ("?device=a&day=2026-02-30", "The day is to be YYYY-MM-DD."),
-        ("?device=a&day=9999-12-31&zone=UTC", "There is no such day: "),
-        ("?device=a&day=2026-11-23&zone=../../etc/passwd", "There is no such day: zone ="),
-        ("?device=a&day=2026-11-23&zone=" + "x" * 5000, "There is no such day: zone ="),
-    ],
-)
-def test_what_is_no_day(site: "Site", query: str, words: str) -> None:
-    """It is the asker's fault, and said so."""
-    answer = site.ask(f"/history{query}")
-    assert 400 == answer.status
-    assert answer.body.startswith(words)
-    assert len(answer.body) < 300
+WRONG = [
+    ("", "No phone can have this name."),
+    ("?device=a/b&day=2026-11-23", "No phone can have this name."),
+    ("?device=a", "The day is to be YYYY-MM-DD."),
+    ("?device=a&day=20261123", "The day is to be YYYY-MM-DD."),
+    ("?device=a&day=2026-02-30", "The day is to be YYYY-MM-DD."),
+    ("?device=a&day=9999-12-31&zone=UTC", "There is no such day: "),
+    ("?device=a&day=2026-11-23&zone=../../etc/passwd", "There is no such day: zone ="),
+    ("?device=a&day=2026-11-23&zone=" + "x" * 5000, "There is no such day: zone ="),
+]
+
+
+def test_what_is_no_day(site: "Site") -> None:
+    """It is the asker's fault, and said so, in bounds."""
+    for query, words in WRONG:
+        answer = site.ask(f"/history{query}")
+        assert (400, words) == (answer.status, answer.body[: len(words)])
+        assert len(answer.body) < 300
 
 
 def test_whoever_may_see_the_dashboard_may_ask(start_web: "StartWeb", make_history: "Make") -> None:
