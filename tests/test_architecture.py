@@ -225,6 +225,15 @@ def test_monitoring_knows_no_command(file: Path) -> None:
     assert not {name for name in ours if not name.startswith(known)}
 
 
+@pytest.mark.parametrize("file", files_of("commands/history"), ids=module_name)
+def test_a_history_is_read_without_a_broker(file: Path) -> None:
+    """Only what writes a history knows a connection; nothing of it knows recognition."""
+    ours = {name for name in imports(file) if name.startswith("pipeline.")}
+    if file.stem not in ("running", "writer"):
+        assert not {name for name in ours if name.startswith("pipeline.mqtt")}
+    assert not {name for name in ours if name.startswith("pipeline.recognition")}
+
+
 @pytest.mark.parametrize("file", TRAINER, ids=module_name)
 def test_the_trainer_takes_plain_values(file: Path) -> None:
     """Settings are read by the trainer's commands alone; all below gets plain values."""

@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Final
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from pipeline.commands import log
 from pipeline.commands.history.address import DatabaseAddress, HistoryError
@@ -98,9 +98,11 @@ def _session(
                 is_known = get(connection, _SESSION_BEGUN) is not None
         except HistoryError as error:
             raise HistoryError(f"{address}: {error}") from error
-        except DBAPIError as error:
+        except (OperationalError, InterfaceError) as error:
             pauses.wait(error)
             continue
+        except DBAPIError as error:  # such as a right that is missing: waiting mends nothing
+            raise HistoryError(f"{address}: {address.explain(error)}") from None
         pauses.succeeded()
         if client_id is None:
             raise HistoryError(f"{address}: is damaged: it does not name its session")

@@ -3,10 +3,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-pytest.importorskip("sqlalchemy", reason="needs SQLAlchemy: the extra history")
-pytest.importorskip("psycopg", reason="needs psycopg: the extra history")
-
 from sqlalchemy import Engine
 
 from pipeline.commands.history.address import DatabaseAddress

@@ -1,4 +1,5 @@
 import random
+import resource
 import signal
 import sqlite3
 import time
@@ -7,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -318,6 +320,26 @@ def test_a_newer_database_ends_it(
     assert "s3cret" not in running.log
 
 
+def test_what_waiting_does_not_mend_ends_it(
+    start_command: "Start", postgresql: "PostgreSQL", tmp_path: Path
+) -> None:
+    """A file of something else, or a user who may make no tables: exit code 1, and the reason."""
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear database,\n" * 100)
+    database = postgresql.new_database()
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE ROLE guest LOGIN PASSWORD 'guest'")
+    as_guest = "postgresql://guest:guest@" + database.partition("@")[2]
+    for given, reason in (
+        (str(letter), f"har-history: {letter}: file is not a database"),
+        (as_guest, "permission denied for schema public"),
+    ):
+        running = start_command("har-history", "run", "--broker", "127.0.0.1", HAR_DATABASE=given)
+        assert 1 == running.process.wait(TIMEOUT_S)
+        assert reason in running.log
+        assert ":guest@" not in running.log
+
+
 def test_a_full_disk_loses_nothing(
     client: MqttClient, own_mosquitto: "Mosquitto", start_command: "Start", tmp_path: Path
 ) -> None:
@@ -329,8 +351,6 @@ def test_a_full_disk_loses_nothing(
     messages = results(2000)
     running = start_command("har-history", "run", *own_mosquitto.flags, "--database", str(file))
     running.await_log(READY)
-    import resource
-
     limit = file.stat().st_size + 40_000
     resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     send(client, messages)

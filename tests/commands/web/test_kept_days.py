@@ -8,8 +8,6 @@ from urllib.parse import quote
 
 import pytest
 
-pytest.importorskip("sqlalchemy", reason="needs SQLAlchemy: the extra history")
-
 from pipeline.commands.history.address import DatabaseAddress
 from pipeline.commands.history.versions import prepare, put
 from pipeline.commands.history.writing import RowWriter
