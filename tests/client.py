@@ -53,7 +53,7 @@ class Received(NamedTuple):
 
 def results_of(device: str = "+") -> list[str]:
     """Return the topics on which har-stream publishes what it knows of a phone."""
-    leaves = ("prediction", "activity", "episode", "availability", "info")
+    leaves = ("prediction", "activity", "begins", "episode", "availability", "info")
     return [f"har/{device}/{leaf}" for leaf in leaves]
 
 

@@ -8,18 +8,21 @@ import pytest
 from pipeline.readings import MAX_PAYLOAD_BYTES
 from tests.deploy.secure_broker import Guest
 
-RESULTS: Final = ("prediction", "activity", "episode", "availability", "info")
+RESULTS: Final = ("prediction", "activity", "begins", "episode", "availability", "info")
 
 pytestmark = pytest.mark.broker
 
 _RESULT_TOPICS: Final = [f"har/phone-a/{result}" for result in RESULTS]
+_SHOWN: Final = sorted({*_RESULT_TOPICS} - {"har/phone-a/begins"})
+"""What har-web shows of a phone"""
 _INPUTS: Final = ["har/phone-a/samples", "har/phone-a/label", "har/phone-a/calibration"]
 _OTHERS: Final = ["har/phone-b/samples", "har/phone-b/label", "har/phone-b/calibration"]
+_OPTIONS: Final = ["har/phone-a/options", "har/phone-b/options"]
 _ANNOUNCEMENT: Final = "homeassistant/device/har_phone-a/config"
 
 TOPICS: Final = [
-    *_INPUTS, *_OTHERS, *_RESULT_TOPICS, "har/phone-b/activity", "har/status", "har/load",
-    "har/info", "har/history", "har/samples",
+    *_INPUTS, *_OTHERS, *_OPTIONS, *_RESULT_TOPICS, "har/phone-b/activity", "har/status",
+    "har/load", "har/info", "har/history", "har/samples",
     "har/phone-a/samples/x", "sensor-logger", "phyphox/phone-a",
     "browser/phone-a", "sensor-logger/phone-a",
     "homeassistant/status", _ANNOUNCEMENT, "elsewhere",
@@ -40,7 +43,7 @@ MAY_WRITE: Final = {
     },
     "har-history": {"har/history"},
     "reader": set(),
-    "home-assistant": {"homeassistant/status", _ANNOUNCEMENT},
+    "home-assistant": {*_OPTIONS, "homeassistant/status", _ANNOUNCEMENT},
     "nobody": set(),
 }
 
@@ -71,7 +74,8 @@ MAY_READ: Final = {
     "har-stream": {
         *("har/phone-a/samples", "har/phone-b/samples"),
         *("browser/phone-a", "sensor-logger/phone-a"),
-        *("har/phone-a/calibration", "har/status", "homeassistant/status"),
+        *("har/phone-a/calibration", *_OPTIONS, "har/status"),
+        *("homeassistant/status", _ANNOUNCEMENT),
     },
     "har-calibrate": {
         *("har/phone-a/samples", "har/phone-b/samples"),
@@ -84,7 +88,7 @@ MAY_READ: Final = {
         *("har/phone-a/label", "har/phone-a/calibration"),
     },
     "har-web": {
-        *("har/phone-a/samples", "har/phone-b/samples", *_RESULT_TOPICS, "har/phone-b/activity"),
+        *("har/phone-a/samples", "har/phone-b/samples", *_SHOWN, "har/phone-b/activity"),
         *("har/phone-a/label", "har/phone-a/calibration", "har/status", "har/load"),
         *("browser/phone-a", "sensor-logger/phone-a"),
     },
@@ -94,7 +98,8 @@ MAY_READ: Final = {
         *("har/status", "har/load", "har/info", "har/history"),
     },
     "home-assistant": {
-        *("har/phone-a/activity", "har/phone-a/availability", "har/phone-b/activity"),
+        *("har/phone-a/activity", "har/phone-a/begins", "har/phone-a/availability"),
+        *("har/phone-b/activity", *_OPTIONS),
         *("har/status", "homeassistant/status", _ANNOUNCEMENT),
     },
 }
@@ -107,7 +112,7 @@ PUBLISHED: Final = {
         *("har/status", "har/load", "har/info", _ANNOUNCEMENT),
     ],
     "har-history": ["har/history"],
-    "home-assistant": ["homeassistant/status"],
+    "home-assistant": ["homeassistant/status", *_OPTIONS],
     "har-web": ["browser/phone-a", "sensor-logger/phone-a"],
     "har-calibrate": ["har/phone-a/calibration"],
 }

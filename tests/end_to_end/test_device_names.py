@@ -18,7 +18,7 @@ from pipeline.readings import Label, MessageError, Readings, check_device
 from pipeline.subscriptions import parse, route
 
 EXAMPLES = Path(__file__).parents[1] / "formats" / "examples"
-RESULTS = ("prediction", "activity", "episode", "availability", "info")
+RESULTS = ("prediction", "activity", "begins", "episode", "availability", "info")
 SUBSCRIPTIONS = [
     parse(text)
     for text in (
@@ -57,7 +57,7 @@ def senders(topic: str, payload: bytes) -> list[str]:
 def assert_harmless(device: str) -> None:
     """Hold every topic to which a device's name leads against MQTT's rules for topic names."""
     topics = [f"har/{device}/{result}" for result in RESULTS]
-    topics.append(discovery(device, ["WALKING"], version="1", heartbeat_s=10.0)[0])
+    topics.append(discovery(device, ["WALKING"], name=None, heartbeat_s=10.0).topic)
     for topic in topics:
         assert len(topic.split("/")) in (3, 4)
         assert not set("+#\0") & set(topic)

@@ -7,11 +7,12 @@ import sys
 from types import FrameType
 
 from pipeline.commands import log
+from pipeline.commands.home_assistant import BIRTH_TOPIC
 from pipeline.commands.idle_settings import idle_settings
 from pipeline.commands.monitoring.monitor import Monitor, MonitorError
 from pipeline.commands.stream.durability import DELIVERY_TIMEOUT_S
-from pipeline.commands.stream.instructions import CALIBRATION_TOPIC
-from pipeline.commands.stream.outputs import homeassistant
+from pipeline.commands.stream.instructions import CALIBRATION_TOPIC, OPTIONS_TOPIC
+from pipeline.commands.stream.outputs.homeassistant import ANNOUNCEMENTS
 from pipeline.commands.stream.owners import Owners
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.stream.stream import Stream
@@ -87,9 +88,10 @@ def _run(settings: StreamSettings, monitor: Monitor) -> None:
         sys.exit(f"har-stream: {error}")
     for sentence in idle_settings(settings, classifiers):
         logger.warning("%s", sentence)
-    topics = [*(subscription.filter for subscription in subscriptions), CALIBRATION_TOPIC]
+    topics = [subscription.filter for subscription in subscriptions]
+    topics += [OPTIONS_TOPIC, CALIBRATION_TOPIC]
     if settings.home_assistant:
-        topics.append(homeassistant.BIRTH_TOPIC)
+        topics += [BIRTH_TOPIC, ANNOUNCEMENTS]
 
     def topic_of(device: str) -> str | None:
         return stream.topic_of(device)
@@ -103,7 +105,10 @@ def _run(settings: StreamSettings, monitor: Monitor) -> None:
         name="har-stream",
         subscriptions=topics,
         optional=topics[len(subscriptions) :],
-        unasked=unasked(settings.subscribe, with_defaults=settings.default_subscriptions),
+        unasked=[
+            *unasked(settings.subscribe, with_defaults=settings.default_subscriptions),
+            OPTIONS_TOPIC,
+        ],
         status_topic=STATUS_TOPIC,
         session=session,
         most_waiting=settings.max_waiting,

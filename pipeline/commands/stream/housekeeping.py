@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pipeline.commands.stream.deliveries import Deliveries
+from pipeline.commands.stream.left_announcements import LeftAnnouncements
 from pipeline.commands.stream.machine_clock import MachineClock
 from pipeline.commands.stream.outputs import phone_topics
 from pipeline.commands.stream.outputs.program_topics import ProgramReports
@@ -40,6 +41,7 @@ class Housekeeping:
         receiver: Receiver,
         infos: PhoneInfos,
         reports: ProgramReports,
+        left_announcements: LeftAnnouncements,
         clock: MachineClock,
         outgoing: list[Publication],
     ) -> None:
@@ -52,6 +54,7 @@ class Housekeeping:
         self._receiver = receiver
         self._infos = infos
         self._reports = reports
+        self._left_announcements = left_announcements
         self._clock = clock
         self._outgoing = outgoing
         self._silence = Silence()
@@ -70,8 +73,10 @@ class Housekeeping:
         if not self._connection.ready.is_set():
             self._silence.disconnect()
             self._reports.disconnect()
+            self._left_announcements.disconnect()
             return
         self._reports.introduce()
+        self._presence.note_connection(now)
         self._silence.update(
             now,
             held_back=self._connection.was_held_back(),
@@ -108,6 +113,8 @@ class Housekeeping:
                 phone.info_due = now + INFO_S
         self._end(silent)
         self._deliveries.forget(forgotten)
+        for device in self._left_announcements.take_forgotten(now):
+            self._presence.clear_left(device)
 
     def _end(self, silent: Sequence[str]) -> None:
         """Let phones that have fallen silent go offline."""

@@ -1,14 +1,14 @@
 """Whose the messages of each topic are, by which they wait in order and in fair shares.
 
 Rules: messages of a device's own topic are the device's. Those of a topic that devices share are
-the topic's: only the messages tell the device. A phone's calibration waits among its samples,
-wherever they come: it is whose the topic of the phone's last message is.
+the topic's: only the messages tell the device. A phone's calibration and options wait among its
+samples, wherever they come: they are whose the topic of the phone's last message is.
 """
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 
-from pipeline.commands.stream.instructions import CALIBRATION
+from pipeline.commands.stream.instructions import INSTRUCTION
 from pipeline.commands.stream.receiver import sample_route
 from pipeline.mqtt.inbox import Owner
 from pipeline.subscriptions import Subscription
@@ -36,17 +36,17 @@ class Owners:
 
     def of(self, topic: str) -> Owner:
         """Return the owner of a topic's messages."""
-        if not topic.endswith("/calibration"):
+        if not topic.endswith(("/calibration", "/options")):
             return self._of_samples(topic)
-        calibration = CALIBRATION.fullmatch(topic)
-        if calibration is None:
+        instruction = INSTRUCTION.fullmatch(topic)
+        if instruction is None:
             return self._of_samples(topic)
-        came_on = self._topic_of(calibration["device"])
-        return Owner(calibration["device"]) if came_on is None else self._of_samples(came_on)
+        came_on = self._topic_of(instruction["device"])
+        return Owner(instruction["device"]) if came_on is None else self._of_samples(came_on)
 
 
 def _of_samples(subscriptions: Sequence[Subscription], topic: str) -> Owner:
-    """Return the owner of messages that are no calibration: mostly samples."""
+    """Return the owner of messages that instruct no phone: mostly samples."""
     sent_by = sample_route(subscriptions, topic)
     if sent_by is None:
         return Owner(topic)

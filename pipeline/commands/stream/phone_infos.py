@@ -72,6 +72,7 @@ class PhoneInfos:
         model = recognizer.model_of(device)
         publication = phone_info.publication(
             device,
+            name=self._phones.names.of(device),
             topic=phone.route.topic,
             format=phone.route.format.name,
             placement=placement,

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from pipeline.commands.stream.phone_names import PhoneNames
 from pipeline.formats import FORMATS
 from pipeline.messages import Message, Publication
 from pipeline.recognition.placement.placements import Placements
@@ -51,6 +52,9 @@ class Phone:
     """The activity that was published last"""
     activity_published: float = 0.0
     """When it was published"""
+    was_there: bool = False
+    """Whether it was sending already when har-stream began, and what it does may have begun before:
+    until its first activity is published"""
     unknown: Publication | None = None
     """The last `unknown` that was published because windows failed to come"""
     info: Publication | None = None
@@ -80,6 +84,8 @@ class Phones:
         """The phones' signals"""
         self.placements = placements
         """How the phones are worn"""
+        self.names = PhoneNames(max_devices, is_admitted=lambda device: device in self._phones)
+        """How the phones are shown"""
         self._max_devices = max_devices
         self._phones: OrderedDict[str, Phone] = OrderedDict()
 
@@ -149,7 +155,7 @@ class Phones:
             phone.info_due = 0.0
 
     def forget(self, devices: Sequence[str]) -> list[Phone]:
-        """Drop all that is known of phones, everywhere but their calibration; return them."""
+        """Drop all that is known of phones but calibration and name; return them."""
         self.recognizer.forget(devices)
         for device in devices:
             self.placements.forget(device)
@@ -190,6 +196,7 @@ class Phones:
             "core": self.recognizer.state(),
             "phones": phones,
             "placements": self.placements.state(),
+            "names": self.names.state(),
         }
 
     def restore(self, state: Mapping[str, Any], now: float) -> None:
@@ -200,6 +207,7 @@ class Phones:
         """
         self.recognizer.restore(state["core"])
         self.placements.restore(state["placements"])
+        self.names.restore(state.get("names", {}))  # of before there were names
         for known in state["phones"]:
             device = known["device"]
             named = device if known["named"] else None

@@ -4,13 +4,16 @@ Rules: a phone is online from its first live message until its live messages sto
 (`housekeeping` says when). While it is online, its activity is published when it changes, and again
 as a heartbeat. A backlog shows what was done, not what is being done: it is published as
 predictions and episodes only. Where windows fail to come for a while, the activity is unknown.
+
+An activity begins when it is published and the one before was another; a heartbeat does not begin
+it again. What a phone does that was sending when har-stream began may have begun long before, so
+its first activity does not begin either.
 """
 
 import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Final
 
 import numpy as np
@@ -61,6 +64,13 @@ class Presence:
         """Phones whose published activity may be outdated"""
         self.n_unknowns: Counter[str] = Counter()
         """How often a phone's activity became unknown, by cause of `UNKNOWN_CAUSES`"""
+        self._connected: float | None = None
+        """When there was a connection first, in monotonic seconds"""
+
+    def note_connection(self, now: float) -> None:
+        """Note that there is a connection."""
+        if self._connected is None:
+            self._connected = now
 
     def note_delivery(self, delivery: Delivery, *, is_live: bool, now: float) -> None:
         """Note that an admitted phone sent samples, and whether they are of now."""
@@ -77,8 +87,9 @@ class Presence:
             self._outgoing.append(phone_topics.availability(device, online=True))
             if phone.published_activity is not None:  # from before it went offline
                 self._publish_unknown(device, phone, delivery.received, RETURNED)
-            if self._settings.home_assistant:
-                self._announce(device)
+            elif self._connected is None or now - self._connected < self._settings.offline_after:
+                phone.was_there = True
+            self.announce(device)
 
     def note_window(self, device: str, until: float, now: float) -> None:
         """Note that a settled window, which ends at ``until`` in epoch seconds, was classified."""
@@ -96,7 +107,7 @@ class Presence:
             self.n_unknowns[problems[0] if problems else UNLIKE] += 1
         if phone.is_live and time_s - change.since <= self._settings.max_behind:
             logger.info("%s: %s (%.2f)", device, change.activity, change.probability)
-            self._publish_activity(phone, phone.activity)
+            self._publish_activity(device, phone, phone.activity)
         else:
             self._outdated.add(device)
 
@@ -109,7 +120,7 @@ class Presence:
             if phone.activity == phone.published_activity:
                 continue
             if phone.is_live and time_s - phone.classified_until <= self._settings.max_behind:
-                self._publish_activity(phone, phone.activity)
+                self._publish_activity(device, phone, phone.activity)
         self._outdated.clear()
 
     def keep_up(self, device: str, now: float) -> None:
@@ -117,7 +128,7 @@ class Presence:
         phone = self._phones[device]
         published = phone.published_activity
         if published is not None and now - phone.activity_published >= self._settings.heartbeat:
-            self._publish_activity(phone, published)
+            self._publish_activity(device, phone, published)
         if phone.last_live - phone.last_classified <= WITHOUT_WINDOWS_S or not phone.is_live:
             return
         if phone.unknown is None or phone.published_activity is not phone.unknown:
@@ -128,11 +139,21 @@ class Presence:
 
     def announce_all(self) -> None:
         """Announce to Home Assistant all phones that have been live, if that is asked for."""
-        if not self._settings.home_assistant:
+        for device in self._phones:
+            self.announce(device)
+
+    def announce(self, device: str) -> None:
+        """Announce a phone to Home Assistant if it has been live and that is asked for."""
+        if not self._settings.home_assistant or self._phones[device].last_live == -np.inf:
             return
-        for device, phone in self._phones.items():
-            if phone.last_live > -np.inf:
-                self._announce(device)
+        self._outgoing.append(
+            homeassistant.discovery(
+                device,
+                self._activities,
+                name=self._phones.names.of(device),
+                heartbeat_s=self._settings.heartbeat,
+            )
+        )
 
     def clear(self, device: str, phone: Phone) -> None:
         """Clear what the broker retains of a phone that is forgotten."""
@@ -140,22 +161,29 @@ class Presence:
             device, activity=phone.published_activity is not None, info=phone.info is not None
         )
         if self._settings.home_assistant:
-            self._outgoing.append(Publication(*homeassistant.removal(device), retain=True))
+            self._outgoing.append(homeassistant.removal(device))
 
-    def _publish_activity(self, phone: Phone, activity: Publication) -> None:
+    def clear_left(self, device: str) -> None:
+        """Clear what the broker retains of a phone that an earlier har-stream announced."""
+        logger.info("%s: was announced to Home Assistant, and has not come again", device)
+        self._outgoing += phone_topics.cleared(device, activity=True, info=True)
+        self._outgoing.append(homeassistant.removal(device))
+
+    def _publish_activity(self, device: str, phone: Phone, activity: Publication) -> None:
         self._outgoing.append(activity)
-        phone.activity_published, phone.published_activity = time.monotonic(), activity
+        before, phone.published_activity = phone.published_activity, activity
+        phone.activity_published = time.monotonic()
+        if activity is before:
+            return
+        name = phone_topics.activity_in(activity)
+        if name not in self._activities:
+            return
+        if before is None or name != phone_topics.activity_in(before):
+            if not phone.was_there:
+                self._outgoing.append(phone_topics.begins(device, name))
+            phone.was_there = False
 
     def _publish_unknown(self, device: str, phone: Phone, since: float, cause: str) -> None:
         self.n_unknowns[cause] += 1
         phone.unknown = phone_topics.unknown(device, since)
-        self._publish_activity(phone, phone.unknown)
-
-    def _announce(self, device: str) -> None:
-        topic, payload = homeassistant.discovery(
-            device,
-            self._activities,
-            version=version("har-stream"),
-            heartbeat_s=self._settings.heartbeat,
-        )
-        self._outgoing.append(Publication(topic, payload, retain=True))
+        self._publish_activity(device, phone, phone.unknown)

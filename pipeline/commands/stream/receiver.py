@@ -12,7 +12,8 @@ from functools import lru_cache, partial
 
 from pipeline.commands.program_info import PROGRAM_TOPICS
 from pipeline.commands.stream.deliveries import Deliveries
-from pipeline.commands.stream.instructions import CALIBRATION, Instructions
+from pipeline.commands.stream.instructions import INSTRUCTION, Instructions
+from pipeline.commands.stream.left_announcements import LeftAnnouncements
 from pipeline.commands.stream.machine_clock import MachineClock
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
@@ -41,6 +42,7 @@ class Receiver:
         presence: Presence,
         deliveries: Deliveries,
         rejections: Rejections,
+        left_announcements: LeftAnnouncements,
         clock: MachineClock,
     ) -> None:
         """Begin; samples go to ``deliveries``, messages that cannot be used to ``rejections``."""
@@ -51,7 +53,7 @@ class Receiver:
         self._phones = phones
         self._presence = presence
         self._deliveries = deliveries
-        self._instructions = Instructions(phones, presence, deliveries)
+        self._instructions = Instructions(phones, presence, deliveries, left_announcements)
         self._rejections = rejections
         self._clock = clock
         self.n_messages: Counter[str] = Counter()
@@ -79,7 +81,7 @@ class Receiver:
             else:
                 self._instructions.obey(message)
         except MessageError as error:
-            self._phones.expect_info(self._rejections.add(message, error, sent_by))
+            self._phones.expect_info(self._rejections.add(message, error, self._of(sent_by, error)))
             return not (isinstance(error, AheadError) and message.mid)
         except Exception as error:  # an error of ours must not end the other phones
             device = None if sent_by is None else sent_by.device
@@ -122,6 +124,11 @@ class Receiver:
         self.n_messages[sent_by.format.name] += 1
         self.n_samples[sent_by.format.name] += sum([len(part.times) for part in readings])
 
+    def _of(self, sent_by: Route | None, error: MessageError) -> Route | None:
+        """Return the route of a message, or of the samples of the phone that it is about."""
+        phone = self._phones.get(error.device)
+        return phone.route if sent_by is None and phone is not None else sent_by
+
     def _check_clock(self, delivery: Delivery) -> None:
         """Reject samples of the future, after which all true ones would be late.
 
@@ -159,6 +166,6 @@ class Receiver:
 
 def sample_route(subscriptions: Sequence[Subscription], topic: str) -> Route | None:
     """Return the route of a topic's messages, None if they bring no samples."""
-    if topic in PROGRAM_TOPICS or CALIBRATION.fullmatch(topic):
+    if topic in PROGRAM_TOPICS or INSTRUCTION.fullmatch(topic):
         return None
     return route(subscriptions, topic)

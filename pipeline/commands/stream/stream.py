@@ -18,8 +18,10 @@ from pipeline.commands.stream.deliveries import Deliveries
 from pipeline.commands.stream.durability import Durability
 from pipeline.commands.stream.housekeeping import HOUSEKEEPING_S, Housekeeping
 from pipeline.commands.stream.latencies import Latencies
+from pipeline.commands.stream.left_announcements import LeftAnnouncements
 from pipeline.commands.stream.machine_clock import MachineClock
 from pipeline.commands.stream.metrics import StreamMetrics, Ticks
+from pipeline.commands.stream.outputs import phone_topics
 from pipeline.commands.stream.outputs.program_topics import ProgramReports
 from pipeline.commands.stream.phone_infos import PhoneInfos
 from pipeline.commands.stream.phones import Phones
@@ -85,6 +87,9 @@ class Stream:
         presence = Presence(settings, self._phones, activities, self._outgoing)
         self._latencies = Latencies()
         self._deliveries = Deliveries(self._phones, presence, self._latencies, self._outgoing)
+        left_announcements = LeftAnnouncements(
+            self._phones, most=settings.max_devices, forget_after_s=settings.forget_after
+        )
         self._receiver = Receiver(
             settings,
             subscriptions,
@@ -92,6 +97,7 @@ class Stream:
             presence=presence,
             deliveries=self._deliveries,
             rejections=self._rejections,
+            left_announcements=left_announcements,
             clock=self._clock,
         )
         program = ProgramInfo.of(
@@ -117,6 +123,7 @@ class Stream:
             receiver=self._receiver,
             infos=PhoneInfos(self._phones, classifiers, self._rejections.of_phones, self._outgoing),
             reports=self._reports,
+            left_announcements=left_announcements,
             clock=self._clock,
             outgoing=self._outgoing,
         )
@@ -201,9 +208,12 @@ class Stream:
         """
         self._clock.passed(state["time"])
         self._phones.restore(state, time.monotonic())
-        self._connection.publish_all(
-            msgspec.convert(state["unconfirmed"], list[Publication], builtin_types=(bytes,))
+        unconfirmed = msgspec.convert(
+            state["unconfirmed"], list[Publication], builtin_types=(bytes,)
         )
+        if time.time() - state["time"] > self._settings.max_behind:
+            unconfirmed = [one for one in unconfirmed if not phone_topics.is_of_now(one)]
+        self._connection.publish_all(unconfirmed)
 
     def summary(self) -> str:
         """Return the counts of the run, in a line."""

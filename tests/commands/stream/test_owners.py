@@ -23,6 +23,7 @@ OWNERS = Owners(SUBSCRIPTIONS, most=10, topic_of=CAME_ON.get)
     [
         ("har/a/samples", Owner("a")),
         ("har/a/calibration", Owner("a")),
+        ("har/a/options", Owner("a")),
         ("lab/a/motion", Owner("a")),
         ("lab/a/other", Owner("a")),
         ("sensor-logger", Owner("sensor-logger", is_shared=True)),

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.commands.stream.outputs.homeassistant import discovery, object_id
+from pipeline.commands.home_assistant import object_id
+from pipeline.commands.stream.outputs.homeassistant import discovery
 from pipeline.readings import Readings
 from pipeline.recordings import journals, parquet
 from pipeline.recordings.header import Header
@@ -30,14 +31,17 @@ def test_home_assistant_knows_them_apart(names: list[str]) -> None:
     assert len({object_id(name) for name in names}) == len(names)
     topics, identifiers = set(), set()
     for name in names:
-        topic, payload = discovery(name, ACTIVITIES, version="1", heartbeat_s=10.0)
-        content: dict[str, Any] = msgspec.json.decode(payload)
-        assert re.fullmatch(r"homeassistant/device/[a-zA-Z0-9_-]+/config", topic)
-        topics.add(topic)
+        announced = discovery(name, ACTIVITIES, name=None, heartbeat_s=10.0)
+        content: dict[str, Any] = msgspec.json.decode(announced.payload)
+        assert re.fullmatch(r"homeassistant/device/[a-zA-Z0-9_-]+/config", announced.topic)
+        topics.add(announced.topic)
+        components = content["components"].values()
+        sensors = [one for one in components if one["platform"] == "sensor"]
+        triggers = [one for one in components if one["platform"] == "device_automation"]
         identifiers.update(content["device"]["identifiers"])
-        identifiers.update(one["unique_id"] for one in content["components"].values())
-        states = [one["state_topic"] for one in content["components"].values()]
-        assert {f"har/{name}/activity"} == set(states)
+        identifiers.update(one["unique_id"] for one in sensors)
+        assert {f"har/{name}/activity"} == {one["state_topic"] for one in sensors}
+        assert {f"har/{name}/begins"} == {one["topic"] for one in triggers}
         assert {"topic": f"har/{name}/availability"} in content["availability"]
     assert (len(topics), len(identifiers)) == (len(names), 3 * len(names))
 

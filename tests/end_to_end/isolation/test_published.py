@@ -26,7 +26,7 @@ OF_HAR_STREAM = {"har/status", "har/load", "har/info"}
 RETAINED = {"activity", "availability", "info"}
 KINDS = {"prediction", "episode", *RETAINED}
 CALIBRATION = {"v": 1, "rotation": [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]}
-ANNOUNCED = {discovery(name, [], version="", heartbeat_s=1)[0] for name in NAMES}
+ANNOUNCED = {discovery(name, [], name=None, heartbeat_s=1).topic for name in NAMES}
 """Topics on which Home Assistant learns of the phones"""
 
 pytestmark = pytest.mark.broker

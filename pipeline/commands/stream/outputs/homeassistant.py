@@ -1,20 +1,26 @@
-"""The MQTT discovery messages that announce phones to Home Assistant, one for each.
+"""The MQTT discovery message that announces a phone to Home Assistant.
 
-Home Assistant shows each phone as a device with two entities, *Activity* and *Confidence*. The
-format is that of https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery (device
-discovery, 2024.11 and later). When they are published is decided in `presence`.
+Home Assistant shows each phone as a device with two entities, *Activity* and *Confidence*, and with
+a trigger for each activity, that it begins. When phones are announced is decided in `presence`.
 """
 
 import math
-import re
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Final
 
 import msgspec
 
-BIRTH_TOPIC: Final = "homeassistant/status"
-"""Home Assistant publishes ``online`` here when it starts, and then expects all announcements."""
+from pipeline.commands.home_assistant import (
+    ORIGIN,
+    announcement,
+    announcement_topic,
+    object_id,
+)
+from pipeline.messages import Message, Publication
+from pipeline.readings import is_device
+
+ANNOUNCEMENTS: Final = "homeassistant/device/+/config"
+"""Topics on which phones are announced, and other devices by other programs"""
 
 MISSED_HEARTBEATS: Final = 3
 """A state that was not published again for so many heartbeats is no longer shown."""
@@ -22,33 +28,43 @@ MISSED_HEARTBEATS: Final = 3
 NO_ACTIVITIES: Final = ("transition", "unknown")
 """The states of a phone that are no activity of the model's."""
 
+_ANNOUNCER: Final = "har"
 _STATUS: Final = "{{ 'offline' if value == 'offline' else 'online' }}"
 """Of har-stream; it is there also while its status is ``degraded``."""
 
-_FOREIGN: Final = re.compile(r"[^a-zA-Z0-9_-]")
-_ENDS_LIKE_A_HASH: Final = re.compile(r"_[0-9a-f]{8}")
+
+class _Device(msgspec.Struct):
+    serial_number: str = ""
+
+
+class _Origin(msgspec.Struct):
+    name: str = ""
+
+
+class _Announcement(msgspec.Struct):
+    device: _Device
+    origin: _Origin
+    availability: list[dict[str, str]] = []
+
+
+_decode: Final = msgspec.json.Decoder(_Announcement).decode
 
 
 def discovery(
-    device: str,
-    activities: Sequence[str],
-    *,
-    version: str,
-    heartbeat_s: float,
-) -> tuple[str, bytes]:
-    """Return topic and payload of the message, to be retained, that announces a phone.
+    device: str, activities: Sequence[str], *, name: str | None, heartbeat_s: float
+) -> Publication:
+    """Return the message that announces a phone.
 
     Args:
         device: the phone's name.
         activities: the model's, as they stand in the messages on ``har/<device>/activity``.
-        version: of har-stream.
+        name: how the phone is shown, None for as it is named.
         heartbeat_s: seconds after which an unchanged activity is published again.
     """
     key = f"har_{object_id(device)}"
-    state = f"har/{device}/activity"
     sensor = {
         "platform": "sensor",
-        "state_topic": state,
+        "state_topic": f"har/{device}/activity",
         "expire_after": math.ceil(MISSED_HEARTBEATS * heartbeat_s),
     }
     activity = sensor | {
@@ -69,31 +85,51 @@ def discovery(
         "suggested_display_precision": 0,
         "value_template": "{{ (value_json.probability * 100) | round(1) }}",
     }
-    message = {
-        "device": {"identifiers": [key], "name": device, "manufacturer": "har-stream"},
-        "origin": {"name": "har-stream", "sw_version": version},
-        "availability": [
+    return announcement(
+        announcement_topic(_ANNOUNCER, device),
+        device,
+        name=name,
+        components={
+            "activity": activity,
+            "confidence": confidence,
+            **{f"begins_{object_id(begun)}": _trigger(device, begun) for begun in activities},
+        },
+        availability=[
             {"topic": "har/status", "value_template": _STATUS},
             {"topic": f"har/{device}/availability"},
         ],
-        "availability_mode": "all",
-        "components": {"activity": activity, "confidence": confidence},
+        availability_mode="all",
+    )
+
+
+def removal(device: str) -> Publication:
+    """Return the message that takes a phone away again."""
+    return Publication(announcement_topic(_ANNOUNCER, device), b"", retain=True)
+
+
+def announced_device(message: Message) -> str | None:
+    """Return the phone that a message announces, None if it announces something else."""
+    try:
+        announced = _decode(message.payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    device = announced.device.serial_number
+    for entry in announced.availability:  # where those of earlier versions name it
+        level = entry.get("topic", "").split("/")
+        if not device and len(level) == 3 and (level[0], level[2]) == ("har", "availability"):
+            device = level[1]
+    if announced.origin.name != ORIGIN or not is_device(device):
+        return None
+    return device if message.topic == removal(device).topic else None
+
+
+def _trigger(device: str, activity: str) -> dict[str, object]:
+    """Return the trigger that an activity begins, which reads ``"WALKING" begins`` there."""
+    return {
+        "platform": "device_automation",
+        "automation_type": "trigger",
+        "type": "begins",
+        "subtype": activity,
+        "topic": f"har/{device}/begins",
+        "payload": activity,
     }
-    return _topic(device), msgspec.json.encode(message)
-
-
-def removal(device: str) -> tuple[str, bytes]:
-    """Return topic and payload of the message, to be retained, that takes a phone away again."""
-    return _topic(device), b""
-
-
-def object_id(device: str) -> str:
-    """Return a device's name in the letters that discovery takes, another for each device."""
-    slug = _FOREIGN.sub("_", device)
-    if slug == device and not _ENDS_LIKE_A_HASH.fullmatch(slug[-9:]):
-        return slug
-    return f"{slug}_{sha256(device.encode()).hexdigest()[:8]}"
-
-
-def _topic(device: str) -> str:
-    return f"homeassistant/device/har_{object_id(device)}/config"

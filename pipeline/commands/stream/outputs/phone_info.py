@@ -52,6 +52,7 @@ class _Info(msgspec.Struct, omit_defaults=True):
     device: str
     topic: str
     format: str
+    name: str | msgspec.UnsetType = msgspec.UNSET
     convention: str | msgspec.UnsetType = msgspec.UNSET
     convention_by: str | msgspec.UnsetType = msgspec.UNSET
     frame: str | msgspec.UnsetType = msgspec.UNSET
@@ -78,6 +79,7 @@ def advice_on(problem: str, *, needed_rate_hz: float) -> str:
 def publication(
     device: str,
     *,
+    name: str | None,
     topic: str,
     format: str,
     placement: Placement,
@@ -95,6 +97,7 @@ def publication(
 
     Args:
         device: its name.
+        name: how it is shown, None for as it is named.
         topic: where its samples come.
         format: of its messages.
         placement: how it is worn.
@@ -122,6 +125,7 @@ def publication(
         device,
         topic,
         format,
+        msgspec.UNSET if name is None else name,
         placement.convention,
         placement.convention_by,
         placement.frame,

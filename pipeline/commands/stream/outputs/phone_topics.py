@@ -81,6 +81,21 @@ def unknown(device: str, since: float) -> Publication:
     return Publication(f"har/{device}/activity", _encode(payload), retain=True)
 
 
+def begins(device: str, name: str) -> Publication:
+    """Return what is published of an activity that begins, by its name, not retained."""
+    return Publication(f"har/{device}/begins", name.encode())
+
+
+def activity_in(publication: Publication) -> str:
+    """Return the name in what was published of an activity now."""
+    return msgspec.json.decode(publication.payload, type=_Change).activity
+
+
+def is_of_now(publication: Publication) -> bool:
+    """Return whether a message is of no use, or does harm, some time later."""
+    return publication.topic.endswith("/begins")
+
+
 def episode(device: str, finished: Episode) -> Publication:
     """Return what is published of a finished episode."""
     payload = _Episode(

@@ -18,6 +18,7 @@ MODEL = "tiny@0badcafe"
 def told(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
     """Return what is published of a phone."""
     known: dict[str, Any] = {
+        "name": None,
         "topic": "har/p/samples",
         "format": "native",
         "placement": PLACEMENT,
@@ -54,6 +55,11 @@ def test_a_phone_that_is_well() -> None:
         "warnings": [],
         "advice": [],
     } == told()
+
+
+def test_a_name_for_people() -> None:
+    """A phone that was given a name says so."""
+    assert "Anna's phone" == told(name="Anna's phone")["name"]
 
 
 def test_where_a_phone_is_worn() -> None:
