@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-web test-operation check format docs mosquitto chromium prometheus screenshots postgresql bench soak fuzz lock clean
+.PHONY: help setup demo test test-web test-operation check format docs mosquitto chromium prometheus postgresql home-assistant screenshots bench soak fuzz lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,13 +20,13 @@ demo: $(VENV)/demo.installed ## run the demo for about a minute, on web pages to
 	$(BIN)/har-demo --web
 
 test: setup mosquitto check ## check style and types, then run all tests but those in a browser
-	$(BIN)/python -m pytest -m "not browser"
+	$(BIN)/python -m pytest -m "not browser and not operation"
 
 # What fails is tried once more: they wait for seconds, in which a busy machine may do nothing.
 test-web: setup mosquitto chromium ## run the tests of the web pages in Chromium
 	$(BIN)/python -m pytest -m browser || $(BIN)/python -m pytest -m browser --last-failed
 
-test-operation: setup mosquitto prometheus postgresql ## run the tests with Prometheus, PostgreSQL and Home Assistant
+test-operation: setup mosquitto prometheus postgresql home-assistant ## run the tests with Prometheus, PostgreSQL and Home Assistant
 	$(BIN)/python -m pytest -m operation
 
 check: setup ## check style and types only
@@ -87,8 +87,12 @@ postgresql: # the tests that need it are skipped where it cannot be had
 		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; \
 	} || echo "note: no postgresql, the tests of the history on it are skipped"
 
+home-assistant: setup # its tests are skipped where it cannot be had
+	@$(BIN)/python -m pip install --quiet uv && $(BIN)/python -m tests.operation.home_assistant \
+		|| echo "note: no Home Assistant, its tests are skipped"
+
 clean: ## remove what the commands made
-	rm -rf $(VENV) $(DOCS_VENV) out out-windows .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DOCS_VENV) .venv-home-assistant out out-windows .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Debian keeps what venv needs in a package of its own.
 %/bin/python:

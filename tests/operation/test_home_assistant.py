@@ -1,0 +1,136 @@
+"""What a real Home Assistant, its core, makes of the announcements of phones.
+
+Its MQTT integration validates every announcement by its own schemas, and complains in its log.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.brokers import Mosquitto
+from tests.commands.stream.sent import prepared_rows
+from tests.operation.home_assistant import HomeAssistant
+from tests.phone import Phone
+from tests.processes import ROOT
+
+if TYPE_CHECKING:
+    from tests.processes import Running
+
+    Start = Callable[..., Running]
+    StartHome = Callable[..., HomeAssistant]
+
+pytestmark = [pytest.mark.broker, pytest.mark.operation]
+ACTIVITIES = ("WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS", "SITTING", "STANDING", "LAYING")
+
+
+@pytest.fixture
+def start_home_assistant(
+    own_mosquitto: Mosquitto, tmp_path: Path, request: pytest.FixtureRequest
+) -> Callable[[str], HomeAssistant]:
+    """A function that starts a Home Assistant with a configuration at a broker of the test's."""
+
+    def start(configuration: str = "") -> HomeAssistant:
+        home_assistant = HomeAssistant(
+            tmp_path / "home-assistant", own_mosquitto, configuration=configuration
+        )
+        request.addfinalizer(home_assistant.close)
+        return home_assistant
+
+    return start
+
+
+def announced(
+    phone: Phone, own_mosquitto: Mosquitto, start_command: "Start", model: Path, *flags: str
+) -> "Running":
+    """Start a har-stream that announces the phone."""
+    running = start_command(
+        "har-stream", *own_mosquitto.flags, "--model", str(model), "--home-assistant", *flags
+    )
+    own_mosquitto.await_har_stream()
+    phone.send_rows(prepared_rows(256))
+    phone.await_message(f"har/{phone.device}/activity")
+    return running
+
+
+def test_a_phone(
+    own_mosquitto: Mosquitto,
+    start_home_assistant: "StartHome",
+    start_command: "Start",
+    tiny_model: Path,
+) -> None:
+    """It is shown with its entities and triggers, renamed, unavailable, and gone when forgotten."""
+    own_mosquitto.start()
+    home_assistant = start_home_assistant()
+    phone = Phone(own_mosquitto)
+    flags = ("--offline-after", "3", "--forget-after", "6", "--heartbeat", "0.5")
+    announced(phone, own_mosquitto, start_command, tiny_model, *flags)
+    key = f"har_{phone.device}"
+
+    def is_shown_as(state: str) -> Callable[..., bool]:
+        return lambda shown: shown and shown["entities"][f"{key}_activity"]["state"] == state
+
+    shown = home_assistant.await_device(phone.device, is_shown_as("unknown"))
+    assert phone.device == shown["name"]
+    assert {f"{key}_activity", f"{key}_confidence"} == set(shown["entities"])
+    activity = shown["entities"][f"{key}_activity"]
+    assert [*ACTIVITIES, "transition", "unknown"] == activity["options"]
+    assert f"sensor.{phone.device.replace('-', '_')}_activity" == activity["entity_id"]
+    assert "%" == shown["entities"][f"{key}_confidence"]["unit_of_measurement"]
+    assert sorted(f"begins {name}" for name in ACTIVITIES) == shown["triggers"]
+
+    for name in ("SITTING", "WALKING", "WALKING"):
+        phone.publish(f"har/{phone.device}/begins", name)
+    phone.publish(f"har/{phone.device}/begins", "transition")
+    fired = home_assistant.await_device(phone.device, lambda shown: len(shown["fired"]) == 3)
+    assert ["SITTING", "WALKING", "WALKING"] == fired["fired"]
+
+    phone.publish(f"har/{phone.device}/options", json.dumps({"name": "Anna's"}), retain=True)
+    home_assistant.await_device(phone.device, lambda shown: shown["name"] == "Anna's")
+    home_assistant.await_device(phone.device, is_shown_as("unavailable"))
+    home_assistant.await_device(phone.device, lambda shown: shown is None)
+    assert [] == home_assistant.complaints()
+
+
+def test_a_phone_of_before(
+    own_mosquitto: Mosquitto,
+    start_home_assistant: "StartHome",
+    start_command: "Start",
+    tiny_model: Path,
+) -> None:
+    """One that an earlier har-stream announced goes, too, and har-stream's end is no end of it."""
+    own_mosquitto.start()
+    phone = Phone(own_mosquitto)
+    running = announced(phone, own_mosquitto, start_command, tiny_model)
+    assert 0 == running.end()
+    home_assistant = start_home_assistant()
+    entity = f"har_{phone.device}_activity"
+    home_assistant.await_device(
+        phone.device, lambda shown: shown and shown["entities"][entity]["state"] == "unavailable"
+    )
+    start_command("har-stream", *own_mosquitto.flags, "--home-assistant", "--forget-after", "2")
+    home_assistant.await_device(phone.device, lambda shown: shown is None)
+    assert [] == home_assistant.complaints()
+
+
+def test_the_automations_of_the_guide(
+    own_mosquitto: Mosquitto, start_home_assistant: "StartHome"
+) -> None:
+    """They are taken as they stand there, and the light goes on when somebody begins to walk."""
+    guide = (ROOT / "docs" / "guides" / "home-assistant.md").read_text()
+    automations = re.findall("```yaml\n(- alias.*?)```", guide, re.DOTALL)
+    assert 2 == len(automations)
+    own_mosquitto.start()
+    with Phone(own_mosquitto) as switch:
+        switch.subscribe("hall/light")
+        light = {"name": "Hall", "unique_id": "hall", "command_topic": "hall/light"}
+        switch.publish("homeassistant/light/hall/config", json.dumps(light), retain=True)
+        home_assistant = start_home_assistant("automation:\n" + "".join(automations))
+        switch.await_message("homeassistant/status", b"online")
+        for activity in ("SITTING", "WALKING"):
+            switch.publish("har/phone-7/begins", activity)
+        assert (b"ON", False) == switch.await_message("hall/light")
+        assert [] == home_assistant.complaints()
