@@ -19,12 +19,13 @@ _INPUTS: Final = ["har/phone-a/samples", "har/phone-a/label", "har/phone-a/calib
 _OTHERS: Final = ["har/phone-b/samples", "har/phone-b/label", "har/phone-b/calibration"]
 _OPTIONS: Final = ["har/phone-a/options", "har/phone-b/options"]
 _ANNOUNCEMENT: Final = "homeassistant/device/har_phone-a/config"
+_TODAY: Final = "har/phone-a/today"
 
 TOPICS: Final = [
     *_INPUTS, *_OTHERS, *_OPTIONS, *_RESULT_TOPICS, "har/phone-b/activity", "har/status",
     "har/load", "har/info", "har/history", "har/samples",
     "har/phone-a/samples/x", "sensor-logger", "phyphox/phone-a",
-    "browser/phone-a", "sensor-logger/phone-a",
+    "browser/phone-a", "sensor-logger/phone-a", _TODAY,
     "homeassistant/status", _ANNOUNCEMENT, "elsewhere",
 ]  # fmt: skip
 
@@ -41,7 +42,7 @@ MAY_WRITE: Final = {
         *("har/phone-a/calibration", "har/phone-b/calibration"),
         *("browser/phone-a", "sensor-logger/phone-a"),
     },
-    "har-history": {"har/history"},
+    "har-history": {"har/history", _TODAY, _ANNOUNCEMENT},
     "reader": set(),
     "home-assistant": {*_OPTIONS, "homeassistant/status", _ANNOUNCEMENT},
     "nobody": set(),
@@ -70,7 +71,7 @@ def test_large_messages(visit: Callable[..., Guest]) -> None:
 
 
 MAY_READ: Final = {
-    "phone-a": set(_RESULT_TOPICS),
+    "phone-a": {*_RESULT_TOPICS, _TODAY},
     "har-stream": {
         *("har/phone-a/samples", "har/phone-b/samples"),
         *("browser/phone-a", "sensor-logger/phone-a"),
@@ -92,15 +93,18 @@ MAY_READ: Final = {
         *("har/phone-a/label", "har/phone-a/calibration", "har/status", "har/load"),
         *("browser/phone-a", "sensor-logger/phone-a"),
     },
-    "har-history": {"har/phone-a/prediction", "har/phone-a/episode", "har/history"},
+    "har-history": {
+        *("har/phone-a/prediction", "har/phone-a/episode", "har/history"),
+        *("har/phone-a/activity", "har/phone-b/activity", *_OPTIONS),
+    },
     "reader": {
         *(*_RESULT_TOPICS, "har/phone-b/activity"),
-        *("har/status", "har/load", "har/info", "har/history"),
+        *("har/status", "har/load", "har/info", "har/history", _TODAY),
     },
     "home-assistant": {
         *("har/phone-a/activity", "har/phone-a/begins", "har/phone-a/availability"),
-        *("har/phone-b/activity", *_OPTIONS),
-        *("har/status", "homeassistant/status", _ANNOUNCEMENT),
+        *("har/phone-b/activity", *_OPTIONS, _TODAY),
+        *("har/history", "har/status", "homeassistant/status", _ANNOUNCEMENT),
     },
 }
 
@@ -111,7 +115,7 @@ PUBLISHED: Final = {
         *(*_RESULT_TOPICS, "har/phone-b/activity"),
         *("har/status", "har/load", "har/info", _ANNOUNCEMENT),
     ],
-    "har-history": ["har/history"],
+    "har-history": ["har/history", _TODAY],
     "home-assistant": ["homeassistant/status", *_OPTIONS],
     "har-web": ["browser/phone-a", "sensor-logger/phone-a"],
     "har-calibrate": ["har/phone-a/calibration"],

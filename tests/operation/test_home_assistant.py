@@ -5,9 +5,12 @@ Its MQTT integration validates every announcement by its own schemas, and compla
 
 import json
 import re
+import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -116,13 +119,67 @@ def test_a_phone_of_before(
     assert [] == home_assistant.complaints()
 
 
+def test_minutes_of_today(
+    own_mosquitto: Mosquitto,
+    start_home_assistant: "StartHome",
+    start_command: "Start",
+    tiny_model: Path,
+    tmp_path: Path,
+) -> None:
+    """har-history's sensors are on the phone's device, reset at midnight, and outlive the phone."""
+    own_mosquitto.start()
+    phone = Phone(own_mosquitto)
+    flags = ("--forget-after", "4", "--offline-after", "1")
+    announced(phone, own_mosquitto, start_command, tiny_model, *flags)
+    history = start_command(
+        "har-history", "run", *own_mosquitto.flags, "--home-assistant",
+        "--database", str(tmp_path / "history.sqlite"), "--zone", "Europe/Berlin",
+    )  # fmt: skip
+    history.await_log("connected to")
+    now = time.time()
+    zone = ZoneInfo("Europe/Berlin")
+    midnight = datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+    odd = 'SAYING "{{ x }}" \\'
+    for activity, begin, end in (("LAYING", -10, 0), ("WALKING_UPSTAIRS", 0, 3), (odd, 3, 5)):
+        times = {"start": midnight + 60.0 * begin, "end": midnight + 60.0 * end}
+        content = {"device": phone.device, "activity": activity, **times}
+        phone.send(f"har/{phone.device}/episode", json.dumps(content | {"probability": 0.9}))
+    home_assistant = start_home_assistant()
+    unique = f"har-history {phone.device} "
+
+    def states(shown: dict[str, Any] | None) -> dict[str, str]:
+        entities = (shown or {"entities": {}})["entities"].items()
+        return {
+            unique_id.removeprefix(unique): state["state"]
+            for unique_id, state in entities
+            if unique_id.startswith(unique) and state is not None
+        }
+
+    expected = {"LAYING": "0.0", "WALKING_UPSTAIRS": "3.0", odd: "2.0"}
+    shown = home_assistant.await_device(phone.device, lambda shown: states(shown) == expected)
+    upstairs = shown["entities"][unique + "WALKING_UPSTAIRS"]
+    assert f"{phone.device} Walking upstairs today" == upstairs["friendly_name"]
+    assert ("total", "duration", "min") == tuple(
+        upstairs[key] for key in ("state_class", "device_class", "unit_of_measurement")
+    )
+    assert midnight == datetime.fromisoformat(upstairs["last_reset"]).timestamp() <= now
+    activity = f"har_{phone.device}_activity"
+    home_assistant.await_device(phone.device, lambda shown: activity not in shown["entities"])
+    assert expected == states(home_assistant.show(phone.device))
+    assert 0 == history.end()
+    home_assistant.await_device(
+        phone.device, lambda shown: {*states(shown).values()} == {"unavailable"}
+    )
+    assert [] == home_assistant.complaints()
+
+
 def test_the_automations_of_the_guide(
     own_mosquitto: Mosquitto, start_home_assistant: "StartHome"
 ) -> None:
     """They are taken as they stand there, and the light goes on when somebody begins to walk."""
     guide = (ROOT / "docs" / "guides" / "home-assistant.md").read_text()
     automations = re.findall("```yaml\n(- alias.*?)```", guide, re.DOTALL)
-    assert 2 == len(automations)
+    assert 3 == len(automations)
     own_mosquitto.start()
     with Phone(own_mosquitto) as switch:
         switch.subscribe("hall/light")

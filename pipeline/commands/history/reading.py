@@ -116,6 +116,11 @@ class History:
             for device, times in sorted(ends.items())
         ]
 
+    def devices_with_episodes(self) -> list[str]:
+        """Return the names of the phones that have episodes, in order."""
+        with explained(self._address), self._engine.connect() as connection:
+            return list(devices_in(connection, EPISODES))
+
     def knows(self, device: str) -> bool:
         """Return whether there is anything of a phone."""
         with explained(self._address), self._engine.connect() as connection:

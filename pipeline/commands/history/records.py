@@ -16,6 +16,8 @@ from pipeline.messages import Message
 from pipeline.readings import LATEST_TIME_S, MessageError, check_device, reading_json
 
 TOPICS: Final = ("har/+/prediction", "har/+/episode")
+HISTORY_TOPIC: Final = "har/history"
+"""Retained ``online`` or ``offline``: whether har-history is there"""
 PREDICTION: Final = "prediction"
 MICROSECONDS: Final = 1_000_000
 """In a second"""
@@ -118,7 +120,7 @@ def _prediction(device: str, payload: bytes) -> PredictionRow:
     if not 1 <= len(activities) <= MOST_ACTIVITIES:
         raise MessageError("length", f"{len(activities)} activities; 1 to {MOST_ACTIVITIES} may be")
     for name in (*activities, published.model):
-        _check_name(name)
+        check_name(name)
     if published.activity not in published.probabilities:
         raise MessageError("field", "the activity is none of those with a probability")
     values = list(published.probabilities.values())
@@ -142,7 +144,7 @@ def _episode(device: str, payload: bytes) -> EpisodeRow:
         published = _decode_episode(payload)
     _check_device_of(device, published.device)
     _check_times(published.start, published.end)
-    _check_name(published.activity)
+    check_name(published.activity)
     _check_probability(published.probability)
     return EpisodeRow(
         device,
@@ -189,7 +191,7 @@ def _check_times(start: float, end: float) -> None:
         raise MessageError("time", f"ends {start - end:g} s before its start")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
     """Reject what is no name: a database takes no NUL, a terminal no control characters."""
     if not (1 <= len(name) <= LONGEST_NAME and name.isprintable()):
         raise MessageError("name", f"a name has 1 to {LONGEST_NAME} printable characters")

@@ -11,10 +11,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from pipeline.commands import log
 from pipeline.commands.history.address import DatabaseAddress, HistoryError
+from pipeline.commands.history.days import zone_of
 from pipeline.commands.history.deletion import Retention
 from pipeline.commands.history.opening import address_of
-from pipeline.commands.history.records import TOPICS
+from pipeline.commands.history.records import HISTORY_TOPIC, TOPICS
 from pipeline.commands.history.settings import HistoryRunSettings
+from pipeline.commands.history.todays import TODAY_TOPICS, Todays
 from pipeline.commands.history.versions import get, prepare, put
 from pipeline.commands.history.writer import MOST_WAITING, HistoryWriter, Pauses
 from pipeline.mqtt.connection import Connection
@@ -22,8 +24,6 @@ from pipeline.mqtt.events import Session
 
 logger = logging.getLogger(__name__)
 
-HISTORY_TOPIC: Final = "har/history"
-"""Retained ``online`` or ``offline``: whether har-history is there"""
 CLOSE_TIMEOUT_S: Final = 5.0
 _SESSION_BEGUN: Final = "session_begun"
 
@@ -36,7 +36,7 @@ def run(settings: HistoryRunSettings) -> None:
         ConnectionError: the broker cannot be reached, and that will not pass.
     """
     log.configure(settings.log_level.upper(), "%(asctime)s %(levelname)s %(message)s")
-    address = address_of(settings)
+    address, zone = address_of(settings), zone_of(settings.zone)
     stopping = threading.Event()
     writer: HistoryWriter | None = None
 
@@ -52,10 +52,12 @@ def run(settings: HistoryRunSettings) -> None:
     if session is None:
         return
     keeps_predictions = settings.keep_predictions_s != 0
+    topics = TOPICS if keeps_predictions else TOPICS[1:]
     connection = Connection(
         settings,
         name="har-history",
-        subscriptions=TOPICS if keeps_predictions else TOPICS[1:],
+        subscriptions=[*topics, *(TODAY_TOPICS if settings.home_assistant else ())],
+        optional=TODAY_TOPICS,
         status_topic=HISTORY_TOPIC,  # by which another on the same database is known
         session=session,
         most_waiting=MOST_WAITING,
@@ -63,6 +65,7 @@ def run(settings: HistoryRunSettings) -> None:
     retention = Retention(
         engine, keep_s=settings.keep_s, keep_predictions_s=settings.keep_predictions_s
     )
+    todays = Todays(address, connection, zone=zone) if settings.home_assistant else None
     writer = HistoryWriter(
         address,
         engine,
@@ -70,6 +73,7 @@ def run(settings: HistoryRunSettings) -> None:
         retention=retention,
         keeps_predictions=keeps_predictions,
         stopping=stopping,
+        todays=todays,
     )
     logger.info("writing into %s", address)
     if not stopping.is_set():
@@ -78,6 +82,8 @@ def run(settings: HistoryRunSettings) -> None:
             _note_session(engine)
         writer.run()
     connection.close(timeout_s=CLOSE_TIMEOUT_S)
+    if todays is not None:
+        todays.close()
     engine.dispose()
     logger.info("stopped: %s", writer.counts)
 

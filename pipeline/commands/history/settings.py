@@ -86,6 +86,13 @@ class HistoryRunSettings(HistoryDatabaseSettings, BrokerSettings):
         le=0xFFFF_FFFF,
         description="seconds for which the broker keeps messages while this is not running",
     )
+    home_assistant: bool = Field(
+        False,
+        description="publish minutes per activity today, and announce them to Home Assistant",
+    )
+    zone: str | None = Field(
+        None, description="time zone of today, such as Europe/Berlin; this machine's if not given"
+    )
     retry: bool = Field(True, description="keep trying while the broker cannot be reached")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages to log"

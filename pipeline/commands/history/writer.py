@@ -20,6 +20,7 @@ from pipeline.commands.history.batch import Batch
 from pipeline.commands.history.counts import HistoryCounts
 from pipeline.commands.history.deletion import Retention
 from pipeline.commands.history.records import PredictionRow, Row, row_of
+from pipeline.commands.history.todays import Todays, is_of_today
 from pipeline.commands.history.writing import RowWriter
 from pipeline.messages import Message
 from pipeline.mqtt.connection import Connection
@@ -82,11 +83,13 @@ class HistoryWriter:
         retention: Retention,
         keeps_predictions: bool,
         stopping: threading.Event,
+        todays: Todays | None = None,
     ) -> None:
         """Join a database whose tables are there with a connection to the broker.
 
         Without ``keeps_predictions`` those that come all the same, because the session still has
-        their topic, are passed over.
+        their topic, are passed over. ``todays`` publishes the present day of all phones, if that is
+        asked for.
         """
         self._keeps_predictions = keeps_predictions
         self.counts = HistoryCounts(is_database_up=True)
@@ -95,6 +98,7 @@ class HistoryWriter:
         self._connection = connection
         self._retention = retention
         self._stopping = stopping
+        self._todays = todays
         self._pauses = Pauses(address, stopping)
         self._batch = Batch()
         self._next_log: dict[str, float] = {}
@@ -117,17 +121,22 @@ class HistoryWriter:
                 self._take(message, now)
             if self._batch.is_due(now, is_quiet=not messages):
                 self._write()
+            if self._todays is not None:
+                self._todays.keep(time.monotonic(), time.time())
             if not len(self._batch):
                 self._delete()
         self._write()
 
     def _take(self, message: Message, now: float) -> None:
         """Add a message to the batch, or reject it."""
+        row: Row | None = None
         try:
-            row: Row | None = row_of(message)
+            if not is_of_today(message.topic):
+                row = row_of(message)
+            elif self._todays is not None:  # else a session of before has the subscription
+                self._todays.take(message, time.time())
         except MessageError as error:
             self._reject(message.topic, error)
-            row = None
         if isinstance(row, PredictionRow) and not self._keeps_predictions:
             row = None
         self._batch.add(message.receipt, row, now)
@@ -152,6 +161,9 @@ class HistoryWriter:
         self._pauses.succeeded()
         for row, why in rejected:
             self._reject(row.device, why)
+        if self._todays is not None:
+            refused = {row for row, _ in rejected}
+            self._todays.note(row for row in rows if row not in refused)
         of_rejected = [isinstance(row, PredictionRow) for row, _ in rejected]
         n_predictions = sum([isinstance(row, PredictionRow) for row in rows]) - sum(of_rejected)
         counts = self.counts

@@ -1,3 +1,4 @@
+import json
 import random
 import resource
 import signal
@@ -125,6 +126,27 @@ def test_bad_messages_hold_up_nothing(
     again = start_history(own_mosquitto)  # the broker has nothing left to send
     assert 0 == again.end()
     assert "stopped: 0 predictions and 0 episodes written, 0 rejected messages" in again.log
+
+
+def test_minutes_of_today(
+    client: MqttClient, own_mosquitto: "Mosquitto", start_history: "Start"
+) -> None:
+    """They are published for Home Assistant where that is asked for, of what goes on as well."""
+    running = start_history(own_mosquitto, "--home-assistant", "--zone", "UTC")
+    activity = {"activity": "SITTING", "since": time.time() - 90, "probability": 0.9}
+    client.publish("har/p/activity", json.dumps(activity), retain=True)
+    client.subscribe("har/p/today", "homeassistant/#")
+    announced, _ = client.await_message("homeassistant/device/har-history_p/config")
+    assert ["SITTING"] == [*json.loads(announced)["components"]]
+    minutes = json.loads(client.await_message("har/p/today")[0])["minutes"]
+    assert ["SITTING"] == [*minutes]
+    client.publish("har/p/activity", b"{}")
+    assert 0 == running.end()
+    assert "1 rejected messages (field 1)" in running.log
+    again = start_history(own_mosquitto)  # the session has the subscription still
+    client.publish("har/p/activity", b"{}")
+    assert 0 == again.end()
+    assert "0 rejected messages" in again.log
 
 
 def test_a_killed_writer_has_lost_nothing(
