@@ -6,6 +6,7 @@ number in, and out what Home Assistant shows of the device, or null if there is 
 """
 
 import asyncio
+import inspect
 import json
 import logging
 import sys
@@ -91,12 +92,15 @@ async def start(folder: str, broker: str, port: int, http_port: int) -> HomeAssi
     config["http"] = {"server_host": ["127.0.0.1"], "server_port": http_port}
     for component in ("homeassistant", "http", "automation"):
         assert await async_setup_component(hass, component, config), component
-    entry = ConfigEntry(
-        domain="mqtt", title="mqtt", data={"broker": broker, "port": port}, options={},
-        source="user", version=1, minor_version=2, unique_id=None, discovery_keys={},
-        subentries_data=None,
-    )  # fmt: skip
-    await hass.config_entries.async_add(entry)
+    entry = {
+        "domain": "mqtt", "title": "mqtt", "data": {"broker": broker, "port": port}, "options": {},
+        "source": "user", "version": 1, "minor_version": 1, "unique_id": None, "discovery_keys": {},
+        "subentries_data": None,
+    }  # fmt: skip
+    known = inspect.signature(ConfigEntry).parameters  # which differ from version to version
+    await hass.config_entries.async_add(
+        ConfigEntry(**{key: value for key, value in entry.items() if key in known})
+    )
     await hass.async_start()
     return hass
 

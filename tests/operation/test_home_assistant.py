@@ -59,6 +59,17 @@ def announced(
     return running
 
 
+def is_shown_as(state: str) -> Callable[[dict[str, Any] | None], bool]:
+    """Return a function that says whether a phone's activity is shown so."""
+
+    def is_so(shown: dict[str, Any] | None) -> bool:
+        states = {} if shown is None else shown["entities"]
+        ours = [one for key, one in states.items() if key.endswith("_activity") and one]
+        return [state] == [one["state"] for one in ours]
+
+    return is_so
+
+
 def test_a_phone(
     own_mosquitto: Mosquitto,
     start_home_assistant: "StartHome",
@@ -72,10 +83,6 @@ def test_a_phone(
     flags = ("--offline-after", "3", "--forget-after", "6", "--heartbeat", "0.5")
     announced(phone, own_mosquitto, start_command, tiny_model, *flags)
     key = f"har_{phone.device}"
-
-    def is_shown_as(state: str) -> Callable[..., bool]:
-        return lambda shown: shown and shown["entities"][f"{key}_activity"]["state"] == state
-
     shown = home_assistant.await_device(phone.device, is_shown_as("unknown"))
     assert phone.device == shown["name"]
     assert {f"{key}_activity", f"{key}_confidence"} == set(shown["entities"])
@@ -110,10 +117,7 @@ def test_a_phone_of_before(
     running = announced(phone, own_mosquitto, start_command, tiny_model)
     assert 0 == running.end()
     home_assistant = start_home_assistant()
-    entity = f"har_{phone.device}_activity"
-    home_assistant.await_device(
-        phone.device, lambda shown: shown and shown["entities"][entity]["state"] == "unavailable"
-    )
+    home_assistant.await_device(phone.device, is_shown_as("unavailable"))
     start_command("har-stream", *own_mosquitto.flags, "--home-assistant", "--forget-after", "2")
     home_assistant.await_device(phone.device, lambda shown: shown is None)
     assert [] == home_assistant.complaints()

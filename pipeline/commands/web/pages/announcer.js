@@ -18,6 +18,6 @@ export class Announcer {
     this._told = state;
     if (isNew) return; // its name and activity are read as it gets the focus
     const words = phone.offline ? "offline" : activities.of(state).title;
-    setText(this._node, `${phone.name}: ${words}`);
+    setText(this._node, `${phone.shownName}: ${words}`);
   }
 }

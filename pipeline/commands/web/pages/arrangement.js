@@ -22,7 +22,8 @@ export function arranged(phones, { text = "", activity = "", onlyWarnings = fals
     if (onlyWarnings && !phone.hasWarning) return false;
     if (!wanted) return true;
     const title = activities.of(phone.activityName).title.toLowerCase();
-    return phone.name.toLowerCase().includes(wanted) || title.includes(wanted);
+    const texts = [phone.name.toLowerCase(), phone.shownName.toLowerCase(), title];
+    return texts.some((words) => words.includes(wanted));
   });
   const before = {
     name: () => 0,
@@ -31,7 +32,7 @@ export function arranged(phones, { text = "", activity = "", onlyWarnings = fals
     warnings: (a, b) => Number(b.hasWarning) - Number(a.hasWarning)
       || b.warnings.length - a.warnings.length,
   }[sort] ?? (() => 0);
-  return fitting.sort((a, b) => before(a, b) || byName(a.name, b.name));
+  return fitting.sort((a, b) => before(a, b) || byName(a.shownName, b.shownName) || byName(a.name, b.name));
 }
 
 /** Return the place in a grid after a key, or the same place; `columns` wide, `count` cells. */

@@ -76,6 +76,7 @@ export class Card {
       this._shownIcon = activity.icon;
       this.badge.replaceChildren(icon(activity.icon));
     }
+    setText(this.name, phone.shownName);
     setText(this.confidence, sureWords(phone));
     setText(this.state, phone.offline ? "Offline" : `Online · ${rateText(phone.rate)}`);
     const answers = phone.latency !== null && !phone.offline;

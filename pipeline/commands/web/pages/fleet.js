@@ -41,6 +41,12 @@ export class Phone {
     return this.availability === "offline";
   }
 
+  /** How people are shown it: by the name in its options, else by its own. */
+  get shownName() {
+    const name = this.info?.name;
+    return typeof name === "string" && name ? name : this.name;
+  }
+
   /** Name of the activity now; a phone without one is unknown. */
   get activityName() {
     return this.activity?.activity ?? "unknown";

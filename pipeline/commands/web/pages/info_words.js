@@ -21,6 +21,7 @@ export function infoWords(info) {
   const add = (term, text) => {
     if (text) words.push([term, text]);
   };
+  add("Name", info.name && `${info.name}, of the device ${info.device}`);
   add("Samples", info.format && `${info.format} on ${info.topic}`);
   const rates = Object.entries(info.rates_hz ?? {});
   add("Rates", rates.map(([sensor, hz]) => `${sensor.replaceAll("_", " ")} ${hz} Hz`).join(", "));

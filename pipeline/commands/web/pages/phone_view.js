@@ -136,6 +136,7 @@ export class PhoneView {
   }
 
   _writePhone(phone, activity, advice) {
+    setText(this.heading, phone.shownName);
     setText(this._activity, activity.title);
     this._once("badge", activity.icon + activity.colour, () => {
       this._badge.className = `badge ${activity.pattern} ${activity.colour}`;

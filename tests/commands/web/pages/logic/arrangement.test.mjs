@@ -4,8 +4,8 @@ import { Activities } from "../../../../../pipeline/commands/web/pages/activitie
 import { arranged, placeAfter } from "../../../../../pipeline/commands/web/pages/arrangement.js";
 
 const activities = new Activities(["WALKING", "SITTING"]);
-const phone = (name, activityName, since, warnings = []) => ({
-  name, activityName, since, warnings, hasWarning: warnings.length > 0,
+const phone = (name, activityName, since, warnings = [], shownName = name) => ({
+  name, shownName, activityName, since, warnings, hasWarning: warnings.length > 0,
 });
 const PHONES = [
   phone("phone-10", "SITTING", 30),
@@ -23,6 +23,14 @@ test("the other orders fall back on names", () => {
   assert.deepEqual(names({ sort: "activity" }), ["phone-2", "ben", "phone-10", "Anna"]);
   assert.deepEqual(names({ sort: "since" }), ["phone-10", "Anna", "phone-2", "ben"]);
   assert.deepEqual(names({ sort: "warnings" }), ["Anna", "phone-2", "ben", "phone-10"]);
+});
+
+test("a phone with a name for people is ordered and found by that, and found by its own", () => {
+  const named = [...PHONES, phone("phone-1", "SITTING", 5, [], "Clara's")];
+  const found = (choice) => arranged(named, choice, activities).map(({ name }) => name);
+  assert.deepEqual(found({ sort: "name" }), ["Anna", "ben", "phone-1", "phone-2", "phone-10"]);
+  assert.deepEqual([found({ text: "clara" }), found({ text: "phone-1" })],
+    [["phone-1"], ["phone-1", "phone-10"]]);
 });
 
 test("filters hold together", () => {

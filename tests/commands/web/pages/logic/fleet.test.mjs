@@ -12,6 +12,12 @@ test("a patch changes what it names, and nothing else", () => {
   assert.deepEqual([phone.rate, phone.latency, changed, added], [49, 0.01, ["a"], []]);
 });
 
+test("a phone is shown by the name of its info, if it has one", () => {
+  const fleet = new Fleet();
+  fleet.apply(update({ a: { info: { name: "Anna's" } }, b: { info: { name: 7 } }, c: {} }), 1000);
+  assert.deepEqual([...fleet.phones.values()].map(({ shownName }) => shownName), ["Anna's", "b", "c"]);
+});
+
 test("what an update leaves out stays as it was", () => {
   const fleet = new Fleet();
   fleet.apply(update({}, { link: "down", stream: "offline" }), 1000);

@@ -4,10 +4,11 @@ import { infoWords } from "../../../../../pipeline/commands/web/pages/info_words
 
 test("what is known of a phone is said in words, and what is not is left out", () => {
   const words = infoWords({
-    format: "browser", topic: "browser/a", placement: "any", placement_by: "assumed",
+    device: "a", name: "Anna's", format: "browser", topic: "browser/a", placement: "any", placement_by: "assumed",
     convention: "ios", model: "cnn-lstm-any@1", rates_hz: { gyroscope: 50 }, rejected: { size: 3 },
   });
   assert.deepEqual(Object.fromEntries(words), {
+    Name: "Anna's, of the device a",
     Samples: "browser on browser/a",
     Rates: "gyroscope 50 Hz",
     Worn: "anywhere on the body, assumed",
