@@ -80,7 +80,7 @@ def test_a_phone(
     own_mosquitto.start()
     home_assistant = start_home_assistant()
     phone = Phone(own_mosquitto)
-    flags = ("--offline-after", "3", "--forget-after", "6", "--heartbeat", "0.5")
+    flags = ("--offline-after", "8", "--forget-after", "16", "--heartbeat", "2")
     announced(phone, own_mosquitto, start_command, tiny_model, *flags)
     key = f"har_{phone.device}"
     shown = home_assistant.await_device(phone.device, is_shown_as("unknown"))
