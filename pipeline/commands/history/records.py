@@ -194,7 +194,7 @@ def _check_times(start: float, end: float) -> None:
 def check_name(name: str) -> None:
     """Reject what is no name: a database takes no NUL, a terminal no control characters."""
     if not (1 <= len(name) <= LONGEST_NAME and name.isprintable()):
-        raise MessageError("name", f"a name has 1 to {LONGEST_NAME} printable characters")
+        raise MessageError("field", f"a name has 1 to {LONGEST_NAME} printable characters")
 
 
 def _check_probability(probability: float) -> None:

@@ -62,7 +62,7 @@ class RowWriter:
         predictions = [row for row in rows if isinstance(row, PredictionRow)]
         models = self._with_models(connection, predictions)
         rejected: list[Rejected] = [
-            (row, MessageError("model", f"over {MOST_MODELS} models"))
+            (row, MessageError("length", f"over {MOST_MODELS} models"))
             for row in predictions
             if (row.model, row.activities) not in models
         ]
@@ -109,7 +109,9 @@ class RowWriter:
                     rejected += unknown
             except (DataError, IntegrityError) as error:
                 said = str(error.orig or error)
-                rejected.append((row, MessageError("database", said)))
+                rejected.append(
+                    (row, MessageError("format", f"the database does not take it: {said}"))
+                )
         return models, rejected
 
     def _with_models(

@@ -119,7 +119,7 @@ def test_bad_messages_hold_up_nothing(
     assert 0 == running.end()
     assert (
         "stopped: 100 predictions and 20 episodes written, 35 rejected messages "
-        "(device 10, json 10, name 5, size 5, time 5)"
+        "(device 10, field 5, json 10, size 5, time 5)"
     ) in running.log
     assert 5 == running.log.count("rejected a message of")  # each reason once
     assert "s3cret" not in running.log

@@ -83,7 +83,7 @@ def test_what_the_database_does_not_take_holds_up_nothing_else(engine: Engine) -
     writer = RowWriter(engine)
     rejected = writer.write([*good[:2], *bad, *good[2:]])
     assert bad == [row for row, _ in rejected]
-    assert {"database"} == {why.reason for _, why in rejected}
+    assert {"format"} == {why.reason for _, why in rejected}
     assert {*good} == content(engine)
     assert [] == writer.write(rows_of(episode("d")))
 
@@ -97,7 +97,7 @@ def test_models_that_are_made_up_do_not_fill_the_memory(
     rows = rows_of(*(prediction(f"phone-{k}", model=f"m@{k}") for k in range(5)))
     rejected = writer.write(rows)
     assert ["m@3", "m@4"] == [row.model for row, _ in rejected if isinstance(row, PredictionRow)]
-    assert {"model"} == {why.reason for _, why in rejected}
+    assert {"length"} == {why.reason for _, why in rejected}
     assert [] == writer.write(rows_of(prediction("late", model="m@2"), episode()))
     assert 5 == len(content(engine))
 
