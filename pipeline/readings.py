@@ -106,6 +106,7 @@ Reason = Literal[
     "label",
     "length",
     "magnitude",
+    "options",
     "recording",
     "sensor",
     "size",
