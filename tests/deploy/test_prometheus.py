@@ -143,7 +143,7 @@ def start_prometheus(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], Prom
     def start(targets: dict[str, str]) -> Prometheus:
         text = (PROMETHEUS / "prometheus.yml").read_text()
         text = text.replace("15s", "1s").replace("alerts.yml\n", f"{PROMETHEUS / 'alerts.yml'}\n")
-        for number, target in zip((9464, 9465, 9466), targets.values(), strict=True):
+        for number, target in zip((9464, 9465, 9466, 9467), targets.values(), strict=True):
             text = text.replace(f"127.0.0.1:{number}", target)
         config, port = tmp_path / "prometheus.yml", find_free_port()
         config.write_text(text)
@@ -179,6 +179,7 @@ def test_a_live_prometheus_answers_the_dashboard(
         "har-stream": ("--state", str(tmp_path / "state")),
         "har-web": ("--listen", "127.0.0.1:0"),
         "har-record": ("--device", "nobody", "--output", str(tmp_path)),
+        "har-history": ("--database", str(tmp_path / "history.db")),
     }
     targets = {}
     for name, more in flags.items():
@@ -191,8 +192,8 @@ def test_a_live_prometheus_answers_the_dashboard(
         "har-replay", *own_mosquitto.flags, "--recording", "simulated", "--subjects", "1,2",
         "--speed", "4",
     )  # fmt: skip
-    assert [1.0, 1.0, 1.0] == prometheus.await_values(
-        'up{job=~"har-.+"} == 1 and on() count(up == 1) == 3'
+    assert [1.0, 1.0, 1.0, 1.0] == prometheus.await_values(
+        'up{job=~"har-.+"} == 1 and on() count(up == 1) == 4'
     )
     for panel, queries in panel_queries().items():
         for query in queries:

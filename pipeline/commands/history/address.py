@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 FILE_NAME: Final = "history.sqlite"
 BUSY_S: Final = 5.0
 """How long another program's writing into the same file is waited for"""
-CONNECT_TIMEOUT_S: Final = 10
+CONNECT_TIMEOUT_S: Final = 5
 """Within which a server of PostgreSQL answers"""
 SILENT_S: Final = 15
 """A server that says nothing for so long is taken for gone (PostgreSQL, tcp_user_timeout)"""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from pipeline.commands import log
 from pipeline.commands.history.settings import (
     HistoryDevicesSettings,
     HistoryExportSettings,
@@ -16,6 +17,7 @@ from pipeline.commands.history.settings import (
     HistoryRunSettings,
     HistoryShowSettings,
 )
+from pipeline.commands.monitoring.monitor import Monitor, MonitorError
 from pipeline.commands.one_line import one_line
 from pipeline.settings import CommandSettings, from_command_line
 
@@ -30,7 +32,12 @@ class Subcommand(NamedTuple):
 def _run(settings: HistoryRunSettings) -> None:
     from pipeline.commands.history.running import run
 
-    run(settings)
+    log.configure(settings.log_level.upper(), "%(asctime)s %(levelname)s %(message)s")
+    try:
+        with Monitor(settings, command="har-history") as monitor:
+            run(settings, monitor)
+    except MonitorError as error:
+        sys.exit(f"{Path(sys.argv[0]).name}: {error}")
 
 
 def _show(settings: HistoryShowSettings) -> None:

@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from pipeline.readings import Reason
+
 
 @dataclass
 class HistoryCounts:
@@ -11,7 +13,7 @@ class HistoryCounts:
     predictions: int = 0
     """Rows that are committed, those that came again among them"""
     episodes: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[Reason] = field(default_factory=Counter)
     """Messages that could not be used, by reason"""
     batches: int = 0
     """Commits"""

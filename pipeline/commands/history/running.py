@@ -3,22 +3,25 @@
 import logging
 import signal
 import threading
+from functools import partial
 from types import FrameType
 from typing import Final
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from pipeline.commands import log
 from pipeline.commands.history.address import DatabaseAddress, HistoryError
 from pipeline.commands.history.days import zone_of
 from pipeline.commands.history.deletion import Retention
+from pipeline.commands.history.metrics import history_families
 from pipeline.commands.history.opening import address_of
 from pipeline.commands.history.records import HISTORY_TOPIC, TOPICS
 from pipeline.commands.history.settings import HistoryRunSettings
 from pipeline.commands.history.todays import TODAY_TOPICS, Todays
 from pipeline.commands.history.versions import get, prepare, put
 from pipeline.commands.history.writer import MOST_WAITING, HistoryWriter, Pauses
+from pipeline.commands.monitoring.broker import broker_checks
+from pipeline.commands.monitoring.monitor import Monitor
 from pipeline.mqtt.connection import Connection
 from pipeline.mqtt.events import Session
 
@@ -28,14 +31,13 @@ CLOSE_TIMEOUT_S: Final = 5.0
 _SESSION_BEGUN: Final = "session_begun"
 
 
-def run(settings: HistoryRunSettings) -> None:
+def run(settings: HistoryRunSettings, monitor: Monitor) -> None:
     """Keep what comes until a signal.
 
     Raises:
         HistoryError: the database cannot be used as it is.
         ConnectionError: the broker cannot be reached, and that will not pass.
     """
-    log.configure(settings.log_level.upper(), "%(asctime)s %(levelname)s %(message)s")
     address, zone = address_of(settings), zone_of(settings.zone)
     stopping = threading.Event()
     writer: HistoryWriter | None = None
@@ -73,7 +75,12 @@ def run(settings: HistoryRunSettings) -> None:
         retention=retention,
         keeps_predictions=keeps_predictions,
         stopping=stopping,
+        on_turn=monitor.turn,
         todays=todays,
+    )
+    monitor.begin(
+        partial(history_families, writer.counts, connection),
+        {**broker_checks(connection), "database": writer.why_no_database},
     )
     logger.info("writing into %s", address)
     if not stopping.is_set():

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from pipeline.commands.monitoring.settings import MonitoringSettings
 from pipeline.settings import BrokerSettings, CommandSettings, secret_in_file
 
 _AGE: Final = re.compile(r"(\d{1,6})([hd])")
@@ -71,7 +72,7 @@ class HistoryDatabaseSettings(CommandSettings):
         return self
 
 
-class HistoryRunSettings(HistoryDatabaseSettings, BrokerSettings):
+class HistoryRunSettings(MonitoringSettings, HistoryDatabaseSettings, BrokerSettings):
     """Keep predictions and episodes of all phones in a database, as long as it runs."""
 
     keep: Age | None = Field(

@@ -9,7 +9,7 @@ is away nothing is taken, so what waits here stays within its bound, and the bro
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from sqlalchemy import Engine
@@ -32,8 +32,9 @@ MOST_WAITING: Final = 20_000
 """Messages that may be here without being in the database; the broker keeps more"""
 GATHER_S: Final = 0.005
 FIRST_PAUSE_S: Final = 0.5
-LONGEST_PAUSE_S: Final = 10.0
-"""Between two attempts to reach the database"""
+LONGEST_PAUSE_S: Final = 5.0
+"""Between two attempts to reach the database: with the time that one takes, less than a loop may
+stand still before the monitor takes it for stuck"""
 LOG_INTERVAL_S: Final = 10.0
 """A reason for rejecting messages is logged at most this often"""
 RETENTION_EVERY_S: Final = 600.0
@@ -83,13 +84,15 @@ class HistoryWriter:
         retention: Retention,
         keeps_predictions: bool,
         stopping: threading.Event,
+        on_turn: Callable[[], None],
         todays: Todays | None = None,
     ) -> None:
         """Join a database whose tables are there with a connection to the broker.
 
         Without ``keeps_predictions`` those that come all the same, because the session still has
-        their topic, are passed over. ``todays`` publishes the present day of all phones, if that is
-        asked for.
+        their topic, are passed over. ``on_turn`` is called whenever the loop turns, and while the
+        database is away with each attempt to reach it. ``todays`` publishes the present day of all
+        phones, if that is asked for.
         """
         self._keeps_predictions = keeps_predictions
         self.counts = HistoryCounts(is_database_up=True)
@@ -98,12 +101,17 @@ class HistoryWriter:
         self._connection = connection
         self._retention = retention
         self._stopping = stopping
+        self._on_turn = on_turn
         self._todays = todays
         self._pauses = Pauses(address, stopping)
         self._batch = Batch()
         self._next_log: dict[str, float] = {}
         self._deleting: Iterator[None] | None = None  # a pass that is under way
         self._next_retention = 0.0
+
+    def why_no_database(self) -> str | None:
+        """Return why nothing is written, None if the database could be used the last time."""
+        return None if self.counts.is_database_up else f"{self._address} cannot be used"
 
     def stop(self) -> None:
         """End `run` after what was taken is written; may be called from a signal handler."""
@@ -113,6 +121,7 @@ class HistoryWriter:
     def run(self) -> None:
         """Write what arrives until `stop`; what waits then stays with the broker."""
         while not self._stopping.is_set():
+            self._on_turn()
             messages = self._connection.take(
                 timeout_s=self._batch.patience_s(time.monotonic()), gather_s=GATHER_S
             )
@@ -145,6 +154,7 @@ class HistoryWriter:
         """Commit the batch, however often that takes, and acknowledge its messages."""
         batch, rows = self._batch, self._batch.rows
         while True:
+            self._on_turn()
             begun = time.monotonic()
             try:
                 rejected = self._rows.write(rows) if rows else []
