@@ -1,5 +1,6 @@
 """A real PostgreSQL for tests: a cluster of its own, that can be killed and started again."""
 
+import ctypes
 import os
 import pwd
 import shutil
@@ -31,6 +32,11 @@ def postgresql_folder() -> Path | None:
     on_path = shutil.which("initdb")
     files = [*found, *([Path(on_path)] if on_path else [])]
     return files[-1].resolve().parent if files else None
+
+
+def _end_with_parent() -> None:
+    """Let the process that calls this be ended when its parent is killed (prctl(2))."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 class PostgreSQL:
@@ -74,7 +80,7 @@ class PostgreSQL:
                     "-h", HOST, "-k", self._folder, "-c", f"fsync={self._fsync}",
                 ],
                 stdout=log, stderr=log, user=self._user, cwd=self._folder,
-                start_new_session=True,
+                start_new_session=True, preexec_fn=_end_with_parent,
             )  # fmt: skip
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
@@ -100,7 +106,9 @@ class PostgreSQL:
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)  # at once
             self._process.wait(STOP_TIMEOUT_S)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while self._folder.exists() and time.monotonic() < deadline:
+            shutil.rmtree(self._folder, ignore_errors=True)  # its other processes still end
 
     def url_of(self, name: str) -> str:
         """Return the address of a database."""
