@@ -39,6 +39,11 @@ ACTIVITIES: Final = (
 )
 """The six activities of UCI HAR; label ``k`` of the data set's files is ``ACTIVITIES[k - 1]``."""
 
+TRANSITION: Final = "transition"
+"""In place of an activity: the posture changes."""
+UNKNOWN: Final = "unknown"
+"""In place of an activity: what goes on is none that the model knows, or cannot be told."""
+
 Orientation = Literal["training", "any"]
 """How phones are worn: as those of the training data, or anywhere and any way round."""
 

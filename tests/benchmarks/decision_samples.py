@@ -9,8 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN
-from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY
+from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, STANDARD_GRAVITY, TRANSITION, UNKNOWN
 from trainer.selection.cross_validation import N_GROUPS
 from trainer.selection.decision_tracks import NO_LABEL
 from trainer.selection.held_out_tracks import Sent

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from pipeline.models.decisions import shipped
 from pipeline.recognition.judgement.learnt import Learnt
-from pipeline.recognition.judgement.states import UNKNOWN
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import DataError
-from pipeline.vocabulary import ACTIVITIES
+from pipeline.vocabulary import ACTIVITIES, UNKNOWN
 from tests.benchmarks.decision_samples import FRAMES, NAMES, constant, noise, shaken
 from tests.benchmarks.figures import Figure, NotMeasuredError, Options, run_alone
 from trainer.data.raw_windows import TRAINING_SUBJECTS

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.states import TRANSITION
 from pipeline.recordings.recording import Recording
-from pipeline.vocabulary import ACTIVITIES
+from pipeline.vocabulary import ACTIVITIES, TRANSITION
 from trainer.data.raw_windows import prepare
 
 

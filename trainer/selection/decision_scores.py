@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN, States
-from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.recognition.judgement.states import States
+from pipeline.vocabulary import SAMPLING_RATE_HZ, TRANSITION, UNKNOWN, WINDOW_LENGTH
 from trainer.selection.decision_tracks import FILTER_ROWS, NO_LABEL, Decided, HeldOutTrack
 
 _A_MINUTE: Final = 60 * SAMPLING_RATE_HZ  # samples

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from string import ascii_uppercase, digits
 from typing import Final
 
-from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN
-from pipeline.vocabulary import ACTIVITIES
+from pipeline.vocabulary import ACTIVITIES, TRANSITION, UNKNOWN
 
 COLOURS: Final = (
     "#0072b2", "#e69f00", "#cc79a7", "#009e73", "#f0e442", "#56b4e9", "#d55e00",

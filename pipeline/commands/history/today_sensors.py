@@ -14,7 +14,7 @@ from pipeline.commands.history.day_of_phone import today_topic
 from pipeline.commands.history.records import HISTORY_TOPIC
 from pipeline.commands.home_assistant import announcement, announcement_topic, object_id
 from pipeline.messages import Publication
-from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN
+from pipeline.vocabulary import TRANSITION, UNKNOWN
 
 _ANNOUNCER: Final = "har-history"
 

@@ -29,8 +29,8 @@ from pipeline.commands.stream.rejections import Rejections
 from pipeline.commands.stream.workload import Load
 from pipeline.models.classifier import Classifier
 from pipeline.mqtt.connection import Connection
-from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN
 from pipeline.state.acknowledgements import Keeper
+from pipeline.vocabulary import TRANSITION, UNKNOWN
 
 SIZE_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 """Of messages and windows"""

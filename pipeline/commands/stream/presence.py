@@ -24,9 +24,9 @@ from pipeline.commands.stream.settings import StreamSettings
 from pipeline.messages import Publication
 from pipeline.readings import Delivery
 from pipeline.recognition.judgement.sanity_checks.problems import PROBLEMS
-from pipeline.recognition.judgement.states import UNKNOWN
 from pipeline.recognition.preparation.troubles import TROUBLES
 from pipeline.recognition.results import Change
+from pipeline.vocabulary import UNKNOWN
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-TRANSITION: Final = "transition"
-UNKNOWN: Final = "unknown"
+from pipeline.vocabulary import TRANSITION, UNKNOWN
 
 CHANGES_TOWARDS: Final = ("SITTING", "STANDING", "LAYING")
 """The activities that a change of posture leads to; each such change is a hidden state."""

@@ -2,8 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.commands.display.legend import COLOURS, Legend
-from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN
-from pipeline.vocabulary import ACTIVITIES
+from pipeline.vocabulary import ACTIVITIES, TRANSITION, UNKNOWN
 
 
 def test_letters_are_those_one_expects() -> None:

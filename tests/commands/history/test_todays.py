@@ -154,7 +154,7 @@ def test_without_a_connection(published: Published) -> None:
         ("activity", b"{}", "field"),
         ("activity", b'{"activity": "W", "since": NaN}', "json"),
         ("activity", b'{"activity": "W", "since": 1e300}', "time"),
-        ("activity", b'{"activity": "W\\u0000", "since": 0}', "name"),
+        ("activity", b'{"activity": "W\\u0000", "since": 0}', "field"),
         ("activity", b" " * 10_000, "size"),
         ("options", b'{"name": ""}', "options"),
     ],

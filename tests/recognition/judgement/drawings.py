@@ -11,14 +11,14 @@ from pipeline.recognition.judgement.decisions import Decider, Decisions
 from pipeline.recognition.judgement.learnt import Learnt
 from pipeline.recognition.judgement.motion import motion_features
 from pipeline.recognition.judgement.novelty import novelty_features
-from pipeline.recognition.judgement.states import CHANGES_TOWARDS, TRANSITION, UNKNOWN
+from pipeline.recognition.judgement.states import CHANGES_TOWARDS
 from pipeline.recognition.judgement.summary import summarize
 from pipeline.recognition.judgement.tilt import tilt_features
 from pipeline.recognition.judgement.weights import Weights
 from pipeline.recognition.network import Network
 from pipeline.recognition.results import Change, Episode
 from pipeline.recognition.rounds import rounds_of
-from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, TRANSITION, UNKNOWN, WINDOW_LENGTH
 
 EPOCH: Final = 1.7e9
 LETTERS: Final = dict(zip("wudstl", ACTIVITIES, strict=True)) | {"=": TRANSITION, "?": UNKNOWN}

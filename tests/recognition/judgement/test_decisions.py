@@ -11,11 +11,10 @@ from pipeline.models.classifier import Classifier, find_model
 from pipeline.models.decisions import shipped
 from pipeline.recognition.judgement.decisions import Decider
 from pipeline.recognition.judgement.learnt import Learnt
-from pipeline.recognition.judgement.states import TRANSITION, UNKNOWN
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, Preprocessor
 from pipeline.recognition.results import Change, Episode
 from pipeline.recordings import hapt
-from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, WINDOW_LENGTH
+from pipeline.vocabulary import ACTIVITIES, SAMPLING_RATE_HZ, TRANSITION, UNKNOWN, WINDOW_LENGTH
 from tests.recognition.judgement.drawings import (
     EPOCH,
     HOPS,

@@ -3,8 +3,7 @@ import pytest
 
 from pipeline.models.decisions import shipped
 from pipeline.recognition.judgement.decisions import Decider
-from pipeline.recognition.judgement.states import UNKNOWN
-from pipeline.vocabulary import ACTIVITIES, WINDOW_LENGTH
+from pipeline.vocabulary import ACTIVITIES, UNKNOWN, WINDOW_LENGTH
 from tests.recognition.judgement.drawings import PLAIN, push_window, timeline_of
 
 

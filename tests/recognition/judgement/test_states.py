@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.recognition.judgement.states import TRANSITION, States
-from pipeline.vocabulary import ACTIVITIES
+from pipeline.recognition.judgement.states import States
+from pipeline.vocabulary import ACTIVITIES, TRANSITION
 
 STATES = States(ACTIVITIES)
 PLACE = STATES.labels.index(TRANSITION)

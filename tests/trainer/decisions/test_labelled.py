@@ -1,8 +1,7 @@
 import numpy as np
 
-from pipeline.recognition.judgement.states import TRANSITION
 from pipeline.recordings import hapt
-from pipeline.vocabulary import ACTIVITIES
+from pipeline.vocabulary import ACTIVITIES, TRANSITION
 from tests.trainer.decisions.protocol import PROTOCOL, SUBJECTS, made_up, made_up_stretches
 from trainer.decisions.labelled import with_transitions
 

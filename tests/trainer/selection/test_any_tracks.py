@@ -6,11 +6,11 @@ from typing import Final
 import numpy as np
 import pytest
 
-from pipeline.recognition.judgement.states import TRANSITION
 from pipeline.recognition.preparation.filters import SETTLING_ROWS
 from pipeline.recordings import person_file, placement_sets
 from pipeline.recordings.person_file import PLACEMENT_ACTIVITIES
 from pipeline.recordings.recording import Recording
+from pipeline.vocabulary import TRANSITION
 from tests.made_sets import person_arrays, write_person, write_set
 from tests.trainer.decisions.protocol import PROTOCOL, made_up
 from trainer.data.recorded_windows import windows_of

@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 from pipeline.messages import Publication
-from pipeline.recognition.judgement.states import UNKNOWN
 from pipeline.recognition.results import Change, Episode, Prediction
+from pipeline.vocabulary import UNKNOWN
 
 TIME_DECIMALS: Final = 6
 PROBABILITY_DECIMALS: Final = 7
