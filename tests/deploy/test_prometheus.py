@@ -65,6 +65,7 @@ def promtool() -> Callable[..., str]:
     return run
 
 
+@pytest.mark.operation
 @pytest.mark.parametrize("command", metrics_table.COMMANDS)
 def test_promtool_has_no_complaint(
     promtool: Callable[..., str], scrapes: dict[str, str], command: str
@@ -73,6 +74,7 @@ def test_promtool_has_no_complaint(
     assert "" == promtool("check", "metrics", text=scrapes[command])
 
 
+@pytest.mark.operation
 def test_the_configuration_and_rules_are_valid(promtool: Callable[..., str]) -> None:
     """Promtool accepts both, and the rules do what their tests say."""
     assert "valid prometheus config" in promtool("check", "config", "prometheus.yml")
@@ -167,6 +169,7 @@ def start_prometheus(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], Prom
         process.wait()
 
 
+@pytest.mark.operation
 def test_a_live_prometheus_answers_the_dashboard(
     own_mosquitto: "Mosquitto",
     start_command: "Start",

@@ -31,7 +31,7 @@ def own_postgresql() -> Iterator[PostgreSQL]:
     server.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.operation)])
 def database(request: "SubRequest", tmp_path: Path) -> str:
     """What ``--database`` takes: a file or a database of a server; there is nothing in it."""
     if request.param == "sqlite":

@@ -56,6 +56,7 @@ def test_counts_are_what_came(
     assert 0 == running.end()
 
 
+@pytest.mark.operation
 def test_a_database_that_is_away(
     client: MqttClient,
     own_mosquitto: "Mosquitto",

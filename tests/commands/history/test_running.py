@@ -171,6 +171,7 @@ def test_a_killed_writer_has_lost_nothing(
     assert "forgotten our session" not in running.log
 
 
+@pytest.mark.operation
 def test_a_killed_postgresql_has_lost_nothing(
     client: MqttClient,
     own_mosquitto: "Mosquitto",
@@ -200,6 +201,7 @@ def test_a_killed_postgresql_has_lost_nothing(
     assert "rejected messages (" not in running.log
 
 
+@pytest.mark.operation
 def test_it_waits_for_a_database_that_is_not_there_yet(
     client: MqttClient,
     own_mosquitto: "Mosquitto",
@@ -342,6 +344,7 @@ def test_a_newer_database_ends_it(
     assert "s3cret" not in running.log
 
 
+@pytest.mark.operation
 def test_what_waiting_does_not_mend_ends_it(
     start_command: "Start", postgresql: "PostgreSQL", tmp_path: Path
 ) -> None:
