@@ -1,5 +1,6 @@
 """A browser in the tests of har-web: what it sends is said in full, and nothing is added."""
 
+import asyncio
 import http.client
 import json
 import ssl
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
+from websockets.asyncio.client import connect as connect_on_one_thread
 from websockets.sync.client import ClientConnection, connect
 
 TIMEOUT_S: Final = 20.0
@@ -53,11 +55,9 @@ class Site(NamedTuple):
         return found
 
     def page(self, query: str = "", *, cookie: str = "", **options: Any) -> "Page":  # noqa: ANN401
-        """Return a page's connection, which is open."""
-        scheme = "ws" if self.context is None else "wss"
+        """Return a page's connection, which is open; not for https, see `first_frame`."""
         socket = connect(
-            f"{scheme}://{self.host}:{self.port}/ws{query}",
-            ssl=self.context,
+            f"ws://{self.host}:{self.port}/ws{query}",
             additional_headers={"Cookie": cookie} if cookie else {},
             compression=None,
             max_size=None,
@@ -65,6 +65,25 @@ class Site(NamedTuple):
             **options,
         )
         return Page(socket)
+
+    def first_frame(self, *, cookie: str) -> dict[str, Any]:
+        """Return what a page is greeted with, by https.
+
+        On one thread: `websockets.sync` reads and writes a TLS connection on two, which OpenSSL
+        does not allow, and so loses one handshake in some hundreds on a busy machine.
+        """
+
+        async def greeted() -> str | bytes:
+            async with connect_on_one_thread(
+                f"wss://{self.host}:{self.port}/ws",
+                ssl=self.context,
+                additional_headers={"Cookie": cookie},
+                proxy=None,
+            ) as socket:
+                return await socket.recv()
+
+        frame: dict[str, Any] = json.loads(asyncio.run(greeted()))
+        return frame
 
 
 class Page:

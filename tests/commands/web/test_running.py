@@ -130,8 +130,8 @@ def test_any_address_demands_a_token(
         first = site.ask(f"/?token={token}")
         assert 303 == first.status
         assert "secure" in first.headers["set-cookie"].lower()
-        with site.page(cookie=first.cookie) as page:
-            urls = [address["url"] for address in page.receive()["addresses"]]
+        greeting = site.first_frame(cookie=first.cookie)
+        urls = [address["url"] for address in greeting["addresses"]]
         assert f"https://127.0.0.1:{port}" in " ".join(urls)
         assert not any(token in url for url in urls)
         assert set(urls) == set(re.findall(r"Phones: +(\S+)", running.log))
