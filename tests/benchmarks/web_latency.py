@@ -75,7 +75,9 @@ def measure(options: Options) -> list[Figure]:
         stack.callback(connection.close, timeout_s=2.0)
         browser = stack.enter_context(chromium())
         shown = _shown(browser, page_port, seconds)
-        messages = connection.take(timeout_s=1.0, gather_s=0.0)
+        messages = []
+        while connection.waiting:
+            messages += connection.take(timeout_s=1.0, gather_s=0.0)
         decided = _decided([(message.topic, json.loads(message.payload)) for message in messages])
     times_ms = [ms for device, words in shown.items() for ms in _times_ms(decided[device], words)]
     if len(times_ms) < LEAST_CHANGES:
