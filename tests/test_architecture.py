@@ -170,7 +170,7 @@ def test_recognition_knows_readings_alone(file: Path) -> None:
 @pytest.mark.parametrize("file", files_of("state"), ids=module_name)
 def test_state_knows_messages_alone(file: Path) -> None:
     """What is kept on the disk knows no connection, format, stage or command."""
-    known = ("pipeline.messages", "pipeline.atomic_file", "pipeline.state")
+    known = ("pipeline.messages", "pipeline.atomic_file", "pipeline.event_log", "pipeline.state")
     ours = {name for name in imports(file) if name.startswith("pipeline.")}
     assert not {name for name in ours if not name.startswith(known)}
 
@@ -220,7 +220,7 @@ def test_display_knows_episodes_alone(file: Path) -> None:
 def test_monitoring_knows_no_command(file: Path) -> None:
     """Commands report to the monitor; it knows the connection to the broker and none of them."""
     known = ("pipeline.settings", "pipeline.mqtt.connection")
-    known += ("pipeline.commands.monitoring", "pipeline.commands.listening")
+    known += ("pipeline.commands.monitoring", "pipeline.commands.listening", "pipeline.event_log")
     ours = {name for name in imports(file) if name.startswith("pipeline.")}
     assert not {name for name in ours if not name.startswith(known)}
 

@@ -263,6 +263,7 @@ def har_stream(settings: DemoSettings, replay: ReplaySettings) -> Iterator[Strea
         # What is played faster than it was made begins so long ago, and is of now all the same.
         *("--max-behind", f"{settings.duration * settings.speed + NOW_S:g}"),
         *("--model", settings.model, "--hop", str(DEFAULT_HOP), "--log-level", "info"),
+        *("--log-format", "text"),  # its end is shown to people
     ]
     with (
         tempfile.TemporaryFile() as log,
@@ -312,11 +313,13 @@ def _watch(replay: Replay, check: Callable[[], None], board: Board, console: Con
     replay.finish(wait=True)
 
 
+@log.command
 def main() -> None:
     """Run the command."""
     settings = from_command_line(DemoSettings)
     console = Console()
     log.configure(
+        settings.log_format,
         logging.WARNING,
         "%(message)s",
         RichHandler(console=console, show_time=False, show_path=False),

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PositiveFloat
 
 from pipeline.commands.listening import checked_listening
+from pipeline.commands.log_settings import LogSettings
 from pipeline.commands.web.settings import DEFAULT_LISTEN
-from pipeline.settings import CommandSettings
 from pipeline.vocabulary import AUTO
 
 
-class DemoSettings(CommandSettings):
+class DemoSettings(LogSettings):
     """Show all of it on this machine: a broker, har-stream and simulated phones."""
 
     model: str = Field(

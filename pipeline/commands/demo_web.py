@@ -78,6 +78,7 @@ def har_web(settings: DemoSettings, host: str, port: int) -> Iterator[WebProcess
     flags = [
         *("--broker", host, "--port", str(port), "--protocol", "3.1.1", "--no-tls"),
         *("--listen", _where(settings.listen)),
+        *("--log-level", "info", "--log-format", "text"),  # which is read here
         *([] if listening(settings.listen).is_loopback else ["--self-signed"]),
     ]
     with (

@@ -6,10 +6,10 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import CliPositionalArg
 
-from pipeline.settings import CommandSettings
+from pipeline.commands.log_settings import LogSettings
 
 
-class ImportSettings(CommandSettings):
+class ImportSettings(LogSettings):
     """Turn recordings that a phone's app exported into Parquet files."""
 
     files: CliPositionalArg[list[Path]] = Field(

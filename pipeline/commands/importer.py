@@ -22,9 +22,11 @@ from typing import Final
 
 import numpy as np
 
+from pipeline.commands import log
 from pipeline.commands.import_settings import ImportSettings
 from pipeline.commands.imported_recording import ImportedRecording
 from pipeline.commands.one_line import one_line
+from pipeline.event_log import EventLog
 from pipeline.readings import Convention, MessageError, check_device
 from pipeline.recognition.preparation.choices import missing_sensors
 from pipeline.recognition.preparation.filters import settled_after_s
@@ -48,7 +50,7 @@ MOST_FAILURES: Final = 50
 TRAINABLE_S: Final = settled_after_s(OVERLAP)
 """How long all sensors must be on for a window that is trained on"""
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 
 def as_recording(
@@ -226,13 +228,14 @@ def _print_notes(notes: Mapping[str, str]) -> None:
 
 
 def _warn(text: str) -> None:
-    logger.warning("%s", one_line(text))
+    logger.warning("import-note", "%(note)s", note=one_line(text))
 
 
+@log.command
 def main() -> None:
     """Run the command."""
     settings = from_command_line(ImportSettings)
-    logging.basicConfig(level=logging.WARNING, format="har-import: %(message)s")
+    log.configure(settings.log_format, logging.WARNING, "har-import: %(message)s", is_bounded=False)
     try:
         parquet.require()
         label = activity_name(settings.label or "")

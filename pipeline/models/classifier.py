@@ -5,7 +5,6 @@ card is missing or does not fit this pipeline is rejected here, with the reason.
 not come to an end, and on demand one whose answers are no probabilities.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +18,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as _errors
 
+from pipeline.event_log import EventLog
 from pipeline.models.decisions import shipped
 from pipeline.models.gait import shipped_gait
 from pipeline.models.time_limit import within
@@ -40,7 +40,7 @@ from pipeline.vocabulary import (
     Orientation,
 )
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 CARD_KEY: Final = "har_model_card"
 """Name of the entry in the ONNX file's metadata that holds the card as JSON."""
@@ -249,12 +249,12 @@ class Classifier:
         unanswered = ~np.isfinite(probabilities).all(axis=1)
         if unanswered.any():
             probabilities[unanswered] = np.nan
-            n = int(unanswered.sum())
-            self.n_unanswered += n
+            self.n_unanswered += (n := int(unanswered.sum()))
             logger.warning(
-                "the model gives no numbers for %d windows, %d so far; they have no prediction",
-                n,
-                self.n_unanswered,
+                "windows-unanswered",
+                "the model gives no numbers for %(n)d windows, %(n_so_far)d so far: no prediction",
+                n=n,
+                n_so_far=self.n_unanswered,
             )
         return probabilities
 

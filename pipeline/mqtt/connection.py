@@ -7,7 +7,6 @@ messages that wait to be taken (`arrivals`), those that the broker keeps until t
 wrong on the network thread ends in another attempt to connect, or in an error of the next call.
 """
 
-import logging
 import threading
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final, Literal
 from uuid import uuid4
 
+from pipeline.event_log import EventLog
 from pipeline.messages import Message, Publication, Receipt
 from pipeline.mqtt.arrivals import Arrivals
 from pipeline.mqtt.events import BrokerEvents, Session, Status
@@ -25,7 +25,7 @@ from pipeline.mqtt.publisher import Progress, PublicationCounts, Publisher
 from pipeline.mqtt.unacknowledged import Unacknowledged
 from pipeline.settings import BrokerSettings
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 STATUS_TOPIC: Final = "har/status"
 """Retained ``online`` or ``offline``: whether har-stream is there."""
@@ -148,7 +148,11 @@ class Connection:
             Exception: whatever else has ended the network thread; so do the other methods.
         """
         if self._settings.tls and self._settings.insecure:
-            logger.warning("--insecure: anybody can pose as %s and read along", self.address)
+            logger.warning(
+                "broker-unverified",
+                "--insecure: anybody can pose as %(broker)s and read along",
+                broker=self.address,
+            )
         self._link.retry = retry
         self._client.run(
             self._events,

@@ -6,13 +6,13 @@ in another attempt to connect, or in an error of the caller's next call: never i
 silently receives nothing.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pipeline.event_log import EventLog
 from pipeline.messages import Confirmation, Message, Publication
 from pipeline.mqtt import reasons, tls
 from pipeline.mqtt.arrivals import Arrivals
@@ -30,7 +30,7 @@ from pipeline.mqtt.publisher import Publisher
 from pipeline.mqtt.unacknowledged import Unacknowledged
 from pipeline.settings import BrokerSettings
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 ANSWER_S: Final = 30.0
 """Within which a working broker answers subscriptions"""
@@ -137,8 +137,12 @@ class BrokerEvents:
 
     def connected(self, announced: Announcement) -> None:
         """Heed what the broker announces, send what waits, and subscribe."""
-        encryption = " by TLS" if self._settings.tls else ""
-        logger.info("connected to %s%s", self._link.address, encryption)
+        logger.info(
+            "broker-connected",
+            "connected to %(broker)s" + (" by TLS" if self._settings.tls else ""),
+            broker=self._link.address,
+            tls=self._settings.tls,
+        )
         self._compare_session(announced)
         with self._lock:
             if not self._link.advance(LinkState.LOGGED_IN):
@@ -271,8 +275,13 @@ class BrokerEvents:
             self._fail(why, lasting=True)
             return False
         for topic, reason in refused.items():
-            level = logging.DEBUG if topic in self._unasked else logging.ERROR
-            logger.log(level, "the broker refuses the subscription to %s: %s", topic, reason)
+            log = logger.debug if topic in self._unasked else logger.error
+            log(
+                "subscription-refused",
+                "the broker refuses the subscription to %(topic)s: %(reason)s",
+                topic=topic,
+                reason=reason,
+            )
         return self._become_ready()
 
     def _on_end(self, code: int) -> None:
@@ -305,13 +314,17 @@ class BrokerEvents:
             return
         is_again = self._link.n_ready > 0
         if not announced.session_present and (self._session.expected or is_again):
-            logger.warning("the broker has forgotten our session, and what it kept for us")
+            logger.warning(
+                "session-lost", "the broker has forgotten our session, and what it kept for us"
+            )
         expiry_s = announced.session_expiry_s
         if not is_again and expiry_s is not None and expiry_s < self._session.expiry_s:
             logger.warning(
-                "the broker keeps our session for %d s at most, not for --session-expiry %d",
-                expiry_s,
-                self._session.expiry_s,
+                "session-shortened",
+                "the broker keeps our session for %(expiry_s)d s at most, not for --session-expiry "
+                "%(asked_s)d",
+                expiry_s=expiry_s,
+                asked_s=self._session.expiry_s,
             )
 
     def _give_up_session(self) -> None:

@@ -15,14 +15,15 @@ and from each of them to ENDED, for good. `Link` makes all transitions:
   some time ends the series.
 """
 
-import logging
 import random
 import threading
 import time
 from enum import Enum, auto
 from typing import Final
 
-logger = logging.getLogger(__name__)
+from pipeline.event_log import EventLog
+
+logger = EventLog(__name__)
 
 LONGEST_BACKOFF_S: Final = 30.0
 PROVEN_S: Final = 10.0
@@ -136,7 +137,13 @@ class Link:
         longest = min(LONGEST_BACKOFF_S, 2.0 ** min(self._n_failures, _MOST_DOUBLINGS))
         delay = random.uniform(0.5, 1.0) * longest
         self._n_failures += 1
-        logger.warning("no connection to %s: %s; next try in %.1f s", self.address, why, delay)
+        logger.warning(
+            "broker-unreachable",
+            "no connection to %(broker)s: %(reason)s; next try in %(delay_s).1f s",
+            broker=self.address,
+            reason=why,
+            delay_s=delay,
+        )
         return delay
 
     def end(self, error: Exception) -> None:

@@ -5,19 +5,19 @@ connection. A publication that is too large for the broker is dropped, one that 
 both are logged, but not each time.
 """
 
-import logging
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
+from pipeline.event_log import EventLog
 from pipeline.messages import Confirmation, Publication
 from pipeline.mqtt.outbox import Outbox
 from pipeline.mqtt.paho_client import AT_LEAST_ONCE, Announcement, reason_name
 from pipeline.mqtt.reasons import NO_QOS, NO_RETAIN, REFUSED
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 MOST_IN_FLIGHT: Final = 1_000
 """Publications that may be on their way, if the broker does not say"""
@@ -157,10 +157,12 @@ class Publisher:
             if code not in self._refusals:  # in MQTT 5 alone
                 self._refusals.add(code)
                 logger.error(
-                    "%s refuses what is published: %s; may %s write there?",
-                    self._address,
-                    reason_name(code),
-                    self._username or "anybody",
+                    "publication-refused",
+                    "%(broker)s refuses what is published: %(reason)s; may %(username)s write "
+                    "there?",
+                    broker=self._address,
+                    reason=reason_name(code),
+                    username=self._username or "anybody",
                 )
         self._note_progress()
 
@@ -181,13 +183,15 @@ class Publisher:
         self._next_dropped_log = time.monotonic() + DROPPED_EVERY_S
         topic, n_bytes = self._last_dropped
         logger.error(
-            "%s takes no packets of more than %d bytes: %d of ours are lost so far, the last one "
-            "on %s, of %d bytes; raise the broker's max_packet_size",
-            self._address,
-            self._outbox.most_bytes,
-            self._n_dropped,
-            topic,
-            n_bytes,
+            "publication-too-large",
+            "%(broker)s takes no packets of more than %(most_bytes)d bytes: %(n_lost)d of ours are "
+            "lost so far, the last one on %(topic)s, of %(n_bytes)d bytes; raise the broker's "
+            "max_packet_size",
+            broker=self._address,
+            most_bytes=self._outbox.most_bytes,
+            n_lost=self._n_dropped,
+            topic=topic,
+            n_bytes=n_bytes,
         )
 
     def _note_progress(self) -> None:

@@ -4,7 +4,6 @@ What a data set's files mean is decided by their readers, `uci_har` and `hapt`.
 """
 
 import io
-import logging
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from pipeline.atomic_file import replacing_path
+from pipeline.event_log import EventLog
 from pipeline.recordings import bounded
 from pipeline.recordings.dataset_files import DataSetFiles, FolderFiles, Published, open_zip
 from pipeline.recordings.download import fetch_zip
@@ -29,7 +29,7 @@ FOLDER_VARIABLE: Final = "HAR_DATA_DIR"
 
 HASH_DIGITS: Final = 16
 
-_log = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 
 UCI_HAR: Final = Published(
@@ -162,7 +162,9 @@ def cached_arrays(
     except FileNotFoundError:
         pass
     except bounded.ZIP_ERRORS as error:
-        _log.warning("%s: damaged, is made anew: %s", path, error)
+        logger.warning(
+            "cache-damaged", "%(path)s: damaged, is made anew: %(error)s", path=path, error=error
+        )
     arrays = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -170,7 +172,12 @@ def cached_arrays(
         with replacing_path(path) as unfinished:
             np.savez(unfinished, **arrays)  # type: ignore[arg-type]  # mistaken for a flag
     except OSError as error:
-        _log.warning("%s: cannot be written, so the data set is parsed each time: %s", path, error)
+        logger.warning(
+            "cache-not-written",
+            "%(path)s: cannot be written, so the data set is parsed each time: %(error)s",
+            path=path,
+            error=error,
+        )
     return arrays
 
 
@@ -181,17 +188,28 @@ def _look_around(published: Published, cache: Path) -> DataSetFiles | None:
         try:
             files = _look_in(Path(named).expanduser(), published)
         except DataError as error:
-            _log.warning("%s: %s", FOLDER_VARIABLE, error)
+            logger.warning(
+                "data-set-passed-over",
+                "%(variable)s: %(error)s",
+                variable=FOLDER_VARIABLE,
+                error=error,
+            )
         else:
             if files is not None:
                 return files
-            _log.warning("%s: %s holds no %s data set", FOLDER_VARIABLE, named, published.name)
+            logger.warning(
+                "data-set-not-found",
+                "%(variable)s: %(path)s holds no %(data_set)s data set",
+                variable=FOLDER_VARIABLE,
+                path=named,
+                data_set=published.name,
+            )
     if not cache.is_dir():
         return None
     try:
         return _look_in(cache, published)
     except DataError as error:
-        _log.warning("%s", error)
+        logger.warning("data-set-damaged", "%(error)s", error=error)
         return None
 
 

@@ -9,7 +9,6 @@ record batch that is torn. Only sealing knows all labels and the convention, and
 from __future__ import annotations  # pyarrow's types may be missing
 
 import fcntl
-import logging
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic_file import replacing, sync_folder, unfinished_of
+from pipeline.event_log import EventLog
 from pipeline.readings import Readings, Sensor
 from pipeline.recordings.header import Header
 from pipeline.recordings.parquet import HEADER_KEY, SUFFIX, VALUE_COLUMNS, header_of, schema_of
@@ -34,7 +34,7 @@ try:
 except ImportError:  # `parquet.require` says what to do
     pa = pc = pq = None
 
-_log = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 JOURNAL_SUFFIX: Final = ".arrows"
 
@@ -226,7 +226,12 @@ def recover(folder: Path) -> list[Path]:
                 sealed = seal(journal)
             except DataError as error:  # as when the crash came while it was begun
                 damaged = journal.rename(journal.with_suffix(".damaged"))
-                _log.warning("%s; it is now %s", error, damaged.name)
+                logger.warning(
+                    "journal-damaged",
+                    "%(error)s; it is now %(file)s",
+                    error=error,
+                    file=damaged.name,
+                )
                 continue
             if sealed is not None:
                 recovered.append(sealed)
@@ -236,7 +241,11 @@ def recover(folder: Path) -> list[Path]:
 def _remove_import(journal: Path) -> None:
     journal.unlink()
     unfinished_of(journal.with_suffix(SUFFIX)).unlink(missing_ok=True)
-    _log.warning("%s: an import that did not finish; it is removed: import it again", journal)
+    logger.warning(
+        "import-unfinished",
+        "%(path)s: an import that did not finish; it is removed: import it again",
+        path=journal,
+    )
 
 
 # Rows

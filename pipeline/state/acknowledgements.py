@@ -7,7 +7,6 @@ the state is recognised by its packet identifier and checksum; samples that come
 message, by their times (`resampler`).
 """
 
-import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,10 +15,11 @@ from zlib import crc32
 
 import numpy as np
 
+from pipeline.event_log import EventLog
 from pipeline.messages import Message, Receipt
 from pipeline.state.checkpoint import StateFolder
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 LOG_INTERVAL_S: Final = 10.0
 """A disk's failure is logged at most this often."""
@@ -122,9 +122,10 @@ class Keeper:
             if now >= self._next_log:
                 self._next_log = now + LOG_INTERVAL_S
                 logger.error(
-                    "%s cannot be written: %s; nothing is acknowledged until it can",
-                    self._folder.checkpoint,
-                    error.strerror,
+                    "checkpoint-failed",
+                    "%(path)s cannot be written: %(error)s; nothing is acknowledged until it can",
+                    path=self._folder.checkpoint,
+                    error=error.strerror,
                 )
             return []
         self.failure = None

@@ -120,6 +120,6 @@ def test_connections_that_do_not_last(
         broker.await_packet(SUBSCRIBE, times=5)
         connection.close(timeout_s=0.0)
     lost = [record for record in caplog.records if "next try in" in record.msg]
-    delays = [record.args[-1] for record in lost if isinstance(record.args, tuple)]
+    delays = [record.args["delay_s"] for record in lost if isinstance(record.args, dict)]
     assert pytest.approx([0.01 * growth**number for number in range(4)]) == delays[:4]
     assert (growth > 1) == ("its own log may say more" in lost[1].getMessage())

@@ -4,6 +4,7 @@ Nothing is chosen here. How a model is made is decided before, by cross-validati
 subjects; this is the only place where the models that ship meet the test split.
 """
 
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from pipeline.commands import log
 from pipeline.models.classifier import Classifier, ModelError, find_model
 from pipeline.recognition.preparation.windows import rotate
 from pipeline.recordings import placement_sets, uci_har
@@ -70,9 +72,11 @@ class Evaluated:
     log_loss: float
 
 
+@log.command
 def main() -> None:
     """Run the command."""
     settings = from_command_line(EvaluateSettings)
+    log.configure(settings.log_format, logging.WARNING, "%(message)s", is_bounded=False)
     try:
         run(settings)
     except (DataError, ModelError, SettingError, OSError) as error:

@@ -5,10 +5,10 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import CliPositionalArg
 
-from pipeline.settings import CommandSettings
+from pipeline.commands.log_settings import LogSettings
 
 
-class EvaluateSettings(CommandSettings):
+class EvaluateSettings(LogSettings):
     """Evaluate models on the test split of UCI HAR, which chose none of them."""
 
     models: CliPositionalArg[list[str]] = Field(

@@ -11,6 +11,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Final
 
+from pipeline.commands import log
 from pipeline.recognition.placement.by_device import PlacementError
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recordings import placement_sets, uci_har
@@ -27,10 +28,11 @@ _EXTRA: Final = ("matplotlib", "onnx", "tensorflow", "keras", "tf2onnx")
 """Packages of the extra ``train``"""
 
 
+@log.command
 def main() -> None:
     """Run the command."""
     settings = from_command_line(TrainSettings)
-    logging.basicConfig(level=logging.WARNING, format="har-train: %(message)s")
+    log.configure(settings.log_format, logging.WARNING, "har-train: %(message)s", is_bounded=False)
     for package in _EXTRA:
         if find_spec(package) is None:
             sys.exit(f"har-train: {package} is not installed; pip install 'har-stream[train]'")

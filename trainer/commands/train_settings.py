@@ -11,7 +11,8 @@ from typing import Final, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from pipeline.settings import CommandSettings, CommaSeparated
+from pipeline.commands.log_settings import LogSettings
+from pipeline.settings import CommaSeparated
 from pipeline.vocabulary import ANY, FAMILIES, SHIPPED_MODELS
 from trainer.networks.options import Sizes
 from trainer.plan import FineTuningPlan, TrainingPlan
@@ -21,7 +22,7 @@ _ONLY_PLAIN: Final = {field.name for kind in (Fitting, Sizes) for field in field
 """Settings of the plain recipe"""
 
 
-class TrainSettings(CommandSettings):
+class TrainSettings(LogSettings):
     """Train the activity models on the UCI HAR data set and export them to ONNX."""
 
     model_config = SettingsConfigDict(env_prefix_target="all")  # HAR_FROM, as ``from`` is an alias

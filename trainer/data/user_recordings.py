@@ -5,7 +5,6 @@ or the settings say. A window counts if all its samples have one label and the f
 its subject is `NOBODY`: it is never held out.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -15,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.event_log import EventLog
 from pipeline.models.gait import shipped_gait
 from pipeline.recognition.offline import RecordedPhone
 from pipeline.recognition.placement.placements import Placements
@@ -35,7 +35,7 @@ NOBODY: Final = 0
 MOST_NAMED_FILES: Final = 20
 """Files without windows that are named"""
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def load(
     if not labels:
         raise DataError("; ".join(without))
     for line in without:
-        logger.warning("%s", line)
+        logger.warning("recording-without-windows", "%(note)s", note=line)
     together = Windows.joined(windows)
     split = Split(
         together.samples,

@@ -5,6 +5,7 @@ measured where it would change nothing; and where the phone swings with a leg, i
 if no model knows better: one that takes the wearer's frame, which it learns from any walk.
 """
 
+import logging
 import sys
 import time
 from typing import Final
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from pipeline.calibration_message import encode_calibration
+from pipeline.commands import log
 from pipeline.commands.calibrate.measurement import ASKED_STEPS, Measurement, Phase
 from pipeline.commands.calibrate.settings import CalibrateSettings
 from pipeline.commands.calibrate.wire import Info, connected, messages_of, publish, read_info
@@ -199,9 +201,11 @@ def run(settings: CalibrateSettings, console: Console) -> None:
     console.print(f"{device} is calibrated; --remove takes it back.")
 
 
+@log.command
 def main() -> None:
     """Run the command."""
     settings = from_command_line(CalibrateSettings)
+    log.configure(settings.log_format, logging.WARNING, "%(message)s")
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     try:
         run(settings, console)

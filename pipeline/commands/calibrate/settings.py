@@ -2,10 +2,11 @@
 
 from pydantic import Field, PositiveFloat
 
+from pipeline.commands.log_settings import LogSettings
 from pipeline.settings import BrokerSettings
 
 
-class CalibrateSettings(BrokerSettings):
+class CalibrateSettings(BrokerSettings, LogSettings):
     """Measure how a phone at the waist is worn: stand still for three seconds, walk ten steps."""
 
     device: str = Field(min_length=1, description="the phone's name, as in har/<device>/activity")

@@ -32,7 +32,11 @@ class Subcommand(NamedTuple):
 def _run(settings: HistoryRunSettings) -> None:
     from pipeline.commands.history.running import run
 
-    log.configure(settings.log_level.upper(), "%(asctime)s %(levelname)s %(message)s")
+    log.configure(
+        settings.log_format,
+        settings.log_level.upper(),
+        "%(asctime)s %(levelname)s %(message)s",
+    )
     try:
         with Monitor(settings, command="har-history") as monitor:
             run(settings, monitor)
@@ -94,6 +98,7 @@ def _usage(program: str) -> str:
     )
 
 
+@log.command
 def main() -> None:
     """Run the command."""
     program, arguments = Path(sys.argv[0]).name, sys.argv[1:]

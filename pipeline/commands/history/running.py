@@ -1,6 +1,5 @@
 """har-history run: joins database, broker and `HistoryWriter`, and runs until a signal."""
 
-import logging
 import signal
 import threading
 from functools import partial
@@ -22,10 +21,11 @@ from pipeline.commands.history.versions import get, prepare, put
 from pipeline.commands.history.writer import MOST_WAITING, HistoryWriter, Pauses
 from pipeline.commands.monitoring.broker import broker_checks
 from pipeline.commands.monitoring.monitor import Monitor
+from pipeline.event_log import EventLog
 from pipeline.mqtt.connection import Connection
 from pipeline.mqtt.events import Session
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 CLOSE_TIMEOUT_S: Final = 5.0
 _SESSION_BEGUN: Final = "session_begun"
@@ -82,7 +82,7 @@ def run(settings: HistoryRunSettings, monitor: Monitor) -> None:
         partial(history_families, writer.counts, connection),
         {**broker_checks(connection), "database": writer.why_no_database},
     )
-    logger.info("writing into %s", address)
+    logger.info("history-opened", "writing into %(database)s", database=address)
     if not stopping.is_set():
         connection.start(retry=settings.retry)
         if connection.ready.is_set() and not session.expected:
@@ -92,7 +92,7 @@ def run(settings: HistoryRunSettings, monitor: Monitor) -> None:
     if todays is not None:
         todays.close()
     engine.dispose()
-    logger.info("stopped: %s", writer.counts)
+    logger.info("history-stopped", "stopped: %(counts)s", counts=writer.counts)
 
 
 def _session(
@@ -134,4 +134,6 @@ def _note_session(engine: Engine) -> None:
         with engine.begin() as connection:
             put(connection, _SESSION_BEGUN, "yes")
     except DBAPIError as error:  # then its loss would not be noticed, no more
-        logger.debug("the session cannot be noted: %s", error.orig)
+        logger.debug(
+            "session-not-noted", "the session cannot be noted: %(error)s", error=error.orig
+        )

@@ -3,11 +3,12 @@
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from pipeline.commands.log_settings import LogLevelSettings
 from pipeline.commands.monitoring.settings import MonitoringSettings
 from pipeline.settings import BrokerSettings, CommandSettings, secret_in_file
 
@@ -72,7 +73,9 @@ class HistoryDatabaseSettings(CommandSettings):
         return self
 
 
-class HistoryRunSettings(MonitoringSettings, HistoryDatabaseSettings, BrokerSettings):
+class HistoryRunSettings(
+    MonitoringSettings, HistoryDatabaseSettings, BrokerSettings, LogLevelSettings
+):
     """Keep predictions and episodes of all phones in a database, as long as it runs."""
 
     keep: Age | None = Field(
@@ -95,9 +98,6 @@ class HistoryRunSettings(MonitoringSettings, HistoryDatabaseSettings, BrokerSett
         None, description="time zone of today, such as Europe/Berlin; this machine's if not given"
     )
     retry: bool = Field(True, description="keep trying while the broker cannot be reached")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe messages to log"
-    )
 
     @model_validator(mode="after")
     def _durable(self) -> Self:

@@ -5,7 +5,6 @@ day begins. What of it is in the database is read once; from then on it is what 
 there is no connection nothing is published, as only the latest matters.
 """
 
-import logging
 import re
 import time
 from collections.abc import Iterable
@@ -25,12 +24,13 @@ from pipeline.commands.history.days import Day, today
 from pipeline.commands.history.reading import History, KeptEpisode
 from pipeline.commands.history.records import EpisodeRow, Row, check_name, seconds
 from pipeline.commands.history.today_sensors import discovery, removal
+from pipeline.event_log import EventLog
 from pipeline.messages import Message, Publication
 from pipeline.mqtt.connection import Connection
 from pipeline.options_message import decode_options
 from pipeline.readings import LATEST_TIME_S, MessageError, check_device, reading_json
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 TODAY_TOPICS: Final = ("har/+/activity", "har/+/options")
 """What is read besides predictions and episodes"""
@@ -126,7 +126,11 @@ class Todays:
         try:
             self._publish_due(now, time_s)
         except HistoryError as error:
-            logger.warning("minutes of today are not published for now: %s", error)
+            logger.warning(
+                "today-not-published",
+                "minutes of today are not published for now: %(error)s",
+                error=error,
+            )
             self._next_look = now + RETRY_S
 
     def close(self) -> None:

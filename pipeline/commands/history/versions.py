@@ -5,7 +5,6 @@ templates and revision files would be longer than the steps. To change a table, 
 add the step that brings the tables of the version before to it.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 from uuid import uuid4
@@ -15,8 +14,9 @@ from sqlalchemy.exc import DBAPIError
 
 from pipeline.commands.history.address import POSTGRESQL, HistoryError
 from pipeline.commands.history.schema import EPISODES, METADATA, PREDICTIONS, PROPERTIES
+from pipeline.event_log import EventLog
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 VERSION: Final = 1
 """Of the tables in `schema`"""
@@ -50,7 +50,12 @@ def prepare(engine: Engine, *, steps: Mapping[int, Step] = STEPS, version: int =
             return
         _refuse_newer(found, version)
         for number in range(found, version):
-            logger.info("bringing the history from version %d to %d", number, number + 1)
+            logger.info(
+                "history-migrated",
+                "bringing the history from version %(version)d to %(next)d",
+                version=number,
+                next=number + 1,
+            )
             steps[number](connection)
             put(connection, "version", str(number + 1))
 
@@ -130,4 +135,9 @@ def _partition(connection: Connection) -> None:
                 )
         except DBAPIError as error:
             said = str(error.orig).partition("\n")[0]
-            logger.warning("%s stays a plain table: %s", table.name, said)
+            logger.warning(
+                "hypertable-refused",
+                "%(table)s stays a plain table: %(error)s",
+                table=table.name,
+                error=said,
+            )

@@ -6,7 +6,6 @@ there already. So nothing is lost and nothing is there twice, whatever ends when
 is away nothing is taken, so what waits here stays within its bound, and the broker keeps the rest.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,11 +21,13 @@ from pipeline.commands.history.deletion import Retention
 from pipeline.commands.history.records import PredictionRow, Row, row_of
 from pipeline.commands.history.todays import Todays, is_of_today
 from pipeline.commands.history.writing import RowWriter
+from pipeline.commands.log_intervals import LogIntervals
+from pipeline.event_log import EventLog
 from pipeline.messages import Message
 from pipeline.mqtt.connection import Connection
 from pipeline.readings import MessageError
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 MOST_WAITING: Final = 20_000
 """Messages that may be here without being in the database; the broker keeps more"""
@@ -56,9 +57,11 @@ class Pauses:
         if self._away_since is None:
             self._away_since = time.monotonic()
             logger.error(
-                "the database %s cannot be used: %s; trying again, and the broker keeps what comes",
-                self._address,
-                self._address.explain(error),
+                "database-lost",
+                "the database %(database)s cannot be used: %(error)s; trying again, and the broker "
+                "keeps what comes",
+                database=self._address,
+                error=self._address.explain(error),
             )
         is_over = self._stopping.wait(self._pause_s)
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
@@ -68,7 +71,11 @@ class Pauses:
         """Note that the database could be used."""
         if self._away_since is not None:
             away_s = time.monotonic() - self._away_since
-            logger.info("the database can be used again, after %.0f s", away_s)
+            logger.info(
+                "database-back",
+                "the database can be used again, after %(away_s).0f s",
+                away_s=away_s,
+            )
             self._away_since, self._pause_s = None, FIRST_PAUSE_S
 
 
@@ -105,7 +112,7 @@ class HistoryWriter:
         self._todays = todays
         self._pauses = Pauses(address, stopping)
         self._batch = Batch()
-        self._next_log: dict[str, float] = {}
+        self._log_intervals = LogIntervals(LOG_INTERVAL_S)
         self._deleting: Iterator[None] | None = None  # a pass that is under way
         self._next_retention = 0.0
 
@@ -185,18 +192,18 @@ class HistoryWriter:
         counts.batch_s += counts.last_batch_s
 
     def _reject(self, origin: str, error: MessageError) -> None:
-        """Count a message that cannot be used, and log it unless one like it was just before."""
-        counts, now = self.counts.rejected, time.monotonic()
+        """Count a message that cannot be used, and log it unless one like it of its origin was."""
+        counts = self.counts.rejected
         counts[error.reason] += 1
-        if now < self._next_log.get(error.reason, 0.0):
+        if not self._log_intervals.are_over(error.reason, origin, time.monotonic()):
             return
-        self._next_log[error.reason] = now + LOG_INTERVAL_S
         logger.warning(
-            "rejected a message of %.100r (%s, %d so far): %s",
-            origin,
-            error.reason,
-            counts[error.reason],
-            error,
+            "record-rejected",
+            "rejected a message of %(origin).100r (%(reason)s, %(n_so_far)d so far): %(error)s",
+            origin=origin,
+            reason=error.reason,
+            n_so_far=counts[error.reason],
+            error=error,
         )
 
     def _delete(self) -> None:
@@ -213,5 +220,9 @@ class HistoryWriter:
                 if time.monotonic() - now > RETENTION_SHARE_S:
                     return
         except DBAPIError as error:
-            logger.warning("old rows cannot be deleted for now: %s", self._address.explain(error))
+            logger.warning(
+                "rows-not-deleted",
+                "old rows cannot be deleted for now: %(error)s",
+                error=self._address.explain(error),
+            )
         self._deleting = None

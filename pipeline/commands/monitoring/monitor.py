@@ -5,7 +5,6 @@ something to check; then `turn` in each turn of its loop, at least every few sec
 the first turn says that the command is ready, and each one keeps its watchdog quiet.
 """
 
-import logging
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -19,8 +18,9 @@ from pipeline.commands.monitoring.health import Checks, report
 from pipeline.commands.monitoring.notify import Notifier
 from pipeline.commands.monitoring.server import HttpAnswer, StatusServer
 from pipeline.commands.monitoring.settings import MonitoringSettings
+from pipeline.event_log import EventLog
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 PUBLISH_S: Final = 1.0
 """How often metrics are brought up to date"""
@@ -120,7 +120,9 @@ class Monitor:
         )
         host, port = listener.getsockname()[:2]
         host = f"[{host}]" if ":" in host else host
-        logger.info("metrics at http://%s:%d/metrics", host, port)
+        logger.info(
+            "metrics-served", "metrics at http://%(host)s:%(port)d/metrics", host=host, port=port
+        )
         return server
 
     def _stuck(self) -> str | None:

@@ -7,7 +7,6 @@ used but its method and path.
 """
 
 import io
-import logging
 import socket
 import sys
 import threading
@@ -18,7 +17,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import ThreadingMixIn
 from typing import Final, NamedTuple
 
-logger = logging.getLogger(__name__)
+from pipeline.event_log import EventLog
+
+logger = EventLog(__name__)
 
 REQUEST_S: Final = 5.0
 """Within which a request must have come"""
@@ -95,8 +96,13 @@ class StatusServer(ThreadingMixIn, HTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Log an error of ours, not that the other side has gone."""
-        if not isinstance(sys.exception(), OSError):
-            logger.exception("an answer to %s failed", client_address)
+        if not isinstance(error := sys.exception(), OSError):
+            logger.error(
+                "metrics-answer-failed",
+                "an answer to %(client)s failed",
+                client=client_address,
+                cause=error,
+            )
 
 
 def _end(connection: socket.socket) -> None:

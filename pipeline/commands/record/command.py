@@ -12,19 +12,20 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.logging import RichHandler
 from rich.text import Text
 
 from pipeline.commands import log
+from pipeline.commands.log_intervals import LogIntervals
 from pipeline.commands.monitoring.broker import broker_checks
 from pipeline.commands.monitoring.monitor import Monitor, MonitorError
 from pipeline.commands.record.metrics import record_families
 from pipeline.commands.record.recorder import Recorder
 from pipeline.commands.record.settings import RecordSettings
 from pipeline.commands.stream.workload import LOG_INTERVAL_S
+from pipeline.event_log import EventLog
 from pipeline.mqtt.connection import Connection
 from pipeline.readings import MessageError, Reason, check_device
 from pipeline.recordings import journals, parquet
@@ -33,7 +34,7 @@ from pipeline.recordings.recording import DataError
 from pipeline.settings import from_command_line
 from pipeline.subscriptions import SubscriptionError, subscriptions_of, unasked
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 FLUSH_EVERY_S: Final = 0.8
 """How often what has come is put on the disk; with `TICK_S`, no more than a second is at stake."""
@@ -64,7 +65,7 @@ class _Run:
         self._started = time.monotonic()
         self._warned = False
         self._rejected: Counter[Reason] = Counter()
-        self._next_warning: dict[str, float] = {}
+        self._log_intervals = LogIntervals(LOG_INTERVAL_S)
 
     @property
     def was_in_vain(self) -> bool:
@@ -129,14 +130,15 @@ class _Run:
                 self._recorder.take(message, now=time.time())
             except MessageError as error:
                 self._rejected[error.reason] += 1
-                if message.received >= self._next_warning.get(error.reason, -np.inf):
-                    self._next_warning[error.reason] = message.received + LOG_INTERVAL_S
+                if self._log_intervals.are_over(error.reason, message.topic, message.received):
                     logger.warning(
-                        "a message on %.100r cannot be kept (%s; %d so far): %s",
-                        message.topic,
-                        error.reason,
-                        self._rejected[error.reason],
-                        error,
+                        "message-not-kept",
+                        "a message on %(topic).100r cannot be kept (%(reason)s; %(n_so_far)d so "
+                        "far): %(error)s",
+                        topic=message.topic,
+                        reason=error.reason,
+                        n_so_far=self._rejected[error.reason],
+                        error=error,
                     )
         return bool(messages)
 
@@ -158,10 +160,12 @@ class _Run:
             self._warned = True
             others = self._others()
             logger.warning(
-                "nothing has come from %s for %.0f s%s",
-                self._settings.device,
-                SILENCE_S,
-                f"; there are messages of {others}" if others else "",
+                "phone-silent",
+                "nothing has come from %(device)s for %(silence_s).0f s"
+                + ("; there are messages of %(others)s" if others else ""),
+                device=self._settings.device,
+                silence_s=SILENCE_S,
+                others=others,
             )
 
     def _others(self) -> str:
@@ -200,15 +204,16 @@ def _make_folder(folder: Path) -> None:
         raise DataError(f"output = {str(folder)!r}: {error.strerror}") from error
 
 
+@log.command
 def main() -> None:
     """Run the command."""
     settings = from_command_line(RecordSettings)
     console = Console(markup=False, emoji=False)  # a phone's name may look like either
     if console.is_terminal:
         beside_the_line = RichHandler(console=console, show_time=False, show_path=False)
-        log.configure(logging.INFO, "%(message)s", beside_the_line)
+        log.configure(settings.log_format, logging.INFO, "%(message)s", beside_the_line)
     else:
-        log.configure(logging.INFO, "har-record: %(message)s")
+        log.configure(settings.log_format, logging.INFO, "har-record: %(message)s")
     try:
         with Monitor(settings, command="har-record") as monitor:
             _record(settings, console, monitor)

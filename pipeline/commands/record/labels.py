@@ -4,17 +4,17 @@ A label holds from its time on, until the next label. A label that cannot be use
 before all the same: from then on the activity is unknown.
 """
 
-import logging
 from typing import Final
 
 import msgspec
 import numpy as np
 
 from pipeline.commands.stream.workload import LOG_INTERVAL_S
+from pipeline.event_log import EventLog
 from pipeline.readings import MessageError, Reason
 from pipeline.recordings.activity_names import activity_name
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 MAX_LABEL_BYTES: Final = 4_096
 """Of a message on ``har/<device>/label``"""
@@ -94,6 +94,11 @@ class LabelLog:
             self._n_unlogged += 1
             return
         self._n_lines += 1
-        before = f" ({self._n_unlogged} changes before are not logged)" if self._n_unlogged else ""
-        logger.info("label %s%s", activity or "none", before)
+        logger.info(
+            "label-changed",
+            "label %(label)s"
+            + (" (%(n_unlogged)d changes before are not logged)" if self._n_unlogged else ""),
+            label=activity or "none",
+            n_unlogged=self._n_unlogged,
+        )
         self._n_unlogged = 0

@@ -5,7 +5,6 @@ next begins. How recordings are kept safely is decided in `recordings.journals`.
 recognised.
 """
 
-import logging
 from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from pipeline.commands.record.labels import (
     explanation,
 )
 from pipeline.commands.record.settings import RecordSettings
+from pipeline.event_log import EventLog
 from pipeline.messages import Message
 from pipeline.readings import (
     MAX_PAYLOAD_BYTES,
@@ -43,7 +43,7 @@ from pipeline.recordings.activity_names import activity_name
 from pipeline.recordings.header import Header, software
 from pipeline.subscriptions import Subscription, route
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 MAX_OTHERS: Final = 100
 """Other phones whose messages are counted; anybody can invent more."""
@@ -171,8 +171,10 @@ class Recorder:
         if unproved and self._header.format != NATIVE and not self._warned_of_sign:
             self._warned_of_sign = True
             logger.warning(
-                "nothing shows whether %s is an iPhone: if so, record with --convention ios",
-                self._header.device,
+                "sign-unproved",
+                "nothing shows whether %(device)s is an iPhone: if so, record with "
+                "--convention ios",
+                device=self._header.device,
             )
         path = journal.close()
         if path is not None:
@@ -185,9 +187,11 @@ class Recorder:
         missing = missing_sensors(self._sensors)
         if missing:
             logger.warning(
-                "%s has no %s: there are no windows without; switch it on in the app",
-                path,
-                " and no ".join(missing).replace("_", " "),
+                "sensor-missing",
+                "%(path)s has no %(sensors)s: there are no windows without; switch it on in the "
+                "app",
+                path=path,
+                sensors=" and no ".join(missing).replace("_", " "),
             )
 
     def progress(self) -> str:

@@ -5,11 +5,12 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat
 
+from pipeline.commands.log_settings import LogSettings
 from pipeline.commands.monitoring.settings import MonitoringSettings
 from pipeline.settings import BrokerSettings, CommaSeparated
 
 
-class RecordSettings(MonitoringSettings, BrokerSettings):
+class RecordSettings(MonitoringSettings, BrokerSettings, LogSettings):
     """Keep what a phone sends, with what its wearer does, as Parquet files."""
 
     device: str = Field(min_length=1, description="name of the phone to record")

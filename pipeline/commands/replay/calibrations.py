@@ -10,7 +10,6 @@ Rules:
   published; where one does not come back, the broker did not pass it on. A warning says so.
 """
 
-import logging
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.calibration_message import decode_calibration, encode_rotation
+from pipeline.event_log import EventLog
 from pipeline.messages import Message
 from pipeline.mqtt.connection import Connection
 from pipeline.readings import MessageError
@@ -32,7 +32,7 @@ CLOSING_TIMEOUT_S: Final = 1.0
 
 NO_CALIBRATION: Final = b""
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 
 class Calibrations:
@@ -67,10 +67,11 @@ class Calibrations:
                     retained[message.topic] = message.payload
         except ConnectionError as error:
             logger.warning(
-                "%s: played without the calibration of the recording: the one to come into force "
-                "again afterwards cannot be read: %s",
-                ", ".join(self._topics),
-                error,
+                "calibration-not-read",
+                "%(devices)s: played without the calibration of the recording: the one to come "
+                "into force again afterwards cannot be read: %(error)s",
+                devices=", ".join(self._topics),
+                error=error,
             )
             return
         self._watched = watched
@@ -95,11 +96,12 @@ class Calibrations:
             self._in_force[topic] = payload
             if not self._comes_back(self._watched, topic):
                 logger.warning(
-                    "%s: may not be played with the calibration of the recording: the broker did "
-                    "not pass it on; may %s write %s, and read it?",
-                    device,
-                    self._settings.username or "anybody",
-                    topic,
+                    "calibration-not-passed-on",
+                    "%(device)s: may not be played with the calibration of the recording: the "
+                    "broker did not pass it on; may %(username)s write %(topic)s, and read it?",
+                    device=device,
+                    username=self._settings.username or "anybody",
+                    topic=topic,
                 )
 
     def give_back(self) -> None:
@@ -110,9 +112,10 @@ class Calibrations:
             self._note(self._watched.take(timeout_s=0.0, gather_s=0.0))
         except ConnectionError as error:
             logger.warning(
-                "%s: whether somebody has calibrated it meanwhile is not known: %s",
-                ", ".join(self._topics),
-                error,
+                "calibration-not-compared",
+                "%(devices)s: whether somebody has calibrated it meanwhile is not known: %(error)s",
+                devices=", ".join(self._topics),
+                error=error,
             )
         for topic, payload in self._before.items():
             if payload != self._in_force[topic]:

@@ -27,10 +27,11 @@ STATUS_TIMEOUT_S: Final = 1.0
 """A replay that need not wait for predictions waits so long for har-stream."""
 
 
+@log.command
 def main() -> None:
     """Run the command."""
     settings = from_command_line(ReplaySettings)
-    log.configure(logging.WARNING, "har-replay: %(message)s")
+    log.configure(settings.log_format, logging.WARNING, "har-replay: %(message)s")
     console = Console()
     try:
         recordings = read(settings)

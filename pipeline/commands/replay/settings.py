@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, PositiveFloat
 
+from pipeline.commands.log_settings import LogSettings
 from pipeline.settings import BrokerSettings
 from pipeline.vocabulary import WINDOW_LENGTH
 
@@ -22,7 +23,7 @@ def _playable(recording: str) -> str:
     return recording
 
 
-class ReplaySettings(BrokerSettings):
+class ReplaySettings(BrokerSettings, LogSettings):
     """Play recordings as phones that send their samples over MQTT."""
 
     recording: Annotated[str, AfterValidator(_playable)] = Field(

@@ -1,7 +1,6 @@
 """The command har-stream: joins model, state, broker and `Stream`, and runs until a signal."""
 
 import gc
-import logging
 import signal
 import sys
 from types import FrameType
@@ -16,6 +15,7 @@ from pipeline.commands.stream.outputs.homeassistant import ANNOUNCEMENTS
 from pipeline.commands.stream.owners import Owners
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.stream.stream import Stream
+from pipeline.event_log import EventLog
 from pipeline.formats import FORMATS
 from pipeline.models.classifier import Classifier, ModelError, find_models
 from pipeline.mqtt.connection import STATUS_TOPIC, Connection
@@ -28,7 +28,7 @@ from pipeline.state.acknowledgements import Keeper
 from pipeline.state.checkpoint import RESET, CheckpointError, StateFolder
 from pipeline.subscriptions import SubscriptionError, subscriptions_of, unasked
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 
 def list_formats() -> None:
@@ -53,13 +53,18 @@ def _load_models(settings: StreamSettings) -> list[Classifier]:
     return classifiers
 
 
+@log.command
 def main() -> None:
     """Run the command."""
     if "--list-formats" in sys.argv:  # without a broker
         list_formats()
         return
     settings = from_command_line(StreamSettings)
-    log.configure(settings.log_level.upper(), "%(asctime)s %(levelname)s %(message)s")
+    log.configure(
+        settings.log_format,
+        settings.log_level.upper(),
+        "%(asctime)s %(levelname)s %(message)s",
+    )
     try:
         with Monitor(settings, command="har-stream") as monitor:
             _run(settings, monitor)
@@ -87,7 +92,7 @@ def _run(settings: StreamSettings, monitor: Monitor) -> None:
     except (ModelError, SubscriptionError, PlacementError, CheckpointError) as error:
         sys.exit(f"har-stream: {error}")
     for sentence in idle_settings(settings, classifiers):
-        logger.warning("%s", sentence)
+        logger.warning("setting-idle", "%(note)s", note=sentence)
     topics = [subscription.filter for subscription in subscriptions]
     topics += [OPTIONS_TOPIC, CALIBRATION_TOPIC]
     if settings.home_assistant:
@@ -130,7 +135,12 @@ def _run(settings: StreamSettings, monitor: Monitor) -> None:
         except StateError as error:
             sys.exit(f"har-stream: {settings.state}: {error}; {RESET}")
         keeper.restore(state)
-        logger.info("going on from %s, %d phones", settings.state, len(state["phones"]))
+        logger.info(
+            "state-restored",
+            "going on from %(path)s, %(n_phones)d phones",
+            path=settings.state,
+            n_phones=len(state["phones"]),
+        )
 
     def stop(signum: int, frame: FrameType | None) -> None:
         stream.stop()
@@ -139,7 +149,9 @@ def _run(settings: StreamSettings, monitor: Monitor) -> None:
     signal.signal(signal.SIGINT, stop)
     gc.freeze()  # these objects stay: do not traverse them again and again
     models = " at the waist, else ".join(classifier.identity for classifier in classifiers)
-    logger.info("model %s, hop %d samples", models, settings.hop)
+    logger.info(
+        "models-loaded", "model %(models)s, hop %(hop)d samples", models=models, hop=settings.hop
+    )
     stream.be_watched()
     try:
         connection.start(retry=settings.retry)
@@ -147,6 +159,6 @@ def _run(settings: StreamSettings, monitor: Monitor) -> None:
     except ConnectionError as error:
         sys.exit(f"har-stream: {error}")
     delivered = connection.close(timeout_s=DELIVERY_TIMEOUT_S)
-    logger.info("stopped: %s", stream.summary())
+    logger.info("stream-stopped", "stopped: %(counts)s", counts=stream.summary())
     if not delivered:
-        logger.warning("the broker did not confirm everything that was sent")
+        logger.warning("results-unconfirmed", "the broker did not confirm everything that was sent")

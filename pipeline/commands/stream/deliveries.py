@@ -5,7 +5,6 @@ processed (a new placement, or that it is forgotten) takes effect behind the sam
 before: these are processed first.
 """
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,12 +15,13 @@ from pipeline.commands.stream.outputs.phone_info import ALTERNATING, WARNINGS, a
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
 from pipeline.commands.stream.workload import Failures, Losses
+from pipeline.event_log import EventLog
 from pipeline.messages import Publication
 from pipeline.readings import Delivery
 from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.results import Recognised
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 
 class Deliveries:
@@ -83,7 +83,7 @@ class Deliveries:
         alternated = phone.statements_alternate
         self._phones.place(device)
         if phone.statements_alternate and not alternated:
-            logger.warning("%s: %s: %s", device, ALTERNATING, WARNINGS[ALTERNATING])
+            _warn(device, ALTERNATING, WARNINGS[ALTERNATING])
 
     def forget(self, devices: Sequence[str]) -> None:
         """Forget phones, and clear what the broker retains of them."""
@@ -143,7 +143,7 @@ class Deliveries:
             needed_rate_hz = self._recognizer.model_of(device).needed_rate_hz
             for problem in set(problems) - set(phone.logged_problems):
                 advice = advice_on(problem, needed_rate_hz=needed_rate_hz)
-                logger.warning("%s: %s: %s", device, problem, advice)
+                _warn(device, problem, advice)
             phone.logged_problems, phone.info_due = problems, 0.0
         self._presence.replace_outdated(time_s)
 
@@ -158,3 +158,13 @@ class Deliveries:
         self._late.add(late, now)
         unused = {device: lost.unused for device, lost in recognised.dropped.items() if lost.unused}
         self._unused.add(unused, now)
+
+
+def _warn(device: str, problem: str, advice: str) -> None:
+    logger.warning(
+        "phone-problem",
+        "%(device)s: %(problem)s: %(advice)s",
+        device=device,
+        problem=problem,
+        advice=advice,
+    )

@@ -4,7 +4,6 @@ A phone's calibration and options do, and what Home Assistant needs to show phon
 started, and which phones were announced before.
 """
 
-import logging
 import re
 from typing import Final
 
@@ -14,11 +13,12 @@ from pipeline.commands.stream.deliveries import Deliveries
 from pipeline.commands.stream.left_announcements import LeftAnnouncements
 from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
+from pipeline.event_log import EventLog
 from pipeline.messages import Message
 from pipeline.options_message import decode_options
 from pipeline.readings import MessageError
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 CALIBRATION_TOPIC: Final = "har/+/calibration"
 OPTIONS_TOPIC: Final = "har/+/options"
@@ -62,9 +62,12 @@ class Instructions:
         rotation = decode_calibration(message.payload)
         self._phones.placements.calibrate(device, rotation)
         if self._phones.get(device) is not None:
-            logger.info(
-                "%s: %s", device, "calibration taken back" if rotation is None else "calibrated"
-            )
+            if rotation is None:
+                logger.info(
+                    "calibration-removed", "%(device)s: calibration taken back", device=device
+                )
+            else:
+                logger.info("phone-calibrated", "%(device)s: calibrated", device=device)
             self._deliveries.place(device)
 
     def _set_options(self, device: str, message: Message) -> None:
@@ -75,6 +78,9 @@ class Instructions:
             error.device = device
             raise
         if has_changed and self._phones.get(device) is not None:
-            logger.info("%s: %s", device, "name taken back" if name is None else f"named {name!r}")
+            if name is None:
+                logger.info("name-removed", "%(device)s: name taken back", device=device)
+            else:
+                logger.info("phone-named", "%(device)s: named %(name)r", device=device, name=name)
             self._phones.expect_info(device)
             self._presence.announce(device)

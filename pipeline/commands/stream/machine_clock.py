@@ -6,11 +6,12 @@ that begins at that time cannot be distinguished from a right clock until a phon
 with it, or it is set.
 """
 
-import logging
 from datetime import UTC, datetime
 from typing import Final
 
-logger = logging.getLogger(__name__)
+from pipeline.event_log import EventLog
+
+logger = EventLog(__name__)
 
 BUILT: Final = 1_795_651_200.0
 """Epoch seconds, 2026-11-26, when this was written: no right clock shows an earlier time."""
@@ -45,12 +46,13 @@ class MachineClock:
         before, self.is_known_wrong = self.is_known_wrong, self.is_wrong(time_s)
         if self.is_known_wrong and not before:
             logger.error(
-                "this machine's clock is wrong: it was later before, at %s; until it is set, "
-                "samples are taken however far ahead of it they are",
-                datetime.fromtimestamp(self.latest, UTC).isoformat(timespec="seconds"),
+                "clock-wrong",
+                "this machine's clock is wrong: it was later before, at %(latest)s; until it is "
+                "set, samples are taken however far ahead of it they are",
+                latest=datetime.fromtimestamp(self.latest, UTC).isoformat(timespec="seconds"),
             )
         elif before and not self.is_known_wrong:
-            logger.info("this machine's clock can be right again")
+            logger.info("clock-plausible", "this machine's clock can be right again")
 
     def has_jumped(self, offset_s: float) -> bool:
         """Return whether it was set since this was called last, by more than the tolerance.

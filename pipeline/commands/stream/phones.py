@@ -5,7 +5,6 @@ and what is published of it in `Phone`. `Phones` alone admits, places and forget
 three at once.
 """
 
-import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +14,14 @@ import msgspec
 import numpy as np
 
 from pipeline.commands.stream.phone_names import PhoneNames
+from pipeline.event_log import EventLog
 from pipeline.formats import FORMATS
 from pipeline.messages import Message, Publication
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.subscriptions import Route
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 
 @dataclass(eq=False)
@@ -144,7 +144,14 @@ class Phones:
         phone, model = self._phones[device], self.recognizer.model_of(device)
         worn = f"placement {placement.worn_at} ({placement.worn_at_by}), model {model.identity}"
         if phone.logged_placement not in ("", worn):
-            logger.info("%s: %s", device, worn)
+            logger.info(
+                "placement-changed",
+                "%(device)s: placement %(placement)s (%(by)s), model %(model)s",
+                device=device,
+                placement=placement.worn_at,
+                by=placement.worn_at_by,
+                model=model.identity,
+            )
         phone.logged_placement, phone.info_due = worn, 0.0
         phone.statements_alternate = placement.statements_alternate
 

@@ -10,7 +10,6 @@ it again. What a phone does that was sending when har-stream began may have begu
 its first activity does not begin either.
 """
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ import numpy as np
 from pipeline.commands.stream.outputs import homeassistant, phone_topics
 from pipeline.commands.stream.phones import Phone, Phones
 from pipeline.commands.stream.settings import StreamSettings
+from pipeline.event_log import EventLog
 from pipeline.messages import Publication
 from pipeline.readings import Delivery
 from pipeline.recognition.judgement.sanity_checks.problems import PROBLEMS
@@ -28,7 +28,7 @@ from pipeline.recognition.preparation.troubles import TROUBLES
 from pipeline.recognition.results import Change
 from pipeline.vocabulary import UNKNOWN
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 WITHOUT_WINDOWS_S: Final = 10.0
 """An online phone's activity is unknown after so long without a settled window: the filters
@@ -106,7 +106,13 @@ class Presence:
             problems = self._phones.recognizer.problems(device)
             self.n_unknowns[problems[0] if problems else UNLIKE] += 1
         if phone.is_live and time_s - change.since <= self._settings.max_behind:
-            logger.info("%s: %s (%.2f)", device, change.activity, change.probability)
+            logger.info(
+                "activity-changed",
+                "%(device)s: %(activity)s (%(probability).2f)",
+                device=device,
+                activity=change.activity,
+                probability=change.probability,
+            )
             self._publish_activity(device, phone, phone.activity)
         else:
             self._outdated.add(device)
@@ -132,7 +138,7 @@ class Presence:
         if phone.last_live - phone.last_classified <= WITHOUT_WINDOWS_S or not phone.is_live:
             return
         if phone.unknown is None or phone.published_activity is not phone.unknown:
-            logger.info("%s: unknown, no windows", device)
+            logger.info("windows-ended", "%(device)s: unknown, no windows", device=device)
             since = phone.classified_until or time.time() - (now - phone.last_classified)
             self._publish_unknown(device, phone, since, WITHOUT_WINDOWS)
             phone.info_due = 0.0
@@ -165,7 +171,11 @@ class Presence:
 
     def clear_left(self, device: str) -> None:
         """Clear what the broker retains of a phone that an earlier har-stream announced."""
-        logger.info("%s: was announced to Home Assistant, and has not come again", device)
+        logger.info(
+            "announcement-cleared",
+            "%(device)s: was announced to Home Assistant, and has not come again",
+            device=device,
+        )
         self._outgoing += phone_topics.cleared(device, activity=True, info=True)
         self._outgoing.append(homeassistant.removal(device))
 

@@ -5,7 +5,6 @@ then, and named in the phone's info; it changes nothing else. An error of har-st
 message that led to it, never the other phones.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
@@ -19,11 +18,12 @@ from pipeline.commands.stream.phones import Phones
 from pipeline.commands.stream.presence import Presence
 from pipeline.commands.stream.rejections import Rejections
 from pipeline.commands.stream.settings import StreamSettings
+from pipeline.event_log import EventLog
 from pipeline.messages import Message
 from pipeline.readings import MAX_PAYLOAD_BYTES, Delivery, MessageError, Readings
 from pipeline.subscriptions import Route, Subscription, route
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 
 class AheadError(MessageError):
@@ -161,7 +161,13 @@ class Receiver:
         if silent is not None:
             self._deliveries.forget([silent])
         self._phones.admit(device, sent_by, message.received)
-        logger.info("%s: admitted, %s on %s", device, sent_by.format.name, message.topic)
+        logger.info(
+            "phone-admitted",
+            "%(device)s: admitted, %(format)s on %(topic)s",
+            device=device,
+            format=sent_by.format.name,
+            topic=message.topic,
+        )
 
 
 def sample_route(subscriptions: Sequence[Subscription], topic: str) -> Route | None:

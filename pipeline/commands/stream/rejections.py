@@ -4,19 +4,18 @@ They are kept for phones whose messages were rejected lately, and for a limited 
 because senders can make up names. How they are published is decided in `phone_infos`.
 """
 
-import logging
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-
+from pipeline.commands.log_intervals import LogIntervals
 from pipeline.commands.stream.workload import LOG_INTERVAL_S
+from pipeline.event_log import EventLog
 from pipeline.messages import Message
 from pipeline.readings import REASONS, MessageError, Reason, is_device
 from pipeline.subscriptions import Route
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 MOST_PHONES: Final = 1_000
 PUBLISH_INTERVAL_S: Final = 10.0
@@ -32,7 +31,7 @@ class Rejections:
         """Begin with none."""
         self.of_phones = RejectionsOfPhones()
         self._counts: Counter[Reason] = Counter()
-        self._logged: dict[str, float] = {}
+        self._log_intervals = LogIntervals(LOG_INTERVAL_S)
 
     @property
     def total(self) -> int:
@@ -45,11 +44,11 @@ class Rejections:
         return {reason: self._counts[reason] for reason in REASONS}
 
     def add(self, message: Message, error: MessageError, sent_by: Route | None) -> str | None:
-        """Count a message, and log it unless one for the same reason was logged just before.
+        """Count a message; log it unless one of its phone for the same reason was just before.
 
         Return its phone, None if it has none or has had a message rejected lately already.
         """
-        self._log(message, error)
+        self._log(message, error, sent_by)
         device = error.device or (None if sent_by is None else sent_by.device)
         if device is None or sent_by is None or not is_device(device):
             return None
@@ -63,17 +62,20 @@ class Rejections:
         by_reason = ", ".join(f"{reason} {n}" for reason, n in sorted(self._counts.items()))
         return f"{self.total} rejected messages" + (f" ({by_reason})" if by_reason else "")
 
-    def _log(self, message: Message, error: MessageError) -> None:
+    def _log(self, message: Message, error: MessageError, sent_by: Route | None) -> None:
         self._counts[error.reason] += 1
-        if message.received - self._logged.get(error.reason, -np.inf) < LOG_INTERVAL_S:
+        device = error.device or (None if sent_by is None else sent_by.device)
+        source = message.topic if device is None else device
+        if not self._log_intervals.are_over(error.reason, source, message.received):
             return
-        self._logged[error.reason] = message.received
         logger.warning(
-            "rejected a message on %.100r (%s, %d so far): %s",
-            message.topic,
-            error.reason,
-            self._counts[error.reason],
-            error,
+            "message-rejected",
+            "rejected a message on %(topic).100r (%(reason)s, %(n_so_far)d so far): %(error)s",
+            topic=message.topic,
+            reason=error.reason,
+            n_so_far=self._counts[error.reason],
+            error=error,
+            device=device,
         )
 
 

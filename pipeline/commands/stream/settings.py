@@ -1,17 +1,18 @@
 """Settings of har-stream."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from pipeline.commands.log_settings import LogLevelSettings
 from pipeline.commands.monitoring.settings import MonitoringSettings
 from pipeline.commands.recognition_settings import RecognitionSettings
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.settings import BrokerSettings, CommaSeparated
 
 
-class StreamSettings(RecognitionSettings, MonitoringSettings, BrokerSettings):
+class StreamSettings(RecognitionSettings, MonitoringSettings, BrokerSettings, LogLevelSettings):
     """Classify phones live: samples in, predictions out, over MQTT."""
 
     filter_start: FilterStart = Field(
@@ -68,9 +69,6 @@ class StreamSettings(RecognitionSettings, MonitoringSettings, BrokerSettings):
     )
     heartbeat: PositiveFloat = Field(
         10.0, description="seconds after which an unchanged activity is published again"
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe messages to log"
     )
 
     @model_validator(mode="after")

@@ -3,16 +3,16 @@
 Names that senders make up are forgotten when they are logged, so that counts do not grow with them.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
+from pipeline.event_log import EventLog
 from pipeline.messages import Message
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 LOG_INTERVAL_S: Final = 10.0
 """The same warning is logged at most this often."""
@@ -48,11 +48,13 @@ class Load:
         self.too_much = waiting > self._most_waiting / (10 if before else 2)
         if self.too_much and not before:
             logger.warning(
-                "overloaded: %d messages wait; more waits at the broker, or is dropped at QoS 0",
-                waiting,
+                "overloaded",
+                "overloaded: %(n_waiting)d messages wait; more waits at the broker, or is dropped "
+                "at QoS 0",
+                n_waiting=waiting,
             )
         elif before and not self.too_much:
-            logger.info("caught up")
+            logger.info("caught-up", "caught up")
 
     def report(self, now: float, *, at_once: bool = False) -> dict[str, object] | None:
         """Return a report since the last one, None if that is not long ago, unless ``at_once``."""
@@ -90,11 +92,13 @@ class Losses:
         )
         more = len(self._unlogged) - MOST_NAMED_SENDERS
         logger.warning(
-            "dropped %d %s: %s%s",
-            self._unlogged.total(),
-            self._what,
-            named,
-            f" and {more} more" if more > 0 else "",
+            "samples-dropped",
+            "dropped %(n_dropped)d %(what)s: %(senders)s"
+            + (" and %(n_others)d more" if more > 0 else ""),
+            n_dropped=self._unlogged.total(),
+            what=self._what,
+            senders=named,
+            n_others=max(0, more),
         )
         self._unlogged.clear()
         self._next_log = now + LOG_INTERVAL_S
@@ -120,7 +124,9 @@ class Failures:
             return
         self._logged.add(kind)
         logger.error(
-            "har-stream failed on what came on %.100r and goes on without it; please report this",
-            topic,
-            exc_info=error,
+            "message-failed",
+            "har-stream failed on what came on %(topic).100r and goes on without it; please report "
+            "this",
+            topic=topic,
+            cause=error,
         )

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.commands import log
 from pipeline.commands.display.legend import Legend
 from pipeline.commands.display.terminal import Terminal
 from pipeline.commands.idle_settings import idle_settings
@@ -22,13 +23,14 @@ from pipeline.commands.timeline.recorded_timeline import RecordedTimeline, Recor
 from pipeline.commands.timeline.report import one_line_remarks, report
 from pipeline.commands.timeline.settings import TimelineSettings
 from pipeline.commands.timeline.sources import Sources
+from pipeline.event_log import EventLog
 from pipeline.models.classifier import Classifier, ModelError, find_models
 from pipeline.recognition.placement.by_device import PlacementError
 from pipeline.recognition.placement.sign import Conventions
 from pipeline.recordings.recording import DataError
 from pipeline.settings import from_command_line
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 
 class Outputs:
@@ -62,7 +64,7 @@ class Outputs:
         elif self._csv is not None:
             self._csv.write(recorded, timeline, windows=windows)
             for line in one_line_remarks(recorded, timeline):
-                logger.warning("%s", one_line(line))
+                logger.warning("timeline-remark", "%(note)s", note=one_line(line))
         else:
             if self._n > 1:
                 self._console.print()
@@ -123,15 +125,18 @@ def run(settings: TimelineSettings, classifiers: Sequence[Classifier]) -> int:
             outputs.write(found, timeline, agreement)
         except DataError as error:
             n_failures += 1
-            logger.error("%s", one_line(str(error)))
+            logger.error("recording-unusable", "%(error)s", error=one_line(str(error)))
     outputs.close()
     return n_failures
 
 
+@log.command
 def main() -> None:
     """Run the command."""
     settings = from_command_line(TimelineSettings)
-    logging.basicConfig(level=logging.WARNING, format="har-timeline: %(message)s")
+    log.configure(
+        settings.log_format, logging.WARNING, "har-timeline: %(message)s", is_bounded=False
+    )
     if sys.stdout is None:
         sys.exit("har-timeline: the standard output is closed")
     try:
@@ -141,7 +146,7 @@ def main() -> None:
         for classifier in classifiers:
             classifier.check_answers()
         for sentence in idle_settings(settings, classifiers):
-            logger.warning("%s", sentence)
+            logger.warning("setting-idle", "%(note)s", note=sentence)
         n_failures = run(settings, classifiers)
     except (DataError, ModelError, PlacementError) as error:
         sys.exit(f"har-timeline: {error}")

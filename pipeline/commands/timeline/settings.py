@@ -6,12 +6,13 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import CliPositionalArg, SettingsConfigDict
 
+from pipeline.commands.log_settings import LogSettings
 from pipeline.commands.recognition_settings import RecognitionSettings
 
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 
 
-class TimelineSettings(RecognitionSettings):
+class TimelineSettings(RecognitionSettings, LogSettings):
     """Show what was done in recordings: episodes, minutes of each activity, a ribbon."""
 
     model_config = SettingsConfigDict(env_prefix_target="all")  # HAR_JSON, as ``json`` is an alias

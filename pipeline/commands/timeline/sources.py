@@ -9,7 +9,6 @@ Rules: a file that cannot be used is an error in its place, and the others go on
 once, however often it is named. One recording is in memory at a time, or the export that holds it.
 """
 
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from typing import Final
 from pipeline.commands.one_line import one_line
 from pipeline.commands.timeline.exported import exported
 from pipeline.commands.timeline.recorded_file import RecordedFile, in_android_sign
+from pipeline.event_log import EventLog
 from pipeline.recognition.placement.sign import Conventions
 from pipeline.recordings import hapt, person_file, uci_har
 from pipeline.recordings.dataset_files import open_zip
@@ -33,7 +33,7 @@ PARQUET: Final = ".parquet"
 MOST_NOTES: Final = 20
 """Lines on files that are passed over, of one zip or folder"""
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 Found = RecordedFile | DataError
 
@@ -51,7 +51,11 @@ class Sources:
         tables: list[Path] = []  # of one folder are one recording
         for path in (path.expanduser() for path in paths):
             if self._is_done(path):
-                logger.warning("%s: is named twice and shown once", one_line(str(path)))
+                logger.warning(
+                    "file-named-twice",
+                    "%(path)s: is named twice and shown once",
+                    path=one_line(str(path)),
+                )
             elif str(path) in DATA_SETS and not path.exists():
                 yield from self._data_set(str(path), None)
             elif path.is_dir():
@@ -134,7 +138,7 @@ class Sources:
         if not has_others or any(Path(name).suffix.lower() in TABLES for name in paths):
             for found in self._exports(replace(source, paths=paths)):
                 if isinstance(found, DataError) and has_others:
-                    logger.warning("%s", one_line(str(found)))
+                    _warn(str(found))
                 else:
                     yield found
 
@@ -155,16 +159,16 @@ class Sources:
                         name = files.origin(export.files, is_only=len(found) == 1)
                         recorded, lines = exported(name, export, self._conventions)
                         for line in lines[:MOST_NOTES]:
-                            logger.warning("%s", one_line(line))
+                            _warn(line)
                         yield recorded
         except DataError as error:
             failures.append(str(error))
         yield from map(DataError, failures)
         if n_exports:
             for where, why in list(notes.items())[:MOST_NOTES]:
-                logger.warning("%s", one_line(f"{where}: {why}"))
+                _warn(f"{where}: {why}")
             if len(notes) > MOST_NOTES:
-                logger.warning("and %d more files are passed over", len(notes) - MOST_NOTES)
+                _warn(f"and {len(notes) - MOST_NOTES} more files are passed over")
         elif not failures:
             yield DataError(nothing_in(source.title, notes))
 
@@ -240,3 +244,7 @@ def _data_set_in(path: Path) -> str | None:
             files.close()
             return word
     return None
+
+
+def _warn(note: str) -> None:
+    logger.warning("file-note", "%(note)s", note=one_line(note))

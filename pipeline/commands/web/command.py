@@ -9,10 +9,15 @@ from pipeline.settings import from_command_line
 from pipeline.subscriptions import SubscriptionError
 
 
+@log.command
 def main() -> None:
     """Run the command."""
     settings = from_command_line(WebSettings)
-    log.configure(settings.log_level.upper(), "%(asctime)s %(levelname)s %(message)s")
+    log.configure(
+        settings.log_format,
+        settings.log_level.upper(),
+        "%(asctime)s %(levelname)s %(message)s",
+    )
     try:
         from pipeline.commands.web.running import run  # what it needs is an extra
     except ModuleNotFoundError as error:

@@ -6,7 +6,6 @@ so that nothing in it can be changed.
 """
 
 import asyncio
-import logging
 import re
 import threading
 from datetime import date
@@ -15,12 +14,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from pipeline.commands.web.settings import StartError
+from pipeline.event_log import EventLog
 from pipeline.readings import is_device
 
 if TYPE_CHECKING:
     from pipeline.commands.history.reading import History
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 MOST_AT_ONCE: Final = 4
 """Days that are read at the same time; further questions wait"""
@@ -100,7 +100,9 @@ class KeptDays:
         try:
             episodes = self._opened().episodes(device, begin, end)
         except HistoryError as error:
-            logger.warning("the history cannot be read: %s", error)
+            logger.warning(
+                "history-unreadable", "the history cannot be read: %(error)s", error=error
+            )
             self._forget()
             return _words(503, "The history cannot be read at the moment.")
         content = _Day(

@@ -6,28 +6,31 @@ every browser that has taken what it got before gets what is new.
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
+from pipeline.commands.log_intervals import LogIntervals
 from pipeline.commands.program_info import LOAD_TOPIC
 from pipeline.commands.web.fleet import LEAVES, MOST_PHONES, Fleet
 from pipeline.commands.web.metrics import Counts
 from pipeline.commands.web.opened import Opened
 from pipeline.commands.web.signals import Kept, RawSignals, watched_by
+from pipeline.event_log import EventLog
 from pipeline.messages import Message
 from pipeline.mqtt.connection import STATUS_TOPIC
 from pipeline.readings import MessageError
 from pipeline.subscriptions import Subscription
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 PULSE_S: Final = 0.1
 """Browsers get at most ten frames a second"""
 CONFIRMED_S: Final = 15.0
 """Within which everything retained, or a heartbeat, has come over a new connection"""
 EXPIRE_S: Final = 5.0
+LOG_INTERVAL_S: Final = 10.0
+"""The same complaint about a topic is logged at most this often."""
 
 RESULT_TOPICS: Final = tuple(f"har/+/{leaf}" for leaf in LEAVES)
 OPTIONAL_TOPICS: Final = ("har/+/label", "har/+/calibration")
@@ -64,6 +67,7 @@ class Live:
         self._connected_at: float | None = None  # monotonic seconds
         self._next_expiry = 0.0
         self._n_left_out = 0  # as was logged last
+        self._log_intervals = LogIntervals(LOG_INTERVAL_S)
         self.counts = Counts()
 
     def take(self, messages: Sequence[Message], n_connections: int, is_up: bool) -> None:
@@ -76,9 +80,21 @@ class Live:
             try:
                 self._take(message, message.received + epoch)
             except MessageError as error:
-                logger.warning("passed over on %.100r: %s", message.topic, error)
-            except Exception:  # whatever it is, it must not touch other phones
-                logger.exception("failed on a message on %.100r", message.topic)
+                if not self._log_intervals.are_over(error.reason, message.topic, message.received):
+                    continue
+                logger.warning(
+                    "message-passed-over",
+                    "passed over on %(topic).100r: %(error)s",
+                    topic=message.topic,
+                    error=error,
+                )
+            except Exception as error:  # whatever it is, it must not touch other phones
+                logger.error(
+                    "page-update-failed",
+                    "failed on a message on %(topic).100r",
+                    topic=message.topic,
+                    cause=error,
+                )
 
     async def run(self, on_pulse: Callable[[], None]) -> None:
         """Let the pulse beat until cancelled; ``on_pulse`` is called each time."""
@@ -86,8 +102,10 @@ class Live:
             await asyncio.sleep(PULSE_S)
             try:
                 self._keep(time.monotonic())
-            except Exception:  # whatever it is, the pages must not stand still
-                logger.exception("failed to put in order what has come")
+            except Exception as error:  # whatever it is, the pages must not stand still
+                logger.error(
+                    "pages-upkeep-failed", "failed to put in order what has come", cause=error
+                )
             for viewer in self._viewers:
                 viewer.pulse()
             on_pulse()
@@ -125,9 +143,11 @@ class Live:
         if self.fleet.n_left_out > self._n_left_out:
             self._n_left_out = self.fleet.n_left_out
             logger.warning(
-                "%d messages are about phones beyond the first %d, which are not shown",
-                self._n_left_out,
-                MOST_PHONES,
+                "phones-not-shown",
+                "%(n_messages)d messages are about phones beyond the first %(most)d, which are not "
+                "shown",
+                n_messages=self._n_left_out,
+                most=MOST_PHONES,
             )
 
     def _take(self, message: Message, now: float) -> None:

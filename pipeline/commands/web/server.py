@@ -6,7 +6,6 @@ without the token; so the token is in no history, and in no picture of the scree
 
 import asyncio
 import contextlib
-import logging
 import mimetypes
 import secrets
 from collections.abc import AsyncIterator, Callable
@@ -37,9 +36,10 @@ from pipeline.commands.web.links import Links
 from pipeline.commands.web.live import Live
 from pipeline.commands.web.push import BODY_TIMEOUT_S, Pushes
 from pipeline.commands.web.sockets import Sockets
+from pipeline.event_log import EventLog
 from pipeline.readings import MAX_PAYLOAD_BYTES, is_device
 
-logger = logging.getLogger(__name__)
+logger = EventLog(__name__)
 
 Application = ASGIApp
 """What a server runs"""

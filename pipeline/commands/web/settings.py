@@ -2,12 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from pipeline.commands.history.settings import HistoryDatabaseSettings
 from pipeline.commands.listening import checked_listening
+from pipeline.commands.log_settings import LogLevelSettings
 from pipeline.commands.monitoring.settings import MonitoringSettings
 from pipeline.settings import BrokerSettings, CommaSeparated, secret_in_file
 
@@ -38,7 +39,7 @@ def _origins(texts: list[str]) -> list[str]:
     return [_origin(text) for text in texts]
 
 
-class WebSettings(MonitoringSettings, HistoryDatabaseSettings, BrokerSettings):
+class WebSettings(MonitoringSettings, HistoryDatabaseSettings, BrokerSettings, LogLevelSettings):
     """Show phones live on a web page, and let phones' browsers send samples."""
 
     listen: Annotated[str, AfterValidator(checked_listening)] = Field(
@@ -72,9 +73,6 @@ class WebSettings(MonitoringSettings, HistoryDatabaseSettings, BrokerSettings):
     )
     default_subscriptions: bool = Field(
         True, description="also show browser/+, sensor-logger/+, sensorspot/+/# and phyphox/+"
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe messages to log"
     )
 
     @model_validator(mode="after")
