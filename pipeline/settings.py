@@ -10,11 +10,11 @@ import os
 import re
 import select
 import sys
-from argparse import Action, ArgumentParser, HelpFormatter, Namespace
-from collections.abc import Container, Sequence
+from argparse import Action, ArgumentParser, Namespace
+from collections.abc import Callable, Container, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, TypeGuard, TypeVar
+from typing import Annotated, ClassVar, Final, Literal, Self, TypeGuard, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -35,7 +35,10 @@ from pydantic_settings import (
 )
 from pydantic_settings.sources.types import _CliPositionalArg
 
+from pipeline.completion import PrintCompletion, complete_values
+from pipeline.help_layout import add_version, arrange, formatter
 from pipeline.readings import MAX_PAYLOAD_BYTES
+from pipeline.setting_groups import GROUPS, Groups
 
 ENV_FILE: Final = ".env"
 
@@ -53,11 +56,9 @@ class CommandSettings(BaseSettings):
         cli_avoid_json=True,
         hide_input_in_errors=True,  # it may hold a password
     )
+    groups: ClassVar[Groups] = GROUPS
+    """In which ``--help`` lists the settings"""
 
-
-HELP_INDENT: Final = 44
-HELP_WIDTH: Final = 140
-"""Columns of ``--help``, so that a setting takes one line"""
 
 SECRETS: Final = ("password", "key_password", "token")
 """Settings whose values are shown to nobody."""
@@ -75,26 +76,23 @@ TLS_PORT: Final = 8883
 S = TypeVar("S", bound=CommandSettings)
 
 
-def from_command_line(kind: type[S]) -> S:
+def from_command_line(kind: type[S], completed: Callable[[], ArgumentParser] | None = None) -> S:
     """Return the settings of a command, or end it with a line for each that does not fit.
 
     What a command prints from then on is escaped where the terminal has no characters for it, be it
-    a name or an activity.
+    a name or an activity. A command with subcommands gives a parser of all, ``completed``, for
+    shells to complete.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    layout = partial(HelpFormatter, max_help_position=HELP_INDENT, width=HELP_WIDTH)
+    source = _source(kind)
+    add_version(source.root_parser)
+    source.root_parser.add_argument(
+        "--print-completion", action=PrintCompletion, whole=completed or partial(completable, kind)
+    )
     try:
-        return CliApp.run(
-            kind,
-            cli_settings_source=CliSettingsSource(
-                kind,
-                formatter_class=layout,
-                add_argument_method=partial(_add_with_lists, _of_one_value(kind)),
-                parse_args_method=partial(_parse, kind),
-            ),
-        )
+        return CliApp.run(kind, cli_settings_source=source)
     except ValidationError as error:
         problems = [_problem(details) for details in error.errors()]
     except SettingsError as error:
@@ -104,6 +102,26 @@ def from_command_line(kind: type[S]) -> S:
     except OSError as error:
         problems = [f"{error.filename}: {error.strerror}"]
     sys.exit("\n".join(f"{Path(sys.argv[0]).name}: {problem}" for problem in problems))
+
+
+def completable(kind: type[CommandSettings]) -> ArgumentParser:
+    """Return a parser for shells, which tells the values that a command's settings can have."""
+    parser = _source(kind).root_parser
+    complete_values(parser, kind)
+    return parser
+
+
+def _source(kind: type[CommandSettings]) -> CliSettingsSource[ArgumentParser]:
+    """Return what reads the settings of a command from its flags."""
+    source = CliSettingsSource[ArgumentParser](
+        kind,
+        formatter_class=formatter(),
+        add_argument_method=partial(_add_with_lists, _of_one_value(kind)),
+        parse_args_method=partial(_parse, kind),
+    )
+    names = {field.alias or name: name for name, field in kind.model_fields.items()}
+    arrange(source.root_parser, names, kind.groups)
+    return source
 
 
 def _of_one_value(kind: type[BaseSettings]) -> frozenset[str]:

@@ -1,8 +1,9 @@
-"""The tables of settings in docs/reference/settings.md, made from the settings' classes.
+"""The tables of settings in docs/reference/settings.md, made from the settings' classes, in groups.
 
 ``python -m tests.settings_tables`` writes them anew, between the page's two marks.
 """
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.timeline.settings import TimelineSettings
 from pipeline.commands.web.settings import WebSettings
+from pipeline.setting_groups import Groups, group_of
 from pipeline.settings import BrokerSettings, CommandSettings
 from trainer.commands.evaluate_settings import EvaluateSettings
 from trainer.commands.train_settings import TrainSettings
@@ -57,16 +59,33 @@ def tables() -> str:
     """Return all tables in Markdown; the settings of the broker's connection stand there once."""
     connecting = [name for name, kind in COMMANDS.items() if issubclass(kind, BrokerSettings)]
     shared = BrokerSettings.model_fields
-    sections = [_section("The connection to the broker", f"{_listed(connecting)}.", shared)]
+    rows = [_row(key, shared[key]) for key in _in_groups(shared, BrokerSettings.groups)]
+    sections = [_section("The connection to the broker", f"{_listed(connecting)}.", rows)]
     for name, kind in COMMANDS.items():
         text = "And those of the [connection](#the-connection-to-the-broker)."
-        others = {key: field for key, field in kind.model_fields.items() if key not in shared}
-        sections.append(_section(f"`{name}`", text if name in connecting else "", others))
+        own = {key: field for key, field in kind.model_fields.items() if key not in shared}
+        rows, title = [], ""
+        for key in _in_groups(own, kind.groups):
+            before, title = title, group_of(key, kind.groups)[0]
+            if title != before:
+                rows.append(f"| **{title}** | | |")
+            rows.append(_row(key, own[key]))
+        sections.append(_section(f"`{name}`", text if name in connecting else "", rows))
     return "\n".join(sections)
 
 
-def _section(title: str, text: str, fields: dict[str, FieldInfo]) -> str:
-    rows = [_row(name, field) for name, field in fields.items()]
+def _in_groups(names: Iterable[str], groups: Groups) -> list[str]:
+    """Return names of settings in the order of ``--help``."""
+    titles = list(groups)
+
+    def place(name: str) -> tuple[int, int]:
+        title, place = group_of(name, groups)
+        return titles.index(title), place
+
+    return sorted(names, key=place)
+
+
+def _section(title: str, text: str, rows: Sequence[str]) -> str:
     paragraph = [text, ""] if text else []
     head = ["| flag | default | meaning |", "|---|---|---|"]
     return "\n".join([f"## {title}", "", *paragraph, *head, *rows, ""])

@@ -6,12 +6,13 @@ classes that take the values.
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from pipeline.commands.log_settings import LogSettings
+from pipeline.setting_groups import TRAINING, Groups
 from pipeline.settings import CommaSeparated
 from pipeline.vocabulary import ANY, FAMILIES, SHIPPED_MODELS
 from trainer.networks.options import Sizes
@@ -26,6 +27,8 @@ class TrainSettings(LogSettings):
     """Train the activity models on the UCI HAR data set and export them to ONNX."""
 
     model_config = SettingsConfigDict(env_prefix_target="all")  # HAR_FROM, as ``from`` is an alias
+
+    groups: ClassVar[Groups] = TRAINING
 
     # What is trained, from what, and where the results go
     model: Literal[

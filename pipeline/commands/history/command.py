@@ -5,6 +5,7 @@ Its subcommands have settings of their own; without one it runs.
 
 import os
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -19,7 +20,7 @@ from pipeline.commands.history.settings import (
 )
 from pipeline.commands.monitoring.monitor import Monitor, MonitorError
 from pipeline.commands.one_line import one_line
-from pipeline.settings import CommandSettings, from_command_line
+from pipeline.settings import CommandSettings, completable, from_command_line
 
 
 class Subcommand(NamedTuple):
@@ -79,11 +80,14 @@ SUBCOMMANDS: Final = {
 DEFAULT: Final = "run"
 
 
+def _summary(subcommand: Subcommand) -> str:
+    return (subcommand.settings.__doc__ or "").splitlines()[0]
+
+
 def _usage(program: str) -> str:
     width = max(map(len, SUBCOMMANDS))
     lines = [
-        f"  {name.ljust(width)}  {(subcommand.settings.__doc__ or '').splitlines()[0]}"
-        for name, subcommand in SUBCOMMANDS.items()
+        f"  {name.ljust(width)}  {_summary(subcommand)}" for name, subcommand in SUBCOMMANDS.items()
     ]
     return "\n".join(
         [
@@ -96,6 +100,22 @@ def _usage(program: str) -> str:
             f"{program} SUBCOMMAND --help lists its flags. Without a subcommand it is {DEFAULT}.",
         ]
     )
+
+
+def _completable() -> ArgumentParser:
+    """Return a parser for shells: of all subcommands, and of the one that is left out."""
+    whole = ArgumentParser(
+        parents=[completable(SUBCOMMANDS[DEFAULT].settings)], add_help=False, prog="har-history"
+    )
+    subparsers = whole.add_subparsers()
+    for name, subcommand in SUBCOMMANDS.items():
+        subparsers.add_parser(
+            name,
+            parents=[completable(subcommand.settings)],
+            add_help=False,
+            help=_summary(subcommand),  # without one, none completes it
+        )
+    return whole
 
 
 @log.command
@@ -111,7 +131,7 @@ def main() -> None:
     if name not in SUBCOMMANDS:
         sys.exit(f"{program}: there is no {one_line(name)!r}: {', '.join(SUBCOMMANDS)}")
     sys.argv = [f"{sys.argv[0]} {name}", *arguments]
-    settings = from_command_line(SUBCOMMANDS[name].settings)
+    settings = from_command_line(SUBCOMMANDS[name].settings, _completable)
     try:
         from pipeline.commands.history.address import HistoryError
     except ModuleNotFoundError as error:
