@@ -38,6 +38,7 @@ from pydantic_settings.sources.types import _CliPositionalArg
 from pipeline.completion import PrintCompletion, complete_values
 from pipeline.help_layout import add_version, arrange, formatter
 from pipeline.readings import MAX_PAYLOAD_BYTES
+from pipeline.secret_keeping import SECRETS, leave_no_core_dump
 from pipeline.setting_groups import GROUPS, Groups
 
 ENV_FILE: Final = ".env"
@@ -59,9 +60,6 @@ class CommandSettings(BaseSettings):
     groups: ClassVar[Groups] = GROUPS
     """In which ``--help`` lists the settings"""
 
-
-SECRETS: Final = ("password", "key_password", "token")
-"""Settings whose values are shown to nobody."""
 
 MAX_PACKET_BYTES: Final = MAX_PAYLOAD_BYTES + 2 * 65_536
 """Of the largest payload, its longest possible topic and what MQTT 5 adds"""
@@ -86,6 +84,7 @@ def from_command_line(kind: type[S], completed: Callable[[], ArgumentParser] | N
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    leave_no_core_dump()
     source = _source(kind)
     add_version(source.root_parser)
     source.root_parser.add_argument(
@@ -225,7 +224,8 @@ class BrokerSettings(CommandSettings):
     cert: Path | None = Field(None, description="client certificate, if the broker demands one")
     key: Path | None = Field(None, description="its private key, if that is in another file")
     key_password: SecretStr | None = Field(
-        None, description="what decrypts the key; better in HAR_KEY_PASSWORD or a file"
+        None,
+        description="what decrypts the key; `ps` shows flags: better HAR_KEY_PASSWORD, a file",
     )
     key_password_file: Path | None = Field(None, description="file that holds the key's password")
     insecure: bool = Field(
@@ -233,7 +233,7 @@ class BrokerSettings(CommandSettings):
     )
     username: str | None = Field(None, description="name to log in with")
     password: SecretStr | None = Field(
-        None, description="password to log in with; better in HAR_PASSWORD or a file"
+        None, description="password to log in with; `ps` shows flags: better HAR_PASSWORD, a file"
     )
     password_file: Path | None = Field(None, description="file that holds the password")
     max_packet: int = Field(

@@ -21,9 +21,9 @@ WEB_CODE: Final = """\
 import sys
 from pipeline.mqtt.broker import end_with_parent
 end_with_parent()
-from pipeline.commands.web.command import main
+from pipeline.commands.web.command import start
 sys.argv[0] = "har-web"
-main()
+start(shows_tokens=True)
 """
 
 
@@ -83,7 +83,9 @@ def har_web(settings: DemoSettings, host: str, port: int) -> Iterator[WebProcess
     ]
     with (
         tempfile.TemporaryFile() as log,
-        companion(["-c", WEB_CODE, *flags], stdout=log, stderr=log) as process,
+        companion(
+            ["-c", WEB_CODE, *flags], stdout=log, stderr=log, secrets=("token", "database")
+        ) as process,
     ):
         yield WebProcess(process, log)
 

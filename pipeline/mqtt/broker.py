@@ -14,9 +14,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Final
+
+from pipeline.secret_keeping import environment_without_secrets
 
 HOST: Final = "127.0.0.1"
 START_TIMEOUT_S: Final = 30.0
@@ -51,9 +53,15 @@ def embedded_broker() -> Iterator[int]:
 
 @contextmanager
 def companion(
-    arguments: Sequence[str], *, stdout: IO[bytes] | int, stderr: IO[bytes] | int
+    arguments: Sequence[str],
+    *,
+    stdout: IO[bytes] | int,
+    stderr: IO[bytes] | int,
+    secrets: Container[str] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run Python with ``arguments`` beside this process as long as the context lasts.
+
+    Of the secrets in the environment it gets those of these settings.
 
     It is in a separate session: a Ctrl-C in the terminal is for this process, which then stops
     the other one. If it calls `end_with_parent` it does not outlive this process in any case.
@@ -63,6 +71,7 @@ def companion(
         stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=stderr,
+        env=environment_without_secrets(os.environ, secrets),
         start_new_session=True,
     ) as process:
         try:

@@ -5,6 +5,7 @@ written, are decided in `stream`.
 """
 
 import fcntl
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from struct import Struct
@@ -104,7 +105,7 @@ class StateFolder:
         self.path = path
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = (path / _LOCK).open("wb")
+            self._lock = open(os.open(path / _LOCK, os.O_WRONLY | os.O_CREAT, _MODE), "wb")
             self.client_id = self._client_id()
             """The program's name with the broker"""
         except OSError as error:

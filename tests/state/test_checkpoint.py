@@ -130,4 +130,4 @@ def test_only_its_owner_reads_it(tmp_path: Path) -> None:
     with StateFolder(tmp_path / "state") as folder:
         folder.save(STATE)
         assert 0o700 == stat.S_IMODE(folder.path.stat().st_mode)
-        assert 0o600 == stat.S_IMODE(folder.checkpoint.stat().st_mode)
+        assert {0o600} == {stat.S_IMODE(path.stat().st_mode) for path in folder.path.iterdir()}

@@ -4,6 +4,7 @@ TensorFlow is imported last, so that ``--help`` and mistakes are answered at onc
 """
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from pipeline.recognition.placement.placements import Placements
 from pipeline.recordings import placement_sets, uci_har
 from pipeline.recordings.placement_sets import PlacementSet
 from pipeline.recordings.recording import DataError
+from pipeline.secret_keeping import drop_secrets
 from pipeline.settings import from_command_line
 from trainer.commands.train_settings import TrainSettings
 from trainer.data import raw_recordings, user_recordings
@@ -32,6 +34,7 @@ _EXTRA: Final = ("matplotlib", "onnx", "tensorflow", "keras", "tf2onnx")
 def main() -> None:
     """Run the command."""
     settings = from_command_line(TrainSettings)
+    drop_secrets(os.environ)  # which the processes that train would have, too
     log.configure(settings.log_format, logging.WARNING, "har-train: %(message)s", is_bounded=False)
     for package in _EXTRA:
         if find_spec(package) is None:

@@ -52,7 +52,7 @@ class HistoryDatabaseSettings(CommandSettings):
     database: SecretStr | None = Field(
         None,
         description="file, sqlite:///FILE or postgresql://USER@HOST/NAME; the user's data folder "
-        "if not given. One with a password is better in HAR_DATABASE or a file",
+        "if not given. `ps` shows flags: one with a password better in HAR_DATABASE or a file",
     )
     database_file: Path | None = Field(None, description="file that holds what --database takes")
 

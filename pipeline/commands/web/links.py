@@ -27,6 +27,11 @@ class Links:
         return [f"{base}/{self._access.query}" for base in self._bases]
 
     @property
+    def bare(self) -> list[str]:
+        """The addresses of the dashboard, without the token."""
+        return [f"{base}/" for base in self._bases]
+
+    @property
     def phones(self) -> list[str]:
         """The addresses of the phone page, for phones that get a name of their own."""
         return [f"{base}/phone{self._access.invitation_query}" for base in self._bases]

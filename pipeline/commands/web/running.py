@@ -138,8 +138,8 @@ def _days(settings: WebSettings) -> KeptDays | None:
         ) from error
 
 
-def run(settings: WebSettings, monitor: Monitor) -> None:
-    """Serve until a signal.
+def run(settings: WebSettings, monitor: Monitor, *, shows_tokens: bool) -> None:
+    """Serve until a signal; the addresses that are printed hold tokens if ``shows_tokens``.
 
     Raises:
         StartError: the server cannot be started.
@@ -182,7 +182,10 @@ def run(settings: WebSettings, monitor: Monitor) -> None:
     )
     app = application(access, live, bus, places, days=days, on_pulse=monitor.turn)
     server = _server(app, cert, key)
-    _introduce(places, fingerprint=fingerprint, is_loopback=where.is_loopback)
+    hint = None
+    if token is not None and not shows_tokens:
+        hint = "the token" if settings.token else f"what is in {_folder(settings) / TOKEN_FILE}"
+    _introduce(places, fingerprint=fingerprint, is_loopback=where.is_loopback, hint=hint)
     if not (is_https or where.is_loopback or settings.origin):
         print("Browsers give these pages no sensors without https: see --self-signed", flush=True)
     server.run(sockets=[listener])
@@ -220,13 +223,20 @@ def _server(app: Application, cert: Path | None, key: Path | None) -> uvicorn.Se
     )
 
 
-def _introduce(places: Links, *, fingerprint: str | None, is_loopback: bool) -> None:
-    """Print where the pages are, for the eyes and for the camera of a phone."""
-    for url in places.dashboards:
+def _introduce(
+    places: Links, *, fingerprint: str | None, is_loopback: bool, hint: str | None
+) -> None:
+    """Print where the pages are, for the eyes and for the camera of a phone.
+
+    With a ``hint`` at where the token is, no address has one.
+    """
+    for url in places.dashboards if hint is None else places.bare:
         print(f"Dashboard: {url}")
     if is_loopback:
         print("This machine alone reaches it. For phones: --listen 0.0.0.0:8443 --self-signed")
-    else:
+    if hint is not None:
+        print(f"To be opened with ?token= and {hint}; the dashboard has the links for phones")
+    elif not is_loopback:
         for url in places.phones:
             print(f"Phones:    {url}")
         if sys.stdout.isatty():

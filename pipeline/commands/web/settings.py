@@ -54,7 +54,8 @@ class WebSettings(MonitoringSettings, HistoryDatabaseSettings, BrokerSettings, L
     )
     token: SecretStr | None = Field(
         None,
-        description="what the pages' address is to hold; made once if not given, but for loopback",
+        description="what the pages' address is to hold; made once if not given, but for loopback; "
+        "`ps` shows flags: better HAR_TOKEN or a file",
     )
     token_file: Path | None = Field(None, description="file that holds the token")
     origin: Annotated[CommaSeparated, AfterValidator(_origins)] = Field(
