@@ -202,6 +202,7 @@ def configure(
         handler.setFormatter(JsonFormatter())
         logging.captureWarnings(True)
         sys.excepthook = _log_crash
+        threading.excepthook = _log_crash_of_thread
     else:
         handler = logging.StreamHandler() if text_handler is None else text_handler
         handler.setFormatter(TextFormatter(text_format))
@@ -215,6 +216,14 @@ def _log_crash(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     logger.error("command-crashed", "%(error)s", error=repr(error), cause=error)
+
+
+def _log_crash_of_thread(crash: threading.ExceptHookArgs) -> None:
+    name = None if crash.thread is None else crash.thread.name
+    error = crash.exc_value
+    logger.error(
+        "thread-crashed", "%(thread)s: %(error)s", thread=name, error=repr(error), cause=error
+    )
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:

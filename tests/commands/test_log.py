@@ -2,6 +2,7 @@ import io
 import json
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 
@@ -22,6 +23,7 @@ from pipeline.commands.log import (
     PER_S_OF_A_KIND,
     PER_S_OF_AN_ORIGIN,
     PER_S_OF_AN_ORIGIN_IN_ALL,
+    REPORT_S,
     Bounds,
     LeftOut,
 )
@@ -119,14 +121,17 @@ def test_origins_without_number() -> None:
 
 
 @pytest.fixture
-def root_logger() -> Iterator[logging.Logger]:
+def root_logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     """The root logger without handlers, as a command finds it."""
+    monkeypatch.setattr("atexit.register", lambda *_, **__: None)  # there is no end here
     root, own = logging.getLogger(), logging.getLogger(log.__name__)
-    before, level, hook = root.handlers[:], root.level, sys.excepthook
+    before, level = root.handlers[:], root.level
+    hooks = sys.excepthook, threading.excepthook
     root.handlers.clear()
     yield root
     logging.captureWarnings(False)
-    root.handlers[:], sys.excepthook = before, hook
+    root.handlers[:] = before
+    sys.excepthook, threading.excepthook = hooks
     root.setLevel(level)
     own.setLevel(logging.NOTSET)
 
@@ -185,3 +190,34 @@ def test_why_a_command_ends_as_json(
     assert ["phone-admitted", "library", "command-failed"] == [line["event"] for line in lines]
     assert "har-any: the broker is gone" == lines[-1]["error"]
     assert lines[0]["device"].startswith("a\nb\\udc80ccc")
+
+
+def test_bytes_in_an_hour(
+    root_logger: logging.Logger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However much is logged of however many phones, an hour takes no more than so many bytes."""
+    now = 0.0
+    monkeypatch.setattr(log.time, "monotonic", lambda: now)
+    root_logger.handlers.clear()
+    log.configure("json", "INFO", "%(message)s")
+    logger = EventLog("anything")
+    for now in range(3_600):  # the clock reads it
+        for n in range(10):
+            logger.warning(f"event-{n}", "%(topic)s", topic=f"{now}{n}" * 1_000)
+    written = capsys.readouterr().err
+    assert MOST + 3_600 * PER_S <= written.count("\n") <= MOST + 3_600 * (PER_S + 1 / REPORT_S) + 1
+    assert len(written) < 31_000_000
+
+
+def test_a_thread_that_crashes(
+    root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its traceback is within a line of JSON, as that of the command would be."""
+    root_logger.handlers.clear()
+    log.configure("json", "INFO", "%(message)s")
+    thread = threading.Thread(target=lambda: 1 / 0, name="network")
+    thread.start()
+    thread.join()
+    [line] = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert ("thread-crashed", "network") == (line["event"], line["thread"])
+    assert "ZeroDivisionError" in line["exception"]
