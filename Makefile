@@ -7,9 +7,11 @@ DOCS_VENV := .venv-docs
 REQUIREMENTS := deploy/requirements
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate
+# What is deployed has the versions with which the tests ran.
+DEPLOYED := $(LOCK) --upgrade --constraint $(REQUIREMENTS)/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-web test-operation check format docs mosquitto chromium prometheus postgresql home-assistant screenshots bench soak fuzz lock clean
+.PHONY: help setup demo test test-web test-operation check format build sbom docs mosquitto chromium prometheus postgresql home-assistant screenshots bench soak fuzz lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,7 +28,7 @@ test: setup mosquitto check ## check style and types, then run all tests but tho
 test-web: setup mosquitto chromium ## run the tests of the web pages in Chromium
 	$(BIN)/python -m pytest -m browser || $(BIN)/python -m pytest -m browser --last-failed
 
-test-operation: setup mosquitto prometheus postgresql home-assistant ## run the tests with Prometheus, PostgreSQL and Home Assistant
+test-operation: setup mosquitto prometheus postgresql home-assistant ## run the tests with Prometheus, PostgreSQL and Home Assistant, and of what is installed
 	$(BIN)/python -m pytest -m operation
 
 check: setup ## check style and types only
@@ -37,6 +39,12 @@ check: setup ## check style and types only
 format: setup ## bring the code into its style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+build: setup ## build the wheel and the source distribution into out/dist
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir out/dist
+
+sbom: setup ## list what is deployed, with its licences, as CycloneDX in out/sbom
+	$(BIN)/python -m tests.packaging.bill_of_materials out/sbom
 
 screenshots: setup chromium ## make the pictures of the web pages in docs/images
 	$(BIN)/python -m tests.screenshots
@@ -58,6 +66,9 @@ lock: $(BIN)/python ## renew the locked dependencies
 		--extra history --group dev \
 		-o $(REQUIREMENTS)/dev.txt
 	$(LOCK) --upgrade --group docs -o $(REQUIREMENTS)/docs.txt
+	$(DEPLOYED) --group build -o $(REQUIREMENTS)/build.txt
+	$(DEPLOYED) pyproject.toml --extra web --extra history -o $(REQUIREMENTS)/service.txt
+	$(DEPLOYED) pyproject.toml --extra train -o $(REQUIREMENTS)/trainer.txt
 
 docs: $(DOCS_VENV)/docs.installed ## build the site of docs/ into out/site, and check its links
 	$(DOCS_VENV)/bin/mkdocs build --strict --config-file deploy/mkdocs.yml
@@ -88,7 +99,7 @@ postgresql: # the tests that need it are skipped where it cannot be had
 	} || echo "note: no postgresql, the tests of the history on it are skipped"
 
 home-assistant: setup # its tests are skipped where it cannot be had
-	@$(BIN)/python -m pip install --quiet uv && $(BIN)/python -m tests.operation.home_assistant \
+	@$(BIN)/python -m tests.operation.home_assistant \
 		|| echo "note: no Home Assistant, its tests are skipped"
 
 clean: ## remove what the commands made
