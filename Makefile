@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 DEPLOYED := $(LOCK) --upgrade --constraint $(REQUIREMENTS)/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-web test-operation check format build sbom docs mosquitto chromium prometheus postgresql home-assistant screenshots bench soak fuzz lock clean
+.PHONY: help setup demo test test-web test-operation check format build sbom docs mosquitto chromium prometheus postgresql home-assistant deployment screenshots bench soak fuzz lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,7 +28,7 @@ test: setup mosquitto check ## check style and types, then run all tests but tho
 test-web: setup mosquitto chromium ## run the tests of the web pages in Chromium
 	$(BIN)/python -m pytest -m browser || $(BIN)/python -m pytest -m browser --last-failed
 
-test-operation: setup mosquitto prometheus postgresql home-assistant ## run the tests with Prometheus, PostgreSQL and Home Assistant, and of what is installed
+test-operation: setup mosquitto prometheus postgresql home-assistant deployment ## run the tests with Prometheus, PostgreSQL and Home Assistant, and of what is installed
 	$(BIN)/python -m pytest -m operation
 
 check: setup ## check style and types only
@@ -101,6 +101,12 @@ postgresql: # the tests that need it are skipped where it cannot be had
 home-assistant: setup # its tests are skipped where it cannot be had
 	@$(BIN)/python -m tests.operation.home_assistant \
 		|| echo "note: no Home Assistant, its tests are skipped"
+
+deployment: # systemd-analyze and docker-compose judge deploy/; tests are skipped where they cannot be had
+	@command -v systemd-analyze >/dev/null && command -v docker-compose >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd docker-compose; \
+	} || echo "note: no systemd or docker-compose, the tests of units and compose.yaml are skipped"
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) $(DOCS_VENV) .venv-home-assistant out out-windows .mypy_cache .pytest_cache .ruff_cache .hypothesis
