@@ -102,11 +102,13 @@ home-assistant: setup # its tests are skipped where it cannot be had
 	@$(BIN)/python -m tests.operation.home_assistant \
 		|| echo "note: no Home Assistant, its tests are skipped"
 
-deployment: # systemd-analyze and docker-compose judge deploy/; tests are skipped where they cannot be had
-	@command -v systemd-analyze >/dev/null && command -v docker-compose >/dev/null || { \
+deployment: # what judges and tries deploy/; its tests are skipped where it cannot be had
+	@command -v systemd-analyze >/dev/null && command -v docker-compose >/dev/null \
+		&& command -v debootstrap >/dev/null || { \
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd docker-compose; \
-	} || echo "note: no systemd or docker-compose, the tests of units and compose.yaml are skipped"
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+			systemd docker-compose debootstrap; \
+	} || echo "note: no systemd, docker-compose or debootstrap: tests of deploy/ are skipped"
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) $(DOCS_VENV) .venv-home-assistant out out-windows .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -42,11 +42,12 @@ def _end_with_parent() -> None:
 class PostgreSQL:
     """A cluster in a folder of its own, on a free port."""
 
-    def __init__(self, *, is_durable: bool = False) -> None:
-        """Make the cluster; skip the test where there is no PostgreSQL.
+    def __init__(self, *, is_durable: bool = False, user: str = USER) -> None:
+        """Make the cluster, which belongs to ``user``; skip the test where there is no PostgreSQL.
 
         Only one that ``is_durable`` waits for the disk: it outlives the machine's power, too.
         """
+        self._owner = user
         self._fsync = "on" if is_durable else "off"
         programs = postgresql_folder()
         if programs is None:
@@ -64,7 +65,7 @@ class PostgreSQL:
         self._process: subprocess.Popen[bytes] | None = None
         subprocess.run(
             [
-                programs / "initdb", "--pgdata", self._folder / "data", "--username", USER,
+                programs / "initdb", "--pgdata", self._folder / "data", "--username", user,
                 "--auth", "scram-sha-256", "--pwfile", password, "--encoding", "UTF8",
                 "--locale", "C.UTF-8", "--no-sync",
             ],
@@ -112,7 +113,7 @@ class PostgreSQL:
 
     def url_of(self, name: str) -> str:
         """Return the address of a database."""
-        return f"postgresql://{USER}:{QUOTED}@{HOST}:{self.port}/{name}"
+        return f"postgresql://{self._owner}:{QUOTED}@{HOST}:{self.port}/{name}"
 
     def new_database(self) -> str:
         """Return the address of a new database."""

@@ -77,7 +77,8 @@ def test_promtool_has_no_complaint(
 @pytest.mark.operation
 def test_the_configuration_and_rules_are_valid(promtool: Callable[..., str]) -> None:
     """Promtool accepts both, and the rules do what their tests say."""
-    assert "valid prometheus config" in promtool("check", "config", "prometheus.yml")
+    for config in ("prometheus.yml", "compose.yml"):
+        assert "valid prometheus config" in promtool("check", "config", config)
     assert "SUCCESS" in promtool("test", "rules", "alerts_test.yml")
 
 
