@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from pipeline.models.classifier import Classifier, ModelError, find_model, find_models
 from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SHIPPED_MODELS
+from tests.processes import environment_with
 
 MakeModel = Callable[..., Path]
 MakeCard = Callable[..., dict[str, object]]
@@ -256,3 +259,13 @@ def test_windows_without_an_answer(
     np.testing.assert_allclose(probabilities[[0, 2, 4]].sum(axis=1), 1.0, rtol=0, atol=1e-6)
     assert 2 == classifier.n_unanswered
     assert "the model gives no numbers for 2 windows, 2 so far" in caplog.text
+
+
+def test_nothing_is_reported_to_anybody(tmp_path: Path) -> None:
+    """No id of this machine is kept by onnxruntime, and no database of what to report."""
+    subprocess.run(
+        [sys.executable, "-c", "import pipeline.models.classifier"],
+        env=environment_with({"HOME": str(tmp_path), "XDG_CACHE_HOME": ""}),
+        check=True,
+    )
+    assert [] == list(tmp_path.rglob("*"))
