@@ -107,7 +107,7 @@ deployment: # what judges and tries deploy/; its tests are skipped where it cann
 		&& command -v debootstrap >/dev/null || { \
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends \
-			systemd docker-compose debootstrap; \
+			systemd docker-compose debootstrap curl iproute2; \
 	} || echo "note: no systemd, docker-compose or debootstrap: tests of deploy/ are skipped"
 
 clean: ## remove what the commands made
