@@ -18,7 +18,14 @@ groups=/sys/fs/cgroup
 [ ! -d "$groups/unified" ] || groups=$groups/unified
 group=$groups/har-machine-$$-$RANDOM
 mkdir "$group"
-trap 'find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true' EXIT
+leave() { # what was killed takes a moment to go
+    for _ in $(seq 50); do
+        find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
+        [ -d "$group" ] || return 0
+        sleep 0.1
+    done
+}
+trap leave EXIT
 
 boot() { # NUMBER
     root=$layer/root-$1

@@ -39,7 +39,7 @@ def run_at_boots(folder: Path, scripts: list[str], *, files: dict[str, Path]) ->
     if os.geteuid() != 0 or not Path("/lib/systemd/systemd").exists():
         pytest.skip("needs root, and systemd on Debian")
     shared = folder / "shared"
-    shared.mkdir(exist_ok=True)
+    (shared / "home").mkdir(parents=True, exist_ok=True)
     for name, path in files.items():
         shutil.copytree(path, shared / "home" / name)
     for number, script in enumerate(scripts):
