@@ -6,6 +6,7 @@ reads cannot write.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ READING: Final = "-c default_transaction_read_only=on -c statement_timeout=60000
 POSTGRESQL: Final = "postgresql"
 SQLITE: Final = "sqlite"
 _MASK: Final = "***"
+_FORMS: Final = "a file, sqlite:///FILE or postgresql://USER@HOST/NAME"
+_LIKE_A_SERVER: Final = re.compile(r"(postgres(ql)?(\+\w+)?|sqlite):", re.IGNORECASE)
 
 
 class HistoryError(Exception):
@@ -46,6 +49,8 @@ class DatabaseAddress:
             text = str(platformdirs.user_data_path("har-stream") / FILE_NAME)
         self.file: Path | None = None
         """The file, None for a server"""
+        if "://" not in text and _LIKE_A_SERVER.match(text):  # not a file named by a password
+            raise HistoryError(f"--database: is to be {_FORMS}")
         if "://" not in text:
             self.file = Path(text).expanduser()
             self._url = URL.create(SQLITE, database=str(self.file))
@@ -59,12 +64,11 @@ class DatabaseAddress:
             self.file = Path(url.database)
             self._url = URL.create(SQLITE, database=url.database)
         elif kind in (POSTGRESQL, "postgres"):
+            if "@" in (url.host or ""):  # what is before it is of a password, and would be shown
+                raise HistoryError("--database: is to have %40 for an @ in its password")
             self._url = url.set(drivername="postgresql+psycopg")
         else:
-            raise HistoryError(
-                "--database: is to be a file, sqlite:///FILE or postgresql://USER@HOST/NAME, "
-                f"not {kind[:40]}://..."
-            )
+            raise HistoryError(f"--database: is to be {_FORMS}, not {kind[:40]}://...")
 
     @property
     def is_postgresql(self) -> bool:

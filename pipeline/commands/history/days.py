@@ -16,8 +16,15 @@ class Day:
 
     @property
     def begin(self) -> float:
-        """Its midnight in epoch seconds."""
-        return datetime.combine(self.date, time(), self.zone).timestamp()
+        """Its midnight in epoch seconds.
+
+        Raises:
+            HistoryError: it is at an end of the calendar.
+        """
+        try:
+            return datetime.combine(self.date, time(), self.zone).timestamp()
+        except (ValueError, OverflowError):
+            raise self._at_the_end() from None
 
     @property
     def end(self) -> float:
@@ -39,11 +46,14 @@ class Day:
         try:
             return Day(self.date + timedelta(days=n), self.zone)
         except OverflowError:
-            raise HistoryError(f"day = '{self.date}': the calendar ends there") from None
+            raise self._at_the_end() from None
 
     def week(self) -> list["Day"]:
         """Return the days of its week, Monday to Sunday."""
         return [self.after(n - self.date.weekday()) for n in range(7)]
+
+    def _at_the_end(self) -> HistoryError:
+        return HistoryError(f"day = '{self.date}': the calendar ends there")
 
 
 def zone_of(name: str | None) -> tzinfo | None:

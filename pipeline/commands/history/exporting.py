@@ -26,6 +26,8 @@ from pipeline.readings import LATEST_TIME_S
 
 MODE: Final = 0o600
 STANDARD_OUTPUT: Final = Path("-")
+SQLITE_SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
+"""Of the files that make up a database of SQLite"""
 
 
 def export(settings: HistoryExportSettings) -> None:
@@ -37,7 +39,9 @@ def export(settings: HistoryExportSettings) -> None:
     zone = zone_of(settings.zone)
     begin = 0.0 if settings.from_ is None else Day(settings.from_, zone).begin
     end = LATEST_TIME_S if settings.to is None else Day(settings.to, zone).end
-    with History(address_of(settings)) as history:
+    address = address_of(settings)
+    _check_target(settings.csv or settings.parquet, address.file)
+    with History(address) as history:
         devices = settings.device or [phone.device for phone in history.phones()]
         if unknown := [name for name in devices if not history.knows(name)]:
             raise HistoryError(
@@ -63,6 +67,19 @@ def export(settings: HistoryExportSettings) -> None:
             raise HistoryError(f"{file}: cannot be written: {error.strerror or error}") from error
     if n == 0:
         print("har-history export: there is nothing of these days", file=sys.stderr)
+
+
+def _check_target(target: Path | None, database: Path | None) -> None:
+    """Refuse to write over the history itself.
+
+    Raises:
+        HistoryError: the file is the database's, or one that SQLite keeps beside it.
+    """
+    if target is None or database is None:
+        return
+    own = [database.with_name(database.name + suffix) for suffix in SQLITE_SUFFIXES]
+    if target.resolve() in [file.resolve() for file in own]:
+        raise HistoryError(f"{target}: is the history itself; name another file")
 
 
 def _rows(

@@ -174,6 +174,8 @@ class HistoryExportSettings(HistoryDatabaseSettings):
         """
         if (self.csv is None) == (self.parquet is None):
             raise ValueError("--csv FILE or --parquet FILE, one of them, is needed")
+        if str(self.parquet) == "-":
+            raise ValueError("parquet = '-': Parquet needs a file; --csv - is for a pipe")
         if self.from_ is not None and self.to is not None and self.to < self.from_:
             raise ValueError(f"to = '{self.to}': is before --from {self.from_}")
         return self

@@ -95,7 +95,7 @@ class KeptDays:
         try:
             one = Day(day, zone_of(zone_name))
             begin, end = one.begin, one.end
-        except (HistoryError, ValueError, OverflowError) as error:
+        except HistoryError as error:
             return _words(400, f"There is no such day: {error}")
         try:
             episodes = self._opened().episodes(device, begin, end)

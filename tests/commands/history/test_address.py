@@ -36,6 +36,11 @@ def test_an_address_is_shown_without_its_password(given: str, shown: str) -> Non
         "sqlite://",
         "sqlite:///:memory:",
         "nonsense://hunter2",
+        "postgresql://har:hun@hunter2@h/kept",
+        "postgresql://har:@hunter2@h/kept",
+        "postgresql:har:hunter2@h/kept",
+        "postgresql:/har:hunter2@h/kept",
+        "PostgreSQL+psycopg:har:hunter2@h/kept",
     ],
 )
 def test_what_is_no_database_is_not_quoted(given: str) -> None:

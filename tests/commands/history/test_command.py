@@ -111,6 +111,24 @@ def test_a_parquet_file(run_command: Run, database: str, tmp_path: Path) -> None
     assert 0o600 == stat.S_IMODE((tmp_path / "out.parquet").stat().st_mode)
 
 
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("form", ["--csv", "--parquet"])
+@pytest.mark.parametrize("suffix", ["", "-wal", "-journal"])
+def test_the_history_is_not_written_over(
+    run_command: Run, database: str, form: str, suffix: str
+) -> None:
+    """No file of the database is exported to, by whatever path it is named; all stays."""
+    if "://" in database:
+        pytest.skip("the history is in no file")
+    before = Path(database).read_bytes()
+    folder, name = Path(database).parent, Path(database).name
+    target = str(folder / ".." / folder.name / (name + suffix))
+    result = run_command("har-history", "export", form, target, HAR_DATABASE=database)
+    assert 1 == result.returncode
+    assert "is the history itself; name another file" in result.stderr
+    assert before == Path(database).read_bytes()
+
+
 def test_a_phone_is_forgotten(run_command: Run, database: str, kept: Engine) -> None:
     """And all others are not."""
     result = run_command("har-history", "forget", "--device", "=phöne", HAR_DATABASE=database)
@@ -128,6 +146,8 @@ WRONG = [
     (["export", "--csv", "no/such/folder"], "no/such/folder: cannot be written"),
     (["export", "--csv", "a", "--device", "c"], "there is nothing of c"),
     (["export", "--csv", "a", "--from", "2026-11-24", "--to", "2026-11-23"], "is before --from"),
+    (["export", "--parquet", "-"], "parquet = '-': Parquet needs a file"),
+    (["show", "--device", "b", "--day", "0001-01-01", "--week"], "the calendar ends there"),
     (["run", "--broker", "b", "--keep", "a year"], "is to be days or hours, such as 400d"),
     (["run", "--broker", "b", "--keep", "1d", "--keep-predictions", "25h"], "may not be kept for"),
     (["run", "--broker", "b", "--protocol", "3.1.1"], "har-history needs 5"),

@@ -54,3 +54,9 @@ def test_the_calendar_ends() -> None:
     """The last day that there is has no end."""
     with pytest.raises(HistoryError, match="the calendar ends there"):
         Day(date.max, UTC).week()
+
+
+def test_the_calendar_begins() -> None:
+    """Of the first day there is no midnight in this machine's zone, and that is said."""
+    with pytest.raises(HistoryError, match="day = '0001-01-01': the calendar ends there"):
+        _ = Day(date.min).begin
