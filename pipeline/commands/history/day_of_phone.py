@@ -69,6 +69,11 @@ class DayOfPhone:
         self.activities[ongoing.activity] = None
         self.ongoing = ongoing
 
+    @property
+    def has_had_episodes(self) -> bool:
+        """Whether any episode was added."""
+        return self._last_end > 0
+
     def is_over(self, day: Day) -> bool:
         """Return whether nothing is known of the phone for so long that it has no day."""
         until = self._last_end if self.ongoing is None else self.ongoing.until
@@ -82,8 +87,10 @@ class DayOfPhone:
         for episode in without_overlaps(self._episodes.values(), day.begin, day.end):
             seconds[episode.activity] += episode.end - episode.start
         if self.ongoing is not None:
-            begin = max(self.ongoing.since, self._last_end, day.begin)
-            seconds[self.ongoing.activity] += max(0.0, min(self.ongoing.until, day.end) - begin)
+            until = min(self.ongoing.until, day.end)
+            before = [one.end for one in kept if one.start < until]  # not of a clock that is ahead
+            begin = max([self.ongoing.since, day.begin, *before])
+            seconds[self.ongoing.activity] += max(0.0, until - begin)
         minutes = {name: round(seconds[name] / 60, _DECIMALS) for name in self.activities}
         today = _Today(self.device, day.date.isoformat(), day.begin, minutes)
         return Publication(today_topic(self.device), msgspec.json.encode(today), retain=True)

@@ -8,12 +8,14 @@ later rows; PostgreSQL's autovacuum makes it free.
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Final
+from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, Table, delete, func, select, text
 
 from pipeline.commands.history.address import POSTGRESQL
 from pipeline.commands.history.records import microseconds
 from pipeline.commands.history.schema import EPISODES, PREDICTIONS
+from pipeline.commands.history.versions import FORGOTTEN, put
 
 PORTION: Final = 5_000
 """Rows that are deleted at once: some hundredths of a second"""
@@ -106,6 +108,8 @@ def forget(engine: Engine, device: str) -> int:
                 with connection.begin():
                     n = delete_before(connection, table, device, None)
             total += n
+    with engine.begin() as connection:  # a har-history that runs has the phone's day in memory
+        put(connection, FORGOTTEN, uuid4().hex)
     if is_server:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM predictions"))

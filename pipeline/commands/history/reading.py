@@ -18,7 +18,7 @@ from pipeline.commands.history.deletion import devices_in
 from pipeline.commands.history.opening import explained
 from pipeline.commands.history.records import microseconds, seconds, unpacked
 from pipeline.commands.history.schema import EPISODES, MODELS, PREDICTIONS
-from pipeline.commands.history.versions import check
+from pipeline.commands.history.versions import FORGOTTEN, check, get
 
 LOOK_BACK_S: Final = 7 * 86_400
 """Episodes that begin so long before what is asked for are rarely still under way"""
@@ -120,6 +120,11 @@ class History:
         """Return the names of the phones that have episodes, in order."""
         with explained(self._address), self._engine.connect() as connection:
             return list(devices_in(connection, EPISODES))
+
+    def forgotten(self) -> str | None:
+        """Return what is another text whenever a phone was forgotten, None before that."""
+        with explained(self._address), self._engine.connect() as connection:
+            return get(connection, FORGOTTEN)
 
     def knows(self, device: str) -> bool:
         """Return whether there is anything of a phone."""

@@ -1,8 +1,10 @@
 """The present day of all phones: published for Home Assistant, and whoever else wants it.
 
-Rules: a phone's day is published at most once a minute, when something has changed, and when a new
-day begins. What of it is in the database is read once; from then on it is what is committed. While
-there is no connection nothing is published, as only the latest matters.
+Rules: a phone's day is published at most once a minute, when something has changed, when a new day
+begins, and with each connection, as the broker may have lost what it retained. What of it is in the
+database is read once, and again when a phone was forgotten; from then on it is what is committed.
+While there is no connection nothing is published, as only the latest matters. What the broker
+retains of a phone that is no longer in the database is taken away, whoever published it.
 """
 
 import re
@@ -32,7 +34,7 @@ from pipeline.readings import LATEST_TIME_S, MessageError, check_device, reading
 
 logger = EventLog(__name__)
 
-TODAY_TOPICS: Final = ("har/+/activity", "har/+/options")
+TODAY_TOPICS: Final = ("har/+/activity", "har/+/options", "har/+/today")
 """What is read besides predictions and episodes"""
 PUBLISH_S: Final = 60.0
 """A phone's day is published at most so often"""
@@ -40,6 +42,8 @@ LOOK_S: Final = 1.0
 """How often it is looked at what is due"""
 SHARE_S: Final = 0.2
 """Of that time, at most so much is spent reading days and publishing them"""
+FORGOTTEN_S: Final = 10.0
+"""How often it is looked whether a phone was forgotten"""
 RETRY_S: Final = 10.0
 """After the database could not be read"""
 MOST_PHONES: Final = 10_000
@@ -47,7 +51,7 @@ MOST_BYTES: Final = 8_192
 """Of a payload"""
 MOST_ACTIVITIES: Final = 64
 """Of a phone"""
-_TOPIC: Final = re.compile(r"har/(?P<device>[^/]*)/(?P<kind>activity|options)")
+_TOPIC: Final = re.compile(r"har/(?P<device>[^/]*)/(?P<kind>activity|options|today)")
 
 
 class _Activity(msgspec.Struct):
@@ -77,6 +81,11 @@ class Todays:
         self._names: dict[str, str | None] = {}
         self._announced: dict[str, Publication] = {}
         self._next_look = 0.0
+        self._n_connections = 0
+        """When all was published last"""
+        self._forgotten: str | None = None
+        """What the database said when it was looked for forgotten phones last"""
+        self._next_forgotten = 0.0
 
     def take(self, message: Message, time_s: float) -> None:
         """Take a message on one of `TODAY_TOPICS`; ``time_s`` is now in epoch seconds.
@@ -90,7 +99,10 @@ class Todays:
         n_bytes = message.oversize or len(message.payload)
         if n_bytes > MOST_BYTES:
             raise MessageError("size", f"{n_bytes} bytes; at most {MOST_BYTES}")
-        if message.topic.endswith("/options"):
+        if message.topic.endswith("/today"):
+            if message.payload and message.retained:  # published before this program began
+                self._know(device)
+        elif message.topic.endswith("/options"):
             name = decode_options(message.payload)
             if name is None:
                 self._names.pop(device, None)
@@ -144,6 +156,11 @@ class Todays:
             self._history = History(self._address)
         if day != self._day:
             self._begin(day, self._history.devices_with_episodes(), now)
+        self._look_for_forgotten(self._history, day, now)
+        if self._n_connections != (n := self._connection.n_connections):
+            self._n_connections = n
+            self._announced.clear()
+            self._due = dict.fromkeys(self._phones, now)
         begun = time.monotonic()
         for device, due in [*self._due.items()]:
             if due > now:
@@ -162,6 +179,20 @@ class Todays:
         self._phones = {device: DayOfPhone(device, ongoing.get(device)) for device in names}
         self._unread = set(names)
         self._due = dict.fromkeys(names, now)
+
+    def _look_for_forgotten(self, history: History, day: Day, now: float) -> None:
+        """Begin the day anew if a phone was forgotten, and with it what it was doing."""
+        if now < self._next_forgotten:
+            return
+        self._next_forgotten = now + FORGOTTEN_S
+        before, self._forgotten = self._forgotten, history.forgotten()
+        if before == self._forgotten:
+            return
+        devices = history.devices_with_episodes()
+        for device in self._phones.keys() - set(devices):
+            if self._phones[device].has_had_episodes:
+                self._phones[device] = DayOfPhone(device)
+        self._begin(day, devices, now)
 
     def _publish(self, history: History, device: str, day: Day) -> None:
         """Publish a phone's day, or take it away where there is none any more."""
@@ -185,13 +216,18 @@ class Todays:
 
     def _day_of(self, device: str, activity: str) -> DayOfPhone | None:
         """Return a phone's day, None if there is no room for the phone or activity."""
-        if device not in self._phones and len(self._phones) < MOST_PHONES:
-            self._phones[device] = DayOfPhone(device)
-            self._unread.add(device)
+        self._know(device)
         day = self._phones.get(device)
         if day is None or activity in day.activities or len(day.activities) < MOST_ACTIVITIES:
             return day
         return None
+
+    def _know(self, device: str) -> None:
+        """Read a phone's day, and publish it, if it is not known and there is room."""
+        if device not in self._phones and len(self._phones) < MOST_PHONES:
+            self._phones[device] = DayOfPhone(device)
+            self._unread.add(device)
+            self._expect(device)
 
     def _expect(self, device: str) -> None:
         """Note that a phone's day has changed."""

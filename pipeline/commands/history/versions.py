@@ -25,6 +25,8 @@ Step = Callable[[Connection], None]
 STEPS: Final[Mapping[int, Step]] = {}
 """By the version that each begins with"""
 
+FORGOTTEN: Final = "forgotten"
+"""Property that is set to another text whenever a phone was forgotten: it does not say which"""
 _LOCK: Final = 4_811_626
 """Of PostgreSQL's advisory locks, any number: two programs do not make the tables at once"""
 _CHUNK_US: Final = 86_400_000_000

@@ -45,6 +45,17 @@ def test_what_is_published() -> None:
     } == json.loads(published.payload)
 
 
+def test_a_clock_that_was_ahead() -> None:
+    """An episode of a later hour keeps nothing of now from counting.
+
+    An activity that is said to go on since before the last episode's end counts from that end.
+    """
+    day = DayOfPhone("p", ongoing(605, 640, "SITTING"))
+    day.add([episode(1200, 1230), episode(600, 610)])
+    day.goes_on(ongoing(605, 640, "SITTING"))
+    assert {"SITTING": 30.0, "WALKING": 40.0} == minutes_of(day)
+
+
 def test_only_today() -> None:
     """What was before midnight does not count; an activity of the last days has no minutes."""
     day = DayOfPhone("p")

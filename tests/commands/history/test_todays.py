@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from pipeline.commands.history.address import DatabaseAddress
+from pipeline.commands.history.deletion import forget
 from pipeline.commands.history.todays import Todays
 from pipeline.commands.history.writing import RowWriter
 from pipeline.messages import Message, Publication
@@ -25,6 +26,7 @@ class _Connection:
         self.ready = threading.Event()
         self.ready.set()
         self.published: list[Publication] = []
+        self.n_connections = 1
 
     def publish_all(self, publications: list[Publication]) -> None:
         self.published += publications
@@ -37,6 +39,7 @@ class Published:
         """Begin without phones."""
         self.connection: Any = _Connection()
         self.todays = Todays(address, self.connection, zone=UTC)
+        self.engine = engine
         self._rows = RowWriter(engine)
 
     def keep(self, *messages: Message, seen: bool = True) -> None:
@@ -124,6 +127,45 @@ def test_what_goes_on(published: Published) -> None:
     published.hear("activity", activity, NOON + 60)
     assert [{"SITTING": 6.0}] == published.minutes(1100.0)
     published.hear("activity", b"")  # it is forgotten
+
+
+TAKEN_AWAY: list[tuple[str, Any]] = [
+    ("homeassistant/device/har-history_phone-7/config", None),
+    ("har/phone-7/today", None),
+]
+
+
+def test_a_phone_that_is_forgotten(published: Published) -> None:
+    """Its day is taken away within seconds, with what it did; another's is as before."""
+    published.keep(episode(start=NOON - 60, end=NOON), episode("b", NOON - 120, NOON))
+    published.hear("activity", {"activity": "SITTING", "since": NOON})
+    published.look(1000.0)
+    assert 1 == forget(published.engine, "phone-7")
+    shown = published.look(1011.0)
+    assert TAKEN_AWAY == [one for one in shown if "phone-7" in one[0]]
+    assert [{"WALKING": 2.0}] == [content["minutes"] for topic, content in shown if "b/t" in topic]
+    assert [] == published.look(1100.0)
+    published.hear("activity", {"activity": "SITTING", "since": NOON}, NOON + 60)  # it still sends
+    assert [{"SITTING": 1.0}] == published.minutes(1200.0)
+
+
+def test_what_was_published_of_phones_that_are_gone(published: Published) -> None:
+    """A phone that was forgotten, or deleted by its age, meanwhile is taken away at the start."""
+    kept = message("har/phone-7/today", {"minutes": {"WALKING": 3.0}})
+    published.todays.take(Message(kept.topic, kept.payload, 0.0, retained=True), NOON)
+    assert TAKEN_AWAY == published.look(1000.0)
+    published.hear("today", b"")  # as the broker passes it on
+    assert [] == published.look(1100.0)
+
+
+def test_a_broker_that_has_lost_what_it_retained(published: Published) -> None:
+    """With each connection all is published again, though nothing has changed."""
+    published.keep(episode(start=NOON - 60, end=NOON))
+    first = published.look(1000.0)
+    assert [] == published.look(1001.0)
+    published.connection.n_connections = 2
+    assert first == published.look(1002.0)
+    assert [] == published.look(1003.0)
 
 
 def test_names(published: Published) -> None:
