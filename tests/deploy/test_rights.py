@@ -95,7 +95,7 @@ MAY_READ: Final = {
     },
     "har-history": {
         *("har/phone-a/prediction", "har/phone-a/episode", "har/history"),
-        *("har/phone-a/activity", "har/phone-b/activity", *_OPTIONS),
+        *("har/phone-a/activity", "har/phone-b/activity", *_OPTIONS, _TODAY),
     },
     "reader": {
         *(*_RESULT_TOPICS, "har/phone-b/activity"),

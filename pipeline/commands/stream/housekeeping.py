@@ -57,6 +57,8 @@ class Housekeeping:
         self._left_announcements = left_announcements
         self._clock = clock
         self._outgoing = outgoing
+        self._n_connections = 1
+        """So many there were when the broker was told last what it is to retain"""
         self._silence = Silence()
         self._crowded_out = Losses("messages at QoS 0, the oldest of who sent most")
 
@@ -77,6 +79,9 @@ class Housekeeping:
             return
         self._reports.introduce()
         self._presence.note_connection(now)
+        if self._n_connections != (n := self._connection.n_connections):
+            self._n_connections = n
+            self._presence.renew()
         self._silence.update(
             now,
             held_back=self._connection.was_held_back(),

@@ -2,8 +2,9 @@
 
 Rules: a phone is online from its first live message until its live messages stop for long enough
 (`housekeeping` says when). While it is online, its activity is published when it changes, and again
-as a heartbeat. A backlog shows what was done, not what is being done: it is published as
-predictions and episodes only. Where windows fail to come for a while, the activity is unknown.
+as a heartbeat; what else the broker retains, again when it was away, as one that was started
+anew may have forgotten it. A backlog shows what was done, not what is being done: it is published
+as predictions and episodes only. Where windows fail to come for a while, the activity is unknown.
 
 An activity begins when it is published and the one before was another; a heartbeat does not begin
 it again. What a phone does that was sending when har-stream began may have begun long before, so
@@ -142,6 +143,15 @@ class Presence:
             since = phone.classified_until or time.time() - (now - phone.last_classified)
             self._publish_unknown(device, phone, since, WITHOUT_WINDOWS)
             phone.info_due = 0.0
+
+    def renew(self) -> None:
+        """Publish again what the broker is to retain of all phones, but for their activities."""
+        for device, phone in self._phones.items():
+            if phone.info is not None:
+                self._outgoing.append(phone.info)
+            if phone.last_live != -np.inf:
+                self._outgoing.append(phone_topics.availability(device, online=phone.online))
+                self.announce(device)
 
     def announce_all(self) -> None:
         """Announce to Home Assistant all phones that have been live, if that is asked for."""

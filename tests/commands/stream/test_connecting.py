@@ -1,3 +1,4 @@
+import json
 import shutil
 import signal
 from collections.abc import Callable
@@ -80,6 +81,29 @@ def test_the_broker_restarts(
 
     phone.send_rows(prepared_rows(200)[100:], first=100)
     assert 2 == len(phone.predictions(2))
+    assert 0 == running.end()
+
+
+def test_what_a_broker_retained_that_restarts(
+    own_mosquitto: "Mosquitto", join: Callable[..., Phone], start_stream: "Start"
+) -> None:
+    """It has forgotten which phones there are, and har-stream tells it again, without samples."""
+    own_mosquitto.start()
+    running = start_stream("--home-assistant", at=own_mosquitto)
+    phone = join(own_mosquitto)
+    announcement = f"homeassistant/device/har_{phone.device}/config"
+    topics = [f"har/{phone.device}/availability", f"har/{phone.device}/info", announcement]
+    phone.send_rows(prepared_rows(100))
+    before = [join(own_mosquitto).await_message(topic)[0] for topic in topics]
+
+    own_mosquitto.stop()
+    running.await_log("connection lost")
+    own_mosquitto.start()
+    running.await_log(READY, times=2)
+    after = [join(own_mosquitto).await_message(topic)[0] for topic in topics]
+    assert b"online" == after[0]
+    assert json.loads(before[1])["device"] == json.loads(after[1])["device"]
+    assert before[2] == after[2]
     assert 0 == running.end()
 
 
