@@ -85,6 +85,7 @@ class Stream:
         self._phones = Phones(recognizer, placements, max_devices=settings.max_devices)
         activities = [name for classifier in classifiers for name in classifier.activities]
         presence = Presence(settings, self._phones, activities, self._outgoing)
+        self._presence = presence
         self._latencies = Latencies()
         self._deliveries = Deliveries(self._phones, presence, self._latencies, self._outgoing)
         left_announcements = LeftAnnouncements(
@@ -214,6 +215,7 @@ class Stream:
         if time.time() - state["time"] > self._settings.max_behind:
             unconfirmed = [one for one in unconfirmed if not phone_topics.is_of_now(one)]
         self._connection.publish_all(unconfirmed)
+        self._presence.renew()  # broker and har-stream may have been started anew together
 
     def summary(self) -> str:
         """Return the counts of the run, in a line."""

@@ -107,6 +107,29 @@ def test_what_a_broker_retained_that_restarts(
     assert 0 == running.end()
 
 
+def test_what_a_broker_retained_that_restarts_with_har_stream(
+    own_mosquitto: "Mosquitto", join: Callable[..., Phone], start_stream: "Start"
+) -> None:
+    """The phones of the state are there again, though they have sent nothing since."""
+    flags = ("--home-assistant", "--state", "state")
+    own_mosquitto.start()
+    running = start_stream(*flags, at=own_mosquitto)
+    phone = join(own_mosquitto)
+    topics = [
+        f"har/{phone.device}/availability",
+        f"homeassistant/device/har_{phone.device}/config",
+    ]
+    phone.send_rows(prepared_rows(100))
+    before = [join(own_mosquitto).await_message(topic)[0] for topic in topics]
+    assert 0 == running.end()
+
+    own_mosquitto.stop()
+    own_mosquitto.start()
+    running = start_stream(*flags, at=own_mosquitto)
+    assert before == [join(own_mosquitto).await_message(topic)[0] for topic in topics]
+    assert 0 == running.end()
+
+
 def test_a_copy_of_the_state(
     own_mosquitto: "Mosquitto", start_command: "Start", tiny_model: Path, tmp_path: Path
 ) -> None:
