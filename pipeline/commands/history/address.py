@@ -100,6 +100,7 @@ class DatabaseAddress:
         """
         if self.file is None:
             return self._open_server(to_write=to_write)
+        file = self.file
         if to_write:
             _make(self.file)
         elif not self.file.is_file():
@@ -114,6 +115,13 @@ class DatabaseAddress:
             hide_parameters=True,
             connect_args={"timeout": BUSY_S, "isolation_level": None},
         )
+
+        @event.listens_for(engine, "do_connect")
+        def connecting(
+            dialect: object, record: object, arguments: list[Any], named: dict[str, Any]
+        ) -> None:
+            if not to_write and is_still(file):
+                arguments[0] += "&immutable=1"
 
         @event.listens_for(engine, "connect")
         def connected(connection: DBAPIConnection, record: object) -> None:
@@ -149,6 +157,15 @@ class DatabaseAddress:
             raise HistoryError(
                 f"PostgreSQL needs {error.name}: pip install 'har-stream[history]'"
             ) from error
+
+
+def is_still(file: Path) -> bool:
+    """Return whether a database of SQLite is where we cannot write, and nobody has it open.
+
+    To read one that others write to, SQLite needs files beside it, ``-wal`` and ``-shm``. Who
+    writes has made them; else we would have to. A backup on a medium that is read only has none.
+    """
+    return not os.access(file.parent, os.W_OK) and not Path(f"{file}-wal").exists()
 
 
 def _make(file: Path) -> None:

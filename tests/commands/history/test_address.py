@@ -1,3 +1,4 @@
+import os
 import stat
 from pathlib import Path
 
@@ -123,3 +124,21 @@ def test_who_only_reads_cannot_write(address: DatabaseAddress) -> None:
     with reading.connect() as connection, pytest.raises(DBAPIError, match=r"read-?only"):
         connection.execute(text("DELETE FROM episodes"))
     reading.dispose()
+
+
+def test_a_medium_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A history there is read without a file beside it; one that is written to is read as it is."""
+    address = DatabaseAddress(str(tmp_path / "h.sqlite"))
+    engine = address.open(to_write=True)
+    prepare(engine)
+    engine.dispose()
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write into any folder
+    reading = address.open(to_write=False)
+    with reading.connect() as connection:
+        assert 0 == connection.scalar(text("SELECT count(*) FROM episodes"))
+        assert ["h.sqlite"] == [file.name for file in tmp_path.iterdir()]
+    with engine.connect() as writing:
+        writing.execute(text("INSERT INTO models VALUES (1, 'cnn-lstm', '[]')"))
+        writing.commit()
+        with reading.connect() as connection:
+            assert 1 == connection.scalar(text("SELECT count(*) FROM models"))
