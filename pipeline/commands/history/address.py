@@ -29,6 +29,10 @@ POSTGRESQL: Final = "postgresql"
 SQLITE: Final = "sqlite"
 _MASK: Final = "***"
 _FORMS: Final = "a file, sqlite:///FILE or postgresql://USER@HOST/NAME"
+_IS_OURS: Final = (
+    "SELECT count(*) = 0 OR sum(name = 'har_history') > 0 FROM sqlite_master WHERE type = 'table'"
+)
+"""Whether a file of SQLite is new or a history"""
 _LIKE_A_SERVER: Final = re.compile(r"(postgres(ql)?(\+\w+)?|sqlite):", re.IGNORECASE)
 
 
@@ -127,7 +131,8 @@ class DatabaseAddress:
         def connected(connection: DBAPIConnection, record: object) -> None:
             cursor = connection.cursor()
             if to_write:
-                cursor.execute("PRAGMA journal_mode=WAL")  # readers and a writer at once
+                if cursor.execute(_IS_OURS).fetchone()[0]:  # else it is refused, and stays as it is
+                    cursor.execute("PRAGMA journal_mode=WAL")  # readers and a writer at once
                 cursor.execute("PRAGMA synchronous=FULL")  # a commit outlives the machine's power
                 cursor.execute("PRAGMA foreign_keys=ON")
             cursor.close()

@@ -102,7 +102,9 @@ def _version_of(connection: Connection) -> int | None:
         if value is not None and value.isdecimal():
             return int(value)
         raise HistoryError("is damaged: it does not say of which version it is")
-    taken = [table.name for table in METADATA.sorted_tables if tables.has_table(table.name)]
+    there = tables.get_table_names()
+    is_shared = connection.dialect.name == POSTGRESQL  # a file is of one program alone
+    taken = [name for name in there if not is_shared or name in METADATA.tables]
     if taken:
         raise HistoryError(
             f"holds a table {taken[0]!r} of something else; give --database another one"

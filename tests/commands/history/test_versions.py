@@ -1,5 +1,6 @@
 import logging
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,14 @@ def test_what_is_no_database(tmp_path: Path) -> None:
     with pytest.raises(HistoryError, match="file is not a database"):
         History(DatabaseAddress(str(file)))
     assert "Dear database,\n" * 100 == file.read_text()
+
+
+def test_another_program_has_the_file(tmp_path: Path) -> None:
+    """It is refused whatever its tables are called, and not a byte of it is changed."""
+    file = tmp_path / "places.sqlite"
+    with closing(sqlite3.connect(file)) as theirs:
+        theirs.execute("CREATE TABLE bookmarks (url TEXT)")
+    before = file.read_bytes()
+    with pytest.raises(HistoryError, match="holds a table 'bookmarks' of something else"):
+        prepare(DatabaseAddress(str(file)).open(to_write=True))
+    assert before == file.read_bytes()
