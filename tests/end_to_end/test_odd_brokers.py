@@ -58,7 +58,7 @@ def test_har_stream_survives_a_refused_publication(start: Callable[..., "Running
 
 def test_har_stream_is_not_online_without_subscriptions(start: Callable[..., "Running"]) -> None:
     """Where the broker refuses all samples it ends, says why, and has not said that it is there."""
-    with FakeBroker(lambda _: Script(subscriptions=(0x87, 0x87, 1))) as broker:
+    with FakeBroker(lambda _: Script(subscriptions=(0x87, 0x87, 1, 1))) as broker:
         running = start(
             broker, "--no-default-subscriptions", "--subscribe", "sensor-logger=sensor-logger"
         )
@@ -75,7 +75,7 @@ def test_har_stream_is_not_online_without_subscriptions(start: Callable[..., "Ru
 def test_har_stream_without_subscriptions_after_a_while(start: Callable[..., "Running"]) -> None:
     """If they are refused later, it is not online either, and tries again until they are not."""
     scripts = iter(
-        [Script(end=True), Script(subscriptions=(0x87, 0x87)), Script(subscriptions=(1, 1))]
+        [Script(end=True), Script(subscriptions=(0x87,) * 3), Script(subscriptions=(1,) * 3)]
     )
     with FakeBroker(lambda _: next(scripts)) as broker:
         running = start(broker, "--no-default-subscriptions")

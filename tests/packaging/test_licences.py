@@ -30,6 +30,7 @@ REASONS: Final = {
     "protobuf": "says it in a file alone: BSD-3-Clause",
     "psycopg": "LGPL-3.0: imported as it is, exchangeable, only with the extra `history`",
     "psycopg-binary": "as psycopg",
+    "shtab": "MPL-2.0, as certifi",
 }
 """What else may be deployed, and why"""
 
