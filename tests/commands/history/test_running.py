@@ -134,14 +134,16 @@ def test_minutes_of_today(
 ) -> None:
     """They are published for Home Assistant where that is asked for, of what goes on as well."""
     running = start_history(own_mosquitto, "--home-assistant", "--zone", "UTC")
+    client.subscribe("har/history", "har/p/today", "homeassistant/#")
+    client.await_message("har/history", b"online")  # what is retained before that is of any time
     activity = {"activity": "SITTING", "since": time.time() - 90, "probability": 0.9}
     client.publish("har/p/activity", json.dumps(activity), retain=True)
-    client.subscribe("har/p/today", "homeassistant/#")
     announced, _ = client.await_message("homeassistant/device/har-history_p/config")
     assert ["SITTING"] == [*json.loads(announced)["components"]]
     minutes = json.loads(client.await_message("har/p/today")[0])["minutes"]
     assert ["SITTING"] == [*minutes]
     client.publish("har/p/activity", b"{}")
+    running.await_log("rejected a message")
     assert 0 == running.end()
     assert "1 rejected messages (field 1)" in running.log
     again = start_history(own_mosquitto)  # the session has the subscription still
