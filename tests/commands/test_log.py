@@ -124,6 +124,7 @@ def test_origins_without_number() -> None:
 def root_logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     """The root logger without handlers, as a command finds it."""
     monkeypatch.setattr("atexit.register", lambda *_, **__: None)  # there is no end here
+    monkeypatch.setattr(log, "_is_json", False)  # and put back at the end of the test
     root, own = logging.getLogger(), logging.getLogger(log.__name__)
     before, level = root.handlers[:], root.level
     hooks = sys.excepthook, threading.excepthook
