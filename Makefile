@@ -29,7 +29,7 @@ test-web: setup mosquitto chromium ## run the tests of the web pages in Chromium
 	$(BIN)/python -m pytest -m browser || $(BIN)/python -m pytest -m browser --last-failed
 
 test-operation: setup mosquitto prometheus postgresql home-assistant deployment ## run the tests with Prometheus, PostgreSQL and Home Assistant, and of what is installed
-	$(BIN)/python -m pytest -m operation
+	$(BIN)/python -m pytest -m operation || $(BIN)/python -m pytest -m operation --last-failed
 
 check: setup ## check style and types only
 	$(BIN)/ruff check
