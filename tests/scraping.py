@@ -74,6 +74,13 @@ class Scraper:
             assert time.monotonic() < deadline, f"expected {expected}, found {found}"
             time.sleep(0.1)
 
+    def await_at_least(self, name: str, least: float) -> None:
+        """Return once a sample has grown so far, within a while."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while (found := self.samples()[name]) < least:
+            assert time.monotonic() < deadline, f"{name}: {found}"
+            time.sleep(0.1)
+
     def await_wrong(self, *names: str, path: str = "/readyz") -> dict[str, str]:
         """Return the checks that fail once they are these."""
         deadline = time.monotonic() + TIMEOUT_S

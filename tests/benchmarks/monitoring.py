@@ -81,7 +81,7 @@ def _cost_figure(without: Trial, watched: Trial) -> Figure:
         total,
         "of a core",
         limit=CORE_LIMIT,
-        detail=f"counts {counted:.4f}, metrics each second {published:.4f}, scrapes "
+        detail=f"counts {counted:.4f}, metrics every other second {published:.4f}, scrapes "
         f"{answered_s / SCRAPE_S:.4f}; all of har-stream {whole[0]:.3f} without, "
         f"{whole[1]:.3f} with it",
     )

@@ -1,6 +1,6 @@
 """The text that Prometheus reads: what the program has counted, and what the system says of it.
 
-The program's loop hands in families, complete and consistent, about once a second. The text is made
+The program's loop hands in families, complete and consistent, every other second. The text is made
 of the last ones when it is asked for, and then kept: however many ask, it is made once a second.
 """
 
@@ -47,7 +47,7 @@ class Exposition:
         return self._families
 
     def text(self) -> bytes:
-        """Return all metrics, at most a second old."""
+        """Return all metrics, at most a second older than what was published last."""
         with self._guard:
             now = time.monotonic()
             if now - self._made >= KEPT_S:

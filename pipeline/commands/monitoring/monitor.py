@@ -22,7 +22,7 @@ from pipeline.event_log import EventLog
 
 logger = EventLog(__name__)
 
-PUBLISH_S: Final = 1.0
+PUBLISH_S: Final = 2.0
 """How often metrics are brought up to date"""
 STUCK_S: Final = 15.0
 """A loop that has not turned for so long is stuck: turns take hundredths of a second, and a second
@@ -66,7 +66,7 @@ class Monitor:
         """Let the command be seen as it is from now on.
 
         Args:
-            families: returns what it has counted; called by `turn`, once a second.
+            families: returns what it has counted; called by `turn`, every `PUBLISH_S`.
             checks: whether it is ready; called on any thread.
         """
         self._families = families

@@ -1,4 +1,4 @@
-"""The metrics of har-stream, made once a second of counts that its parts keep.
+"""The metrics of har-stream, made every other second of counts that its parts keep.
 
 The page docs/reference/metrics.md lists them. Each count is of this process, also where a saved
 state goes on, and never goes down. No label names a phone or a topic.

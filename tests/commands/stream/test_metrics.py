@@ -236,7 +236,7 @@ def test_checkpoints(start_stream: "Start", own_mosquitto: "Mosquitto", tmp_path
     sender.send_rows(raw_rows(25, seed=3), first=900)
     wrong = scraper.await_wrong("checkpoint")
     assert "the state cannot be saved" in wrong["checkpoint"]
-    assert scraper.samples()["har_checkpoint_failures_total"] >= 1
+    scraper.await_at_least("har_checkpoint_failures_total", 1)
     sender.close()
 
 
