@@ -32,7 +32,7 @@ class Scraper:
     def of(cls, running: Running) -> "Scraper":
         """Return that of a command that was started with ``--metrics 127.0.0.1:0``."""
         running.await_log(_SAYS)
-        return cls(running.log.split(_SAYS)[1].split()[0].removesuffix("/metrics"))
+        return cls(running.log.split(_SAYS)[1].split()[0].strip('",').removesuffix("/metrics"))
 
     def get(self, path: str) -> Answered:
         """Return what is answered."""

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.commands.program_info import PROGRAM_TOPICS
 from pipeline.commands.stream.outputs import phone_info, phone_topics
+from pipeline.result_messages import EpisodePayload, PredictionPayload
 from pipeline.settings import from_command_line
 from tests.settings_tables import COMMANDS, PAGE, tables
 from trainer.selection import choices, worth
@@ -162,9 +163,9 @@ def test_topics_of_the_program(page: Path) -> None:
 @pytest.mark.parametrize(
     ("topic", "message"),
     [
-        ("prediction", phone_topics._Prediction),
+        ("prediction", PredictionPayload),
         ("activity", phone_topics._Change),
-        ("episode", phone_topics._Episode),
+        ("episode", EpisodePayload),
         ("info", phone_info._Info),
     ],
 )

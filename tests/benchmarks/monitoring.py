@@ -4,7 +4,6 @@ har-stream has 3,000 phones, once without ``--metrics`` and once with it, scrape
 does.
 """
 
-import socket
 import tempfile
 import threading
 import time
@@ -24,6 +23,7 @@ from tests.benchmarks.load import recorded_motion
 from tests.benchmarks.load_plan import Load
 from tests.benchmarks.load_trial import HAR_STREAM, Consumer, Trial, har_stream_flags, run
 from tests.benchmarks.monitoring_times import STAGES
+from tests.brokers import find_free_port
 
 PHONES: Final = 3000
 SCRAPE_S: Final = 15.0
@@ -47,7 +47,7 @@ def measure(options: Options) -> list[Figure]:
         motion = Path(name) / "motion.npy"
         np.save(motion, recorded_motion(options.data))
         without = run(HAR_STREAM, model, load, motion)
-        port = _free_port()
+        port = find_free_port()
         with _scraping(f"http://127.0.0.1:{port}/metrics") as scrapes:
             watched = run(_watched(port), model, load, motion)
     if not scrapes:
@@ -122,13 +122,6 @@ def _scraping(url: str) -> Iterator[list[tuple[float, int]]]:
     finally:
         stopped.set()
         thread.join()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ messages come at the pace of real ones, from this process, and so do the browser
 """
 
 import json
-import socket
 import tempfile
 import threading
 import time
@@ -32,6 +31,7 @@ from tests.benchmarks.commands import (
     stop,
 )
 from tests.benchmarks.figures import Figure, NotMeasuredError, Options, run_alone
+from tests.brokers import find_free_port
 
 PHONES: Final = 500
 WATCHED: Final = 20
@@ -70,7 +70,7 @@ def measure(options: Options) -> list[Figure]:
         folder = Path(name)
         more = ["max_queued_messages 0"]
         port, _ = stack.enter_context(mosquitto_process(folder, more))
-        page_port = _free_port()
+        page_port = find_free_port()
         web = start(
             [
                 *(*command("har-web"), "--broker", "127.0.0.1", "--port", str(port)),
@@ -310,13 +310,6 @@ def _connected(port: int, query: str = "") -> ClientConnection:
         )
     except OSError as error:
         raise NotMeasuredError(f"har-web does not answer: {error}") from error
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.client import MqttClient
+from tests.scraping import Scraper
 
 if TYPE_CHECKING:
     from tests.brokers import Broker
@@ -56,9 +57,9 @@ def test_a_flood_hides_no_complaint(
     """The one bad message of another phone is complained of, and the log stays short."""
     name = uuid4().hex[:8]
     noisy, calm, *flags = (text.format(id=name) for text in (noisy, calm, *flags))
-    running = start_command(command, *broker.flags, *flags, "--log-format", "json")
-    running.await_log('"event": "broker-connected"')
-    time.sleep(0.5)  # in which it subscribes
+    shown = ("--log-format", "json", "--metrics", "127.0.0.1:0")
+    running = start_command(command, *broker.flags, *flags, *shown)
+    Scraper.of(running).await_samples({"har_broker_connected": 1})
     with MqttClient(broker) as phones:
         begun = time.monotonic()
         for number in range(int(RATE_HZ * FLOOD_S)):

@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.messages import Message
 from pipeline.readings import LATEST_TIME_S, MessageError, check_device, reading_json
+from pipeline.result_messages import EpisodePayload, PredictionPayload
 
 TOPICS: Final = ("har/+/prediction", "har/+/episode")
 HISTORY_TOPIC: Final = "har/history"
@@ -67,27 +68,8 @@ class EpisodeRow(msgspec.Struct, frozen=True):
 Row = PredictionRow | EpisodeRow
 
 
-class _PublishedPrediction(msgspec.Struct):
-    device: str
-    start: float
-    end: float
-    activity: str
-    probability: float
-    probabilities: dict[str, float]
-    model: str
-    settling: bool = False
-
-
-class _PublishedEpisode(msgspec.Struct):
-    device: str
-    activity: str
-    start: float
-    end: float
-    probability: float
-
-
-_decode_prediction = msgspec.json.Decoder(_PublishedPrediction).decode
-_decode_episode = msgspec.json.Decoder(_PublishedEpisode).decode
+_decode_prediction = msgspec.json.Decoder(PredictionPayload).decode
+_decode_episode = msgspec.json.Decoder(EpisodePayload).decode
 
 
 def row_of(message: Message) -> Row:

@@ -10,35 +10,17 @@ import msgspec
 
 from pipeline.messages import Publication
 from pipeline.recognition.results import Change, Episode, Prediction
+from pipeline.result_messages import EpisodePayload, PredictionPayload
 from pipeline.vocabulary import UNKNOWN
 
 TIME_DECIMALS: Final = 6
 PROBABILITY_DECIMALS: Final = 7
 
 
-class _Prediction(msgspec.Struct, omit_defaults=True):
-    device: str
-    start: float
-    end: float
-    activity: str
-    probability: float
-    probabilities: dict[str, float]
-    model: str
-    settling: bool = False
-
-
 class _Change(msgspec.Struct):
     device: str
     activity: str
     since: float
-    probability: float
-
-
-class _Episode(msgspec.Struct):
-    device: str
-    activity: str
-    start: float
-    end: float
     probability: float
 
 
@@ -50,7 +32,7 @@ def predictions(of_windows: Sequence[Prediction]) -> list[Publication]:
     publications = []
     for window in of_windows:
         probabilities = [round(p, PROBABILITY_DECIMALS) for p in window.probabilities.tolist()]
-        payload = _Prediction(
+        payload = PredictionPayload(
             window.device,
             round(window.start, TIME_DECIMALS),
             round(window.end, TIME_DECIMALS),
@@ -98,7 +80,7 @@ def is_of_now(publication: Publication) -> bool:
 
 def episode(device: str, finished: Episode) -> Publication:
     """Return what is published of a finished episode."""
-    payload = _Episode(
+    payload = EpisodePayload(
         device,
         finished.activity,
         round(finished.start, TIME_DECIMALS),
