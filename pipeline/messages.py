@@ -16,7 +16,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     topic: str
     payload: bytes
     received: float
-    """Seconds on the monotonic clock"""
+    """Seconds on the monotonic clock, or, out of a log that dates messages, since 1970"""
     mid: int = 0
     """Packet identifier, by which it is acknowledged; 0 at QoS 0"""
     dup: bool = False
@@ -25,6 +25,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     """Bytes of a message that was too large to be kept, and whose payload is therefore empty"""
     retained: bool = False
     """The broker had kept it for later subscribers: it may be of any age"""
+    stream: int = 0
+    """Of several streams that it may come in, each in the order of time"""
 
     @property
     def receipt(self) -> Receipt:

@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pipeline.commands.stream.outputs.phone_info import advice_on
+from pipeline.serving.outputs.phone_info import advice_on
 from pipeline.vocabulary import ACTIVITIES, CHANNELS
 
 Frame = dict[str, Any]

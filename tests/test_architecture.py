@@ -159,6 +159,15 @@ def test_the_core_knows_neither_clock_nor_network(file: Path) -> None:
     assert not {name.split(".")[0] for name in imports(file)} & forbidden
 
 
+@pytest.mark.parametrize("file", files_of("serving"), ids=module_name)
+def test_serving_knows_neither_clock_nor_connection(file: Path) -> None:
+    """What serves phones gets its time from messages, and knows no broker, command or engine."""
+    used = set(imports(file))
+    forbidden = {"time", "datetime", "threading", "socket", "asyncio", "pathlib", "os", "pyspark"}
+    assert not {name.split(".")[0] for name in used} & forbidden
+    assert not {name for name in used if name.startswith(("pipeline.commands", "pipeline.mqtt"))}
+
+
 @pytest.mark.parametrize("file", files_of("recognition"), ids=module_name)
 def test_recognition_knows_readings_alone(file: Path) -> None:
     """Recognition knows no format, broker, state, recording, model file or command."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from pipeline.commands.program_info import PROGRAM_TOPICS
-from pipeline.commands.stream.outputs import phone_info, phone_topics
+from pipeline.program_topics import PROGRAM_TOPICS
 from pipeline.result_messages import EpisodePayload, PredictionPayload
+from pipeline.serving.outputs import phone_info, phone_topics
 from pipeline.settings import from_command_line
 from tests.settings_tables import COMMANDS, PAGE, tables
 from trainer.selection import choices, worth

@@ -44,7 +44,8 @@ from pipeline.mqtt.broker import (
     embedded_broker,
     last_lines,
 )
-from pipeline.mqtt.connection import STATUS_TOPIC, Connection
+from pipeline.mqtt.connection import Connection
+from pipeline.program_topics import STATUS_TOPIC
 from pipeline.recordings import datasets, simulated
 from pipeline.recordings.recording import DataError, Recording
 from pipeline.settings import from_command_line

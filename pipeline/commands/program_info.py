@@ -1,7 +1,6 @@
-"""The topics of har-stream itself, and the retained message on ``har/info``.
+"""The retained message on ``har/info``: what other programs must know to work with har-stream.
 
-It holds what other programs must know to work with har-stream: har-replay takes the hop from it.
-Whether har-stream is connected, on ``har/status``, is published by `connection`.
+har-replay takes the hop from it.
 """
 
 from collections.abc import Sequence
@@ -11,16 +10,11 @@ from typing import Final, Self
 import msgspec
 
 from pipeline.messages import Publication
-from pipeline.mqtt.connection import STATUS_TOPIC
+from pipeline.program_topics import INFO_TOPIC
 from pipeline.vocabulary import WINDOW_LENGTH
 
 DEFAULT_HOP: Final = 64
 """Samples between the starts of neighbouring windows: half of one"""
-
-INFO_TOPIC: Final = "har/info"
-LOAD_TOPIC: Final = "har/load"
-PROGRAM_TOPICS: Final = frozenset({STATUS_TOPIC, INFO_TOPIC, LOAD_TOPIC})
-"""Never read as a phone's topics, whatever is subscribed to."""
 
 
 class ProgramInfo(msgspec.Struct, frozen=True, kw_only=True):

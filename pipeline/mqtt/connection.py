@@ -27,9 +27,6 @@ from pipeline.settings import BrokerSettings
 
 logger = EventLog(__name__)
 
-STATUS_TOPIC: Final = "har/status"
-"""Retained ``online`` or ``offline``: whether har-stream is there."""
-
 MOST_WAITING: Final = 20_000
 """Messages that may wait to be taken before the broker is made to wait"""
 UNSUBSCRIBE_TIMEOUT_S: Final = 2.0

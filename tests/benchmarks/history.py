@@ -22,10 +22,10 @@ from pipeline.commands.history.batch import MOST_ROWS
 from pipeline.commands.history.records import microseconds, packed
 from pipeline.commands.history.schema import MODELS, PREDICTIONS
 from pipeline.commands.history.versions import prepare
-from pipeline.commands.stream.outputs import phone_topics
 from pipeline.messages import Publication
 from pipeline.mqtt.connection import Connection
 from pipeline.recognition.results import Prediction
+from pipeline.serving.outputs import phone_topics
 from pipeline.settings import BrokerSettings
 from pipeline.vocabulary import ACTIVITIES
 from tests.benchmarks.commands import (

@@ -51,7 +51,7 @@ STAGES: Final[Mapping[str, tuple[Place, ...]]] = {
     ),
     "publish": (
         Place("pipeline.mqtt.connection", "Connection", r"publish\w*"),
-        Place("pipeline.commands.stream.outputs.phone_topics"),
+        Place("pipeline.serving.outputs.phone_topics"),
     ),
 }
 """Stages in their order, and what each is made of"""

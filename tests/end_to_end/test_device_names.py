@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.commands.stream.outputs.homeassistant import discovery
 from pipeline.formats import FORMATS
 from pipeline.readings import Label, MessageError, Readings, check_device
+from pipeline.serving.outputs.homeassistant import discovery
 from pipeline.subscriptions import parse, route
 
 EXAMPLES = Path(__file__).parents[1] / "formats" / "examples"

@@ -12,7 +12,7 @@ import msgspec
 
 from pipeline.commands.history.day_of_phone import today_topic
 from pipeline.commands.history.records import HISTORY_TOPIC
-from pipeline.commands.home_assistant import announcement, announcement_topic, object_id
+from pipeline.home_assistant import announcement, announcement_topic, object_id
 from pipeline.messages import Publication
 from pipeline.vocabulary import TRANSITION, UNKNOWN
 

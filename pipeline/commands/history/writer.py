@@ -21,8 +21,8 @@ from pipeline.commands.history.deletion import Retention
 from pipeline.commands.history.records import PredictionRow, Row, row_of
 from pipeline.commands.history.todays import Todays, is_of_today
 from pipeline.commands.history.writing import RowWriter
-from pipeline.commands.log_intervals import LogIntervals
 from pipeline.event_log import EventLog
+from pipeline.log_intervals import LogIntervals
 from pipeline.messages import Message
 from pipeline.mqtt.connection import Connection
 from pipeline.readings import MessageError

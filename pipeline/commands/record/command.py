@@ -18,19 +18,19 @@ from rich.logging import RichHandler
 from rich.text import Text
 
 from pipeline.commands import log
-from pipeline.commands.log_intervals import LogIntervals
 from pipeline.commands.monitoring.broker import broker_checks
 from pipeline.commands.monitoring.monitor import Monitor, MonitorError
 from pipeline.commands.record.metrics import record_families
 from pipeline.commands.record.recorder import Recorder
 from pipeline.commands.record.settings import RecordSettings
-from pipeline.commands.stream.workload import LOG_INTERVAL_S
 from pipeline.event_log import EventLog
+from pipeline.log_intervals import LogIntervals
 from pipeline.mqtt.connection import Connection
 from pipeline.readings import MessageError, Reason, check_device
 from pipeline.recordings import journals, parquet
 from pipeline.recordings.activity_names import activity_name
 from pipeline.recordings.recording import DataError
+from pipeline.serving.losses import LOG_INTERVAL_S
 from pipeline.settings import from_command_line
 from pipeline.subscriptions import SubscriptionError, subscriptions_of, unasked
 

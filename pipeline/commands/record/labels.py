@@ -9,10 +9,10 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from pipeline.commands.stream.workload import LOG_INTERVAL_S
 from pipeline.event_log import EventLog
 from pipeline.readings import MessageError, Reason
 from pipeline.recordings.activity_names import activity_name
+from pipeline.serving.losses import LOG_INTERVAL_S
 
 logger = EventLog(__name__)
 

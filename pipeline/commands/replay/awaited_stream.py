@@ -4,9 +4,10 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.commands.program_info import INFO_TOPIC, published_hop
+from pipeline.commands.program_info import published_hop
 from pipeline.messages import Message
-from pipeline.mqtt.connection import STATUS_TOPIC, Connection
+from pipeline.mqtt.connection import Connection
+from pipeline.program_topics import INFO_TOPIC, STATUS_TOPIC
 
 PROGRAM_INFO_TIMEOUT_S: Final = 1.0
 """Wait so long for the hop of a har-stream that is online: an earlier version publishes none."""

@@ -10,14 +10,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipeline.commands import log
-from pipeline.commands.program_info import DEFAULT_HOP, INFO_TOPIC
+from pipeline.commands.program_info import DEFAULT_HOP
 from pipeline.commands.replay.awaited_stream import HarStream, await_har_stream
 from pipeline.commands.replay.replay import Replay
 from pipeline.commands.replay.report import print_report, report
 from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.replay.sources import read
 from pipeline.commands.stream.settings import StreamSettings
-from pipeline.mqtt.connection import STATUS_TOPIC, Connection
+from pipeline.mqtt.connection import Connection
+from pipeline.program_topics import INFO_TOPIC, STATUS_TOPIC
 from pipeline.recordings.recording import DataError
 from pipeline.settings import from_command_line
 

@@ -1,4 +1,4 @@
 """``har-stream``: the samples of phones, classified live.
 
-What it publishes is in `outputs`; what it reads beside samples, in `instructions`.
+How phones are served is in `pipeline.serving`; here are the broker, the clock and the disk.
 """

@@ -6,23 +6,24 @@ import sys
 from types import FrameType
 
 from pipeline.commands import log
-from pipeline.commands.home_assistant import BIRTH_TOPIC
 from pipeline.commands.idle_settings import idle_settings
 from pipeline.commands.monitoring.monitor import Monitor, MonitorError
 from pipeline.commands.stream.durability import DELIVERY_TIMEOUT_S
-from pipeline.commands.stream.instructions import CALIBRATION_TOPIC, OPTIONS_TOPIC
-from pipeline.commands.stream.outputs.homeassistant import ANNOUNCEMENTS
 from pipeline.commands.stream.owners import Owners
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.stream.stream import Stream
 from pipeline.event_log import EventLog
 from pipeline.formats import FORMATS
+from pipeline.home_assistant import BIRTH_TOPIC
 from pipeline.models.classifier import Classifier, ModelError, find_models
-from pipeline.mqtt.connection import STATUS_TOPIC, Connection
+from pipeline.mqtt.connection import Connection
 from pipeline.mqtt.events import Session
+from pipeline.program_topics import STATUS_TOPIC
 from pipeline.recognition.placement.by_device import PlacementError
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import StateError
+from pipeline.serving.outputs.homeassistant import ANNOUNCEMENTS
+from pipeline.serving.routes import CALIBRATION_TOPIC, OPTIONS_TOPIC
 from pipeline.settings import from_command_line
 from pipeline.state.acknowledgements import Keeper
 from pipeline.state.checkpoint import RESET, CheckpointError, StateFolder

@@ -5,9 +5,9 @@ sends nothing for as long as makes a phone be forgotten is taken away, with all 
 it. Announcements of other programs are left alone.
 """
 
-from pipeline.commands.stream.outputs import homeassistant
-from pipeline.commands.stream.phones import Phones
 from pipeline.messages import Message
+from pipeline.serving.outputs import homeassistant
+from pipeline.serving.phones import Phones
 
 
 class LeftAnnouncements:

@@ -41,6 +41,15 @@ class MachineClock:
         """Return whether a time that it shows, in epoch seconds, is certainly long past."""
         return time_s < self.latest - TOLERANCE_S
 
+    def confirm(self) -> None:
+        """Note that a phone's samples agree with it."""
+        self.is_confirmed = True
+
+    def is_known_wrong_at(self, time_s: float) -> bool:
+        """Check a time that it shows, in epoch seconds; return whether it is certainly wrong."""
+        self.check(time_s)
+        return self.is_known_wrong
+
     def check(self, time_s: float) -> None:
         """Check whether a time that it shows, in epoch seconds, can be right; log changes."""
         before, self.is_known_wrong = self.is_known_wrong, self.is_wrong(time_s)

@@ -19,16 +19,14 @@ from pipeline.commands.monitoring.families import (
     info,
     summary,
 )
-from pipeline.commands.stream.deliveries import Deliveries
 from pipeline.commands.stream.housekeeping import Housekeeping
 from pipeline.commands.stream.latencies import Latencies
-from pipeline.commands.stream.phones import Phone, Phones
-from pipeline.commands.stream.presence import UNKNOWN_CAUSES, Presence
-from pipeline.commands.stream.receiver import Receiver
-from pipeline.commands.stream.rejections import Rejections
 from pipeline.commands.stream.workload import Load
 from pipeline.models.classifier import Classifier
 from pipeline.mqtt.connection import Connection
+from pipeline.serving.phones import Phone, Phones
+from pipeline.serving.presence import UNKNOWN_CAUSES
+from pipeline.serving.service import Service
 from pipeline.state.acknowledgements import Keeper
 from pipeline.vocabulary import TRANSITION, UNKNOWN
 
@@ -72,15 +70,11 @@ class StreamMetrics:
         self,
         classifiers: Sequence[Classifier],
         connection: Connection,
+        service: Service,
         *,
         formats: Sequence[str],
         most_unconfirmed: int,
         offline_after_s: float,
-        phones: Phones,
-        presence: Presence,
-        deliveries: Deliveries,
-        receiver: Receiver,
-        rejections: Rejections,
         housekeeping: Housekeeping,
         load: Load,
         latencies: Latencies,
@@ -92,15 +86,11 @@ class StreamMetrics:
         Args:
             classifiers: one for all phones, or one for those at the waist and one for the others.
             connection: to the broker.
+            service: of all phones.
             formats: names of those subscribed to.
             most_unconfirmed: publications beyond which nothing is taken.
             offline_after_s: seconds of silence after which a phone is offline.
-            phones: the registry.
-            presence: knows causes of unknown activities.
-            deliveries: counts results and lost samples.
-            receiver: counts messages.
-            rejections: counts those that could not be used.
-            housekeeping: counts those that were dropped.
+            housekeeping: counts messages that were dropped.
             load: knows whether too much waits.
             latencies: of predictions.
             ticks: of this run.
@@ -111,11 +101,11 @@ class StreamMetrics:
         self._formats = sorted(set(formats))
         self._most_unconfirmed = most_unconfirmed
         self._offline_after_s = offline_after_s
-        self._phones = phones
-        self._presence = presence
-        self._deliveries = deliveries
-        self._receiver = receiver
-        self._rejections = rejections
+        self._phones = service.phones
+        self._presence = service.presence
+        self._deliveries = service.deliveries
+        self._receiver = service.receiver
+        self._rejections = service.rejections
         self._housekeeping = housekeeping
         self._load = load
         self._latencies = latencies

@@ -8,9 +8,8 @@ samples, wherever they come: they are whose the topic of the phone's last messag
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 
-from pipeline.commands.stream.instructions import INSTRUCTION
-from pipeline.commands.stream.receiver import sample_route
 from pipeline.mqtt.inbox import Owner
+from pipeline.serving.routes import INSTRUCTION, sample_route
 from pipeline.subscriptions import Subscription
 
 

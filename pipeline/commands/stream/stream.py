@@ -1,9 +1,9 @@
 """One running har-stream: samples in from the broker, predictions out to it.
 
-Every tick takes the messages that have come, for all phones together: `receiver` decodes them,
-`deliveries` takes their samples through the recognizer, and the results are published. Every second
-`housekeeping` checks the phones and the program. All of them share the registry of the `phones`;
-`durability` ensures that nothing is lost.
+Every tick takes the messages that have come, for all phones together: the service
+(`pipeline.serving`) decodes them and takes their samples through the recognizer, and the results
+are published. Every second `housekeeping` checks the phones and the program; `durability` ensures
+that nothing is lost.
 """
 
 import time
@@ -14,28 +14,26 @@ import msgspec
 
 from pipeline.commands.monitoring.monitor import Monitor
 from pipeline.commands.program_info import ProgramInfo
-from pipeline.commands.stream.deliveries import Deliveries
 from pipeline.commands.stream.durability import Durability
 from pipeline.commands.stream.housekeeping import HOUSEKEEPING_S, Housekeeping
 from pipeline.commands.stream.latencies import Latencies
 from pipeline.commands.stream.left_announcements import LeftAnnouncements
 from pipeline.commands.stream.machine_clock import MachineClock
 from pipeline.commands.stream.metrics import StreamMetrics, Ticks
-from pipeline.commands.stream.outputs import phone_topics
-from pipeline.commands.stream.outputs.program_topics import ProgramReports
-from pipeline.commands.stream.phone_infos import PhoneInfos
-from pipeline.commands.stream.phones import Phones
-from pipeline.commands.stream.presence import Presence
+from pipeline.commands.stream.program_reports import ProgramReports
 from pipeline.commands.stream.readiness import readiness
-from pipeline.commands.stream.receiver import Receiver
-from pipeline.commands.stream.rejections import Rejections
 from pipeline.commands.stream.settings import StreamSettings
+from pipeline.commands.stream.silence import Silence
 from pipeline.commands.stream.workload import Load
+from pipeline.home_assistant import BIRTH_TOPIC
 from pipeline.messages import Message, Publication
 from pipeline.models.classifier import Classifier
 from pipeline.mqtt.connection import Connection
 from pipeline.recognition.placement.placements import Placements
-from pipeline.recognition.recognizer import Recognizer
+from pipeline.serving.outputs import phone_topics
+from pipeline.serving.receiver import AheadError
+from pipeline.serving.rules import Rules
+from pipeline.serving.service import Service
 from pipeline.state.acknowledgements import Keeper
 from pipeline.subscriptions import Subscription
 
@@ -65,15 +63,7 @@ class Stream:
         self._monitor = monitor
         self._settings = settings
         self._connection = connection
-        recognizer = Recognizer(
-            classifiers[0],
-            model_elsewhere=classifiers[1] if len(classifiers) > 1 else None,
-            hop=settings.hop,
-            filter_start=settings.filter_start,
-            max_devices=settings.max_devices,
-            lateness_s=settings.lateness,
-        )
-        self._outgoing: list[Publication] = []  # to be published at the end of a tick
+        self._silence = Silence()
         self._clock = MachineClock()
         self._load = Load(settings.max_waiting, time.monotonic())
         self._durability = None
@@ -81,25 +71,22 @@ class Stream:
             self._durability = Durability(
                 keeper, connection, self._clock, most_waiting=settings.max_waiting
             )
-        self._rejections = Rejections()
-        self._phones = Phones(recognizer, placements, max_devices=settings.max_devices)
-        activities = [name for classifier in classifiers for name in classifier.activities]
-        presence = Presence(settings, self._phones, activities, self._outgoing)
-        self._presence = presence
-        self._latencies = Latencies()
-        self._deliveries = Deliveries(self._phones, presence, self._latencies, self._outgoing)
-        left_announcements = LeftAnnouncements(
-            self._phones, most=settings.max_devices, forget_after_s=settings.forget_after
-        )
-        self._receiver = Receiver(
-            settings,
+        self._service = Service(
+            _rules(settings),
+            classifiers,
             subscriptions,
-            phones=self._phones,
-            presence=presence,
-            deliveries=self._deliveries,
-            rejections=self._rejections,
-            left_announcements=left_announcements,
+            placements,
+            hop=settings.hop,
+            filter_start=settings.filter_start,
+            lateness_s=settings.lateness,
+            silence=self._silence,
             clock=self._clock,
+            take_other=self._take_other,
+        )
+        self._phones = self._service.phones
+        self._latencies = Latencies()
+        self._left_announcements = LeftAnnouncements(
+            self._phones, most=settings.max_devices, forget_after_s=settings.forget_after
         )
         program = ProgramInfo.of(
             [classifier.identity for classifier in classifiers],
@@ -111,35 +98,26 @@ class Stream:
             program,
             phones=self._phones,
             load=self._load,
-            rejections=self._rejections,
+            rejections=self._service.rejections,
             clock=self._clock,
             durability=self._durability,
         )
         self._housekeeping = Housekeeping(
-            settings,
             connection,
-            phones=self._phones,
-            presence=presence,
-            deliveries=self._deliveries,
-            receiver=self._receiver,
-            infos=PhoneInfos(self._phones, classifiers, self._rejections.of_phones, self._outgoing),
+            self._service,
+            silence=self._silence,
             reports=self._reports,
-            left_announcements=left_announcements,
+            left_announcements=self._left_announcements,
             clock=self._clock,
-            outgoing=self._outgoing,
         )
         self._ticks = Ticks()
         self._metrics = StreamMetrics(
             classifiers,
             connection,
+            self._service,
             formats=program.formats,
             most_unconfirmed=MOST_UNCONFIRMED,
             offline_after_s=settings.offline_after,
-            phones=self._phones,
-            presence=presence,
-            deliveries=self._deliveries,
-            receiver=self._receiver,
-            rejections=self._rejections,
             housekeeping=self._housekeeping,
             load=self._load,
             latencies=self._latencies,
@@ -190,7 +168,7 @@ class Stream:
         self._connection.stop_receiving()
         while messages := self._connection.take(timeout_s=0.1, gather_s=0.0):
             self._tick(messages)
-        self._deliveries.finish(list(self._phones))
+        self._service.deliveries.finish(list(self._phones))
         self._publish()
 
     def state(self) -> dict[str, object]:
@@ -215,11 +193,11 @@ class Stream:
         if time.time() - state["time"] > self._settings.max_behind:
             unconfirmed = [one for one in unconfirmed if not phone_topics.is_of_now(one)]
         self._connection.publish_all(unconfirmed)
-        self._presence.renew()  # broker and har-stream may have been started anew together
+        self._service.presence.renew()  # broker and har-stream may have been started anew together
 
     def summary(self) -> str:
         """Return the counts of the run, in a line."""
-        return f"{self._deliveries.summary()}, {self._rejections}"
+        return self._service.summary()
 
     def _tick(self, messages: Sequence[Message]) -> None:
         """Take messages, and publish what they lead to."""
@@ -228,14 +206,16 @@ class Stream:
         has_jumped = self._clock.has_jumped(epoch)
         if self._durability is None:
             for message in messages:
-                self._receiver.take(message, epoch)
+                self._service.receiver.take(message, epoch)
         else:
             for message in self._durability.to_process(messages, clock_has_jumped=has_jumped):
                 if not self._durability.knows(message):
-                    is_final = self._receiver.take(message, epoch)
-                    self._durability.note(message, is_final=is_final)
+                    error = self._service.receiver.take(message, epoch)
+                    # of the future: or this machine's clock is wrong
+                    self._durability.note(message, is_final=not isinstance(error, AheadError))
             self._durability.give_up_postponed()
-        self._deliveries.recognise()
+        self._service.deliveries.recognise()
+        self._note_latencies()
         self._publish()
         now = time.monotonic()
         self._load.add(messages, now)
@@ -243,11 +223,33 @@ class Stream:
             n_windows = self._n_windows - n_windows_before
             self._ticks.add(n_messages=len(messages), n_windows=n_windows, seconds=now - begun)
 
+    def _take_other(self, message: Message) -> None:
+        """Take a message of Home Assistant's."""
+        if message.topic != BIRTH_TOPIC:
+            self._left_announcements.note(message)
+        elif message.payload == b"online":
+            self._service.presence.announce_all()
+
+    def _note_latencies(self) -> None:
+        """Note how long the predictions of a tick took."""
+        predictions = self._service.deliveries.take_predictions()
+        phones = [self._phones[prediction.device] for prediction in predictions]
+        self._latencies.predicted(
+            [phone.last_message for phone in phones],
+            [
+                prediction.end
+                for prediction, phone in zip(predictions, phones, strict=True)
+                if phone.is_live
+            ],
+            time.time(),
+        )
+
     def _publish(self) -> None:
         """Publish what was collected."""
-        if self._outgoing:
-            self._connection.publish_all(self._outgoing)
-            self._outgoing.clear()
+        outgoing = self._service.outgoing
+        if outgoing:
+            self._connection.publish_all(outgoing)
+            outgoing.clear()
             self._latencies.published(self._connection.publications.made)
 
     @property
@@ -260,3 +262,15 @@ class Stream:
         if not self._connection.ready.is_set():
             return f"no connection to {self._connection.address}: {self._connection.failure}"
         return f"{len(self._phones)} phones{', overloaded' if self._load.too_much else ''}"
+
+
+def _rules(settings: StreamSettings) -> Rules:
+    return Rules(
+        max_devices=settings.max_devices,
+        max_ahead_s=settings.max_ahead,
+        max_behind_s=settings.max_behind,
+        offline_after_s=settings.offline_after,
+        forget_after_s=settings.forget_after,
+        heartbeat_s=settings.heartbeat,
+        announces=settings.home_assistant,
+    )

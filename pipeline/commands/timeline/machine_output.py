@@ -15,12 +15,12 @@ import msgspec
 
 from pipeline.commands.display.tables import durations_s
 from pipeline.commands.formulas import no_formula
-from pipeline.commands.stream.outputs import phone_topics
 from pipeline.commands.timeline.agreement import Agreement
 from pipeline.commands.timeline.recorded_file import RecordedFile
 from pipeline.commands.timeline.recorded_timeline import RecordedTimeline
 from pipeline.commands.timeline.remarks import remarks
 from pipeline.recognition.placement.frames import nearest_frame
+from pipeline.serving.outputs import phone_topics
 
 COLUMNS: Final = (
     "file", "recording", "device", "kind", "time", "start", "end", "activity", "probability",

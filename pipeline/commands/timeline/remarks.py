@@ -6,15 +6,15 @@ The words are those that har-stream publishes as warnings and advice of a phone'
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.commands.stream.outputs.phone_info import (
+from pipeline.commands.timeline.recorded_file import RecordedFile, words
+from pipeline.commands.timeline.recorded_timeline import RecordedTimeline
+from pipeline.recognition.preparation.filters import settled_after_s
+from pipeline.serving.outputs.phone_info import (
     ALTERNATING,
     NO_SENSOR,
     WARNINGS,
     advice_on,
 )
-from pipeline.commands.timeline.recorded_file import RecordedFile, words
-from pipeline.commands.timeline.recorded_timeline import RecordedTimeline
-from pipeline.recognition.preparation.filters import settled_after_s
 
 SHORT: Final = "short"
 LEFT_OUT: Final = "left-out"

@@ -10,15 +10,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
-from pipeline.commands.log_intervals import LogIntervals
-from pipeline.commands.program_info import LOAD_TOPIC
 from pipeline.commands.web.fleet import LEAVES, MOST_PHONES, Fleet
 from pipeline.commands.web.metrics import Counts
 from pipeline.commands.web.opened import Opened
 from pipeline.commands.web.signals import Kept, RawSignals, watched_by
 from pipeline.event_log import EventLog
+from pipeline.log_intervals import LogIntervals
 from pipeline.messages import Message
-from pipeline.mqtt.connection import STATUS_TOPIC
+from pipeline.program_topics import LOAD_TOPIC, STATUS_TOPIC
 from pipeline.readings import MessageError
 from pipeline.subscriptions import Subscription
 

@@ -20,7 +20,6 @@ from pipeline.atomic_file import replacing
 from pipeline.commands.listening import Listening, bound, listening, why_not_bound
 from pipeline.commands.monitoring.broker import broker_checks
 from pipeline.commands.monitoring.monitor import Monitor
-from pipeline.commands.program_info import LOAD_TOPIC
 from pipeline.commands.web import certificates, links
 from pipeline.commands.web.access import Access
 from pipeline.commands.web.bus import Bus
@@ -31,7 +30,7 @@ from pipeline.commands.web.metrics import web_families
 from pipeline.commands.web.server import Application, application
 from pipeline.commands.web.settings import TOKEN_RULE, StartError, WebSettings, is_token
 from pipeline.commands.web.sockets import MOST_FRAME_BYTES
-from pipeline.mqtt.connection import STATUS_TOPIC
+from pipeline.program_topics import LOAD_TOPIC, STATUS_TOPIC
 from pipeline.subscriptions import subscriptions_of
 
 TOKEN_FILE: Final = "token"

@@ -14,7 +14,6 @@ from typing import Final, Protocol
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from pipeline.commands.stream.outputs.phone_info import NO_SENSOR, WARNINGS, advice_on
 from pipeline.commands.web import links
 from pipeline.commands.web.access import Access, Visitor
 from pipeline.commands.web.bus import Bus
@@ -26,6 +25,7 @@ from pipeline.commands.web.metrics import Page
 from pipeline.commands.web.phone_feed import Frame, PhoneFeed
 from pipeline.readings import is_device
 from pipeline.recognition.preparation.pace import NEEDED_RATE_HZ
+from pipeline.serving.outputs.phone_info import NO_SENSOR, WARNINGS, advice_on
 
 MOST_FRAME_BYTES: Final = 65_536
 """Of a frame from a page"""

@@ -13,10 +13,10 @@ from pipeline.commands.history.records import (
     seconds,
     unpacked,
 )
-from pipeline.commands.stream.outputs import phone_topics
 from pipeline.messages import Message, Publication
 from pipeline.readings import MessageError
 from pipeline.recognition.results import Episode, Prediction
+from pipeline.serving.outputs import phone_topics
 from tests.commands.history.published import PROBABILITIES, episode, message, prediction
 
 

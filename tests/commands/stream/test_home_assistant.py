@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.commands.stream.outputs.homeassistant import discovery
 from pipeline.recordings.simulated import recordings
+from pipeline.serving.outputs.homeassistant import discovery
 from tests.commands.stream.sent import prepared_rows
 from tests.phone import Phone
 

@@ -1,9 +1,9 @@
 from typing import cast
 
 from pipeline.commands.stream.left_announcements import LeftAnnouncements
-from pipeline.commands.stream.outputs.homeassistant import discovery
-from pipeline.commands.stream.phones import Phones
 from pipeline.messages import Message
+from pipeline.serving.outputs.homeassistant import discovery
+from pipeline.serving.phones import Phones
 
 
 class LeftPhones:

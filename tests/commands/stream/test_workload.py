@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from pipeline.commands.stream.workload import LOG_INTERVAL_S, REPORT_S, Load, Losses
+from pipeline.commands.stream.workload import REPORT_S, Load
 from pipeline.messages import Message
 
 
@@ -37,16 +37,3 @@ def test_overload_is_told_when_it_begins_and_ends(caplog: pytest.LogCaptureFixtu
         assert too_much is load.too_much
     assert ["overloaded: 501 messages wait; more waits at the broker, or is dropped at QoS 0",
             "caught up"] == [record.message for record in caplog.records]  # fmt: skip
-
-
-def test_losses_are_counted_and_named(caplog: pytest.LogCaptureFixture) -> None:
-    """Who lost most is named, now and then; names of senders cannot pass for lines of the log."""
-    losses = Losses("messages")
-    losses.add({"a\nb": 2, "c": 1}, 100.0)
-    losses.add({"c": 5, **dict.fromkeys("defghij", 1)}, 101.0)
-    losses.add({}, 100.0 + LOG_INTERVAL_S)
-    losses.add({}, 200.0)
-    assert 15 == losses.total
-    first, second = (record.message for record in caplog.records)
-    assert "dropped 3 messages: 'a\\nb' 2, 'c' 1" == first
-    assert "dropped 12 messages: 'c' 5, 'd' 1, 'e' 1, 'f' 1, 'g' 1 and 3 more" == second

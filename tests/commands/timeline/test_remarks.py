@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.commands.stream.outputs.phone_info import WARNINGS, advice_on
 from pipeline.commands.timeline.recorded_file import RecordedFile
 from pipeline.commands.timeline.recorded_timeline import RecordedTimelines
 from pipeline.commands.timeline.remarks import Remark, remarks
 from pipeline.recognition.placement.frames import FRAMES
+from pipeline.serving.outputs.phone_info import WARNINGS, advice_on
 from tests.commands.timeline.exported import sensor_logger_zip
 
 

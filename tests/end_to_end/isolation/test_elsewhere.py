@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.commands.home_assistant import object_id
-from pipeline.commands.stream.outputs.homeassistant import discovery
+from pipeline.home_assistant import object_id
 from pipeline.readings import Readings
 from pipeline.recordings import journals, parquet
 from pipeline.recordings.header import Header
+from pipeline.serving.outputs.homeassistant import discovery
 from pipeline.vocabulary import ACTIVITIES
 from tests.end_to_end.isolation.names import families
 from tests.end_to_end.isolation.recognised import EPOCH

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.commands.stream.outputs.homeassistant import discovery
 from pipeline.models.classifier import Classifier
+from pipeline.serving.outputs.homeassistant import discovery
 from tests.brokers import Mosquitto
 from tests.end_to_end.isolation.names import NAMES
 from tests.end_to_end.isolation.recognised import EPOCH, HOP, Results, message, moving

@@ -5,14 +5,15 @@ because senders can make up names. How they are published is decided in `phone_i
 """
 
 from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
 
-from pipeline.commands.log_intervals import LogIntervals
-from pipeline.commands.stream.workload import LOG_INTERVAL_S
 from pipeline.event_log import EventLog
+from pipeline.log_intervals import LogIntervals
 from pipeline.messages import Message
 from pipeline.readings import REASONS, MessageError, Reason, is_device
+from pipeline.serving.losses import LOG_INTERVAL_S
 from pipeline.subscriptions import Route
 
 logger = EventLog(__name__)
@@ -91,9 +92,9 @@ class Rejected:
     """Of the last message"""
     format: str = ""
     last: float = 0.0
-    """When the last message came, in monotonic seconds"""
+    """When the last message came, on the clock of messages"""
     published: float = -float("inf")
-    """When they were published last, in monotonic seconds"""
+    """When they were published last, on the clock of messages"""
 
 
 class RejectionsOfPhones:
@@ -124,6 +125,22 @@ class RejectionsOfPhones:
         rejected.last = now
         self._unpublished.add(device)
         return is_first
+
+    def state(self) -> dict[str, Any]:
+        """Return all of them, in values that MessagePack can hold."""
+        return {
+            "of": {device: asdict(rejected) for device, rejected in self._of.items()},
+            "forgotten": self._forgotten,
+            "unpublished": sorted(self._unpublished),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state` returned."""
+        self._of = OrderedDict(
+            (device, Rejected(Counter(of_device.pop("counts")), **of_device))
+            for device, of_device in state["of"].items()
+        )
+        self._forgotten, self._unpublished = state["forgotten"], set(state["unpublished"])
 
     def of(self, device: str) -> Rejected | None:
         """Return the messages of a phone that were rejected lately, None if there are none."""

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.commands.log_intervals import MOST_REMEMBERED, LogIntervals
+from pipeline.log_intervals import MOST_REMEMBERED, LogIntervals
 
 
 def test_each_origin_by_itself() -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.commands.stream.outputs.homeassistant import announced_device, discovery, removal
 from pipeline.messages import Message, Publication
+from pipeline.serving.outputs.homeassistant import announced_device, discovery, removal
 from pipeline.vocabulary import ACTIVITIES
 
 # The keys that Home Assistant takes: its documentation and the schema in its source,

@@ -1,18 +1,18 @@
 """When each phone's info is published: what it sends, how it is worn, what is wrong.
 
-What a message on ``har/<device>/info`` holds is decided in `info`.
+What a message on ``har/<device>/info`` holds is decided in `phone_info`.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
-from pipeline.commands.stream.calibration_use import calibration_use
-from pipeline.commands.stream.outputs import phone_info, phone_topics
-from pipeline.commands.stream.phones import Phone, Phones
-from pipeline.commands.stream.presence import WITHOUT_WINDOWS_S
-from pipeline.commands.stream.rejections import RejectionsOfPhones
 from pipeline.messages import Publication
 from pipeline.recognition.judgement.model import Model
+from pipeline.serving.calibration_use import calibration_use
+from pipeline.serving.outputs import phone_info, phone_topics
+from pipeline.serving.phones import Phone, Phones
+from pipeline.serving.presence import WITHOUT_WINDOWS_S
+from pipeline.serving.rejections import RejectionsOfPhones
 
 FIRST_SENSORS_S: Final = 3.0
 """Wait so long after a phone's first message before missing sensors are reported."""

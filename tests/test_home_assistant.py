@@ -3,7 +3,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.commands.home_assistant import BIRTH_TOPIC, announcement_topic, object_id
+from pipeline.home_assistant import BIRTH_TOPIC, announcement_topic, object_id
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=64)
 

@@ -1,4 +1,4 @@
-"""The phones that har-stream serves.
+"""The phones that are served.
 
 A phone has a state in three places: its signals in the recognizer, its placement in the placements,
 and what is published of it in `Phone`. `Phones` alone admits, places and forgets a phone, in all
@@ -8,17 +8,17 @@ three at once.
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
-from pipeline.commands.stream.phone_names import PhoneNames
 from pipeline.event_log import EventLog
 from pipeline.formats import FORMATS
 from pipeline.messages import Message, Publication
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
+from pipeline.serving.phone_names import PhoneNames
 from pipeline.subscriptions import Route
 
 logger = EventLog(__name__)
@@ -26,7 +26,7 @@ logger = EventLog(__name__)
 
 @dataclass(eq=False)
 class Phone:
-    """The state of one phone beside its signals; times are in monotonic seconds."""
+    """The state of one phone beside its signals; times are on the clock of its messages."""
 
     route: Route
     """Where its last samples came from, and how"""
@@ -34,6 +34,10 @@ class Phone:
     """When its first message came"""
     last_message: float
     """When its last message came"""
+    received_s: float = 0.0
+    """The same in epoch seconds"""
+    stream: int = 0
+    """Which of several streams it came in"""
     topic: str | None = None
     """The topic of its last message"""
     last_live: float = -np.inf
@@ -73,6 +77,15 @@ class Phone:
     """When anything was wrong with its samples, the last time"""
     last_failure: float = -np.inf
     """When har-stream itself failed on its samples, the last time"""
+
+
+_KEPT_EXACTLY: Final = (
+    *("admitted", "last_message", "received_s", "stream", "last_live", "is_live"),
+    *("last_classified", "activity_published", "was_there", "unknown"),
+    *("info_due", "logged_placement", "lacks_sensor", "statements_alternate"),
+    *("last_problem", "last_failure"),
+)
+"""What of a phone is known only while its messages' clock goes on"""
 
 
 class Phones:
@@ -126,9 +139,10 @@ class Phones:
         self.place(device)
         return phone
 
-    def note_message(self, device: str, route: Route, message: Message) -> None:
-        """Note when and where a phone's last message came."""
+    def note_message(self, device: str, route: Route, message: Message, received_s: float) -> None:
+        """Note when and where a phone's last message came; ``received_s`` in epoch seconds."""
         phone = self._phones[device]
+        phone.received_s, phone.stream = received_s, message.stream
         phone.route, phone.topic, phone.last_message = route, message.topic, message.received
         self._phones.move_to_end(device)
 
@@ -234,3 +248,24 @@ class Phones:
                 logged_problems=self.recognizer.problems(device),
             )
             self.place(device)
+
+    def exact_state(self) -> dict[str, object]:
+        """Return the state of the phones with all times, for a clock that goes on."""
+        kept = [[getattr(phone, name) for name in _KEPT_EXACTLY] for phone in self._phones.values()]
+        return {**self.state(), "kept": kept}
+
+    def restore_exactly(self, state: Mapping[str, Any]) -> None:
+        """Restore what `exact_state` returned.
+
+        Raises:
+            StateError: it belongs to another model or other settings.
+        """
+        self.restore(state, 0.0)
+        for phone, kept in zip(self._phones.values(), state["kept"], strict=True):
+            for name, value in zip(_KEPT_EXACTLY, kept, strict=True):
+                setattr(phone, name, value)
+            phone.unknown = msgspec.convert(phone.unknown, Publication | None)
+            if phone.unknown == phone.published_activity:  # `Presence` knows them by identity
+                phone.unknown = phone.published_activity
+            if phone.activity == phone.published_activity:
+                phone.activity = phone.published_activity

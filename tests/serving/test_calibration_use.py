@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pytest
 
-from pipeline.commands.stream.calibration_use import calibration_use
 from pipeline.models.gait import shipped_gait
 from pipeline.recognition.placement.placements import Placements
+from pipeline.serving.calibration_use import calibration_use
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

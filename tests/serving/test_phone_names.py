@@ -1,7 +1,7 @@
 import pytest
 
-from pipeline.commands.stream.phone_names import PhoneNames
 from pipeline.readings import MessageError
+from pipeline.serving.phone_names import PhoneNames
 
 
 def test_names() -> None:

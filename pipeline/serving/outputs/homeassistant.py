@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from pipeline.commands.home_assistant import (
+from pipeline.home_assistant import (
     ORIGIN,
     announcement,
     announcement_topic,

@@ -1,14 +1,14 @@
 import pytest
 
-from pipeline.commands.stream.rejections import (
+from pipeline.messages import Message
+from pipeline.readings import MessageError
+from pipeline.serving.rejections import (
     LASTS_S,
     MOST_PHONES,
     PUBLISH_INTERVAL_S,
     Rejections,
     RejectionsOfPhones,
 )
-from pipeline.messages import Message
-from pipeline.readings import MessageError
 
 
 def test_counted_by_reason(caplog: pytest.LogCaptureFixture) -> None:

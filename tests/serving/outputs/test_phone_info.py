@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.commands.stream.outputs import phone_info
-from pipeline.commands.stream.rejections import Rejected, RejectionsOfPhones
 from pipeline.readings import MessageError
 from pipeline.recognition.judgement.sanity_checks.problems import PROBLEMS
 from pipeline.recognition.placement.placements import Placement
 from pipeline.recognition.preparation.troubles import TROUBLES
+from pipeline.serving.outputs import phone_info
+from pipeline.serving.rejections import Rejected, RejectionsOfPhones
 
 PLACEMENT = Placement("android", "assumed", "landscape", 1.0, np.eye(3))
 MODEL = "tiny@0badcafe"

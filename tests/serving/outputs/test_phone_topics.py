@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.commands.stream.outputs import phone_topics
 from pipeline.recognition.results import Change, Episode, Prediction
+from pipeline.serving.outputs import phone_topics
 from pipeline.vocabulary import ACTIVITIES
 
 START = 1698501144.4

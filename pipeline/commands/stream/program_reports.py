@@ -2,13 +2,14 @@
 
 import msgspec
 
-from pipeline.commands.program_info import LOAD_TOPIC, ProgramInfo
+from pipeline.commands.program_info import ProgramInfo
 from pipeline.commands.stream.durability import Durability
 from pipeline.commands.stream.machine_clock import MachineClock
-from pipeline.commands.stream.phones import Phones
-from pipeline.commands.stream.rejections import Rejections
 from pipeline.commands.stream.workload import Load
 from pipeline.mqtt.connection import Connection
+from pipeline.program_topics import LOAD_TOPIC
+from pipeline.serving.phones import Phones
+from pipeline.serving.rejections import Rejections
 
 
 class ProgramReports:

@@ -1,33 +1,43 @@
 """Messages in, one by one: which phone and format each is of, and whether it can be used.
 
 Rules: a message is taken or rejected whole. A rejected message is counted by reason, logged now and
-then, and named in the phone's info; it changes nothing else. An error of har-stream's costs the
-message that led to it, never the other phones.
+then, and named in the phone's info; it changes nothing else. An error of ours costs the message
+that led to it, never the other phones.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
+from typing import Protocol
 
-from pipeline.commands.program_info import PROGRAM_TOPICS
-from pipeline.commands.stream.deliveries import Deliveries
-from pipeline.commands.stream.instructions import INSTRUCTION, Instructions
-from pipeline.commands.stream.left_announcements import LeftAnnouncements
-from pipeline.commands.stream.machine_clock import MachineClock
-from pipeline.commands.stream.phones import Phones
-from pipeline.commands.stream.presence import Presence
-from pipeline.commands.stream.rejections import Rejections
-from pipeline.commands.stream.settings import StreamSettings
 from pipeline.event_log import EventLog
 from pipeline.messages import Message
 from pipeline.readings import MAX_PAYLOAD_BYTES, Delivery, MessageError, Readings
-from pipeline.subscriptions import Route, Subscription, route
+from pipeline.serving.deliveries import Deliveries
+from pipeline.serving.instructions import Instructions
+from pipeline.serving.phones import Phones
+from pipeline.serving.presence import Presence
+from pipeline.serving.rejections import Rejections
+from pipeline.serving.routes import sample_route
+from pipeline.serving.rules import Rules
+from pipeline.serving.upkeep import Upkeep
+from pipeline.subscriptions import Route, Subscription
 
 logger = EventLog(__name__)
 
 
 class AheadError(MessageError):
-    """Samples are of the future by this machine's clock; one of both clocks is wrong."""
+    """Samples are of the future by the clock that dates messages; one of both clocks is wrong."""
+
+
+class ReceiptClock(Protocol):
+    """The clock by which messages are dated when they come; it may be wrong."""
+
+    def confirm(self) -> None:
+        """Note that a phone's samples agree with it."""
+
+    def is_known_wrong_at(self, time_s: float) -> bool:
+        """Return whether it is certainly wrong when it shows a time, in epoch seconds."""
 
 
 class Receiver:
@@ -35,41 +45,44 @@ class Receiver:
 
     def __init__(
         self,
-        settings: StreamSettings,
+        rules: Rules,
         subscriptions: Sequence[Subscription],
         *,
         phones: Phones,
         presence: Presence,
         deliveries: Deliveries,
         rejections: Rejections,
-        left_announcements: LeftAnnouncements,
-        clock: MachineClock,
+        upkeep: Upkeep,
+        clock: ReceiptClock,
+        take_other: Callable[[Message], None],
     ) -> None:
-        """Begin; samples go to ``deliveries``, messages that cannot be used to ``rejections``."""
-        self._settings = settings
-        self._route = lru_cache(settings.max_devices)(partial(sample_route, subscriptions))
+        """Begin; samples go to ``deliveries``, messages that cannot be used to ``rejections``.
+
+        ``take_other`` gets the messages that are about no phone.
+        """
+        self._rules = rules
+        self._route = lru_cache(rules.max_devices)(partial(sample_route, subscriptions))
         self._recognizer = phones.recognizer
         self._placements = phones.placements
         self._phones = phones
         self._presence = presence
         self._deliveries = deliveries
-        self._instructions = Instructions(phones, presence, deliveries, left_announcements)
+        self._instructions = Instructions(phones, presence, deliveries)
         self._rejections = rejections
+        self._upkeep = upkeep
         self._clock = clock
+        self._take_other = take_other
         self.n_messages: Counter[str] = Counter()
         """Messages whose samples were taken, by format"""
         self.n_samples: Counter[str] = Counter()
         """Their samples, of each sensor"""
 
-    def take(self, message: Message, epoch: float) -> bool:
-        """Let a message take effect, or reject it.
+    def take(self, message: Message, epoch: float) -> MessageError | None:
+        """Let a message take effect, or reject it; return why it was rejected.
 
         Args:
             message: the message.
-            epoch: the monotonic clock's 0 in epoch seconds.
-
-        Returns:
-            False if it was rejected, but perhaps because this machine's clock is wrong.
+            epoch: the 0 of the messages' clock in epoch seconds.
         """
         sent_by = None
         try:
@@ -78,15 +91,15 @@ class Receiver:
                 raise MessageError("size", f"{message.oversize} bytes; at most {MAX_PAYLOAD_BYTES}")
             if sent_by is not None:
                 self._deliver(message, sent_by, epoch)
-            else:
-                self._instructions.obey(message)
+            elif not self._instructions.obey(message):
+                self._take_other(message)
         except MessageError as error:
             self._phones.expect_info(self._rejections.add(message, error, self._of(sent_by, error)))
-            return not (isinstance(error, AheadError) and message.mid)
+            return error
         except Exception as error:  # an error of ours must not end the other phones
             device = None if sent_by is None else sent_by.device
             self._deliveries.fail(message.topic, device, error)
-        return True
+        return None
 
     def by_route(self, times_s: Mapping[str, float]) -> dict[str, float]:
         """Return the earliest of the topics' times for each `Route.topic`."""
@@ -108,19 +121,20 @@ class Receiver:
         if not readings:
             return
         delivery = Delivery(readings, epoch + message.received)
+        device = delivery.device
         try:
             self._check_clock(delivery)
-            self._admit(delivery.device, message, sent_by)
+            self._admit(device, message, sent_by)
         except MessageError as error:
-            error.device = delivery.device
+            error.device = device
             raise
-        self._phones.note_message(delivery.device, sent_by, message)
+        self._phones.note_message(device, sent_by, message, delivery.received)
         if self._placements.note(delivery, self._deliveries.has_newer):
-            self._deliveries.place(delivery.device)
-        is_old = self._recognizer.age_s(delivery) > self._settings.max_behind
+            self._deliveries.place(device)
+        is_old = self._recognizer.age_s(delivery) > self._rules.max_behind_s
         is_live = not (is_old or message.retained)
         self._presence.note_delivery(delivery, is_live=is_live, now=message.received)
-        self._deliveries.add(delivery)
+        self._deliveries.add(delivery, message.received)
         self.n_messages[sent_by.format.name] += 1
         self.n_samples[sent_by.format.name] += sum([len(part.times) for part in readings])
 
@@ -132,7 +146,7 @@ class Receiver:
     def _check_clock(self, delivery: Delivery) -> None:
         """Reject samples of the future, after which all true ones would be late.
 
-        They are taken if it is known that this machine's clock is wrong.
+        They are taken if it is known that the clock that dates messages is wrong.
 
         Raises:
             AheadError: they are too far ahead.
@@ -140,11 +154,10 @@ class Receiver:
         if delivery.readings[0].clock != "epoch":
             return
         ahead_s = delivery.newest - delivery.received
-        if ahead_s <= self._settings.max_ahead:
-            self._clock.is_confirmed |= abs(ahead_s) <= self._settings.max_behind
-            return
-        self._clock.check(delivery.received)
-        if not self._clock.is_known_wrong:
+        if ahead_s <= self._rules.max_ahead_s:
+            if abs(ahead_s) <= self._rules.max_behind_s:
+                self._clock.confirm()
+        elif not self._clock.is_known_wrong_at(delivery.received):
             raise AheadError("time", f"{ahead_s:.0f} s ahead of this machine's clock")
 
     def _admit(self, device: str, message: Message, sent_by: Route) -> None:
@@ -154,9 +167,11 @@ class Receiver:
             MessageError: there is no room.
         """
         if self._phones.get(device) is not None:
-            return
+            self._upkeep.before_message(device, message.received)
+            if self._phones.get(device) is not None:
+                return
         silent = self._phones.to_make_room(
-            message.received, offline_after_s=self._settings.offline_after
+            message.received, offline_after_s=self._rules.offline_after_s
         )
         if silent is not None:
             self._deliveries.forget([silent])
@@ -168,10 +183,3 @@ class Receiver:
             format=sent_by.format.name,
             topic=message.topic,
         )
-
-
-def sample_route(subscriptions: Sequence[Subscription], topic: str) -> Route | None:
-    """Return the route of a topic's messages, None if they bring no samples."""
-    if topic in PROGRAM_TOPICS or INSTRUCTION.fullmatch(topic):
-        return None
-    return route(subscriptions, topic)

@@ -8,13 +8,13 @@ from typing import Final, Literal
 
 import msgspec
 
-from pipeline.commands.stream.calibration_use import CalibrationUse
-from pipeline.commands.stream.rejections import Rejected
 from pipeline.messages import Publication
 from pipeline.readings import Sensor
 from pipeline.recognition.judgement.sanity_checks.problems import ADVICE
 from pipeline.recognition.placement.placements import Placement
 from pipeline.recognition.placement.statements import HELD_S
+from pipeline.serving.calibration_use import CalibrationUse
+from pipeline.serving.rejections import Rejected
 
 ALTERNATING: Final = "alternating-placement"
 WARNINGS: Final = ADVICE | {

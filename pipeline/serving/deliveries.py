@@ -5,21 +5,19 @@ processed (a new placement, or that it is forgotten) takes effect behind the sam
 before: these are processed first.
 """
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from pipeline.commands.stream.latencies import Latencies
-from pipeline.commands.stream.outputs import phone_topics
-from pipeline.commands.stream.outputs.phone_info import ALTERNATING, WARNINGS, advice_on
-from pipeline.commands.stream.phones import Phones
-from pipeline.commands.stream.presence import Presence
-from pipeline.commands.stream.workload import Failures, Losses
 from pipeline.event_log import EventLog
 from pipeline.messages import Publication
 from pipeline.readings import Delivery
 from pipeline.recognition.preparation.dropped import Dropped
-from pipeline.recognition.results import Recognised
+from pipeline.recognition.results import Prediction, Recognised
+from pipeline.serving.losses import Failures, Losses
+from pipeline.serving.outputs import phone_topics
+from pipeline.serving.outputs.phone_info import ALTERNATING, WARNINGS, advice_on
+from pipeline.serving.phones import Phones
+from pipeline.serving.presence import Presence
 
 logger = EventLog(__name__)
 
@@ -31,7 +29,6 @@ class Deliveries:
         self,
         phones: Phones,
         presence: Presence,
-        latencies: Latencies,
         outgoing: list[Publication],
     ) -> None:
         """Begin with none; what is to be published is put at the end of ``outgoing``."""
@@ -52,10 +49,13 @@ class Deliveries:
         """Predictions by activity"""
         self.n_episodes: Counter[str] = Counter()
         """Finished episodes by activity"""
-        self._latencies = latencies
+        self._predictions: list[Prediction] = []
+        self._now = 0.0
+        """When the last message came"""
 
-    def add(self, delivery: Delivery) -> None:
-        """Let samples of an admitted phone wait for the next `recognise`."""
+    def add(self, delivery: Delivery, now: float) -> None:
+        """Let samples of an admitted phone, which came now, wait for the next `recognise`."""
+        self._now = now
         self._waiting.append(delivery)
         self._devices.add(delivery.device)
 
@@ -100,7 +100,12 @@ class Deliveries:
         self.failures.add(topic, error)
         phone = self._phones.get(device)
         if phone is not None:
-            phone.last_failure, phone.info_due = time.monotonic(), 0.0
+            phone.last_failure, phone.info_due = phone.last_message, 0.0
+
+    def take_predictions(self) -> list[Prediction]:
+        """Return the predictions that were published since this was called last."""
+        predictions, self._predictions = self._predictions, []
+        return predictions
 
     def summary(self) -> str:
         """Return the counts of the run, for people."""
@@ -113,27 +118,17 @@ class Deliveries:
 
     def _collect(self, recognised: Recognised) -> None:
         """Put results into messages."""
-        now, time_s = time.monotonic(), time.time()
         for device, error in recognised.failures:
             self.fail(self._phones[device].route.topic, device, error)
-        self._count_dropped(recognised, now)
+        self._count_dropped(recognised)
         self._outgoing += phone_topics.predictions(recognised.predictions)
         self.n_predictions.update([prediction.activity for prediction in recognised.predictions])
-        phones = [self._phones[prediction.device] for prediction in recognised.predictions]
-        self._latencies.predicted(
-            [phone.last_message for phone in phones],
-            [
-                prediction.end
-                for prediction, phone in zip(recognised.predictions, phones, strict=True)
-                if phone.is_live
-            ],
-            time_s,
-        )
+        self._predictions += recognised.predictions
         for prediction in recognised.predictions:
             if not prediction.settling:
-                self._presence.note_window(prediction.device, prediction.end, now)
+                self._presence.note_window(prediction.device, prediction.end)
         for device, change in recognised.changes:
-            self._presence.note_change(device, change, time_s)
+            self._presence.note_change(device, change)
         self.n_episodes.update([episode.activity for _, episode in recognised.episodes])
         self._outgoing += [
             phone_topics.episode(device, episode) for device, episode in recognised.episodes
@@ -145,9 +140,9 @@ class Deliveries:
                 advice = advice_on(problem, needed_rate_hz=needed_rate_hz)
                 _warn(device, problem, advice)
             phone.logged_problems, phone.info_due = problems, 0.0
-        self._presence.replace_outdated(time_s)
+        self._presence.replace_outdated()
 
-    def _count_dropped(self, recognised: Recognised, now: float) -> None:
+    def _count_dropped(self, recognised: Recognised) -> None:
         for lost in recognised.dropped.values():
             self.n_dropped += lost
         late = {
@@ -155,9 +150,9 @@ class Deliveries:
             for device, lost in recognised.dropped.items()
             if lost.late or lost.repeated
         }
-        self._late.add(late, now)
+        self._late.add(late, self._now)
         unused = {device: lost.unused for device, lost in recognised.dropped.items() if lost.unused}
-        self._unused.add(unused, now)
+        self._unused.add(unused, self._now)
 
 
 def _warn(device: str, problem: str, advice: str) -> None:

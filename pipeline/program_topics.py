@@ -1,0 +1,12 @@
+"""The topics of har-stream itself, beside those of phones."""
+
+from typing import Final
+
+STATUS_TOPIC: Final = "har/status"
+"""Whether it is connected, retained: ``online``, ``degraded`` or ``offline``"""
+INFO_TOPIC: Final = "har/info"
+"""What other programs must know to work with it, retained"""
+LOAD_TOPIC: Final = "har/load"
+"""How much it has to do"""
+PROGRAM_TOPICS: Final = frozenset({STATUS_TOPIC, INFO_TOPIC, LOAD_TOPIC})
+"""Never read as a phone's topics, whatever is subscribed to."""

@@ -1,0 +1,1 @@
+"""What is published of phones: their topics, and Home Assistant's."""

@@ -1,0 +1,225 @@
+"""The step of an engine: a state and the records of a batch in, publications and the state out.
+
+It is what har-stream does with messages as they come, for an engine that keeps records, states and
+offsets, and may run a batch again: the same state and records give the same publications, to the
+last bit, and phones are served alike however the records are cut into batches.
+
+Rules:
+
+* The time is that of the records, never that of a machine. Records of a partition are in the order
+  of their offsets, and so of time; one that is dated earlier than the one before counts as of then.
+* A phone is silent if later records of its partition have come and none of its own. Where a whole
+  partition pauses for so long that all would be offline, nobody is known to have been silent.
+* A record that cannot be used is rejected, counted and told in its phone's info, and never stops a
+  batch. So is one of a phone for which there is no room.
+* Publications are numbered; those of a batch that is run again have the same numbers.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from pipeline.messages import Message, Publication
+from pipeline.recognition.judgement.model import Model
+from pipeline.recognition.placement.placements import Placements
+from pipeline.recognition.preparation.filters import FilterStart
+from pipeline.serving.phones import Phone
+from pipeline.serving.rules import Rules
+from pipeline.serving.service import Service
+from pipeline.state.checkpoint import decode, encode
+from pipeline.subscriptions import Subscription
+
+TIME_TOPIC: Final = "har/time"
+"""A record on it says only what time it is in its partition"""
+
+AT_ONCE: Final = 1_000
+"""Records whose samples go through the recognizer together"""
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A message as a log keeps it."""
+
+    topic: str
+    """The MQTT topic on which it came"""
+    payload: bytes
+    time_s: float
+    """When it came, in epoch seconds"""
+    partition: int = 0
+    """The part of the log that it is in; all records of a phone are in one"""
+    retained: bool = False
+    """The broker had kept it for later subscribers: it may be of any age"""
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What a batch led to."""
+
+    publications: list[Publication]
+    run: str
+    """Tells the publications of this state from those of one that was begun anew"""
+    first_number: int
+    """Number of the first publication within the run; the others follow"""
+    state: bytes
+    n_phones: int
+    """Phones in the state"""
+    n_windows: int
+    """Predictions among the publications"""
+    n_rejected: Counter[str]
+    """Records that could not be used, by reason"""
+    n_failed: int
+    """Records and phones that an error of ours kept from being processed"""
+
+
+class Step:
+    """Serves the phones of one bucket, batch by batch."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        models: Sequence[Model],
+        subscriptions: Sequence[Subscription],
+        *,
+        conventions: Sequence[str],
+        frames: Sequence[str],
+        body_places: Sequence[str],
+        hop: int,
+        filter_start: FilterStart,
+        lateness_s: float,
+    ) -> None:
+        """Take what `Service` and `Placements` do; nothing of a batch stays here.
+
+        Raises:
+            PlacementError: a setting of placements is none of those.
+        """
+        self._rules = rules
+        self._models = models
+        self._subscriptions = subscriptions
+        self._placements = (conventions, frames, body_places)
+        self._hop = hop
+        self._filter_start: FilterStart = filter_start
+        self._lateness_s = lateness_s
+        self._service(_PartitionTimes(rules.offline_after_s))  # so that wrong settings are told now
+
+    def __call__(self, state: bytes | None, records: Sequence[Record]) -> Stepped:
+        """Return what a bucket's records lead to, and its next state.
+
+        Args:
+            state: what the batch before returned, None before the first.
+            records: of at least one; those of each partition in their order.
+
+        Raises:
+            StateError: the state belongs to other models or settings.
+            CheckpointError: it is of another version, or damaged.
+        """
+        times = _PartitionTimes(self._rules.offline_after_s)
+        service = self._service(times)
+        known: dict[str, Any] = {"run": f"{records[0].time_s:.3f}", "n_published": 0}
+        if state is not None:
+            known = decode(state)
+            service.restore_exactly(known["service"])
+            times.restore(known["times"])
+        n_waiting = 0
+        for record in records:
+            now = times.note(record.partition, record.time_s)
+            service.presence.note_connection(now)
+            if record.topic == TIME_TOPIC:
+                continue
+            message = Message(
+                record.topic,
+                record.payload,
+                now,
+                retained=record.retained,
+                stream=record.partition,
+            )
+            service.receiver.take(message, 0.0)
+            n_waiting += 1
+            if n_waiting % AT_ONCE == 0:
+                service.deliveries.recognise()
+        service.deliveries.recognise()
+        service.upkeep.keep()
+        service.infos.publish_rejections(times.latest)
+        first, n_published = known["n_published"], len(service.outgoing)
+        next_state = {
+            "run": known["run"],
+            "n_published": first + n_published,
+            "times": times.state(),
+            "service": service.exact_state(),
+        }
+        return Stepped(
+            service.outgoing,
+            known["run"],
+            first,
+            encode(next_state),
+            len(service.phones),
+            len(service.deliveries.take_predictions()),
+            Counter({reason: n for reason, n in service.rejections.counts.items() if n}),
+            service.deliveries.failures.total,
+        )
+
+    def _service(self, times: "_PartitionTimes") -> Service:
+        placements = Placements(*self._placements, max_devices=self._rules.max_devices)
+        return Service(
+            self._rules,
+            self._models,
+            self._subscriptions,
+            placements,
+            hop=self._hop,
+            filter_start=self._filter_start,
+            lateness_s=self._lateness_s,
+            silence=times,
+            clock=_LogClock(),
+        )
+
+
+class _PartitionTimes:
+    """The time in each partition, and since when it is known who is silent."""
+
+    def __init__(self, pause_s: float) -> None:
+        """Begin without records; a pause of ``pause_s`` is one of the whole partition."""
+        self._pause_s = pause_s
+        self._latest: dict[int, float] = {}
+        self._since: dict[int, float] = {}
+
+    @property
+    def latest(self) -> float:
+        """The latest time of all partitions."""
+        return max(self._latest.values())
+
+    def note(self, partition: int, time_s: float) -> float:
+        """Note a record's time; return the time that it is in its partition then."""
+        before = self._latest.get(partition)
+        if before is None or time_s - before > self._pause_s:
+            self._since[partition] = time_s
+        now = self._latest[partition] = time_s if before is None else max(before, time_s)
+        return now
+
+    def now(self, phone: Phone) -> float:
+        """Return the time in a phone's partition."""
+        return self._latest[phone.stream]
+
+    def silent_s(self, phone: Phone, since: float) -> float:
+        """Return how long a phone has sent nothing, if it did last at the time ``since``."""
+        return self._latest[phone.stream] - max(since, self._since[phone.stream])
+
+    def state(self) -> list[tuple[int, float, float]]:
+        """Return the times of all partitions."""
+        return [(number, time_s, self._since[number]) for number, time_s in self._latest.items()]
+
+    def restore(self, state: Sequence[tuple[int, float, float]]) -> None:
+        """Restore what `state` returned."""
+        for number, time_s, since in state:
+            self._latest[number], self._since[number] = time_s, since
+
+
+class _LogClock:
+    """The clock by which a log dates its records: it is right."""
+
+    def confirm(self) -> None:
+        """Learn nothing new."""
+
+    def is_known_wrong_at(self, time_s: float) -> bool:
+        """Return False."""
+        return False
