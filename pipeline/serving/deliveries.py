@@ -6,7 +6,7 @@ before: these are processed first.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pipeline.event_log import EventLog
 from pipeline.messages import Publication
@@ -65,8 +65,10 @@ class Deliveries:
         self._devices.clear()
         self._collect(self._recognizer.push(waiting))
 
-    def finish(self, devices: Iterable[str]) -> None:
+    def finish(self, devices: Sequence[str]) -> None:
         """Publish the last results of these phones, which have fallen silent."""
+        if not self._devices.isdisjoint(devices):
+            self.recognise()
         self._collect(self._recognizer.finish(devices))
 
     def has_newer(self, delivery: Delivery) -> bool:
@@ -89,8 +91,6 @@ class Deliveries:
         """Forget phones, and clear what the broker retains of them."""
         if not devices:
             return
-        if not self._devices.isdisjoint(devices):
-            self.recognise()
         self.finish(devices)
         for device, phone in zip(devices, self._phones.forget(devices), strict=True):
             self._presence.clear(device, phone)

@@ -182,12 +182,17 @@ class Phones:
             self.placements.forget(device)
         return [self._phones.pop(device) for device in devices]
 
+    @property
+    def is_full(self) -> bool:
+        """Whether all places are taken."""
+        return len(self._phones) >= self._max_devices
+
     def to_make_room(self, now: float, *, offline_after_s: float) -> str | None:
         """Return the longest silent offline phone if all places are taken, else None.
 
         None also where every phone that has been silent for so long is online.
         """
-        if len(self._phones) < self._max_devices:
+        if not self.is_full:
             return None
         for device, phone in self._phones.items():
             if now - phone.last_message < offline_after_s:

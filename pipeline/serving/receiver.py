@@ -170,6 +170,8 @@ class Receiver:
             self._upkeep.before_message(device, message.received)
             if self._phones.get(device) is not None:
                 return
+        elif self._phones.is_full:
+            self._upkeep.before_message(next(iter(self._phones)), message.received)
         silent = self._phones.to_make_room(
             message.received, offline_after_s=self._rules.offline_after_s
         )

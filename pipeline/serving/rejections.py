@@ -6,7 +6,7 @@ because senders can make up names. How they are published is decided in `phone_i
 
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pipeline.event_log import EventLog
@@ -129,7 +129,10 @@ class RejectionsOfPhones:
     def state(self) -> dict[str, Any]:
         """Return all of them, in values that MessagePack can hold."""
         return {
-            "of": {device: asdict(rejected) for device, rejected in self._of.items()},
+            "of": {
+                device: {**vars(one), "counts": dict(one.counts)}
+                for device, one in self._of.items()
+            },
             "forgotten": self._forgotten,
             "unpublished": sorted(self._unpublished),
         }
@@ -137,8 +140,8 @@ class RejectionsOfPhones:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore what `state` returned."""
         self._of = OrderedDict(
-            (device, Rejected(Counter(of_device.pop("counts")), **of_device))
-            for device, of_device in state["of"].items()
+            (device, Rejected(**(one | {"counts": Counter(one["counts"])})))
+            for device, one in state["of"].items()
         )
         self._forgotten, self._unpublished = state["forgotten"], set(state["unpublished"])
 

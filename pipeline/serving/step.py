@@ -9,7 +9,7 @@ Rules:
 * The time is that of the records, never that of a machine. Records of a partition are in the order
   of their offsets, and so of time; one that is dated earlier than the one before counts as of then.
 * A phone is silent if later records of its partition have come and none of its own. Where a whole
-  partition pauses for so long that all would be offline, nobody is known to have been silent.
+  partition pauses for so long that all would be offline, nobody is known to be silent in it.
 * A record that cannot be used is rejected, counted and told in its phone's info, and never stops a
   batch. So is one of a phone for which there is no room.
 * Publications are numbered; those of a batch that is run again have the same numbers.
@@ -123,6 +123,9 @@ class Step:
             times.restore(known["times"])
         n_waiting = 0
         for record in records:
+            if times.is_pause(record.partition, record.time_s):
+                service.deliveries.recognise()
+                service.upkeep.end_silent()
             now = times.note(record.partition, record.time_s)
             service.presence.note_connection(now)
             if record.topic == TIME_TOPIC:
@@ -190,11 +193,15 @@ class _PartitionTimes:
 
     def note(self, partition: int, time_s: float) -> float:
         """Note a record's time; return the time that it is in its partition then."""
-        before = self._latest.get(partition)
-        if before is None or time_s - before > self._pause_s:
-            self._since[partition] = time_s
-        now = self._latest[partition] = time_s if before is None else max(before, time_s)
+        now = max(time_s, self._latest.get(partition, time_s))
+        if partition not in self._latest or self.is_pause(partition, time_s):
+            self._since[partition] = now
+        self._latest[partition] = now
         return now
+
+    def is_pause(self, partition: int, time_s: float) -> bool:
+        """Return whether a record comes after a pause of its partition."""
+        return time_s - self._latest.get(partition, time_s) > self._pause_s
 
     def now(self, phone: Phone) -> float:
         """Return the time in a phone's partition."""

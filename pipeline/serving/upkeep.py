@@ -48,37 +48,35 @@ class Upkeep:
 
     def keep(self) -> None:
         """Do what is due of all phones."""
-        silent, forgotten = [], []
+        self.end_silent()
         for device, phone in self._phones.items():
-            if self._is_forgotten(phone):
-                forgotten.append(device)
             now = self._silence.now(phone)
             if phone.online:
-                if self._is_offline(phone):
-                    silent.append(device)
-                else:
-                    self._presence.keep_up(device, now)
+                self._presence.keep_up(device, now)
             try:
                 self._infos.publish_due(device, phone, now)
             except Exception as error:  # an error of ours must not end the other phones
                 self._deliveries.fail(phone.route.topic, device, error)
                 phone.info_due = now + INFO_S
-        self._end(silent)
-        self._deliveries.forget(forgotten)
+
+    def end_silent(self) -> None:
+        """End and forget the phones that have been silent for that long."""
+        phones = list(self._phones.items())
+        self._end([device for device, phone in phones if phone.online and self._is_offline(phone)])
+        self._deliveries.forget([device for device, phone in phones if self._is_forgotten(phone)])
 
     def before_message(self, device: str, now: float) -> None:
-        """End or forget an admitted phone that sends again, if it was silent for that long."""
-        phone = self._phones[device]
-        if now - phone.last_message <= self._shortest_s:
-            return
-        if phone.online and self._is_offline(phone):
-            self._end([device])
-        if self._is_forgotten(phone):
-            self._deliveries.forget([device])
+        """End or forget an admitted phone if it has been silent for that long.
 
-    @property
-    def _shortest_s(self) -> float:
-        return min(self._rules.offline_after_s, self._rules.forget_after_s)
+        To be called before a message of it, or of a phone that needs its place, is taken.
+        """
+        phone = self._phones[device]
+        is_long = now - phone.last_live > self._rules.offline_after_s  # the quick question first
+        if is_long and phone.online and self._is_offline(phone):
+            self._end([device])
+        is_long = now - phone.last_message > self._rules.forget_after_s
+        if is_long and self._is_forgotten(phone):
+            self._deliveries.forget([device])
 
     def _is_offline(self, phone: Phone) -> bool:
         return self._silence.silent_s(phone, phone.last_live) > self._rules.offline_after_s
