@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SCALE_JARS := out/scale
 DOCS_VENV := .venv-docs
 REQUIREMENTS := deploy/requirements
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -11,7 +12,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 DEPLOYED := $(LOCK) --upgrade --constraint $(REQUIREMENTS)/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-web test-operation check format build sbom docs mosquitto chromium prometheus postgresql home-assistant deployment screenshots bench soak fuzz lock clean
+.PHONY: help setup demo test test-web test-operation test-scale check format build sbom docs mosquitto chromium prometheus postgresql home-assistant deployment scale screenshots bench soak fuzz lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,7 +23,7 @@ demo: $(VENV)/demo.installed ## run the demo for about a minute, on web pages to
 	$(BIN)/har-demo --web
 
 test: setup mosquitto check ## check style and types, then run all tests but those in a browser
-	$(BIN)/python -m pytest -m "not browser and not operation"
+	$(BIN)/python -m pytest -m "not browser and not operation and not scale"
 
 # What fails is tried once more: they wait for seconds, in which a busy machine may do nothing.
 test-web: setup mosquitto chromium ## run the tests of the web pages in Chromium
@@ -30,6 +31,9 @@ test-web: setup mosquitto chromium ## run the tests of the web pages in Chromium
 
 test-operation: setup mosquitto prometheus postgresql home-assistant deployment ## run the tests with Prometheus, PostgreSQL and Home Assistant, and of what is installed
 	$(BIN)/python -m pytest -m operation || $(BIN)/python -m pytest -m operation --last-failed
+
+test-scale: setup mosquitto scale ## run the tests with Kafka and Spark
+	$(BIN)/python -m pytest -m scale || $(BIN)/python -m pytest -m scale --last-failed
 
 check: setup ## check style and types only
 	$(BIN)/ruff check
@@ -69,6 +73,7 @@ lock: $(BIN)/python ## renew the locked dependencies
 	$(DEPLOYED) --group build -o $(REQUIREMENTS)/build.txt
 	$(DEPLOYED) pyproject.toml --extra web --extra history -o $(REQUIREMENTS)/service.txt
 	$(DEPLOYED) pyproject.toml --extra train -o $(REQUIREMENTS)/trainer.txt
+	$(DEPLOYED) pyproject.toml --extra kafka --extra spark -o $(REQUIREMENTS)/scale.txt
 
 docs: $(DOCS_VENV)/docs.installed ## build the site of docs/ into out/site, and check its links
 	$(DOCS_VENV)/bin/mkdocs build --strict --config-file deploy/mkdocs.yml
@@ -109,6 +114,25 @@ deployment: # what judges and tries deploy/; its tests are skipped where it cann
 		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends \
 			systemd docker-compose debootstrap curl iproute2; \
 	} || echo "note: no systemd, docker-compose or debootstrap: tests of deploy/ are skipped"
+
+scale: setup # the tests that need them are skipped where they cannot be had
+	@$(MAKE) --no-print-directory $(VENV)/scale.installed \
+		|| echo "note: no Kafka client or PySpark, the tests that need them are skipped"
+	@command -v java >/dev/null && command -v mvn >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq \
+		&& apt-get install -y -qq --no-install-recommends default-jre-headless maven; \
+	} || echo "note: no Java or Maven, the tests with Kafka and Spark are skipped"
+	@$(MAKE) --no-print-directory $(SCALE_JARS)/copied \
+		|| echo "note: no jars of Kafka and Spark, the tests that need them are skipped"
+
+$(SCALE_JARS)/copied: tests/scale/pom.xml
+	@for part in kafka spark; do \
+		rm -rf $(SCALE_JARS)/$$part; \
+		mvn -q -B -P $$part -f $< dependency:copy-dependencies \
+			-DoutputDirectory=$(CURDIR)/$(SCALE_JARS)/$$part || exit 1; \
+	done
+	@touch $@
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) $(DOCS_VENV) .venv-home-assistant out out-windows .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,45 @@
+"""The real parts that the tests share, and their logs where a test fails."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.scale.kafka import Kafka
+from tests.scale.part import PARTS
+
+if TYPE_CHECKING:
+    from tests.scale.spark import Spark
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """A Kafka that all tests share; who kills it starts it again."""
+    kafka = Kafka(tmp_path_factory.mktemp("kafka"))
+    try:
+        kafka.start()
+        yield kafka
+    finally:
+        kafka.stop()
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Spark"]:
+    """A Spark cluster that all tests share; who kills a worker starts it again."""
+    from tests.scale.spark import Spark
+
+    spark = Spark(tmp_path_factory.mktemp("spark"))
+    try:
+        spark.start()
+        yield spark
+    finally:
+        spark.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Show the ends of the logs of all parts where a test fails."""
+    report: pytest.TestReport = yield  # type: ignore[misc,assignment]
+    if report.failed:
+        report.sections += [(f"log of {part.name}", part.log) for part in PARTS]
+    return report  # type: ignore[return-value]
