@@ -32,7 +32,6 @@ from pipeline.mqtt.connection import Connection
 from pipeline.recognition.placement.placements import Placements
 from pipeline.serving.outputs import phone_topics
 from pipeline.serving.receiver import AheadError
-from pipeline.serving.rules import Rules
 from pipeline.serving.service import Service
 from pipeline.state.acknowledgements import Keeper
 from pipeline.subscriptions import Subscription
@@ -72,7 +71,7 @@ class Stream:
                 keeper, connection, self._clock, most_waiting=settings.max_waiting
             )
         self._service = Service(
-            _rules(settings),
+            settings.rules(announces=settings.home_assistant),
             classifiers,
             subscriptions,
             placements,
@@ -262,15 +261,3 @@ class Stream:
         if not self._connection.ready.is_set():
             return f"no connection to {self._connection.address}: {self._connection.failure}"
         return f"{len(self._phones)} phones{', overloaded' if self._load.too_much else ''}"
-
-
-def _rules(settings: StreamSettings) -> Rules:
-    return Rules(
-        max_devices=settings.max_devices,
-        max_ahead_s=settings.max_ahead,
-        max_behind_s=settings.max_behind,
-        offline_after_s=settings.offline_after,
-        forget_after_s=settings.forget_after,
-        heartbeat_s=settings.heartbeat,
-        announces=settings.home_assistant,
-    )
