@@ -6,7 +6,6 @@ from typing import Any
 from pipeline.messages import Message, Publication
 from pipeline.recognition.judgement.model import Model
 from pipeline.recognition.placement.placements import Placements
-from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.serving.deliveries import Deliveries
 from pipeline.serving.phone_infos import PhoneInfos
@@ -26,12 +25,10 @@ class Service:
         self,
         rules: Rules,
         models: Sequence[Model],
-        subscriptions: Sequence[Subscription],
+        recognizer: Recognizer,
         placements: Placements,
+        subscriptions: Sequence[Subscription],
         *,
-        hop: int,
-        filter_start: FilterStart,
-        lateness_s: float,
         silence: PhoneSilence,
         clock: ReceiptClock,
         take_other: Callable[[Message], None] = lambda message: None,
@@ -41,23 +38,13 @@ class Service:
         Args:
             rules: by which phones are served.
             models: one for all phones, or one for those at the waist and one for the others.
-            subscriptions: the topics and formats of samples.
+            recognizer: with these models, and without phones.
             placements: how phones are worn, as far as that is set.
-            hop: samples from one window to the next.
-            filter_start: how filters begin, as `Recognizer` has it.
-            lateness_s: by how much messages of a phone may overtake one another.
+            subscriptions: the topics and formats of samples.
             silence: knows for how long phones have been silent.
             clock: dates messages when they come.
             take_other: gets messages that are about no phone.
         """
-        recognizer = Recognizer(
-            models[0],
-            model_elsewhere=models[1] if len(models) > 1 else None,
-            hop=hop,
-            filter_start=filter_start,
-            max_devices=rules.max_devices,
-            lateness_s=lateness_s,
-        )
         activities = [name for model in models for name in model.activities]
         self.outgoing: list[Publication] = []
         self.phones = Phones(recognizer, placements, max_devices=rules.max_devices)

@@ -16,7 +16,7 @@ Rules:
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ from pipeline.messages import Message, Publication
 from pipeline.recognition.judgement.model import Model
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.preparation.filters import FilterStart
+from pipeline.recognition.recognizer import Recognizer
+from pipeline.serving.adoption import dealt
 from pipeline.serving.phones import Phone
 from pipeline.serving.rules import Rules
 from pipeline.serving.service import Service
@@ -35,6 +37,8 @@ from pipeline.subscriptions import Subscription
 TIME_TOPIC: Final = "har/time"
 """A record on it says only what time it is in its partition"""
 
+_UNKNOWN: Final = -1
+"""The partition of a phone that has sent nothing since it came from a har-stream"""
 AT_ONCE: Final = 1_000
 """Records whose samples go through the recognizer together"""
 
@@ -116,7 +120,7 @@ class Step:
         """
         times = _PartitionTimes(self._rules.offline_after_s)
         service = self._service(times)
-        known: dict[str, Any] = {"run": f"{records[0].time_s:.3f}", "n_published": 0}
+        known: dict[str, Any] = {"run": _run(records[0].time_s), "n_published": 0}
         if state is not None:
             known = decode(state)
             service.restore_exactly(known["service"])
@@ -144,37 +148,76 @@ class Step:
         service.deliveries.recognise()
         service.upkeep.keep()
         service.infos.publish_rejections(times.latest)
-        first, n_published = known["n_published"], len(service.outgoing)
-        next_state = {
-            "run": known["run"],
-            "n_published": first + n_published,
-            "times": times.state(),
-            "service": service.exact_state(),
-        }
+        run, first = known["run"], known["n_published"]
         return Stepped(
             service.outgoing,
-            known["run"],
+            run,
             first,
-            encode(next_state),
+            _encoded(run, first + len(service.outgoing), times, service),
             len(service.phones),
             len(service.deliveries.take_predictions()),
             Counter({reason: n for reason, n in service.rejections.counts.items() if n}),
             service.deliveries.failures.total,
         )
 
+    def adopt(
+        self, state: Mapping[str, Any], is_own: Callable[[str], bool], time_s: float
+    ) -> bytes:
+        """Return the state in which a bucket begins with phones of a har-stream.
+
+        Args:
+            state: of the har-stream, as its checkpoint holds it.
+            is_own: tells by its name whether a phone is the bucket's.
+            time_s: epoch seconds from which on their silence counts.
+
+        Raises:
+            StateError: it belongs to other models or settings, or has too many phones of the
+                bucket's.
+        """
+        times = _PartitionTimes(self._rules.offline_after_s)
+        service = self._service(times)
+        taken_apart = self._recognizer(max_devices=max(1, len(state["core"]["devices"])))
+        service.phones.restore(dealt(state, taken_apart, is_own), time_s)
+        for _, phone in service.phones.items():
+            phone.stream = _UNKNOWN
+        return _encoded(_run(time_s), 0, times, service)
+
     def _service(self, times: "_PartitionTimes") -> Service:
-        placements = Placements(*self._placements, max_devices=self._rules.max_devices)
         return Service(
             self._rules,
             self._models,
+            self._recognizer(max_devices=self._rules.max_devices),
+            Placements(*self._placements, max_devices=self._rules.max_devices),
             self._subscriptions,
-            placements,
-            hop=self._hop,
-            filter_start=self._filter_start,
-            lateness_s=self._lateness_s,
             silence=times,
             clock=_LogClock(),
         )
+
+    def _recognizer(self, *, max_devices: int) -> Recognizer:
+        return Recognizer(
+            self._models[0],
+            model_elsewhere=self._models[1] if len(self._models) > 1 else None,
+            hop=self._hop,
+            filter_start=self._filter_start,
+            max_devices=max_devices,
+            lateness_s=self._lateness_s,
+        )
+
+
+def _run(time_s: float) -> str:
+    """Return the name of a run that begins at a time, in epoch seconds."""
+    return f"{time_s:.3f}"
+
+
+def _encoded(run: str, n_published: int, times: "_PartitionTimes", service: Service) -> bytes:
+    return encode(
+        {
+            "run": run,
+            "n_published": n_published,
+            "times": times.state(),
+            "service": service.exact_state(),
+        }
+    )
 
 
 class _PartitionTimes:
@@ -205,10 +248,12 @@ class _PartitionTimes:
 
     def now(self, phone: Phone) -> float:
         """Return the time in a phone's partition."""
-        return self._latest[phone.stream]
+        return self._latest.get(phone.stream, self.latest)
 
     def silent_s(self, phone: Phone, since: float) -> float:
         """Return how long a phone has sent nothing, if it did last at the time ``since``."""
+        if phone.stream == _UNKNOWN:  # at least so long
+            return min(self._latest.values()) - since
         return self._latest[phone.stream] - max(since, self._since[phone.stream])
 
     def state(self) -> list[tuple[int, float, float]]:

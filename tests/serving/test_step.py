@@ -15,6 +15,7 @@ from pipeline.models.classifier import Classifier
 from pipeline.recognition.recognizer import StateError
 from pipeline.serving.rules import Rules
 from pipeline.serving.step import TIME_TOPIC, Record, Step, Stepped
+from pipeline.state.checkpoint import decode
 from pipeline.subscriptions import subscriptions_of
 from tests.fuzz import times
 
@@ -290,3 +291,33 @@ def test_a_batch_without_publications(classifier: Classifier) -> None:
     """The time alone publishes nothing, but is known later."""
     stepped = make_step(classifier)(None, [Record(TIME_TOPIC, b"", EPOCH)])
     assert ([], 0, 0) == (stepped.publications, stepped.n_phones, stepped.n_windows)
+
+
+def test_phones_of_a_har_stream_go_on(classifier: Classifier) -> None:
+    """Dealt to buckets, each goes on where it was, with its calibration, in its bucket alone.
+
+    What a har-stream saves of its phones is part of what a step saves.
+    """
+    turned = encode_rotation(np.eye(3)[[1, 2, 0]])
+    before = [samples(device, k) for k in range(12) for device in "abc"]
+    before.append(Record("har/b/calibration", turned, EPOCH + 6.0))
+    before.append(Record("har/absent/calibration", turned, EPOCH + 6.0))
+    after = [samples(device, k) for k in range(12, 30) for device in "abc"]
+    one_machine = Run(make_step(classifier))
+    one_machine.take(before)
+    assert one_machine.state is not None
+    saved = decode(one_machine.state)["service"]["phones"]
+    n_before = {topic: len(sent) for topic, sent in one_machine.results().items()}
+    one_machine.take(after)
+
+    buckets = [Run(make_step(classifier, max_devices=2)) for _ in range(2)]
+    for bucket, own in zip(buckets, ({"a", "c"}, {"b", "absent"}), strict=True):
+        bucket.state = make_step(classifier, max_devices=2).adopt(
+            saved, own.__contains__, EPOCH + 7.0
+        )
+        bucket.take([record for record in after if record.topic.split("/")[1] in own])
+    for topic, sent in one_machine.results().items():
+        (bucket,) = [bucket for bucket in buckets if topic in bucket.published] or [buckets[0]]
+        assert sent[n_before.get(topic, 0) :] == bucket.published[topic]
+    known = [decode(bucket.state or b"")["service"]["phones"]["placements"] for bucket in buckets]
+    assert [{}, {"absent"}] == [set(one["calibrations"]["unseen"]) or {} for one in known]

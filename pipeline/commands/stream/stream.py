@@ -30,6 +30,7 @@ from pipeline.messages import Message, Publication
 from pipeline.models.classifier import Classifier
 from pipeline.mqtt.connection import Connection
 from pipeline.recognition.placement.placements import Placements
+from pipeline.recognition.recognizer import Recognizer
 from pipeline.serving.outputs import phone_topics
 from pipeline.serving.receiver import AheadError
 from pipeline.serving.service import Service
@@ -70,14 +71,20 @@ class Stream:
             self._durability = Durability(
                 keeper, connection, self._clock, most_waiting=settings.max_waiting
             )
+        recognizer = Recognizer(
+            classifiers[0],
+            model_elsewhere=classifiers[1] if len(classifiers) > 1 else None,
+            hop=settings.hop,
+            filter_start=settings.filter_start,
+            max_devices=settings.max_devices,
+            lateness_s=settings.lateness,
+        )
         self._service = Service(
             settings.rules(announces=settings.home_assistant),
             classifiers,
-            subscriptions,
+            recognizer,
             placements,
-            hop=settings.hop,
-            filter_start=settings.filter_start,
-            lateness_s=settings.lateness,
+            subscriptions,
             silence=self._silence,
             clock=self._clock,
             take_other=self._take_other,
