@@ -1,0 +1,112 @@
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.models.classifier import Classifier, find_models
+from pipeline.serving.rules import Rules
+from pipeline.serving.step import TIME_TOPIC, Record, Step
+from pipeline.subscriptions import subscriptions_of
+from tests.client import MqttClient
+from tests.disturbed_recordings import HOP, Disturbed, of_data_sets
+
+if TYPE_CHECKING:
+    from tests.brokers import Broker
+    from tests.processes import Running
+
+    Start = Callable[..., Running]
+
+FORGET_S = 3.0
+LEAVES = ("prediction", "episode")
+Results = dict[str, list[bytes]]
+"""The payloads on each topic"""
+
+
+def stepped(sent: Disturbed, *, size: int) -> Results:
+    """Return what batches of ``size`` records lead to, with the default models."""
+    rules = Rules(
+        max_devices=100,
+        max_ahead_s=86_400.0,
+        max_behind_s=60.0,
+        offline_after_s=10.0,
+        forget_after_s=FORGET_S,
+        heartbeat_s=10.0,
+    )
+    step = Step(
+        rules,
+        [Classifier(path) for path in find_models("auto")],
+        subscriptions_of([], with_defaults=True),
+        conventions=["auto"],
+        frames=[],
+        body_places=[],
+        hop=HOP,
+        filter_start="steady",
+        lateness_s=0.2,
+    )
+    now = 1.79e9
+    records = []
+    for part in (sent.before, sent.after):
+        for record in part:
+            now += 0.0001
+            records.append(Record(record.topic, record.payload, now))
+        for _ in range(10):  # later than all, but without a pause
+            now += 1.0
+            records.append(Record(TIME_TOPIC, b"", now))
+    results: Results = defaultdict(list)
+    state = None
+    for at in range(0, len(records), size):
+        batch = step(state, records[at : at + size])
+        state = batch.state
+        for one in batch.publications:
+            if one.topic.endswith(LEAVES):
+                results[one.topic].append(one.payload)
+    return results
+
+
+def served(sent: Disturbed, at: "Broker", start: "Start") -> Results:
+    """Return what a har-stream publishes of the same messages, and of their end."""
+    stream = start("har-stream", *at.flags, "--forget-after", str(FORGET_S))
+    at.await_har_stream()
+    topics = [f"har/+/{leaf}" for leaf in (*LEAVES, "info")]
+    with MqttClient(at, *topics) as phones:
+        for record in sent.before:
+            phones.send(record.topic, record.payload)
+        phones.await_message(f"har/{sent.forgotten}/info", b"")  # cleared: forgotten
+        for record in sent.after:
+            phones.send(record.topic, record.payload)
+        forgotten: set[str] = set()
+
+        def all_forgotten() -> bool:
+            forgotten.update(
+                message.topic.split("/")[1]
+                for message in phones.received[-1_000:]
+                if message.topic.endswith("/info") and not message.payload
+            )
+            return sent.devices - {sent.forgotten} <= forgotten
+
+        phones.await_that(all_forgotten, "a phone is not forgotten")
+        assert 0 == stream.end()
+        results: Results = defaultdict(list)
+        for message in phones.received:
+            if message.topic.endswith(LEAVES):
+                results[message.topic].append(message.payload)
+        return results
+
+
+def test_batches_and_har_stream_agree(
+    data_dir: Path, own_mosquitto: "Broker", start_command: "Start"
+) -> None:
+    """The results of batches are har-stream's, byte by byte, for the real data.
+
+    They are UCI HAR's test people and three raw recordings, with messages repeated, lost, late and
+    broken, a phone forgotten and back, and a calibration in mid-stream.
+    """
+    own_mosquitto.start()  # type: ignore[attr-defined]
+    sent = of_data_sets(data_dir)
+    expected = served(sent, own_mosquitto, start_command)
+    assert {f"har/{device}/{leaf}" for device in sent.devices for leaf in LEAVES} == set(expected)
+    for size in (500, 7_000):
+        results = stepped(sent, size=size)
+        assert expected.keys() == results.keys()
+        for topic, payloads in expected.items():
+            assert payloads == results[topic], topic
