@@ -10,7 +10,8 @@ from pipeline.messages import Publication
 from pipeline.recognition.judgement.model import Model
 from pipeline.serving.calibration_use import calibration_use
 from pipeline.serving.outputs import phone_info, phone_topics
-from pipeline.serving.phones import Phone, Phones
+from pipeline.serving.phone import Phone, checksum
+from pipeline.serving.phones import Phones
 from pipeline.serving.presence import WITHOUT_WINDOWS_S
 from pipeline.serving.rejections import RejectionsOfPhones
 
@@ -86,8 +87,8 @@ class PhoneInfos:
             lacks=lacks,
             rejected=rejected,
         )
-        if publication != phone.info:
-            phone.info = publication
+        if checksum(publication) != phone.info_checksum:
+            phone.info, phone.info_checksum = publication, checksum(publication)
             self._outgoing.append(publication)
         is_well = rates_hz and not (problems or lacks or rejected)
         is_known = is_well and now - phone.admitted > NEW_S

@@ -1,91 +1,27 @@
 """The phones that are served.
 
 A phone has a state in three places: its signals in the recognizer, its placement in the placements,
-and what is published of it in `Phone`. `Phones` alone admits, places and forgets a phone, in all
-three at once.
+and what is published of it in its `Phone`. `Phones` alone admits, places and forgets a phone, in
+all three at once.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-import numpy as np
 
 from pipeline.event_log import EventLog
 from pipeline.formats import FORMATS
 from pipeline.messages import Message, Publication
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
+from pipeline.serving.frozen_phone import FrozenPhone
+from pipeline.serving.phone import Phone, checksum
 from pipeline.serving.phone_names import PhoneNames
 from pipeline.subscriptions import Route
 
 logger = EventLog(__name__)
-
-
-@dataclass(eq=False)
-class Phone:
-    """The state of one phone beside its signals; times are on the clock of its messages."""
-
-    route: Route
-    """Where its last samples came from, and how"""
-    admitted: float
-    """When its first message came"""
-    last_message: float
-    """When its last message came"""
-    received_s: float = 0.0
-    """The same in epoch seconds"""
-    stream: int = 0
-    """Which of several streams it came in"""
-    topic: str | None = None
-    """The topic of its last message"""
-    last_live: float = -np.inf
-    """When the last message came whose samples were not old"""
-    is_live: bool = False
-    """Whether the samples of its last message were not old"""
-    online: bool = False
-    """Whether it is published to be online"""
-    last_classified: float = 0.0
-    """When its last settled window was classified, or when it came online"""
-    classified_until: float = 0.0
-    """Epoch seconds: end of its last settled window"""
-    activity: Publication | None = None
-    """The activity now, also while it is not published"""
-    published_activity: Publication | None = None
-    """The activity that was published last"""
-    activity_published: float = 0.0
-    """When it was published"""
-    was_there: bool = False
-    """Whether it was sending already when har-stream began, and what it does may have begun before:
-    until its first activity is published"""
-    unknown: Publication | None = None
-    """The last `unknown` that was published because windows failed to come"""
-    info: Publication | None = None
-    """The last message on ``har/<device>/info``"""
-    info_due: float = 0.0
-    """When the next is due"""
-    logged_placement: str = ""
-    """How it is worn, and its model, as far as that is in the log already"""
-    lacks_sensor: bool = False
-    """Whether a sensor is missing, as far as its info says"""
-    statements_alternate: bool = False
-    """Whether what its messages state of its placement alternates"""
-    logged_problems: tuple[str, ...] = ()
-    """The problems of its samples that are in the log already"""
-    last_problem: float = -np.inf
-    """When anything was wrong with its samples, the last time"""
-    last_failure: float = -np.inf
-    """When har-stream itself failed on its samples, the last time"""
-
-
-_KEPT_EXACTLY: Final = (
-    *("admitted", "last_message", "received_s", "stream", "last_live", "is_live"),
-    *("last_classified", "activity_published", "was_there", "unknown"),
-    *("info_due", "logged_placement", "lacks_sensor", "statements_alternate"),
-    *("last_problem", "last_failure"),
-)
-"""What of a phone is known only while its messages' clock goes on"""
 
 
 class Phones:
@@ -236,6 +172,7 @@ class Phones:
         self.names.restore(state.get("names", {}))  # of before there were names
         for known in state["phones"]:
             device = known["device"]
+            info = msgspec.convert(known["info"], Publication | None)
             named = device if known["named"] else None
             self._phones[device] = Phone(
                 Route(FORMATS[known["format"]], named, known["topic"]),
@@ -249,15 +186,20 @@ class Phones:
                 activity=msgspec.convert(known["activity"], Publication | None),
                 published_activity=msgspec.convert(known["shown"], Publication | None),
                 activity_published=now,
-                info=msgspec.convert(known["info"], Publication | None),
+                info=info,
+                info_checksum=0 if info is None else checksum(info),
                 logged_problems=self.recognizer.problems(device),
             )
             self.place(device)
 
     def exact_state(self) -> dict[str, object]:
         """Return the state of the phones with all times, for a clock that goes on."""
-        kept = [[getattr(phone, name) for name in _KEPT_EXACTLY] for phone in self._phones.values()]
-        return {**self.state(), "kept": kept}
+        return {
+            "core": self.recognizer.state(),
+            "kept": [FrozenPhone.of(device, phone) for device, phone in self._phones.items()],
+            "placements": self.placements.state(),
+            "names": self.names.state(),
+        }
 
     def restore_exactly(self, state: Mapping[str, Any]) -> None:
         """Restore what `exact_state` returned.
@@ -265,12 +207,12 @@ class Phones:
         Raises:
             StateError: it belongs to another model or other settings.
         """
-        self.restore(state, 0.0)
-        for phone, kept in zip(self._phones.values(), state["kept"], strict=True):
-            for name, value in zip(_KEPT_EXACTLY, kept, strict=True):
-                setattr(phone, name, value)
-            phone.unknown = msgspec.convert(phone.unknown, Publication | None)
-            if phone.unknown == phone.published_activity:  # `Presence` knows them by identity
-                phone.unknown = phone.published_activity
-            if phone.activity == phone.published_activity:
-                phone.activity = phone.published_activity
+        self.recognizer.restore(state["core"])
+        self.placements.restore(state["placements"])
+        self.names.restore(state["names"])
+        for kept in msgspec.convert(state["kept"], list[FrozenPhone], builtin_types=(bytes,)):
+            device, phone = kept.device, kept.phone()
+            phone.logged_problems = self.recognizer.problems(device)
+            self._phones[device] = phone
+            self.place(device)
+            phone.info_due = kept.info_due

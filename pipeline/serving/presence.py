@@ -24,7 +24,8 @@ from pipeline.recognition.judgement.sanity_checks.problems import PROBLEMS
 from pipeline.recognition.preparation.troubles import TROUBLES
 from pipeline.recognition.results import Change
 from pipeline.serving.outputs import homeassistant, phone_topics
-from pipeline.serving.phones import Phone, Phones
+from pipeline.serving.phone import Phone
+from pipeline.serving.phones import Phones
 from pipeline.serving.rules import Rules
 from pipeline.vocabulary import UNKNOWN
 
@@ -179,7 +180,7 @@ class Presence:
     def clear(self, device: str, phone: Phone) -> None:
         """Clear what the broker retains of a phone that is forgotten."""
         self._outgoing += phone_topics.cleared(
-            device, activity=phone.published_activity is not None, info=phone.info is not None
+            device, activity=phone.published_activity is not None, info=phone.info_checksum != 0
         )
         if self._rules.announces:
             self._outgoing.append(homeassistant.removal(device))

@@ -28,7 +28,7 @@ from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.serving.adoption import dealt
-from pipeline.serving.phones import Phone
+from pipeline.serving.phone import Phone
 from pipeline.serving.rules import Rules
 from pipeline.serving.service import Service
 from pipeline.state.checkpoint import decode, encode

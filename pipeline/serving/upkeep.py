@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pipeline.serving.deliveries import Deliveries
+from pipeline.serving.phone import Phone
 from pipeline.serving.phone_infos import INFO_S, PhoneInfos
-from pipeline.serving.phones import Phone, Phones
+from pipeline.serving.phones import Phones
 from pipeline.serving.presence import Presence
 from pipeline.serving.rules import Rules
 
@@ -48,16 +49,16 @@ class Upkeep:
 
     def keep(self) -> None:
         """Do what is due of all phones."""
-        self.end_silent()
         for device, phone in self._phones.items():
             now = self._silence.now(phone)
-            if phone.online:
+            if phone.online and not self._is_offline(phone):
                 self._presence.keep_up(device, now)
             try:
                 self._infos.publish_due(device, phone, now)
             except Exception as error:  # an error of ours must not end the other phones
                 self._deliveries.fail(phone.route.topic, device, error)
                 phone.info_due = now + INFO_S
+        self.end_silent()
 
     def end_silent(self) -> None:
         """End and forget the phones that have been silent for that long."""

@@ -6,8 +6,8 @@ from pipeline.formats import FORMATS
 from pipeline.messages import Publication
 from pipeline.readings import Delivery
 from pipeline.recognition.results import Change
+from pipeline.serving.phone import Phone
 from pipeline.serving.phone_names import PhoneNames
-from pipeline.serving.phones import Phone
 from pipeline.serving.presence import Presence
 from pipeline.serving.rules import Rules
 from pipeline.subscriptions import Route

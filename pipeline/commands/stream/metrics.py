@@ -24,7 +24,8 @@ from pipeline.commands.stream.latencies import Latencies
 from pipeline.commands.stream.workload import Load
 from pipeline.models.classifier import Classifier
 from pipeline.mqtt.connection import Connection
-from pipeline.serving.phones import Phone, Phones
+from pipeline.serving.phone import Phone
+from pipeline.serving.phones import Phones
 from pipeline.serving.presence import UNKNOWN_CAUSES
 from pipeline.serving.service import Service
 from pipeline.state.acknowledgements import Keeper

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from pipeline.serving.phones import Phone
+from pipeline.serving.phone import Phone
 
 CATCH_UP_S: Final = 2.0
 """Seconds after which all messages that the broker held back have come"""

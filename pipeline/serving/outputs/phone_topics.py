@@ -54,13 +54,18 @@ def activity(device: str, change: Change) -> Publication:
         round(change.since, TIME_DECIMALS),
         round(change.probability, PROBABILITY_DECIMALS),
     )
-    return Publication(f"har/{device}/activity", _encode(payload), retain=True)
+    return activity_of(device, _encode(payload))
 
 
 def unknown(device: str, since: float) -> Publication:
     """Return what is published of an unknown activity now, retained."""
     payload = _Change(device, UNKNOWN, round(since, TIME_DECIMALS), 1.0)
-    return Publication(f"har/{device}/activity", _encode(payload), retain=True)
+    return activity_of(device, _encode(payload))
+
+
+def activity_of(device: str, payload: bytes) -> Publication:
+    """Return the message of an activity now with this payload, retained."""
+    return Publication(f"har/{device}/activity", payload, retain=True)
 
 
 def begins(device: str, name: str) -> Publication:
