@@ -1,7 +1,9 @@
 """What it costs to keep the state: processor time and size of a checkpoint of 1,000 phones.
 
-The phones are some seconds into their recordings, so that their windows, filters and decisions are
-all under way; half a second's messages come between two checkpoints, as they do live.
+The phones are some minutes into their recordings, so that their windows, filters and decisions are
+all under way, and all that is remembered of messages is full. Each begins at a time of its own, so
+that their windows do not end together. Half a second's messages come between two checkpoints, as
+they do live.
 """
 
 import tempfile
@@ -14,19 +16,25 @@ import numpy as np
 
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.messages import Message
-from pipeline.models.classifier import Classifier, ModelError
+from pipeline.models.classifier import Classifier, ModelError, find_models
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.state.acknowledgements import Keeper
 from pipeline.state.checkpoint import StateFolder
-from pipeline.vocabulary import AUTO_FAMILY, SAMPLING_RATE_HZ
-from tests.benchmarks.figures import Figure, NotMeasuredError, Options, present_models, run_alone
+from pipeline.vocabulary import AUTO, SAMPLING_RATE_HZ
+from tests.benchmarks.figures import Figure, NotMeasuredError, Options, run_alone
 from tests.benchmarks.load import recorded_motion
+from tests.benchmarks.state_arrays import in_checkpoint, in_memory
 
 PHONES: Final = 1000
 ROWS: Final = 25
-MESSAGES: Final = 30
-"""Of each phone before the first checkpoint: 15 s"""
+LATEST: Final = 64
+"""Messages of the first phones before the last ones begin: then they are in all phases of a window
+"""
+MESSAGES: Final = LATEST + 260
+"""Of the first phones before the first checkpoint, so that of the others there are 256 and more"""
+LARGEST: Final = 12
+"""Arrays that are named"""
 ROUNDS: Final = 9
 EPOCH: Final = 1.7e9
 PERIOD_S: Final = float(StreamSettings.model_fields["checkpoint"].default)
@@ -40,13 +48,16 @@ def measure(options: Options) -> list[Figure]:
     Raises:
         NotMeasuredError: the model cannot be loaded.
     """
-    [(_, path)] = present_models([AUTO_FAMILY])
     try:
-        classifier = Classifier(path)
+        at_waist, elsewhere = map(Classifier, find_models(AUTO))
     except ModelError as error:
         raise NotMeasuredError(str(error)) from error
     recordings = recorded_motion(options.data)
-    recognizer = Recognizer(classifier, hop=64)
+
+    def new_recognizer() -> Recognizer:
+        return Recognizer(at_waist, model_elsewhere=elsewhere, hop=64, max_devices=PHONES)
+
+    recognizer = new_recognizer()
     for number in range(MESSAGES):
         push(recognizer, recordings, number)
     cpu_s, n_bytes = [], 0
@@ -64,8 +75,9 @@ def measure(options: Options) -> list[Figure]:
         before = time.monotonic()
         state = folder.load()
         assert state is not None
-        Recognizer(classifier, hop=64).restore(state)
+        new_recognizer().restore(state)
         restored_s = time.monotonic() - before
+    of_checkpoint, of_memory = in_checkpoint(state), in_memory(recognizer, PHONES)
     return [
         Figure(
             "checkpoint",
@@ -80,19 +92,35 @@ def measure(options: Options) -> list[Figure]:
             "size",
             n_bytes / 2**20,
             "MiB",
-            detail=f"{n_bytes / 1024 / PHONES:.1f} KiB a phone",
+            detail=f"{n_bytes / PHONES:,.0f} bytes a phone",
         ),
         Figure("checkpoint", "read and restored", restored_s, "s"),
+        *_by_array("in a checkpoint", of_checkpoint),
+        *_by_array("in memory", of_memory),
+    ]
+
+
+def _by_array(where: str, sizes: dict[str, float]) -> list[Figure]:
+    """Return the bytes a phone of all arrays, and of the largest by name."""
+    largest = list(sizes.items())[:LARGEST]
+    rest = sum(sizes.values()) - sum(n_bytes for _, n_bytes in largest)
+    return [
+        Figure("checkpoint", f"a phone {where}", sum(sizes.values()), "bytes"),
+        *(Figure("checkpoint", f"  {path}", n_bytes, "bytes") for path, n_bytes in largest),
+        Figure("checkpoint", f"  {len(sizes) - len(largest)} others", rest, "bytes"),
     ]
 
 
 def push(recognizer: Recognizer, recordings: np.ndarray, number: int) -> None:
-    """Give each phone's message of this number to the recognizer, in one tick."""
+    """Give each phone's message of this number, if it has begun, to the recognizer, in one tick."""
     tick: list[Delivery] = []
     for phone in range(PHONES):
+        if number < phone % LATEST:
+            continue
         samples = recordings[phone % len(recordings)]
         first = (phone + number) * ROWS % (len(samples) - ROWS)
-        times = EPOCH + (number * ROWS + np.arange(ROWS)) / SAMPLING_RATE_HZ
+        start = round(EPOCH + 0.0137 * phone + number * ROWS / SAMPLING_RATE_HZ, 3)
+        times = start + np.arange(ROWS) / SAMPLING_RATE_HZ
         device = f"phone-{phone}"
         recognizer.admit(device)
         tick.append(Delivery([Readings(device, times, samples[first : first + ROWS], "motion")]))
