@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.atomic_file import replacing, sync_folder
 
-VERSION: Final = 7
+VERSION: Final = 8
 """Of what a checkpoint holds; to be raised whenever something in it changes its meaning"""
 
 _MAGIC: Final = b"har-stream state"

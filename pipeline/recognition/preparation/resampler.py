@@ -59,7 +59,7 @@ class Resampler:
 
     def reset(self, slots: Sequence[int]) -> None:
         """Forget the grids of these phones."""
-        self._steady.sensor[slots] = 0
+        self._steady.reset(slots)
         for slot in slots:
             self._grids.pop(slot, None)
 
@@ -74,18 +74,24 @@ class Resampler:
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
         """Return the state of these phones, in copied arrays.
 
-        ``steady`` has arrays ``(n_phones, ...)``, ``others`` the grids that are not, by index.
+        ``steady`` has arrays ``(n_steady, ...)`` of the phones that are, ``others`` the grids of
+        those that are not, by index.
         """
         others = [
             [i, self._grids[slot].state()]
             for i, slot in enumerate(slots.tolist())
             if slot in self._grids
         ]
-        return {"steady": self._steady.state(slots), "others": others}
+        is_steady = self._steady.sensor[slots] > 0
+        return {
+            "is_steady": is_steady,
+            "steady": self._steady.state(slots[is_steady]),
+            "others": others,
+        }
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
         """Restore what `state` returned; a phone's slot may be another than it was."""
-        self._steady.restore(slots, state["steady"])
+        self._steady.restore(slots[state["is_steady"]], state["steady"])
         for i, of_grid in state["others"]:
             slot = int(slots[i])
             self._grids[slot] = self._new_grid(slot)

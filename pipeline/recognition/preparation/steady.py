@@ -6,7 +6,7 @@ messages of all such phones are processed at once. A steady grid becomes a `Grid
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from pipeline.recognition.preparation.pace import (
     SURELY_LOW_RATE_HZ,
 )
 from pipeline.recognition.preparation.source import KEPT, SensorSource
-from pipeline.recognition.preparation.starts import N_STARTS
+from pipeline.recognition.preparation.start_rings import StartRings
 from pipeline.recognition.preparation.timing import ON_GRID_S
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
@@ -35,7 +35,7 @@ class Steady(PerPhone):
 
     _per_phone = (
         *("sensor", "origin", "next_index", "newest", "latest_start"),
-        *("times", "rows", "starts", "n_starts"),
+        *("times", "rows"),
         *("measured_from", "n_measured", "rate_hz"),
     )
 
@@ -48,12 +48,25 @@ class Steady(PerPhone):
         self.latest_start = np.zeros(n_slots)
         self.times = np.zeros((n_slots, KEPT))
         self.rows = np.zeros((n_slots, KEPT, max(_N_COLUMNS.values())))
-        self.starts = np.zeros((n_slots, N_STARTS))
-        self.n_starts = np.zeros(n_slots, np.int64)
+        self.starts = StartRings(n_slots)
         # As in `RateMeter`:
         self.measured_from = np.zeros(n_slots)
         self.n_measured = np.zeros(n_slots, np.int64)
         self.rate_hz = np.zeros(n_slots)
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Forget the grids of these phones."""
+        self.sensor[slots] = 0
+        self.starts.reset(slots)
+
+    def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
+        """Return the state of these phones, in copied arrays ``(n_phones, ...)``."""
+        return {**super().state(slots), "starts": self.starts.state(slots)}
+
+    def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
+        """Restore what `state` returned; a phone's slot may be another than it was."""
+        super().restore(slots, state)
+        self.starts.restore(slots, state["starts"])
 
     def push(
         self, sensor: Sensor, slots: NDArray[np.intp], messages: Sequence[Sequence[Readings]]
@@ -100,10 +113,7 @@ class Steady(PerPhone):
         self.rows[slots, :, :n_columns] = last_rows[:, -KEPT:]
         self.measured_from[slots], self.n_measured[slots] = measured_from, n_measured
         self.rate_hz[slots] = rate_hz
-        of_starts = np.repeat(slots, n_messages)
-        nth = np.arange(len(starts)) - np.repeat(np.cumsum(n_messages) - n_messages, n_messages)
-        self.starts[of_starts, (self.n_starts[of_starts] + nth) % N_STARTS] = starts
-        self.n_starts[slots] += n_messages
+        self.starts.append(slots, n_messages, starts)
         return continued, rows
 
     def keep(self, slot: int, grid: Grid) -> bool:
@@ -116,7 +126,7 @@ class Steady(PerPhone):
         self.origin[slot], self.next_index[slot] = grid.origin, grid.next_index
         self.newest[slot], self.latest_start[slot] = source.newest, source.latest_start
         self.times[slot], self.rows[slot, :, : source.rows.shape[1]] = source.times, source.rows
-        self.starts[slot], self.n_starts[slot] = source.starts.ring, source.starts.count
+        self.starts.keep(slot, source.starts)
         self.measured_from[slot] = source.meter.begin
         self.n_measured[slot], self.rate_hz[slot] = source.meter.n, source.meter.rate_hz
         return True
@@ -133,8 +143,7 @@ class Steady(PerPhone):
         source.joined, source.n_released = np.ones(KEPT, np.bool_), KEPT
         source.newest = float(self.newest[slot])
         source.latest_start = float(self.latest_start[slot])
-        source.starts.ring[:] = self.starts[slot]
-        source.starts.count = int(self.n_starts[slot])
+        source.starts = self.starts.release(slot)
         source.meter.begin = float(self.measured_from[slot])
         source.meter.n = int(self.n_measured[slot])
         source.meter.rate_hz = float(self.rate_hz[slot])
