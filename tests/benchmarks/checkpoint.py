@@ -119,7 +119,7 @@ def push(recognizer: Recognizer, recordings: np.ndarray, number: int) -> None:
             continue
         samples = recordings[phone % len(recordings)]
         first = (phone + number) * ROWS % (len(samples) - ROWS)
-        start = round(EPOCH + 0.0137 * phone + number * ROWS / SAMPLING_RATE_HZ, 3)
+        start = round(EPOCH + 0.013 * phone + number * ROWS / SAMPLING_RATE_HZ, 3)
         times = start + np.arange(ROWS) / SAMPLING_RATE_HZ
         device = f"phone-{phone}"
         recognizer.admit(device)
