@@ -60,7 +60,7 @@ class SignalChain:
         """
         self._frame = TrainingFrame(n_slots)
         self._preprocessor = Preprocessor(n_slots, start=filter_start)
-        self._windower = Windower(n_slots, hop=hop)
+        self._windower = Windower(n_slots, hop=hop, other_hop=LOOK_EVERY if gait else None)
         self._hop = hop
         self._wearers = None if gait is None else Wearers(n_slots, gait)
         self._frames_at_waist = frames_at_waist

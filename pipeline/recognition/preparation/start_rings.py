@@ -39,15 +39,17 @@ class StartRings:
         ``slots`` ``(n_phones,)`` names each phone once, ``n_messages`` ``(n_phones,)`` says how
         many of the ``starts`` ``(n,)`` are its.
         """
-        ends = np.cumsum(n_messages)
-        of_starts = np.repeat(slots, n_messages)
-        nth = np.arange(len(starts)) - np.repeat(ends - n_messages, n_messages)
+        of_starts, places = slots, self.count[slots]
+        if len(starts) > len(slots):
+            of_starts = np.repeat(slots, n_messages)
+            before = places + n_messages - np.cumsum(n_messages)
+            places = np.repeat(before, n_messages) + np.arange(len(starts))
         steps, fit = _steps(self.base[of_starts], starts.view(np.int64))
-        self.steps[of_starts, (self.count[of_starts] + nth) % N_STARTS] = steps
+        self.steps[of_starts, places % N_STARTS] = steps
         self.count[slots] += n_messages
         if not fit.all():
-            for i in np.unique(np.searchsorted(ends, np.flatnonzero(~fit), side="right")).tolist():
-                self._append_anew(int(slots[i]), starts[ends[i] - n_messages[i] : ends[i]])
+            for slot in np.unique(of_starts[~fit]).tolist():
+                self._append_anew(slot, starts[of_starts == slot])
 
     def keep(self, slot: int, starts: Starts) -> None:
         """Take over what is remembered of a phone's messages."""

@@ -1,6 +1,10 @@
 """Each phone's last samples, and the windows cut from them.
 
-Window ``k`` of a section without a gap is its samples ``[k * hop, k * hop + 128)``.
+* Window ``k`` of a section without a gap is its samples ``[k * hop, k * hop + 128)``.
+* A phone's ring holds its last 128 samples. Windows are cut before new samples are written into it,
+  as the new ones overwrite what the windows begin with.
+* A saved state has only the samples that windows to come can need: those from the beginning of the
+  first window that is not complete.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,13 +18,14 @@ from numpy.typing import NDArray
 from pipeline.vocabulary import CHANNELS, WINDOW_LENGTH
 
 _KEPT: Final = WINDOW_LENGTH - 1
-_SPARE: Final = 33
-"""Samples that can come at once without overwriting those that their windows need: a message of 25
-on its usual way, and some more"""
-_RING: Final = _KEPT + _SPARE
+_RING: Final = WINDOW_LENGTH
 _PLACES: Final = (np.arange(_RING)[:, None] + np.arange(_RING)) % _RING
-"""``(160, 160)``: the places in a ring from each on; read here they cost a quarter of computed ones
-"""
+"""``(128, 128)``: the places in a ring from each on; computed anew they cost four times as much"""
+_SAMPLE: Final = np.dtype((np.void, len(CHANNELS) * np.dtype(np.float32).itemsize))
+"""A sample as one item of 36 bytes: as such they are picked and put in half the time"""
+_FEW: Final = 33
+"""Samples that come at once, up to which windows are cut from the rings: a message of 25, and some
+more"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +59,10 @@ class Cut(WindowPlaces):
 class Windower:
     """The last samples of all phones."""
 
-    def __init__(self, n_slots: int, *, hop: int) -> None:
+    def __init__(self, n_slots: int, *, hop: int, other_hop: int | None = None) -> None:
         """Make room for ``n_slots`` phones; a window begins every ``hop`` samples.
+
+        Those that begin every ``other_hop`` samples can be cut, too, also after a restart.
 
         Raises:
             ValueError: ``hop`` is not 1 to 128; with a longer hop some samples would be in no
@@ -64,8 +71,9 @@ class Windower:
         if not 1 <= hop <= WINDOW_LENGTH:
             raise ValueError(f"hop must be 1 to {WINDOW_LENGTH} samples, not {hop}")
         self._hop = hop
+        self._hops = (hop,) if other_hop is None else (hop, other_hop)
         self.count = np.zeros(n_slots, np.int64)  # samples since the section began
-        self.ring = np.zeros((n_slots, _RING, len(CHANNELS)), np.float32)  # sample n at n % _RING
+        self.ring = np.zeros((n_slots, _RING), _SAMPLE)  # sample n at n % _RING
 
     def reset(self, slots: Sequence[int]) -> None:
         """Begin a new section for these phones."""
@@ -85,6 +93,7 @@ class Windower:
 
         They begin every ``hop`` samples, by default that of the windows.
         """
+        assert hop is None or hop in self._hops
         return _complete(self.count[slots], n_samples, hop or self._hop)
 
     def push_and_cut(
@@ -94,19 +103,15 @@ class Windower:
         n_samples = samples.shape[1]
         before = self.count[slots]
         self.count[slots] += n_samples
-        if n_samples <= _SPARE:
-            self._append(slots, before, samples)
-            return [
-                Cut(
-                    places.phones,
-                    places.first_samples,
-                    self._rows(slots[places.phones], places.first_samples),
-                )
-                for places in wanted
-            ]
-        held = np.concatenate([self._recent(slots, before), samples], axis=1)
+        if n_samples <= _FEW:
+            new = _as_items(samples)
+            cuts = [self._cut(slots, before, new, places) for places in wanted]
+            self._append(slots, before, new)
+            return cuts
+        recent = _as_numbers(self.ring[slots[:, None], _PLACES[(before - _KEPT) % _RING, :_KEPT]])
+        held = np.concatenate([recent, samples], axis=1)
         newest = samples[:, -_RING:]
-        self._append(slots, before + n_samples - newest.shape[1], newest)
+        self._append(slots, before + n_samples - newest.shape[1], _as_items(newest))
         views = sliding_window_view(held, WINDOW_LENGTH, axis=1)  # (n_phones, places, 9, 128)
         return [
             Cut(
@@ -122,36 +127,75 @@ class Windower:
         ]
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
-        """Return the state of these phones, in copied arrays ``(n_phones, ...)``."""
+        """Return the state of these phones, in copied arrays.
+
+        ``count`` is ``(n_phones,)``, ``needed`` ``(n_samples, 9)`` the samples that windows to come
+        can need, one phone's behind another's.
+        """
         count = self.count[slots]
-        return {"count": count, "recent": self._recent(slots, count)}
+        phones, places = self._needed(count)
+        return {"count": count, "needed": _as_numbers(self.ring[slots[phones], places])}
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, NDArray[Any]]) -> None:
         """Restore what `state` returned; a phone's slot may be another than it was."""
         self.count[slots] = state["count"]
-        self._append(slots, state["count"] - _KEPT, state["recent"])
+        phones, places = self._needed(state["count"])
+        self.ring[slots[phones], places] = _as_items(state["needed"])
 
-    def _recent(self, slots: NDArray[np.intp], count: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the last samples ``(n_phones, 127, 9)`` of phones that have had so many."""
-        place = _PLACES[:, :_KEPT][(count - _KEPT) % _RING]
-        recent: NDArray[np.float32] = self.ring[slots[:, None], place]
-        return recent
+    def _needed(self, count: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """Return the samples that windows to come can need, of phones that have had so many.
 
-    def _rows(
-        self, slots: NDArray[np.intp], first_samples: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        """Return the samples ``(n_windows, 128, 9)`` of windows that are in the rings."""
-        places = _PLACES[:, :WINDOW_LENGTH][first_samples % _RING]
-        places += (slots * _RING)[:, None]
-        rows = self.ring.reshape(-1, len(CHANNELS))  # picked by one index they cost half
-        return np.take(rows, places, axis=0)
+        That is ``(n_samples,)`` the index of the phone of each, and its place in the ring.
+        """
+        first = np.min([_first_window(count, hop) * hop for hop in self._hops], axis=0)
+        n_needed = count - first
+        ends = np.cumsum(n_needed)
+        phones = np.repeat(np.arange(len(count)), n_needed)
+        numbers = np.arange(len(phones)) + np.repeat(count - ends, n_needed)
+        return phones, numbers % _RING
+
+    def _cut(
+        self,
+        slots: NDArray[np.intp],
+        before: NDArray[np.int64],
+        new: NDArray[np.void],
+        wanted: WindowPlaces,
+    ) -> Cut:
+        """Return windows that new samples ``(n_phones, n_samples)`` complete.
+
+        The samples are not in the rings yet; ``before`` ``(n_phones,)`` is what was counted before.
+        """
+        phones, first_samples = wanted.phones, wanted.first_samples
+        places = _PLACES[first_samples % _RING]
+        places += (slots[phones] * _RING)[:, None]
+        windows = np.take(self.ring.reshape(-1), places)  # picked by one index they cost half
+        # In place of the new samples the ring has some that are older than the window.
+        n_new = first_samples + WINDOW_LENGTH - before[phones]
+        ends = np.cumsum(n_new)
+        which = np.repeat(np.arange(len(phones)), n_new)
+        nth = np.arange(len(which))
+        to = np.arange(WINDOW_LENGTH, (len(phones) + 1) * WINDOW_LENGTH, WINDOW_LENGTH) - ends
+        come_from = phones * new.shape[1] + n_new - ends
+        windows.reshape(-1)[nth + to[which]] = new.reshape(-1)[nth + come_from[which]]
+        return Cut(phones, first_samples, _as_numbers(windows))
 
     def _append(
-        self, slots: NDArray[np.intp], first: NDArray[np.int64], samples: NDArray[np.float32]
+        self, slots: NDArray[np.intp], first: NDArray[np.int64], new: NDArray[np.void]
     ) -> None:
-        """Write samples ``(n_phones, n_samples, 9)``, of which the first has this number."""
-        place = _PLACES[:, : samples.shape[1]][first % _RING]
-        self.ring[slots[:, None], place] = samples
+        """Write samples ``(n_phones, n_samples)``, of which the first has this number."""
+        places = _PLACES[:, : new.shape[1]][first % _RING]
+        places += (slots * _RING)[:, None]
+        self.ring.reshape(-1)[places] = new
+
+
+def _as_items(samples: NDArray[np.float32]) -> NDArray[np.void]:
+    """Return samples ``(..., 9)`` as items of `_SAMPLE`, ``(...)``."""
+    return np.ascontiguousarray(samples).view(_SAMPLE).reshape(samples.shape[:-1])
+
+
+def _as_numbers(samples: NDArray[np.void]) -> NDArray[np.float32]:
+    """Return items of `_SAMPLE` ``(...)`` as samples ``(..., 9)``."""
+    return samples.view(np.float32).reshape(*samples.shape, len(CHANNELS))
 
 
 def _complete(before: NDArray[np.int64], n_samples: int, hop: int) -> WindowPlaces:
@@ -159,11 +203,17 @@ def _complete(before: NDArray[np.int64], n_samples: int, hop: int) -> WindowPlac
 
     ``before`` ``(n_phones,)`` says how many samples each phone had before.
     """
-    first_window = -(-np.maximum(before - _KEPT, 0) // hop)  # first one not complete yet
-    numbers = first_window + np.arange(n_samples // hop + 1)[:, None]  # (most, n_phones)
+    new_windows = np.arange(n_samples // hop + 1)[:, None]
+    numbers = _first_window(before, hop) + new_windows  # (most, n_phones)
     first_samples = numbers * hop
     complete = first_samples + WINDOW_LENGTH <= before + n_samples
     return WindowPlaces(np.nonzero(complete)[1], first_samples[complete])
+
+
+def _first_window(count: NDArray[np.int64], hop: int) -> NDArray[np.int64]:
+    """Return ``(n,)`` which window is the first that so many samples do not complete."""
+    number: NDArray[np.int64] = -(-np.maximum(count - _KEPT, 0) // hop)
+    return number
 
 
 def rotate(windows: NDArray[np.float32], rotations: NDArray[np.float64]) -> NDArray[np.float32]:

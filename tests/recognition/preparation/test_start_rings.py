@@ -82,8 +82,7 @@ def test_starts_that_fit_are_kept_in_half_the_bytes() -> None:
 
 
 def test_what_does_not_fit_is_kept_whole_while_it_is_remembered() -> None:
-    """The first message after an hour of silence is kept with those before it, until none is left.
-    """
+    """Behind an hour of silence the starts before it are kept whole, until none is left."""
     rings, mirrors = StartRings(1), [Starts()]
     rings.keep(0, mirrors[0])
     append(rings, mirrors, [[EPOCH - 3600 + number for number in range(N_STARTS)]])

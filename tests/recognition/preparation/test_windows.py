@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.recognition.preparation.windows import Windower
+from pipeline.state.checkpoint import decode, encode
 
 L = 128
 ONE_PHONE = np.array([0])
@@ -118,7 +119,7 @@ def test_what_is_wanted_is_cut() -> None:
     #                [64----------------192)
     # hop 32      [32--------160)   is wanted, [0, 128) and [64, 192) are not
     for n_before in (0, 96, 180):  # of many samples and of few, that come at once
-        windower = Windower(1, hop=64)
+        windower = Windower(1, hop=64, other_hop=32)
         windower.push(ONE_PHONE, numbered(n_before))
         samples = numbered(192 - n_before, first=n_before)
         windows = windower.complete(ONE_PHONE, samples.shape[1])
@@ -160,6 +161,65 @@ def test_cuts_do_not_matter(n_samples: int, hop: int, cuts: list[int], seed: int
     windows = [window for cut in pushed for window in cut.windows]
     for first, window in zip(expected, windows, strict=True):
         np.testing.assert_array_equal(signal[0, first : first + L], window)
+
+
+@given(
+    hop=st.sampled_from([1, 33, 64, 127, L]),
+    other_hop=st.none() | st.sampled_from([1, 32, 50]),
+    messages=st.lists(st.integers(0, 40) | st.integers(0, 300), max_size=20),
+    gaps=st.sets(st.integers(0, 20), max_size=2),
+    restored=st.sets(st.integers(0, 20)),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_restored_windower_goes_on(
+    hop: int, other_hop: int | None, messages: list[int], gaps: set[int], restored: set[int]
+) -> None:
+    """What is saved at any moment has all that the windows to come need, of either hop."""
+    slots = np.array([2, 0])
+    undisturbed, actual = (Windower(3, hop=hop, other_hop=other_hop) for _ in range(2))
+    for number, n_samples in enumerate(messages):
+        if number in gaps:
+            for windower in (undisturbed, actual):
+                windower.reset([0])
+        if number in restored:
+            saved = decode(encode(actual.state(slots)))
+            actual = Windower(3, hop=hop, other_hop=other_hop)
+            actual.ring.view(np.float32)[:] = np.nan
+            actual.restore(slots, saved)
+        samples = np.random.default_rng(number).normal(size=(2, n_samples, 9)).astype(np.float32)
+        hops = {hop, other_hop or hop}
+        cuts = [
+            windower.push_and_cut(
+                slots, samples, [windower.complete(slots, n_samples, hop=one) for one in hops]
+            )
+            for windower in (undisturbed, actual)
+        ]
+        for one, other in zip(*cuts, strict=True):
+            assert one.are(other)
+            np.testing.assert_array_equal(one.windows, other.windows)
+
+
+@pytest.mark.parametrize(
+    ("count", "hop", "other_hop", "expected"),
+    [
+        (0, 64, None, 0),
+        (127, 64, None, 127),
+        (128, 64, None, 64),  # [64, 128) of the window [64, 192)
+        (191, 64, None, 127),
+        (192, 64, 32, 96),  # [96, 192) of the window [96, 224)
+        (200, 1, None, 127),
+        (128, L, None, 0),
+        (130, L, None, 2),
+    ],
+)
+def test_a_state_has_what_is_needed(
+    count: int, hop: int, other_hop: int | None, expected: int
+) -> None:
+    """A state has the samples from the beginning of the first window that is not complete."""
+    windower = Windower(1, hop=hop, other_hop=other_hop)
+    windower.push(ONE_PHONE, numbered(count))
+    needed = windower.state(ONE_PHONE)["needed"]
+    np.testing.assert_array_equal(numbered(expected, first=count - expected)[0], needed)
 
 
 @pytest.mark.parametrize("hop", [-1, 0, 129])
