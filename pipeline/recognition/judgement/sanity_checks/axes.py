@@ -28,11 +28,10 @@ MARGIN: Final = 0.15
 
 _BLOCK: Final = 16  # samples that are averaged, 0.32 s
 _N_TURNS: Final = WINDOW_LENGTH // _BLOCK - 1
-_SHOWN: Final = 9 + 81  # column of the turn that gravity shows, squared
-_ALONG: Final = slice(9, _SHOWN)
+_ABOVE: Final = np.triu_indices(9)  # of a symmetric product of nine numbers, with the diagonal
+_SHOWN: Final = 9 + len(_ABOVE[0])  # column of the turn that gravity shows, squared
 N_SUMS: Final = _SHOWN + 1
 """Sums over the turns of a window"""
-
 
 _TINY: Final = 1e-12
 
@@ -40,12 +39,12 @@ _TINY: Final = 1e-12
 def turn_sums(
     signals: NDArray[np.float32], calm: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Return which calm windows turn, and the sums ``(n_turning, 91)`` over their turns.
+    """Return which calm windows turn, and the sums ``(n_turning, 55)`` over their turns.
 
     ``signals`` ``(n, 9, 128)`` are all windows, ``calm`` ``(n_calm,)`` those that are calm; those
     that turn are counted among them. The sums are in rad²: with gravity's direction u, the turn v
     that it shows and the turn w that the gyroscope measured: v w', then (u w')(u w')' with u w' as
-    nine numbers, then v'v.
+    nine numbers, of which the 45 on and above the diagonal say all, then v'v.
     """
     # Of windows that turn too little, as most do, the gyroscope does not matter.
     smooth = np.matmul(signals[calm, 6:], _SMOOTHING[:, : 2 * _N_TURNS])  # (n_calm, 3, 2 * 7)
@@ -65,7 +64,7 @@ def turn_sums(
     return turning, np.concatenate(
         [
             np.einsum("nti,ntj->nij", shown, measured).reshape(-1, 9),
-            np.matmul(along.transpose(0, 2, 1), along).reshape(-1, 81),
+            np.matmul(along.transpose(0, 2, 1), along)[:, *_ABOVE],
             shown_rad2[turning, np.newaxis],
         ],
         axis=1,
@@ -111,7 +110,7 @@ def _axes() -> NDArray[np.float64]:
 def remembered(
     sums: NDArray[np.float64], of_window: NDArray[np.float32], share: float
 ) -> NDArray[np.float64]:
-    """Return sums over turns ``(n, 91)`` with those of one more window.
+    """Return sums over turns ``(n, 55)`` with those of one more window.
 
     Windows overlap, and each moment is to count once: ``share`` is that of a window which is new.
     """
@@ -121,7 +120,7 @@ def remembered(
 
 
 def axes_differ(sums: NDArray[np.float64], in_force: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return whether the sensors' axes differ, ``(n,)``, by sums over turns ``(n, 91)``.
+    """Return whether the sensors' axes differ, ``(n,)``, by sums over turns ``(n, 55)``.
 
     ``in_force`` ``(n,)`` is whether they seemed to before.
     """
@@ -138,7 +137,15 @@ def axes_differ(sums: NDArray[np.float64], in_force: NDArray[np.bool_]) -> NDArr
     return result
 
 
+def _along() -> NDArray[np.intp]:
+    """Return ``(81,)``: the column of the sums that has each element of (u w')(u w')'."""
+    columns = np.zeros((9, 9), np.intp)
+    columns[_ABOVE] = np.arange(9, _SHOWN)
+    return np.maximum(columns, columns.T).ravel()
+
+
 _SMOOTHING: Final = _smoothing()
+_ALONG: Final = _along()
 _AXES: Final = _axes()
 _AS_THEY_ARE: Final = int(np.flatnonzero((_AXES == np.eye(3)).all(axis=(1, 2)))[0])
 _COMMON: Final = _AXES.reshape(-1, 9).T

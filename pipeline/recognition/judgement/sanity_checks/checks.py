@@ -63,7 +63,7 @@ class CheckResults:
     place: NDArray[np.intp]
     """``(n,)``: where in `rotations` a calm window's are, -1 if it turns too little"""
     rotations: NDArray[np.float32]
-    """``(n_turning, 91)``, as `turn_sums` returns them"""
+    """``(n_turning, 55)``, as `turn_sums` returns them"""
 
     @property
     def walking(self) -> NDArray[np.bool_]:
