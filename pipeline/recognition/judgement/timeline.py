@@ -94,10 +94,11 @@ class Timeline(PerPhone):
         self._states, self._markov = states, markov
         self._transition_factor = weights.timeline_transition
         self._n_decided, n_later = _schedule(hop_s)
-        self._n_pending = self._n_decided + n_later  # with so many, the oldest are decided
+        self._n_pending = self._n_decided + n_later  # with so many, the oldest are decided at once
+        self._n_kept = self._n_pending - 1
         self.count = np.zeros(n_slots, np.int64)  # of pending windows
         self.end = np.zeros(n_slots)  # of the last window
-        self._pending = _Pending.empty(n_slots, self._n_pending, len(states))
+        self._pending = _Pending.empty(n_slots, self._n_kept, len(states))
         self.pending_begins, self.pending_beliefs, self.pending_evidence = self._pending.arrays
         self.open_label = np.full(n_slots, _NO_LABEL, np.int64)
         self.open_start = np.zeros(n_slots)
@@ -139,12 +140,12 @@ class Timeline(PerPhone):
         for together, kept, new in zip(
             pending.arrays, self._pending.arrays, (begins, beliefs, likelihoods), strict=True
         ):
-            together[:, :n_pending] = kept[phones]
+            together[:, : self._n_kept] = kept[phones]
             together[of_window, place] = new
 
         times = np.maximum((count - n_pending) // self._n_decided + 1, 0)  # that some are decided
         first = times * self._n_decided
-        kept_places = np.minimum(first[:, None] + np.arange(n_pending), width - 1)
+        kept_places = np.minimum(first[:, None] + np.arange(self._n_kept), width - 1)
         rows = np.arange(n_phones)[:, None]
         for together, kept in zip(pending.arrays, self._pending.arrays, strict=True):
             kept[phones] = together[rows, kept_places]
