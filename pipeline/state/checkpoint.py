@@ -1,7 +1,7 @@
 """The state on disk: a checkpoint, written so that a crash leaves the old one or the new one.
 
-A checkpoint is one file: a header with a checksum, then MessagePack. Its contents, and when it is
-written, are decided in `stream`.
+A checkpoint is one file: a header with a checksum, then MessagePack, in which arrays are as
+`byte_planes` has them. Its contents, and when it is written, are decided in `stream`.
 """
 
 import fcntl
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic_file import replacing, sync_folder
+from pipeline.state.byte_planes import array_of, pieces_of
 
 VERSION: Final = 8
 """Of what a checkpoint holds; to be raised whenever something in it changes its meaning"""
@@ -43,7 +44,8 @@ class CheckpointError(Exception):
 class _Array(msgspec.Struct, array_like=True):
     dtype: str
     shape: tuple[int, ...]
-    data: bytes
+    pieces: list[memoryview]
+    """As `byte_planes` has them"""
 
 
 _ARRAY: Final = 1
@@ -80,13 +82,13 @@ def decode(data: bytes) -> dict[str, Any]:
 def _packed(array: object) -> msgspec.msgpack.Ext:
     if not isinstance(array, np.ndarray):
         raise NotImplementedError(f"a checkpoint cannot hold {type(array)}")
-    packed = _Array(array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
+    packed = _Array(array.dtype.str, array.shape, pieces_of(array))
     return msgspec.msgpack.Ext(_ARRAY, msgspec.msgpack.encode(packed))
 
 
 def _unpacked(code: int, data: memoryview) -> NDArray[Any]:
     packed = _array_decoder.decode(data)
-    return np.frombuffer(packed.data, packed.dtype).reshape(packed.shape)
+    return array_of(packed.pieces, np.dtype(packed.dtype), packed.shape)
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_packed)

@@ -133,10 +133,10 @@ def test_a_state_of_too_many_phones(classifier: Classifier) -> None:
 
 
 def test_a_phone_takes_little_memory(classifier: Classifier) -> None:
-    """All that is known of a phone on its usual way has 20 KiB at most, of any phone 40."""
+    """All that is known of a phone on its usual way has 10 KiB at most, of any phone 20."""
     for device, messages in of_every_kind().items():
         recognizer = Recognizer(classifier, hop=64)
         for message in messages:
             push(recognizer, message)
-        most = 20 if device in ("usual", "prepared") else 40
+        most = 10 if device in ("usual", "prepared") else 20
         assert len(encode(recognizer.state())) <= most * 1024
