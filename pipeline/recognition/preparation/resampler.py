@@ -12,7 +12,7 @@ the messages come in their order and from one sensor, not on how samples were cu
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from pipeline.recognition.preparation.grid import Grid
 from pipeline.recognition.preparation.pace import NeededRates
 from pipeline.recognition.preparation.pieces import Piece
 from pipeline.recognition.preparation.source import TAIL
+from pipeline.recognition.preparation.starts import N_STARTS
 from pipeline.recognition.preparation.steady import STEADY_SENSORS, Steady
 from pipeline.recognition.preparation.troubles import Trouble
 
@@ -75,24 +76,24 @@ class Resampler:
         """Return the state of these phones, in copied arrays.
 
         ``steady`` has arrays ``(n_steady, ...)`` of the phones that are, ``others`` the grids of
-        those that are not, by index.
+        those that are not, by index, and ``starts`` what of their sources is taken out of them.
         """
-        others = [
-            [i, self._grids[slot].state()]
-            for i, slot in enumerate(slots.tolist())
-            if slot in self._grids
-        ]
+        unsteady = [(i, slot) for i, slot in enumerate(slots.tolist()) if slot in self._grids]
+        grids = [self._grids[slot].state() for _, slot in unsteady]
+        starts = _starts_taken_out(grids)
         is_steady = self._steady.sensor[slots] > 0
         return {
             "is_steady": is_steady,
             "steady": self._steady.state(slots[is_steady]),
-            "others": others,
+            "others": [[i, of_grid] for (i, _), of_grid in zip(unsteady, grids, strict=True)],
+            "starts": starts,
         }
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
         """Restore what `state` returned; a phone's slot may be another than it was."""
         self._steady.restore(slots[state["is_steady"]], state["steady"])
-        for i, of_grid in state["others"]:
+        grids = _with_starts([of_grid for _, of_grid in state["others"]], state["starts"])
+        for (i, _), of_grid in zip(state["others"], grids, strict=True):
             slot = int(slots[i])
             self._grids[slot] = self._new_grid(slot)
             self._grids[slot].restore(of_grid)
@@ -201,3 +202,30 @@ class Resampler:
     def _new_grid(self, slot: int) -> Grid:
         """Return a grid without samples."""
         return Grid(slot, self._lateness_s, self._needed_rates)
+
+
+def _starts_taken_out(grids: Iterable[dict[str, Any]]) -> NDArray[np.int64]:
+    """Take the starts of all sources ``(n_sources, 256)`` out of the states of their grids.
+
+    Returned are the differences of their bits, which are much alike and so pack small together.
+    """
+    rings = [source.pop("starts") for grid in grids for source in grid["sources"].values()]
+    bits = np.array(rings, np.float64).reshape(-1, N_STARTS).view(np.int64)
+    return np.diff(bits, axis=1, prepend=0)
+
+
+def _with_starts(
+    grids: Iterable[Mapping[str, Any]], differences: NDArray[np.int64]
+) -> list[dict[str, Any]]:
+    """Return the states of grids with what `_starts_taken_out` took out of them."""
+    rings = iter(np.cumsum(differences, axis=1).view(np.float64))
+    return [
+        {
+            **grid,
+            "sources": {
+                sensor: {**source, "starts": next(rings)}
+                for sensor, source in grid["sources"].items()
+            },
+        }
+        for grid in grids
+    ]
