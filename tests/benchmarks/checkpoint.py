@@ -33,6 +33,8 @@ LATEST: Final = 64
 """
 MESSAGES: Final = LATEST + 260
 """Of the first phones before the first checkpoint, so that of the others there are 256 and more"""
+MOST_BYTES: Final = 6144
+"""A phone's, in a checkpoint"""
 LARGEST: Final = 12
 """Arrays that are named"""
 ROUNDS: Final = 9
@@ -95,17 +97,17 @@ def measure(options: Options) -> list[Figure]:
             detail=f"{n_bytes / PHONES:,.0f} bytes a phone",
         ),
         Figure("checkpoint", "read and restored", restored_s, "s"),
-        *_by_array("in a checkpoint", of_checkpoint),
-        *_by_array("in memory", of_memory),
+        *_by_array("in a checkpoint", of_checkpoint, limit=MOST_BYTES),
+        *_by_array("in memory", of_memory, limit=None),
     ]
 
 
-def _by_array(where: str, sizes: dict[str, float]) -> list[Figure]:
+def _by_array(where: str, sizes: dict[str, float], *, limit: float | None) -> list[Figure]:
     """Return the bytes a phone of all arrays, and of the largest by name."""
     largest = list(sizes.items())[:LARGEST]
     rest = sum(sizes.values()) - sum(n_bytes for _, n_bytes in largest)
     return [
-        Figure("checkpoint", f"a phone {where}", sum(sizes.values()), "bytes"),
+        Figure("checkpoint", f"a phone {where}", sum(sizes.values()), "bytes", limit=limit),
         *(Figure("checkpoint", f"  {path}", n_bytes, "bytes") for path, n_bytes in largest),
         Figure("checkpoint", f"  {len(sizes) - len(largest)} others", rest, "bytes"),
     ]

@@ -24,7 +24,8 @@ def test_a_restored_recognizer_goes_on(classifier: Classifier, data: st.DataObje
     """What is saved at any moment and restored elsewhere goes on to the last bit."""
     messages = of_every_kind()
     names = data.draw(st.lists(st.sampled_from(sorted(messages)), min_size=1, unique=True))
-    make = partial(Recognizer, classifier, hop=HOP)
+    hop = data.draw(st.sampled_from([1, HOP, 64, 128]))
+    make = partial(Recognizer, classifier, hop=hop)
     undisturbed, restored = make(), make()
     for recognizer in (undisturbed, restored):
         for device in ["gone", *names]:
