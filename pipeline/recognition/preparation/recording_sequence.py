@@ -38,6 +38,11 @@ Decision = Literal["goes on", "begins", "repeated", "late", "mixed"]
 class RecordingSequence:
     """The recordings of one phone, one after another."""
 
+    __slots__ = (
+        *("_alone_since", "_begun", "_n_returns", "_n_short", "_others", "_past"),
+        *("clock", "recording"),
+    )
+
     def __init__(self) -> None:
         """Begin with one that has no name and no samples."""
         self.recording = ""
