@@ -21,6 +21,9 @@ _KEPT: Final = WINDOW_LENGTH - 1
 _RING: Final = WINDOW_LENGTH
 _PLACES: Final = (np.arange(_RING)[:, None] + np.arange(_RING)) % _RING
 """``(128, 128)``: the places in a ring from each on; computed anew they cost four times as much"""
+_NUMBERS: Final = np.arange(WINDOW_LENGTH)
+_TO_END: Final = _NUMBERS[::-1].copy()
+"""``(128,)``: how many samples of a window come behind each"""
 _SAMPLE: Final = np.dtype((np.void, len(CHANNELS) * np.dtype(np.float32).itemsize))
 """A sample as one item of 36 bytes: as such they are picked and put in half the time"""
 _FEW: Final = 33
@@ -170,13 +173,8 @@ class Windower:
         places += (slots[phones] * _RING)[:, None]
         windows = np.take(self.ring.reshape(-1), places)  # picked by one index they cost half
         # In place of the new samples the ring has some that are older than the window.
-        n_new = first_samples + WINDOW_LENGTH - before[phones]
-        ends = np.cumsum(n_new)
-        which = np.repeat(np.arange(len(phones)), n_new)
-        nth = np.arange(len(which))
-        to = np.arange(WINDOW_LENGTH, (len(phones) + 1) * WINDOW_LENGTH, WINDOW_LENGTH) - ends
-        come_from = phones * new.shape[1] + n_new - ends
-        windows.reshape(-1)[nth + to[which]] = new.reshape(-1)[nth + come_from[which]]
+        n_new = (first_samples + WINDOW_LENGTH - before[phones])[:, None]
+        windows[n_new > _TO_END] = new[phones][n_new > _NUMBERS[: new.shape[1]]]
         return Cut(phones, first_samples, _as_numbers(windows))
 
     def _append(
@@ -190,7 +188,7 @@ class Windower:
 
 def _as_items(samples: NDArray[np.float32]) -> NDArray[np.void]:
     """Return samples ``(..., 9)`` as items of `_SAMPLE`, ``(...)``."""
-    return np.ascontiguousarray(samples).view(_SAMPLE).reshape(samples.shape[:-1])
+    return np.ascontiguousarray(samples).view(_SAMPLE)[..., 0]
 
 
 def _as_numbers(samples: NDArray[np.void]) -> NDArray[np.float32]:
