@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make the secrets of compose.yaml, in a folder `secrets` beside it: certificates, passwords, logins.
+# Make the secrets of compose.yaml and kustomization.yaml, in a folder `secrets` beside it: certificates, passwords, logins.
 # Needs openssl, and mosquitto_passwd or docker.
 #
 #   secrets.sh HOST...      each name or address by which phones call this machine
@@ -24,7 +24,7 @@ password() { [ -e "$secrets/$1" ] || openssl rand -hex 24 >"$secrets/$1"; }
 # The broker's file of logins is written anew from the passwords: it holds their hashes.
 logins() {
     : >"$secrets/new-logins"
-    for name in har-stream har-web har-history phone-1 $(cat "$secrets/phones"); do
+    for name in har-stream har-bridge har-web har-history phone-1 $(cat "$secrets/phones"); do
         password "$name"
         printf '%s:%s\n' "$name" "$(cat "$secrets/$name")" >>"$secrets/new-logins"
     done

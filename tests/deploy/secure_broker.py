@@ -14,7 +14,7 @@ from tests.client import Login, MqttClient
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 USERS: Final = (
-    *("phone-a", "phone-b", "har-stream", "har-calibrate", "har-record", "har-web"),
+    *("phone-a", "phone-b", "har-stream", "har-bridge", "har-calibrate", "har-record", "har-web"),
     *("har-history", "reader", "home-assistant", "nobody"),
 )
 

@@ -113,7 +113,7 @@ def test_the_script_makes_every_secret(tmp_path: Path) -> None:
     for name in set(contents) - {"broker-logins", "certificate"}:
         assert contents[name] == (folder / secret_files()[name]).read_bytes(), name
     logins = (folder / "broker-logins").read_text().splitlines()
-    assert ["har-stream", "har-web", "har-history", "phone-1", "anna"] == [
+    assert ["har-stream", "har-bridge", "har-web", "har-history", "phone-1", "anna"] == [
         login.split(":")[0] for login in logins
     ]
     assert (folder / "anna").read_text().strip() not in "".join(logins)

@@ -35,6 +35,7 @@ MAY_WRITE: Final = {
         *(*_RESULT_TOPICS, "har/phone-b/activity"),
         *("har/status", "har/load", "har/info", _ANNOUNCEMENT),
     },
+    "har-bridge": {*_RESULT_TOPICS, "har/phone-b/activity"},
     "har-calibrate": {"har/phone-a/calibration", "har/phone-b/calibration"},
     "har-record": set(),
     "har-web": {
@@ -77,6 +78,11 @@ MAY_READ: Final = {
         *("browser/phone-a", "sensor-logger/phone-a"),
         *("har/phone-a/calibration", *_OPTIONS, "har/status"),
         *("homeassistant/status", _ANNOUNCEMENT),
+    },
+    "har-bridge": {
+        *("har/phone-a/samples", "har/phone-b/samples"),
+        *("browser/phone-a", "sensor-logger/phone-a"),
+        *("har/phone-a/calibration", *_OPTIONS, "har/phone-a/label"),
     },
     "har-calibrate": {
         *("har/phone-a/samples", "har/phone-b/samples"),
