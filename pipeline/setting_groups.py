@@ -19,7 +19,9 @@ GROUPS: Final[Groups] = {
         *("broker", "port", "username", "password_file", "password"),
         *("tls", "cafile", "cert", "key", "key_password_file", "key_password", "insecure"),
         *("retry", "protocol", "max_packet"),
+        *("kafka", "kafka_config", "samples_topic", "results_topic"),
     ),
+    "batches": ("master", "jars", "conf", "buckets", "trigger", "records_a_trigger", "begin"),
     "web pages": (
         *("web", "listen", "self_signed", "https_cert", "https_key", "token_file", "token"),
         "origin",
@@ -34,6 +36,7 @@ GROUPS: Final[Groups] = {
     "recognition": ("model", "hop", "filter_start", "batch_size", "threads", "tick", "max_waiting"),
     "state and history": (
         *("state", "checkpoint", "reset_state", "session_expiry"),
+        *("checkpoint_location", "from_state"),
         *("database", "database_file", "keep", "keep_predictions"),
     ),
     "output": (

@@ -23,6 +23,7 @@ from pipeline.commands.history.settings import (
 from pipeline.commands.import_settings import ImportSettings
 from pipeline.commands.record.settings import RecordSettings
 from pipeline.commands.replay.settings import ReplaySettings
+from pipeline.commands.spark.settings import SparkSettings
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.commands.timeline.settings import TimelineSettings
 from pipeline.commands.web.settings import WebSettings
@@ -37,6 +38,7 @@ END: Final = "<!-- end -->\n"
 
 COMMANDS: Final[dict[str, type[CommandSettings]]] = {
     "har-stream": StreamSettings,
+    "har-spark": SparkSettings,
     "har-web": WebSettings,
     "har-calibrate": CalibrateSettings,
     "har-replay": ReplaySettings,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.scale.kafka import Kafka
+from tests.scale.measured import MEASURED
 from tests.scale.part import PARTS
 
 if TYPE_CHECKING:
@@ -43,3 +44,9 @@ def pytest_runtest_makereport() -> Iterator[None]:
     if report.failed:
         report.sections += [(f"log of {part.name}", part.log) for part in PARTS]
     return report  # type: ignore[return-value]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what was measured."""
+    for line in MEASURED:
+        terminalreporter.write_line(f"measured: {line}")

@@ -22,7 +22,7 @@ class Kafka(Part):
         super().__init__("Kafka", folder / "kafka.log")
         self._java = [java(), "-cp", f"{jars('kafka')}/*"]
         self._java += [f"-Dorg.slf4j.simpleLogger.logFile={folder / 'kafka.log'}"]
-        self._java += ["-Dorg.slf4j.simpleLogger.showDateTime=true"]
+        self._java += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
         self._config = folder / "server.properties"
         port, controller = find_free_port(), find_free_port()
         self.address = f"{HOST}:{port}"
@@ -44,6 +44,7 @@ class Kafka(Part):
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
             "auto.create.topics.enable": "false",
+            "log.retention.ms": "-1",  # records may have times of long ago
             # After a kill the node is let in again when its session before is over: 9 s by default.
             "broker.session.timeout.ms": "2000",
             "broker.heartbeat.interval.ms": "500",

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pyspark
 
 from tests.brokers import HOST, find_free_port
+from tests.processes import ROOT
 from tests.scale.jars import java
 from tests.scale.part import Part, await_answer
 
@@ -23,6 +24,7 @@ ENVIRONMENT: Final = {
     "SPARK_LOCAL_IP": HOST,
     "SPARK_DAEMON_MEMORY": "256m",
     "PYSPARK_PYTHON": sys.executable,
+    "PYTHONPATH": str(ROOT),
 }
 """What each part of Spark gets besides ours"""
 CORES_A_WORKER: Final = 1
@@ -100,7 +102,7 @@ class Spark(Part):
         for _ in await_answer(self, START_TIMEOUT_S):
             try:
                 workers = get_json(f"http://{HOST}:{self._web_port}/json/")["workers"]
-            except OSError:
+            except (OSError, ValueError):  # before it serves, any page is its own
                 continue
             if n_workers == sum(worker["state"] == "ALIVE" for worker in workers):
                 return
@@ -117,6 +119,7 @@ def get_json(url: str) -> Any:  # noqa: ANN401 # what Spark's pages hold
 
     Raises:
         OSError: it does not.
+        ValueError: it is not JSON.
     """
     with urllib.request.urlopen(url, timeout=REQUEST_TIMEOUT_S) as answer:
         return json.load(answer)

@@ -1,0 +1,28 @@
+"""The command har-spark: starts the job on Spark, watches it, and ends it at a signal."""
+
+import sys
+
+from pipeline.commands import log
+from pipeline.commands.spark.errors import SparkJobError
+from pipeline.commands.spark.serving import LOG_TEXT
+from pipeline.commands.spark.settings import SparkSettings
+from pipeline.settings import from_command_line
+
+
+@log.command
+def main() -> None:
+    """Run the command."""
+    settings = from_command_line(SparkSettings)
+    log.configure(settings.log_format, settings.log_level.upper(), LOG_TEXT)
+    try:
+        from pipeline.commands.spark.running import run
+    except ModuleNotFoundError as error:
+        sys.exit(f"har-spark: Spark needs {error.name}: pip install 'har-stream[spark]'")
+    try:
+        run(settings)
+    except SparkJobError as error:
+        sys.exit(f"har-spark: {error}")
+
+
+if __name__ == "__main__":
+    main()

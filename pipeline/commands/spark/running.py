@@ -1,0 +1,146 @@
+"""One running har-spark: what is checked before the job starts, and the watch over it."""
+
+import json
+import re
+import signal
+from types import FrameType
+from typing import Final
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql.streaming.query import StreamingQuery
+
+from pipeline.commands.idle_settings import idle_settings
+from pipeline.commands.spark import job
+from pipeline.commands.spark.batch_report import BatchReport
+from pipeline.commands.spark.bucket import Bucket
+from pipeline.commands.spark.errors import SparkJobError
+from pipeline.commands.spark.kept_terms import KeptTerms, Terms
+from pipeline.commands.spark.serving import Serving, load_models
+from pipeline.commands.spark.session import session
+from pipeline.commands.spark.settings import SparkSettings
+from pipeline.commands.spark.topics import check_topics, connection
+from pipeline.event_log import EventLog
+from pipeline.models.classifier import ModelError
+from pipeline.recognition.placement.by_device import PlacementError
+from pipeline.subscriptions import SubscriptionError
+
+logger = EventLog(__name__)
+
+LOOK_S: Final = 0.2
+"""How often the job is looked at"""
+
+_MENDABLE: Final = (
+    (r"(?:OtherModelError|ModelError): (.*)", r"an executor cannot begin: \1"),
+    (
+        r"(?:CheckpointError|StateError): (.*)",
+        r"the state in the checkpoint cannot be used: \1; begin anew: name a new "
+        "--checkpoint-location",
+    ),
+    (
+        r"may have been lost|OffsetOutOfRange|partition.*missing",
+        "samples were deleted from Kafka before they were read: let it keep them for longer, and "
+        "begin anew: name a new --checkpoint-location",
+    ),
+    (
+        r"org\.apache\.kafka\S*TimeoutException",
+        "Kafka does not answer any more; what was done is kept: start har-spark again",
+    ),
+)
+"""What of Spark's errors the operator can mend, and what to say then"""
+
+
+def run(settings: SparkSettings) -> None:
+    """Run the job until a signal.
+
+    Raises:
+        SparkJobError: it cannot be started or go on, and the operator can mend it.
+    """
+    serving = _serving(settings)
+    terms = Terms(
+        models=serving.models,
+        hop=settings.hop,
+        filter_start=settings.filter_start,
+        lateness=settings.lateness,
+        buckets=settings.buckets,
+        samples_topic=settings.samples_topic,
+    )
+    spark = session(settings)
+    try:
+        kafka = connection(spark, settings)
+        check_topics(spark, settings, kafka)
+        kept = KeptTerms(spark, settings.checkpoint_location)
+        name = kept.settle(terms)
+        query = job.start(spark, settings, Bucket(serving, name), kafka)
+        logger.info(
+            "job-started",
+            "models %(models)s, %(buckets)d buckets, checkpoint %(location)s, run %(run)s",
+            models=" and ".join(serving.models),
+            buckets=settings.buckets,
+            location=settings.checkpoint_location,
+            run=name,
+        )
+        _watch(query)
+    finally:
+        spark.stop()
+
+
+def _serving(settings: SparkSettings) -> Serving:
+    """Return how phones are served, as far as the driver can tell that it can be done.
+
+    Raises:
+        SparkJobError: a model or another setting cannot be used.
+    """
+    try:
+        models = load_models(
+            settings.model, batch_size=settings.batch_size, threads=settings.threads
+        )
+        for model in models:
+            model.check_answers()
+        serving = Serving.of(settings, models)
+        serving.step(models)  # so that wrong settings are told now
+    except (ModelError, SubscriptionError, PlacementError) as error:
+        raise SparkJobError(str(error)) from error
+    for sentence in idle_settings(settings, models):
+        logger.warning("setting-idle", "%(note)s", note=sentence)
+    return serving
+
+
+def _watch(query: StreamingQuery) -> None:
+    """Log what the job does; end it at SIGTERM or SIGINT, when the batch under way is done."""
+    stopping = False
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    report = BatchReport()
+    last = None
+    while True:
+        try:
+            has_ended = query.awaitTermination(LOOK_S)
+        except StreamingQueryException as error:
+            raise_if_mendable(error)
+            raise
+        if (batch := query.lastProgress) is not None:
+            report.note(json.loads(batch.json))
+        if has_ended:
+            return
+        if stopping:
+            last = report.n_batches if last is None else last
+            if report.n_batches > last or not query.status["isTriggerActive"]:
+                query.stop()
+                logger.info("job-stopped", "stopped after %(n)d batches", n=report.n_batches)
+                return
+
+
+def raise_if_mendable(error: StreamingQueryException) -> None:
+    """Say what the operator can do about an error of the job, if there is anything.
+
+    Raises:
+        SparkJobError: there is.
+    """
+    for pattern, advice in _MENDABLE:
+        if (found := re.search(pattern, str(error))) is not None:
+            raise SparkJobError(found.expand(advice)) from error

@@ -1,0 +1,148 @@
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+pytest.importorskip("pyspark", reason="needs the extra spark: make test-scale")
+pytest.importorskip("confluent_kafka", reason="needs the extra kafka: make test-scale")
+
+from tests.scale.har_spark import HarSpark
+from tests.scale.kafka import Kafka
+from tests.scale.measured import MEASURED
+from tests.scale.samples import EPOCH_S, found, phones, sample_record, undisturbed
+from tests.scale.spark import Spark
+from tests.scale.topics import Entry, Outgoing, read, write
+
+pytestmark = pytest.mark.scale
+
+N_PHONES: Final = 20
+RECORDS_A_BATCH: Final = 100
+COMMITS_BEFORE: Final = 6
+KILLS: Final = 3
+
+
+@pytest.fixture
+def job(
+    request: pytest.FixtureRequest, tmp_path: Path, kafka: Kafka, spark: Spark
+) -> Iterator[HarSpark]:
+    """A har-spark on the cluster, whose topics are there and empty."""
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name)
+    job = HarSpark(tmp_path, kafka, spark, name=name)
+    kafka.create_topic(job.samples, partitions=4)
+    kafka.create_topic(job.results, partitions=3)
+    yield job
+    job.kill()
+
+
+def repeats(entries: list[Entry]) -> int:
+    """Return how many results are repeats, each of which must be one in content and place too."""
+    by_origin = defaultdict(list)
+    for entry in entries:
+        by_origin[entry.headers["origin"]].append((entry.partition, entry.key, entry.value))
+    for same in by_origin.values():
+        assert 1 == len(set(same))
+    return len(entries) - len(by_origin)
+
+
+def n_batches(n_records: int) -> int:
+    """Return how many batches so many records make at least."""
+    return -(-n_records // RECORDS_A_BATCH)
+
+
+def test_results_are_those_of_one_step(job: HarSpark, kafka: Kafka) -> None:
+    """On a cluster each window and episode is, to the last bit, what one call of the step gives.
+
+    With records that nobody can use, and with a batch that has no result.
+    """
+    nonsense = [
+        Outgoing(b"phone-1", b"{", {"topic": b"har/phone-1/samples"}, EPOCH_S),
+        Outgoing(b"phone-1", b"", {"topic": b"har/\xff/samples"}, EPOCH_S),
+        Outgoing(b"\xff\xfe", b"\x00" * 1000, {}, EPOCH_S),
+        Outgoing(b"", b"{}", {"topic": b"", "retained": b"\xff"}, EPOCH_S),
+    ] * 10
+    write(kafka.address, job.samples, nonsense)
+    job.start("--records-a-trigger", "1000")
+    job.await_commits(1)
+    before = read(kafka.address, job.results)
+    samples = phones(N_PHONES, seconds=40)
+    half = len(samples) // 2
+    broken = sample_record("phone-2", b'{"v": 1, "start": "now"}', samples[half].time_s or 0.0)
+    write(kafka.address, job.samples, [*samples[:half], broken, *samples[half:]])
+    while len(found(read(kafka.address, job.results))) < len(
+        expected := undisturbed(read(kafka.address, job.samples))
+    ):
+        job.await_commits(job.n_commits + 1)
+    results = read(kafka.address, job.results)
+    assert {} == found(before)
+    assert expected == found(results)
+    assert 0 == repeats(results)
+    assert {entry.headers["topic"].split(b"/")[1] for entry in results} == {
+        entry.key for entry in results
+    }
+    retained = {e.headers["topic"].split(b"/")[-1] for e in results if "retain" in e.headers}
+    assert {b"activity", b"availability", b"info"} == retained
+    assert 0 == job.end()
+    assert "rejected" in job.whole_log
+
+
+@pytest.mark.parametrize("victim", ["driver", "worker", "Kafka"])
+def test_nothing_is_lost_or_changed_by_kills(
+    victim: str, job: HarSpark, kafka: Kafka, spark: Spark
+) -> None:
+    """Killed three times, each after six batches, the job gives what an undisturbed step gives."""
+    samples = phones(N_PHONES, seconds=90)
+    write(kafka.address, job.samples, samples)
+    flags = ("--records-a-trigger", str(RECORDS_A_BATCH))
+    job.start(*flags)
+    for kill in range(KILLS):
+        n_commits = job.n_commits
+        job.await_commits(n_commits + COMMITS_BEFORE)
+        n_commits = job.n_commits
+        if victim == "driver":
+            job.kill()
+            job.start(*flags)
+        elif victim == "worker":
+            worker = spark.workers[kill % len(spark.workers)]
+            job.await_tasks(worker.executors)
+            worker.kill()
+        else:
+            kafka.kill()
+            kafka.start()
+        # One more may have been about to be committed.
+        back_s = job.await_commits(n_commits + 2)
+        MEASURED.append(f"{victim} killed after {n_commits} commits: back in {back_s:.1f} s")
+        if victim == "worker":
+            worker.start()
+            spark.await_workers(len(spark.workers))
+    job.await_commits(n_batches(len(samples)))
+    assert 0 == job.end()
+    results = read(kafka.address, job.results)
+    MEASURED.append(f"{victim} killed: {repeats(results)} repeats among {len(results)} results")
+    assert undisturbed(read(kafka.address, job.samples)) == found(results)
+
+
+def test_other_terms_are_refused(job: HarSpark) -> None:
+    """A checkpoint of another model is not used, and it is said how to begin anew."""
+    job.location.mkdir()
+    (job.location / "har-spark.json").write_text(
+        json.dumps(
+            {
+                "models": ["lstm@00000000"],
+                "hop": 64,
+                "filter_start": "steady",
+                "lateness": 0.2,
+                "buckets": 2,
+                "samples_topic": job.samples,
+                "run": "1a2b3c4d",
+            }
+        )
+    )
+    ended = job.run_to_its_end()
+    assert 1 == ended.returncode
+    last = ended.stderr.splitlines()[-1]
+    assert "was begun with models lstm@00000000, and this har-spark has cnn-lstm@" in last
+    assert "name a new --checkpoint-location" in last
+    assert "\tat " not in ended.stderr
