@@ -37,7 +37,7 @@ EXCLUSIVE = {
     "pandas": ["pipeline/commands/spark/bucket.py"],
     "pyspark": [
         f"pipeline/commands/spark/{name}.py"
-        for name in ("bucket", "job", "kept_terms", "running", "session", "topics")
+        for name in ("bucket", "initial_state", "job", "kept_terms", "running", "session", "topics")
     ],
     "sqlalchemy": [
         f"pipeline/commands/history/{name}.py"

@@ -1,6 +1,7 @@
 """The real parts that the tests share, and their logs where a test fails."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from tests.scale.measured import MEASURED
 from tests.scale.part import PARTS
 
 if TYPE_CHECKING:
+    from tests.scale.har_spark import HarSpark
     from tests.scale.spark import Spark
 
 
@@ -35,6 +37,21 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Spark"]:
         yield spark
     finally:
         spark.stop()
+
+
+@pytest.fixture
+def job(
+    request: pytest.FixtureRequest, tmp_path: Path, kafka: Kafka, spark: "Spark"
+) -> Iterator["HarSpark"]:
+    """A har-spark on the cluster that has not been started; its topics are there and empty."""
+    from tests.scale.har_spark import HarSpark
+
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name)
+    job = HarSpark(tmp_path, kafka.address, spark.address, name=name)
+    kafka.create_topic(job.samples, partitions=4)
+    kafka.create_topic(job.results, partitions=3)
+    yield job
+    job.kill()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,7 +1,4 @@
-import json
 from collections import defaultdict
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -22,19 +19,6 @@ N_PHONES: Final = 20
 RECORDS_A_BATCH: Final = 100
 COMMITS_BEFORE: Final = 6
 KILLS: Final = 3
-
-
-@pytest.fixture
-def job(
-    request: pytest.FixtureRequest, tmp_path: Path, kafka: Kafka, spark: Spark
-) -> Iterator[HarSpark]:
-    """A har-spark on the cluster, whose topics are there and empty."""
-    name = "".join(c if c.isalnum() else "-" for c in request.node.name)
-    job = HarSpark(tmp_path, kafka, spark, name=name)
-    kafka.create_topic(job.samples, partitions=4)
-    kafka.create_topic(job.results, partitions=3)
-    yield job
-    job.kill()
 
 
 def repeats(entries: list[Entry]) -> int:
@@ -108,6 +92,7 @@ def test_nothing_is_lost_or_changed_by_kills(
             worker = spark.workers[kill % len(spark.workers)]
             job.await_tasks(worker.executors)
             worker.kill()
+            n_commits = job.n_commits
         else:
             kafka.kill()
             kafka.start()
@@ -122,27 +107,3 @@ def test_nothing_is_lost_or_changed_by_kills(
     results = read(kafka.address, job.results)
     MEASURED.append(f"{victim} killed: {repeats(results)} repeats among {len(results)} results")
     assert undisturbed(read(kafka.address, job.samples)) == found(results)
-
-
-def test_other_terms_are_refused(job: HarSpark) -> None:
-    """A checkpoint of another model is not used, and it is said how to begin anew."""
-    job.location.mkdir()
-    (job.location / "har-spark.json").write_text(
-        json.dumps(
-            {
-                "models": ["lstm@00000000"],
-                "hop": 64,
-                "filter_start": "steady",
-                "lateness": 0.2,
-                "buckets": 2,
-                "samples_topic": job.samples,
-                "run": "1a2b3c4d",
-            }
-        )
-    )
-    ended = job.run_to_its_end()
-    assert 1 == ended.returncode
-    last = ended.stderr.splitlines()[-1]
-    assert "was begun with models lstm@00000000, and this har-spark has cnn-lstm@" in last
-    assert "name a new --checkpoint-location" in last
-    assert "\tat " not in ended.stderr

@@ -21,7 +21,7 @@ def start(
     settings: SparkSettings,
     bucket: Bucket,
     kafka: Mapping[str, str],
-    initial: Sequence[bytes | None] | None = None,
+    initial: Sequence[bytes] | None = None,
 ) -> StreamingQuery:
     """Start the job and return it.
 
@@ -30,8 +30,7 @@ def start(
         settings: of the command.
         bucket: what to do with a bucket's records.
         kafka: properties of the connection to Kafka.
-        initial: state of the phones of each bucket, None for a bucket without; with these a new
-            checkpoint location begins.
+        initial: state of each bucket with which a new checkpoint location begins.
     """
     labels = labels_of(spark, settings.buckets)
     options = {f"kafka.{name}": value for name, value in kafka.items()}
@@ -68,10 +67,8 @@ def start(
     )
 
 
-def _initial(
-    spark: SparkSession, labels: Sequence[int], states: Sequence[bytes | None]
-) -> GroupedData:
-    rows = [(label, state) for label, state in zip(labels, states, strict=True) if state]
+def _initial(spark: SparkSession, labels: Sequence[int], states: Sequence[bytes]) -> GroupedData:
+    rows = list(zip(labels, states, strict=True))
     return spark.createDataFrame(rows, "bucket INT, state BINARY").groupBy("bucket")
 
 
@@ -88,16 +85,24 @@ def labels_of(spark: SparkSession, n_buckets: int) -> list[int]:
     return [int(row[1]) for row in rows]
 
 
-def bucket_of(key: str, labels: Sequence[int]) -> str:
-    """Return, in SQL, the label of the bucket of a key."""
-    listed = ", ".join(map(str, labels))
-    return f"array({listed})[CAST(pmod(xxhash64({key}), {len(labels)}) AS INT)]"
+def buckets_of(spark: SparkSession, devices: Sequence[str], n_buckets: int) -> dict[str, int]:
+    """Return the number of each phone's bucket, by its name."""
+    rows = spark.createDataFrame([(device,) for device in devices], "device STRING").selectExpr(
+        "device", f"CAST({_number_of('CAST(device AS BINARY)', n_buckets)} AS INT)"
+    )
+    return dict(rows.collect())
+
+
+def _number_of(key: str, n_buckets: int) -> str:
+    """Return, in SQL, the number of the bucket of a record's key, from 0 on."""
+    return f"pmod(xxhash64({key}), {n_buckets})"
 
 
 def by_bucket(samples: DataFrame, labels: Sequence[int]) -> DataFrame:
     """Return Kafka's records with their buckets, and what a `Record` needs of each."""
+    listed = ", ".join(map(str, labels))
     return samples.selectExpr(
-        f"{bucket_of('key', labels)} AS bucket",
+        f"array({listed})[CAST({_number_of('key', len(labels))} AS INT)] AS bucket",
         "partition",
         "offset",
         "unix_millis(timestamp) AS time_ms",

@@ -74,6 +74,12 @@ class KeptTerms:
             raise self._unusable(error) from error
         return begun.run
 
+    @property
+    def has_committed(self) -> bool:
+        """Whether a batch was committed here."""
+        commits = self._path(self._location, "commits")
+        return bool(self._files.exists(commits)) and len(self._files.listStatus(commits)) > 0
+
     def _compare(self, kept: Terms, terms: Terms) -> None:
         for name in Terms.__struct_fields__:
             then, now = getattr(kept, name), getattr(terms, name)

@@ -14,6 +14,7 @@ from pipeline.commands.spark import job
 from pipeline.commands.spark.batch_report import BatchReport
 from pipeline.commands.spark.bucket import Bucket
 from pipeline.commands.spark.errors import SparkJobError
+from pipeline.commands.spark.initial_state import initial_states
 from pipeline.commands.spark.kept_terms import KeptTerms, Terms
 from pipeline.commands.spark.serving import Serving, load_models
 from pipeline.commands.spark.session import session
@@ -22,6 +23,7 @@ from pipeline.commands.spark.topics import check_topics, connection
 from pipeline.event_log import EventLog
 from pipeline.models.classifier import ModelError
 from pipeline.recognition.placement.by_device import PlacementError
+from pipeline.serving.step import Step
 from pipeline.subscriptions import SubscriptionError
 
 logger = EventLog(__name__)
@@ -55,7 +57,7 @@ def run(settings: SparkSettings) -> None:
     Raises:
         SparkJobError: it cannot be started or go on, and the operator can mend it.
     """
-    serving = _serving(settings)
+    serving, step = _serving(settings)
     terms = Terms(
         models=serving.models,
         hop=settings.hop,
@@ -70,7 +72,10 @@ def run(settings: SparkSettings) -> None:
         check_topics(spark, settings, kafka)
         kept = KeptTerms(spark, settings.checkpoint_location)
         name = kept.settle(terms)
-        query = job.start(spark, settings, Bucket(serving, name), kafka)
+        initial = None
+        if settings.from_state is not None and not kept.has_committed:
+            initial = initial_states(spark, step, settings.from_state, settings.buckets)
+        query = job.start(spark, settings, Bucket(serving, name), kafka, initial)
         logger.info(
             "job-started",
             "models %(models)s, %(buckets)d buckets, checkpoint %(location)s, run %(run)s",
@@ -84,8 +89,8 @@ def run(settings: SparkSettings) -> None:
         spark.stop()
 
 
-def _serving(settings: SparkSettings) -> Serving:
-    """Return how phones are served, as far as the driver can tell that it can be done.
+def _serving(settings: SparkSettings) -> tuple[Serving, Step]:
+    """Return how phones are served, and the step of it, by which wrong settings are told now.
 
     Raises:
         SparkJobError: a model or another setting cannot be used.
@@ -97,12 +102,12 @@ def _serving(settings: SparkSettings) -> Serving:
         for model in models:
             model.check_answers()
         serving = Serving.of(settings, models)
-        serving.step(models)  # so that wrong settings are told now
+        step = serving.step(models)
     except (ModelError, SubscriptionError, PlacementError) as error:
         raise SparkJobError(str(error)) from error
     for sentence in idle_settings(settings, models):
         logger.warning("setting-idle", "%(note)s", note=sentence)
-    return serving
+    return serving, step
 
 
 def _watch(query: StreamingQuery) -> None:
