@@ -17,7 +17,8 @@ def main() -> None:
     try:
         from pipeline.commands.spark.running import run
     except ModuleNotFoundError as error:
-        sys.exit(f"har-spark: Spark needs {error.name}: pip install 'har-stream[spark]'")
+        needed = str(error.name).partition(".")[0]
+        sys.exit(f"har-spark: Spark needs {needed}: pip install 'har-stream[spark]'")
     try:
         run(settings)
     except SparkJobError as error:
