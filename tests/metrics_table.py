@@ -1,7 +1,8 @@
 """The tables of metrics in docs/reference/metrics.md, made from what running commands answer.
 
 ``python -m tests.metrics_table`` starts each command at a Mosquitto, scrapes it, and writes the
-page anew between its two marks.
+page anew between its two marks. har-spark, which needs an engine, is not started: what it would
+answer is made of its metrics.
 """
 
 import re
@@ -12,6 +13,9 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from pipeline.commands.monitoring.exposition import Exposition
+from pipeline.commands.spark.batch_report import BatchReport
+from pipeline.commands.spark.metrics import spark_families
 from tests.brokers import Mosquitto
 from tests.processes import ROOT, commands_in
 from tests.scraping import Scraper
@@ -99,9 +103,15 @@ def scraped(folder: Path) -> dict[str, str]:
                 scraper = Scraper.of(running)
                 scraper.await_samples({"har_broker_connected": 1})
                 scrapes[name] = scraper.get("/metrics").body
-            return scrapes
+            return scrapes | {"har-spark": _of_spark()}
     finally:
         mosquitto.stop()
+
+
+def _of_spark() -> str:
+    exposition = Exposition()
+    exposition.publish(tuple(spark_families(BatchReport())))
+    return exposition.text().decode()
 
 
 def main() -> None:

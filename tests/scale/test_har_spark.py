@@ -1,3 +1,4 @@
+import time
 from collections import defaultdict
 from typing import Final
 
@@ -84,20 +85,21 @@ def test_nothing_is_lost_or_changed_by_kills(
     for kill in range(KILLS):
         n_commits = job.n_commits
         job.await_commits(n_commits + COMMITS_BEFORE)
-        n_commits = job.n_commits
+        n_commits, killed = job.n_commits, time.monotonic()
         if victim == "driver":
             job.kill()
             job.start(*flags)
         elif victim == "worker":
             worker = spark.workers[kill % len(spark.workers)]
             job.await_tasks(worker.executors)
+            n_commits, killed = job.n_commits, time.monotonic()
             worker.kill()
-            n_commits = job.n_commits
         else:
             kafka.kill()
             kafka.start()
         # One more may have been about to be committed.
-        back_s = job.await_commits(n_commits + 2)
+        job.await_commits(n_commits + 2)
+        back_s = time.monotonic() - killed
         MEASURED.append(f"{victim} killed after {n_commits} commits: back in {back_s:.1f} s")
         if victim == "worker":
             worker.start()

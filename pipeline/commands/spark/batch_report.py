@@ -1,5 +1,7 @@
-"""What har-spark logs of each batch: how much was in it, and how far behind it is."""
+"""What har-spark tells of its batches: a line of the log for each, and counts of all."""
 
+import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,7 +11,14 @@ from pipeline.readings import REASONS
 logger = EventLog(__name__)
 
 NAME: Final = "numbers"
-"""Under which Spark reports them"""
+"""Under which Spark reports a batch's numbers"""
+NUMBERS: Final = (
+    *("records", "results", "windows", "phones", "state-bytes", "failures"),
+    *(f"rejected-{reason}" for reason in REASONS),
+)
+"""What is counted of a batch"""
+OVERDUE_S: Final = 120.0
+"""A batch that takes longer shows that something is wrong, such as Kafka or executors away"""
 
 
 class BatchReport:
@@ -17,31 +26,53 @@ class BatchReport:
 
     def __init__(self) -> None:
         """Begin before the first."""
+        self.totals: Counter[str] = Counter()
+        """The numbers of all batches, added up"""
         self.n_batches = 0
-        self.last_batch = -1
+        self.batches_s = 0.0
+        """Seconds that all batches took"""
+        self.n_waiting = 0
+        """Records that Kafka had behind the last batch when it was planned"""
+        self.n_phones = 0
+        """Phones in the last batch's buckets"""
+        self.state_bytes = 0
+        """Of the last batch"""
+        self._last_batch = -1
+        self._seen: object = None
+        self._news = time.monotonic()
 
     def note(self, batch: Mapping[str, Any]) -> None:
-        """Log a batch unless it is the last one again; ``batch`` is Spark's progress."""
-        if batch["batchId"] == self.last_batch or not batch["numInputRows"]:
+        """Take Spark's progress, and report the batch unless it is the last one again.
+
+        Spark tells of itself every 10 s also where nothing comes.
+        """
+        if batch["timestamp"] != self._seen:
+            self._seen, self._news = batch["timestamp"], time.monotonic()
+        if batch["batchId"] == self._last_batch or not batch["numInputRows"]:
             return
-        self.last_batch = batch["batchId"]
-        self.n_batches += 1
-        numbers = batch.get("observedMetrics", {}).get(NAME) or {}
-        rejected = {why: n for why in REASONS if (n := _number(numbers, f"rejected-{why}"))}
+        self._last_batch = batch["batchId"]
+        numbers = _numbers(batch)
+        seconds = batch["durationMs"]["triggerExecution"] / 1000
         (source,) = batch["sources"]
+        self.totals.update(numbers)
+        self.n_batches += 1
+        self.batches_s += seconds
+        self.n_waiting = _waiting(source)
+        self.n_phones, self.state_bytes = numbers["phones"], numbers["state-bytes"]
         logger.info(
             "batch-done",
             "batch %(batch)d: %(n_records)d records of %(n_phones)d phones gave %(n_windows)d "
             "windows and %(n_results)d results in %(seconds).2f s; %(n_waiting)d records wait",
-            batch=self.last_batch,
-            n_records=_number(numbers, "records"),
-            n_phones=_number(numbers, "phones"),
-            n_windows=_number(numbers, "windows"),
-            n_results=_number(numbers, "results"),
-            seconds=batch["durationMs"]["triggerExecution"] / 1000,
-            n_waiting=_waiting(source),
-            state_bytes=_number(numbers, "state-bytes"),
+            batch=self._last_batch,
+            n_records=numbers["records"],
+            n_phones=self.n_phones,
+            n_windows=numbers["windows"],
+            n_results=numbers["results"],
+            seconds=seconds,
+            n_waiting=self.n_waiting,
+            state_bytes=self.state_bytes,
         )
+        rejected = {why: n for why in REASONS if (n := numbers[f"rejected-{why}"])}
         if rejected:
             logger.warning(
                 "messages-rejected",
@@ -50,9 +81,16 @@ class BatchReport:
                 reasons=", ".join(f"{reason} {n}" for reason, n in rejected.items()),
             )
 
+    def why_late(self) -> str | None:
+        """Return for how long Spark has told nothing, None if that is usual; on any thread."""
+        silent_s = time.monotonic() - self._news
+        return f"no batch has ended for {silent_s:.0f} s" if silent_s > OVERDUE_S else None
 
-def _number(numbers: Any, name: str) -> int:  # noqa: ANN401 # a row of Spark
-    return int(numbers[name] or 0) if name in numbers else 0
+
+def _numbers(batch: Mapping[str, Any]) -> Counter[str]:
+    """Return the numbers of a batch; those that there were none of are 0."""
+    found = batch.get("observedMetrics", {}).get(NAME) or {}
+    return Counter({name: int(found.get(name) or 0) for name in NUMBERS})
 
 
 def _waiting(source: Mapping[str, Any]) -> int:

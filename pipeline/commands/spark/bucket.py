@@ -14,7 +14,6 @@ from pyspark.sql.streaming import StatefulProcessor, StatefulProcessorHandle
 
 from pipeline.commands import log
 from pipeline.commands.spark.serving import LOG_TEXT, Serving
-from pipeline.readings import REASONS
 from pipeline.serving.step import Record, Step, Stepped
 
 STATE: Final = "state BINARY"
@@ -22,12 +21,7 @@ STATE: Final = "state BINARY"
 RESULTS: Final = (
     "topic STRING, payload BINARY, retain BOOLEAN, origin STRING, number STRING, n LONG"
 )
-"""Rows of a batch: results, and numbers of the batch, which have no topic"""
-NUMBERS: Final = (
-    *("records", "results", "windows", "phones", "state-bytes", "failures"),
-    *(f"rejected-{reason}" for reason in REASONS),
-)
-"""What is counted of a batch"""
+"""Rows of a batch: results, and its numbers (`batch_report`), which have no topic"""
 
 
 @cache

@@ -3,6 +3,7 @@
 import sys
 
 from pipeline.commands import log
+from pipeline.commands.monitoring.monitor import Monitor, MonitorError
 from pipeline.commands.spark.errors import SparkJobError
 from pipeline.commands.spark.serving import LOG_TEXT
 from pipeline.commands.spark.settings import SparkSettings
@@ -20,8 +21,9 @@ def main() -> None:
         needed = str(error.name).partition(".")[0]
         sys.exit(f"har-spark: Spark needs {needed}: pip install 'har-stream[spark]'")
     try:
-        run(settings)
-    except SparkJobError as error:
+        with Monitor(settings, command="har-spark") as monitor:
+            run(settings, monitor)
+    except (SparkJobError, MonitorError) as error:
         sys.exit(f"har-spark: {error}")
 
 

@@ -11,8 +11,8 @@ from pyspark.sql import DataFrame, GroupedData, SparkSession
 from pyspark.sql.functions import expr
 from pyspark.sql.streaming.query import StreamingQuery
 
-from pipeline.commands.spark.batch_report import NAME
-from pipeline.commands.spark.bucket import NUMBERS, RESULTS, Bucket
+from pipeline.commands.spark.batch_report import NAME, NUMBERS
+from pipeline.commands.spark.bucket import RESULTS, Bucket
 from pipeline.commands.spark.settings import SparkSettings
 
 

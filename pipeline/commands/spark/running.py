@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+from functools import partial
 from types import FrameType
 from typing import Final
 
@@ -10,12 +11,14 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
 
 from pipeline.commands.idle_settings import idle_settings
+from pipeline.commands.monitoring.monitor import Monitor
 from pipeline.commands.spark import job
 from pipeline.commands.spark.batch_report import BatchReport
 from pipeline.commands.spark.bucket import Bucket
 from pipeline.commands.spark.errors import SparkJobError
 from pipeline.commands.spark.initial_state import initial_states
 from pipeline.commands.spark.kept_terms import KeptTerms, Terms
+from pipeline.commands.spark.metrics import spark_families
 from pipeline.commands.spark.serving import Serving, load_models
 from pipeline.commands.spark.session import session
 from pipeline.commands.spark.settings import SparkSettings
@@ -51,8 +54,8 @@ _MENDABLE: Final = (
 """What of Spark's errors the operator can mend, and what to say then"""
 
 
-def run(settings: SparkSettings) -> None:
-    """Run the job until a signal.
+def run(settings: SparkSettings, monitor: Monitor) -> None:
+    """Run the job until a signal, and let the monitor see it.
 
     Raises:
         SparkJobError: it cannot be started or go on, and the operator can mend it.
@@ -84,7 +87,7 @@ def run(settings: SparkSettings) -> None:
             location=settings.checkpoint_location,
             run=name,
         )
-        _watch(query)
+        _watch(query, monitor)
     finally:
         spark.stop()
 
@@ -110,8 +113,8 @@ def _serving(settings: SparkSettings) -> tuple[Serving, Step]:
     return serving, step
 
 
-def _watch(query: StreamingQuery) -> None:
-    """Log what the job does; end it at SIGTERM or SIGINT, when the batch under way is done."""
+def _watch(query: StreamingQuery, monitor: Monitor) -> None:
+    """Report what the job does; end it at SIGTERM or SIGINT, when the batch under way is done."""
     stopping = False
 
     def stop(signum: int, frame: FrameType | None) -> None:
@@ -121,8 +124,10 @@ def _watch(query: StreamingQuery) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     report = BatchReport()
+    monitor.begin(partial(spark_families, report), {"batches": report.why_late})
     last = None
     while True:
+        monitor.turn()
         try:
             has_ended = query.awaitTermination(LOOK_S)
         except StreamingQueryException as error:
@@ -133,6 +138,7 @@ def _watch(query: StreamingQuery) -> None:
         if has_ended:
             return
         if stopping:
+            monitor.stopping()
             last = report.n_batches if last is None else last
             if report.n_batches > last or not query.status["isTriggerActive"]:
                 query.stop()

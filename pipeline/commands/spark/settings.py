@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveInt
 
 from pipeline.commands.log_settings import LogLevelSettings
+from pipeline.commands.monitoring.settings import MonitoringSettings
 from pipeline.commands.serving_settings import ServingSettings
 
 
@@ -28,7 +29,7 @@ def _assignments(texts: list[str]) -> list[str]:
 Begin = Literal["earliest", "latest"]
 
 
-class SparkSettings(ServingSettings, LogLevelSettings):
+class SparkSettings(ServingSettings, MonitoringSettings, LogLevelSettings):
     """Recognise phones on Apache Spark: samples from a topic of Kafka, results to another."""
 
     kafka: Annotated[str, AfterValidator(_addresses)] = Field(
