@@ -82,8 +82,9 @@ class HarSpark(Part):
 
     @property
     def n_commits(self) -> int:
-        """How many batches are committed."""
-        return len(list((self.location / "commits").glob("[0-9]*")))
+        """How many batches are committed; only the last are kept, by their numbers from 0 on."""
+        commits = (self.location / "commits").glob("[0-9]*")
+        return 1 + max((int(commit.name) for commit in commits), default=-1)
 
     def await_commits(self, n_commits: int) -> None:
         """Return when so many batches are committed."""

@@ -21,9 +21,10 @@ ENGINE: Final = {
     "spark.sql.streaming.stateStore.providerClass": (
         "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
     ),
-    # A batch writes what has changed of the state, not all of it.
+    # What a batch has changed is written, and now and then all.
     "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
-    "spark.sql.streaming.metricsEnabled": "true",
+    # Each batch writes all of a bucket's state: of 100 batches, as usual, it would be very much.
+    "spark.sql.streaming.minBatchesToRetain": "10",
     "spark.ui.showConsoleProgress": "false",
 }
 """How the engine works; ``--conf`` has the last word"""
