@@ -20,7 +20,15 @@ def java() -> str:
     return found
 
 
-def jars(profile: Literal["kafka", "spark"]) -> Path:
+Profile = Literal["kafka", "spark"]
+
+
+def has_jars(profile: Profile) -> bool:
+    """Return whether Java and the jars of a profile are there."""
+    return shutil.which("java") is not None and any((JARS / profile).glob("*.jar"))
+
+
+def jars(profile: Profile) -> Path:
     """Return the folder with a profile's jars; skip the test where they could not be had."""
     folder = JARS / profile
     if not any(folder.glob("*.jar")):

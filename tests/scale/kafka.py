@@ -71,7 +71,8 @@ class Kafka(Part):
 
     def create_topic(self, name: str, *, partitions: int, **config: str) -> None:
         """Create a topic; ``_`` in the names of its settings stands for a dot."""
-        from confluent_kafka.admin import AdminClient, NewTopic
+        from confluent_kafka.admin import AdminClient
+        from confluent_kafka.cimpl import NewTopic
 
         settings: Mapping[str, str] = {key.replace("_", "."): config[key] for key in config}
         client = AdminClient({"bootstrap.servers": self.address, "log_level": 0})

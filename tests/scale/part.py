@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -53,7 +54,14 @@ class Part:
     @property
     def cpu_s(self) -> float:
         """CPU seconds of its processes that live, with those of children that have ended."""
-        return sum(map(_cpu_s, self._tree()))
+        return sum(self.cpu_s_by_program().values())
+
+    def cpu_s_by_program(self) -> dict[str, float]:
+        """Return the same by program, such as ``java`` or ``python``."""
+        seconds: defaultdict[str, float] = defaultdict(float)
+        for pid in self._tree():
+            seconds[_program(pid)] += _cpu_s(pid)
+        return seconds
 
     def kill(self) -> None:
         """Kill it and all that it has started, at once and without warning."""
@@ -107,6 +115,14 @@ def _descendants(pid: int) -> Iterator[int]:
             continue
         for child in below:
             yield from _descendants(int(child))
+
+
+def _program(pid: int) -> str:
+    """Return the name of a process's program, without its version."""
+    try:
+        return Path(f"/proc/{pid}/exe").resolve().name.rstrip("0123456789.")
+    except OSError:
+        return ""
 
 
 def _cpu_s(pid: int) -> float:

@@ -135,7 +135,7 @@ def _entry(message: Message) -> Entry:
     return Entry(
         key,
         value,
-        {name: content for name, content in headers if isinstance(content, bytes)},
+        {name: content for name, content in dict(headers).items() if isinstance(content, bytes)},
         int(message.partition() or 0),
         int(message.offset() or 0),
         message.timestamp()[1] / 1000,
