@@ -25,6 +25,7 @@ from pipeline.recordings.simulated import recordings
 from pipeline.result_messages import PredictionPayload
 from tests.benchmarks.figures import Figure, NotMeasuredError, Options, run_alone
 from tests.benchmarks.scale_consumer_group import consume
+from tests.benchmarks.scale_sizing import Measured, sizing
 from tests.scale.har_spark import HarSpark
 from tests.scale.jars import has_jars
 from tests.scale.kafka import Kafka
@@ -68,13 +69,14 @@ def measure(options: Options) -> list[Figure]:
         kafka.start()
         parts.callback(kafka.stop)
         people = _people(seconds=_seconds_needed())
-        figures = [
-            figure
-            for n_phones, batch in LOADS
-            for figure in _load(folder, kafka, people, n_phones=n_phones, batch=batch)
-        ]
+        figures, measured = [], None
+        for n_phones, batch in LOADS:
+            found, measured = _load(folder, kafka, people, n_phones=n_phones, batch=batch)
+            figures += found
         figures += _latency(folder, kafka, people)
         figures += _kills(folder, kafka, people)
+        if measured is not None:  # of the largest load
+            figures += sizing(measured)
         return figures
 
 
@@ -91,14 +93,15 @@ class _Batch:
 
 def _load(
     folder: Path, kafka: Kafka, people: "_People", *, n_phones: int, batch: int
-) -> Iterator[Figure]:
-    """Yield what a load costs on Spark, and in a plain consumer group."""
+) -> tuple[list[Figure], Measured]:
+    """Return what a load costs on Spark, and in a plain consumer group."""
     name = f"{n_phones} phones, {batch // 1_000}k a batch"
     n_records = batch * (WARM + COUNTED)
     with _job(folder, kafka, f"p{n_phones}-{batch}") as job:
         records = people.records(n_phones, n_records)
-        write(kafka.address, job.samples, records)
         kafka_before = kafka.cpu_s
+        write(kafka.address, job.samples, records)
+        kept_bytes = kafka.kept_bytes(job.samples) / n_records
         job.start(*("--records-a-trigger", str(batch), "--buckets", str(BUCKETS)), *_JSON_LOG)
         job.await_commits(WARM)
         before, begun = job.cpu_s_by_program(), time.monotonic()
@@ -113,8 +116,15 @@ def _load(
     n_windows = sum(one.n_windows for one in batches)
     last = batches[-1]
     peer = consume(kafka, f"group-{n_phones}-{batch}", records, a_transaction=batch)
+    measured = Measured(
+        spark_core_s=cpu_s / n_counted,
+        kafka_core_s=kafka_s / n_records,
+        kept_bytes=kept_bytes,
+        state_bytes=last.state_bytes / last.n_phones,
+        group_core_s=1 / peer.messages_a_core_s,
+    )
     java_us = by_program.get("java", 0.0) / n_counted * 1e6
-    yield Figure(
+    messages = Figure(
         "scale",
         f"{name}: messages",
         n_counted / cpu_s,
@@ -127,10 +137,11 @@ def _load(
             f"{n_counted / seconds:,.0f}/s on all cores, {n_windows / cpu_s:,.0f} windows/core-s, "
             f"JVM {java_us:.0f} µs, Python {cpu_s / n_counted * 1e6 - java_us:.0f} µs a message, "
             f"Kafka {kafka_s / n_records * 1e6:.0f} µs, "
-            f"{np.mean([len(one.value) for one in records[:1_000]]):,.0f} bytes a message"
+            f"{np.mean([len(one.value) for one in records[:1_000]]):,.0f} bytes a message, "
+            f"{kept_bytes:,.0f} in Kafka"
         ),
     )
-    yield Figure(
+    a_batch = Figure(
         "scale",
         f"{name}: a batch",
         float(np.median([one.seconds for one in batches])),
@@ -138,7 +149,7 @@ def _load(
         MOST_BATCH_S,
         detail=f"longest {max(one.seconds for one in batches):.2f} s",
     )
-    yield Figure(
+    state = Figure(
         "scale",
         f"{name}: state",
         last.state_bytes / last.n_phones,
@@ -146,6 +157,7 @@ def _load(
         MOST_STATE_BYTES,
         detail=f"{last.n_phones} phones, {last.state_bytes / 1e6:.1f} MB in {BUCKETS} buckets",
     )
+    return [messages, a_batch, state], measured
 
 
 def _latency(folder: Path, kafka: Kafka, people: "_People") -> Iterator[Figure]:

@@ -24,6 +24,7 @@ class Kafka(Part):
         self._java += [f"-Dorg.slf4j.simpleLogger.logFile={folder / 'kafka.log'}"]
         self._java += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
         self._config = folder / "server.properties"
+        self._data = folder / "data"
         port, controller = find_free_port(), find_free_port()
         self.address = f"{HOST}:{port}"
         """What clients call bootstrap.servers"""
@@ -35,7 +36,7 @@ class Kafka(Part):
             "advertised.listeners": f"PLAINTEXT://{self.address}",
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-            "log.dirs": str(folder / "data"),
+            "log.dirs": str(self._data),
             "offsets.topic.replication.factor": "1",
             "offsets.topic.num.partitions": "1",
             "transaction.state.log.replication.factor": "1",
@@ -68,6 +69,11 @@ class Kafka(Part):
                     return
             except KafkaException:
                 continue
+
+    def kept_bytes(self, topic: str) -> int:
+        """Return how many bytes a topic's records take on the disk."""
+        logs = self._data.glob(f"{topic}-[0-9]*/*.log")
+        return sum(log.stat().st_size for log in logs)
 
     def create_topic(self, name: str, *, partitions: int, **config: str) -> None:
         """Create a topic; ``_`` in the names of its settings stands for a dot."""

@@ -43,6 +43,7 @@ def write(address: str, topic: str, records: Iterable[Outgoing]) -> None:
         "bootstrap.servers": address,
         "enable.idempotence": True,
         "linger.ms": 20,
+        "compression.type": "lz4",
         "partitioner": "murmur2_random",  # Kafka's own: Java producers take the same partition
         "log_level": 0,
     }
