@@ -7,8 +7,8 @@ models and warm the JVM up. A plain consumer group, which takes the same records
 step, is the peer. For latency phones send as in life, and each prediction is dated by Kafka.
 """
 
-import itertools
 import json
+import logging
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ import numpy as np
 from pipeline.commands.replay.native_message import native_message
 from pipeline.recordings.simulated import recordings
 from pipeline.result_messages import PredictionPayload
-from tests.benchmarks.figures import Figure, NotMeasuredError, Options, run_alone
+from tests.benchmarks.figures import Figure, NotMeasuredError, Options, run_alone, show
 from tests.benchmarks.scale_consumer_group import consume
 from tests.benchmarks.scale_sizing import Measured, sizing
 from tests.scale.har_spark import HarSpark
@@ -42,7 +42,7 @@ BUCKETS: Final = 2
 WARM: Final = 2
 """Batches before the CPU time is taken"""
 COUNTED: Final = 4
-LOADS: Final = ((200, 10_000),)
+LOADS: Final = ((200, 10_000), (1_000, 10_000), (1_000, 30_000), (5_000, 30_000))
 """Phones, and records a batch"""
 LEAST_PER_CORE_S: Final = {10_000: 4_000.0, 30_000: 6_000.0}
 MOST_BATCH_S: Final = 3.0
@@ -63,6 +63,7 @@ def measure(options: Options) -> list[Figure]:
     for profile in ("kafka", "spark"):
         if not has_jars(profile):
             raise NotMeasuredError("Java and jars: make scale fetches them")
+    logging.disable(logging.WARNING)  # of the step, of hundreds of phones
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="scale-")))
         kafka = Kafka(folder)
@@ -72,6 +73,7 @@ def measure(options: Options) -> list[Figure]:
         figures, measured = [], None
         for n_phones, batch in LOADS:
             found, measured = _load(folder, kafka, people, n_phones=n_phones, batch=batch)
+            show(found)
             figures += found
         figures += _latency(folder, kafka, people)
         figures += _kills(folder, kafka, people)
@@ -201,7 +203,7 @@ def _kills(folder: Path, kafka: Kafka, people: "_People") -> Iterator[Figure]:
                 flags = ("--records-a-trigger", "1000", "--buckets", str(BUCKETS), *_JSON_LOG)
                 job.start(*flags)
                 job.await_commits(6)
-                n_commits = job.n_commits
+                n_commits, begun = job.n_commits, time.monotonic()
                 if victim == "driver":
                     job.kill()
                     job.start(*flags)
@@ -211,7 +213,8 @@ def _kills(folder: Path, kafka: Kafka, people: "_People") -> Iterator[Figure]:
                 else:
                     kafka.kill()
                     kafka.start()
-                back_s = job.await_commits(n_commits + 2)
+                job.await_commits(n_commits + 2)
+                back_s = time.monotonic() - begun
                 if victim == "worker":
                     spark.workers[0].start()
                     spark.await_workers(len(spark.workers))
@@ -230,7 +233,8 @@ def _job(folder: Path, kafka: Kafka, name: str, spark: Spark | None = None) -> I
     """Yield a har-spark with topics of its own, and kill it in the end."""
     own = folder / name
     own.mkdir()
-    job = HarSpark(own, kafka, spark, name=name)
+    master = "local[2]" if spark is None else spark.address
+    job = HarSpark(own, kafka.address, master, name=name)
     for topic in (job.samples, job.results):
         kafka.create_topic(topic, partitions=PARTITIONS)
     try:
@@ -260,10 +264,10 @@ class _People:
 
     def records(self, n_phones: int, n_records: int) -> list[Outgoing]:
         """Return the first records of phones that send in turn."""
-        numbered = itertools.product(itertools.count(), range(n_phones))
+        numbered = (divmod(at, n_phones) for at in range(n_records))
         return [
             self._record(phone, self._payloads[phone % N_RECORDINGS][number], number)
-            for number, phone in itertools.islice(numbered, n_records)
+            for number, phone in numbered
         ]
 
     def live(self, n_phones: int, number: int, first_s: float) -> list[Outgoing]:
