@@ -67,7 +67,7 @@ lock: $(BIN)/python ## renew the locked dependencies
 	$(BIN)/python -m pip install --quiet uv
 	$(LOCK) --upgrade --group build pyproject.toml --extra demo --extra web -o $(REQUIREMENTS)/demo.txt
 	$(LOCK) --upgrade --group build pyproject.toml --extra demo --extra web --extra train --extra plots \
-		--extra history --group dev \
+		--extra history --extra kafka --group dev \
 		-o $(REQUIREMENTS)/dev.txt
 	$(LOCK) --upgrade --group docs -o $(REQUIREMENTS)/docs.txt
 	$(DEPLOYED) --group build -o $(REQUIREMENTS)/build.txt

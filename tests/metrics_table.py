@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "har-web": ("--listen", "127.0.0.1:0"),
     "har-record": ("--device", "phone"),
     "har-history": ("--database", "history.db"),
+    "har-bridge": ("--kafka", "127.0.0.1:1"),
 }
 """Flags with which each command shows all its metrics, beside the broker's"""
 SHARED: Final = ("har_build_info", "har_loop_turn_timestamp_seconds", "har_broker_", "har_inbox_")

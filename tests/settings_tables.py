@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings.sources.types import _CliPositionalArg
 
+from pipeline.commands.bridge.settings import BridgeSettings
 from pipeline.commands.calibrate.settings import CalibrateSettings
 from pipeline.commands.demo_settings import DemoSettings
 from pipeline.commands.history.settings import (
@@ -50,6 +51,7 @@ COMMANDS: Final[dict[str, type[CommandSettings]]] = {
     "har-history devices": HistoryDevicesSettings,
     "har-history export": HistoryExportSettings,
     "har-history forget": HistoryForgetSettings,
+    "har-bridge": BridgeSettings,
     "har-train": TrainSettings,
     "har-evaluate": EvaluateSettings,
     "har-demo": DemoSettings,

@@ -13,6 +13,10 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 TRAINING_ONLY = ("tensorflow", "keras", "tf2onnx", "onnx", "matplotlib", "scipy.signal")
 EXCLUSIVE = {
+    "confluent_kafka": [
+        f"pipeline/commands/bridge/{name}.py"
+        for name in ("kafka_clients", "results", "running", "samples", "topics")
+    ],
     "paho": ["pipeline/mqtt/paho_client.py"],
     "onnxruntime": ["pipeline/models/classifier.py"],
     "amqtt": ["pipeline/mqtt/broker.py"],

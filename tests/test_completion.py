@@ -40,6 +40,7 @@ def completed(script: str, folder: Path, *words: str) -> set[str]:
         (["har-timeline", "re"], {"recording.parquet"}, {"--json"}),
         (["har-history", "sh"], {"show"}, {"run", "export"}),
         (["har-history", "show", "--we"], {"--week"}, {"--broker"}),
+        (["har-bridge", "--only", ""], {"samples", "results"}, {"recording.parquet"}),
         (["har-train", "--recipe", ""], {"raw", "plain"}, set()),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -39,6 +39,7 @@ LONG_RUNNING: Final = {
     "har-web": ("--listen", "0.0.0.0:0", "--keep", "kept", "--log-level", "debug"),
     "har-record": ("--device", "phone"),
     "har-history": ("--log-level", "debug"),
+    "har-bridge": ("--kafka", "127.0.0.1:1", "--log-level", "debug"),
 }
 
 

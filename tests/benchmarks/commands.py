@@ -18,6 +18,7 @@ START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 10.0
 POLL_S: Final = 0.02
 _MODULES: Final = {
+    "har-bridge": "pipeline.commands.bridge.command",
     "har-history": "pipeline.commands.history.command",
     "har-replay": "pipeline.commands.replay.command",
     "har-stream": "pipeline.commands.stream.command",

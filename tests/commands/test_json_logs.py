@@ -38,6 +38,7 @@ def events(text: str) -> list[dict[str, Any]]:
         ("har-import", ["gone.zip"]),
         ("har-evaluate", ["gone.onnx"]),
         ("har-history", ["--broker", "127.0.0.1", "--database", "nonsense://x"]),
+        ("har-bridge", ["--broker", "h", "--kafka", "h:1", "--kafka-config", "gone.properties"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

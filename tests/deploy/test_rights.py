@@ -23,7 +23,7 @@ _TODAY: Final = "har/phone-a/today"
 
 TOPICS: Final = [
     *_INPUTS, *_OTHERS, *_OPTIONS, *_RESULT_TOPICS, "har/phone-b/activity", "har/status",
-    "har/load", "har/info", "har/history", "har/samples",
+    "har/load", "har/info", "har/history", "har/samples", "har/bridge/har-bridge",
     "har/phone-a/samples/x", "sensor-logger", "phyphox/phone-a",
     "browser/phone-a", "sensor-logger/phone-a", _TODAY,
     "homeassistant/status", _ANNOUNCEMENT, "elsewhere",
@@ -35,7 +35,7 @@ MAY_WRITE: Final = {
         *(*_RESULT_TOPICS, "har/phone-b/activity"),
         *("har/status", "har/load", "har/info", _ANNOUNCEMENT),
     },
-    "har-bridge": {*_RESULT_TOPICS, "har/phone-b/activity"},
+    "har-bridge": {*_RESULT_TOPICS, "har/phone-b/activity", "har/bridge/har-bridge"},
     "har-calibrate": {"har/phone-a/calibration", "har/phone-b/calibration"},
     "har-record": set(),
     "har-web": {
@@ -82,7 +82,7 @@ MAY_READ: Final = {
     "har-bridge": {
         *("har/phone-a/samples", "har/phone-b/samples"),
         *("browser/phone-a", "sensor-logger/phone-a"),
-        *("har/phone-a/calibration", *_OPTIONS, "har/phone-a/label"),
+        *("har/phone-a/label", "har/phone-a/calibration", *_OPTIONS, "har/bridge/har-bridge"),
     },
     "har-calibrate": {
         *("har/phone-a/samples", "har/phone-b/samples"),
@@ -122,6 +122,7 @@ PUBLISHED: Final = {
         *("har/status", "har/load", "har/info", _ANNOUNCEMENT),
     ],
     "har-history": ["har/history", _TODAY],
+    "har-bridge": ["har/bridge/har-bridge"],
     "home-assistant": ["homeassistant/status", *_OPTIONS],
     "har-web": ["browser/phone-a", "sensor-logger/phone-a"],
     "har-calibrate": ["har/phone-a/calibration"],

@@ -1,0 +1,125 @@
+"""The topics in Kafka: created where they are missing, and looked at where they are there."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # as its documentation does
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+from pipeline.commands.bridge.kafka_config import BridgeError, KafkaConfig
+from pipeline.event_log import EventLog
+from pipeline.settings import MAX_PACKET_BYTES
+
+logger = EventLog(__name__)
+
+ANSWER_S: Final = 5.0
+"""Within which Kafka answers"""
+USUAL_MOST_BYTES: Final = 1_048_588
+"""Of a record, by Kafka's own default (max.message.bytes)"""
+
+_TIMES: Final = "message.timestamp.type"
+_MOST: Final = "max.message.bytes"
+OF_SAMPLES: Final[Mapping[str, str]] = {
+    # So no producer's clock can make times go back.
+    _TIMES: "LogAppendTime",
+    # All that the bridge takes.
+    _MOST: str(MAX_PACKET_BYTES),
+}
+"""Properties with which the topic of samples is created"""
+OF_RESULTS: Final[Mapping[str, str]] = {}
+"""And that of results"""
+
+_FORBIDDEN: Final = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.POLICY_VIOLATION,
+    KafkaError.INVALID_REPLICATION_FACTOR,
+    KafkaError.INVALID_PARTITIONS,
+)
+"""Refusals that do not pass by themselves"""
+
+
+class Topic(NamedTuple):
+    """A topic that is needed."""
+
+    name: str
+    partitions: int
+    """If it is created"""
+    properties: Mapping[str, str]
+    """If it is created"""
+
+
+def ensure(admin: AdminClient, topic: Topic, config: KafkaConfig) -> int:
+    """Create a topic unless it is there; return how many bytes a record of it may have.
+
+    Raises:
+        BridgeError: it is missing, and may not be created.
+        KafkaException: Kafka does not answer; it may later.
+    """
+    # All are asked for: a broker may create one that it is asked for by name, as it likes.
+    if topic.name not in admin.list_topics(timeout=ANSWER_S).topics:
+        _create(admin, topic, config)
+        return int(topic.properties.get(_MOST, USUAL_MOST_BYTES))
+    found = _properties(admin, topic.name)
+    wanted = topic.properties.get(_TIMES)
+    if wanted is not None and found.get(_TIMES, wanted) != wanted:
+        logger.warning(
+            "topic-times",
+            "the topic %(topic)s has times of its producers, any of whose clocks may be wrong: "
+            "set %(property)s=%(wanted)s by kafka-configs.sh --alter",
+            topic=topic.name,
+            property=_TIMES,
+            wanted=wanted,
+        )
+    return int(found.get(_MOST, USUAL_MOST_BYTES))
+
+
+def _create(admin: AdminClient, topic: Topic, config: KafkaConfig) -> None:
+    new = NewTopic(
+        topic.name,
+        num_partitions=topic.partitions,
+        replication_factor=-1,  # Kafka's own default
+        config=dict(topic.properties),
+    )
+    (created,) = admin.create_topics([new], operation_timeout=ANSWER_S).values()
+    try:
+        created.result(2 * ANSWER_S)
+    except KafkaException as exception:
+        error = exception.args[0]
+        if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return
+        if error.code() in _FORBIDDEN:
+            how = "".join(f" --config {name}={text}" for name, text in topic.properties.items())
+            raise BridgeError(
+                f"the topic {topic.name} is missing, and Kafka does not let us create it "
+                f"({config.explain(error.str())}): kafka-topics.sh --create --topic {topic.name} "
+                f"--partitions {topic.partitions}{how}"
+            ) from None
+        raise
+    logger.info(
+        "topic-created",
+        "created the topic %(topic)s with %(n_partitions)d partitions",
+        topic=topic.name,
+        n_partitions=topic.partitions,
+    )
+
+
+def _properties(admin: AdminClient, name: str) -> dict[str, str]:
+    """Return a topic's properties, none if we may not ask for them."""
+    resource = ConfigResource(ResourceType.TOPIC, name)
+    (asked,) = admin.describe_configs([resource], request_timeout=ANSWER_S).values()
+    try:
+        return {key: entry.value for key, entry in asked.result(2 * ANSWER_S).items()}
+    except KafkaException as exception:
+        logger.debug(
+            "topic-unknown",
+            "the properties of the topic %(topic)s cannot be had: %(reason)s",
+            topic=name,
+            reason=exception.args[0].str(),
+        )
+        return {}
