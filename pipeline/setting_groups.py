@@ -19,11 +19,12 @@ GROUPS: Final[Groups] = {
         *("broker", "port", "username", "password_file", "password"),
         *("tls", "cafile", "cert", "key", "key_password_file", "key_password", "insecure"),
         *("retry", "protocol", "max_packet"),
+        *("kafka", "kafka_config", "samples_topic", "results_topic"),
+        *("partitions", "group", "client_id", "only"),
     ),
-    "batches": ("master", "jars", "conf", "buckets", "trigger", "records_a_trigger", "begin"),
-    "Kafka": (
-        *("kafka", "kafka_config", "samples_topic", "results_topic", "partitions", "group"),
-        *("client_id", "only"),
+    "batches": (
+        *("master", "jars", "conf", "buckets"),
+        *("trigger", "records_a_trigger", "begin"),
     ),
     "web pages": (
         *("web", "listen", "self_signed", "https_cert", "https_key", "token_file", "token"),

@@ -300,6 +300,7 @@ PAHO_IN_TESTS = {
     "tests/client.py": "all others use this",
     "tests/benchmarks/end_to_end.py": "costs less beside what it measures",
     "tests/benchmarks/least_consumer.py": "paho is what it measures",
+    "tests/benchmarks/plain_bridge.py": "paho is what it measures",
     "tests/benchmarks/plain_consumer.py": "paho is what it measures",
     "tests/mqtt/test_broker.py": "a client that breaks off",
     "tests/mqtt/test_packets.py": "packets of a real client",

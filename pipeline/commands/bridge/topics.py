@@ -4,12 +4,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # as its documentation does
-    AdminClient,
-    ConfigResource,
-    NewTopic,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from pipeline.commands.bridge.kafka_config import BridgeError, KafkaConfig
 from pipeline.event_log import EventLog
