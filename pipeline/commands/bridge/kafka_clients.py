@@ -27,6 +27,8 @@ LINGER_MS: Final = 5
 """How long a record waits for others to be sent with"""
 BATCH_BYTES: Final = 1 << 18
 """Of records that are sent together; more would share the fate of one that is refused"""
+USUAL_MOST_BYTES: Final = 1_048_588
+"""Of a record, by Kafka's own default (max.message.bytes)"""
 SESSION_TIMEOUT_MS: Final = 10_000
 """A consumer that is silent for so long loses its partitions to others of its group"""
 RECONNECT_MS: Final = 1_000
@@ -45,15 +47,20 @@ class KafkaClients:
         self.reachability = Reachability(",".join(settings.kafka))
         """Whether those that were made reach it"""
 
-    def producer(self, *, most_bytes: int) -> Producer:
-        """Return a producer of records of ``most_bytes`` at most.
+    def producer(self, *, most_bytes: int | None) -> Producer:
+        """Return a producer of records of ``most_bytes`` at most, None if that is not known.
 
         Raises:
             BridgeError: it cannot be made with the properties of the file.
         """
+        is_known = most_bytes is not None
+        most_bytes = USUAL_MOST_BYTES if most_bytes is None else most_bytes
         room = 2 * self._settings.max_waiting + 1_000
         own = {
             "enable.idempotence": True,
+            # With it, none follows one that has failed; but then each that is too large, and is
+            # not known to be, would end the producer.
+            "enable.gapless.guarantee": is_known,
             "acks": "all",
             "message.timeout.ms": 0,  # never
             "partitioner": "murmur2_random",

@@ -17,6 +17,7 @@ DECIDED: Final = frozenset(
         *("queue.buffering.max.messages", "queue.buffering.max.kbytes", "batch.size"),
         *("bootstrap.servers", "metadata.broker.list", "group.id", "group.instance.id"),
         *("enable.auto.commit", "auto.commit.enable", "enable.auto.offset.store"),
+        "enable.gapless.guarantee",
         *("isolation.level", "statistics.interval.ms", "delivery.report.only.error"),
     }
 )

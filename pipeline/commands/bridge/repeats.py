@@ -13,6 +13,8 @@ from collections import OrderedDict
 from typing import Final
 
 from pipeline.commands.bridge.result_records import Result
+from pipeline.kafka_records import Origin
+from pipeline.messages import Publication
 
 MOST_BUCKETS: Final = 65_536
 """Buckets in partitions whose highest number is remembered"""
@@ -36,22 +38,23 @@ class Repeats:
     def has_seen(self, result: Result, partition: int) -> bool:
         """Return whether a result of a partition is a repeat, and remember it if not."""
         if result.origin is not None:
-            place = partition, result.origin.bucket
-            highest = self._numbers.get(place, -1)
-            if result.origin.number <= highest:
-                return True
-            self._numbers[place] = result.origin.number
-            self._numbers.move_to_end(place)
-            if len(self._numbers) > self._most_buckets:
-                self._numbers.popitem(last=False)
-            return False
-        if not result.is_unrepeated:
-            return False
-        publication = result.publication
+            return self._has_number(partition, result.origin)
+        return result.is_unrepeated and self._has_alike(result.publication)
+
+    def _has_number(self, partition: int, origin: Origin) -> bool:
+        place = partition, origin.bucket
+        highest = self._numbers.get(place, -1)
+        self._numbers[place] = max(highest, origin.number)
+        self._numbers.move_to_end(place)
+        if len(self._numbers) > self._most_buckets:
+            self._numbers.popitem(last=False)
+        return origin.number <= highest
+
+    def _has_alike(self, publication: Publication) -> bool:
         alike = hash((publication.topic, publication.payload))
-        if alike in self._results:
-            return True
+        is_known = alike in self._results
         self._results[alike] = None
+        self._results.move_to_end(alike)
         if len(self._results) > self._most_results:
             self._results.popitem(last=False)
-        return False
+        return is_known

@@ -119,6 +119,7 @@ class SamplesToKafka:
     def turn(self, *, timeout_s: float) -> bool:
         """Hand over what comes within a time, and acknowledge; return whether anything came."""
         messages = self._connection.take(timeout_s=timeout_s, gather_s=GATHER_S)
+        self._hear()  # of a failure before more follows what has failed
         self._keep_producer()
         for message in messages:
             self._take(message)

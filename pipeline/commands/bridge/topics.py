@@ -14,8 +14,6 @@ logger = EventLog(__name__)
 
 ANSWER_S: Final = 5.0
 """Within which Kafka answers"""
-USUAL_MOST_BYTES: Final = 1_048_588
-"""Of a record, by Kafka's own default (max.message.bytes)"""
 
 _TIMES: Final = "message.timestamp.type"
 _MOST: Final = "max.message.bytes"
@@ -49,8 +47,10 @@ class Topic(NamedTuple):
     """If it is created"""
 
 
-def ensure(admin: AdminClient, topic: Topic, config: KafkaConfig) -> int:
+def ensure(admin: AdminClient, topic: Topic, config: KafkaConfig) -> int | None:
     """Create a topic unless it is there; return how many bytes a record of it may have.
+
+    None if we may not know.
 
     Raises:
         BridgeError: it is missing, and may not be created.
@@ -59,8 +59,9 @@ def ensure(admin: AdminClient, topic: Topic, config: KafkaConfig) -> int:
     # All are asked for: a broker may create one that it is asked for by name, as it likes.
     if topic.name not in admin.list_topics(timeout=ANSWER_S).topics:
         _create(admin, topic, config)
-        return int(topic.properties.get(_MOST, USUAL_MOST_BYTES))
-    found = _properties(admin, topic.name)
+        found = dict(topic.properties)
+    else:
+        found = _properties(admin, topic.name)
     wanted = topic.properties.get(_TIMES)
     if wanted is not None and found.get(_TIMES, wanted) != wanted:
         logger.warning(
@@ -71,7 +72,7 @@ def ensure(admin: AdminClient, topic: Topic, config: KafkaConfig) -> int:
             property=_TIMES,
             wanted=wanted,
         )
-    return int(found.get(_MOST, USUAL_MOST_BYTES))
+    return int(found[_MOST]) if _MOST in found else None
 
 
 def _create(admin: AdminClient, topic: Topic, config: KafkaConfig) -> None:
