@@ -44,6 +44,7 @@ class KafkaClients:
         """Take how to reach it."""
         self._settings = settings
         self._config = config
+        self._admin: AdminClient | None = None
         self.reachability = Reachability(",".join(settings.kafka))
         """Whether those that were made reach it"""
 
@@ -92,13 +93,14 @@ class KafkaClients:
         return made
 
     def admin(self) -> AdminClient:
-        """Return what asks for topics and creates them.
+        """Return what asks for topics and creates them, always the same: it stays connected.
 
         Raises:
             BridgeError: it cannot be made with the properties of the file.
         """
-        made: AdminClient = self._made(AdminClient, None, {}, {})
-        return made
+        if self._admin is None:
+            self._admin = self._made(AdminClient, None, {}, {})
+        return self._admin
 
     def _made(
         self, kind: Callable[..., Any], name: str | None, usual: Properties, own: Properties

@@ -12,8 +12,10 @@ from pipeline.settings import MAX_PACKET_BYTES
 
 logger = EventLog(__name__)
 
+LISTING_S: Final = 1.0
+"""How long the list of topics is waited for at a time; meanwhile nothing else is done"""
 ANSWER_S: Final = 5.0
-"""Within which Kafka answers"""
+"""Within which a Kafka that is there answers"""
 
 _TIMES: Final = "message.timestamp.type"
 _MOST: Final = "max.message.bytes"
@@ -57,7 +59,7 @@ def ensure(admin: AdminClient, topic: Topic, config: KafkaConfig) -> int | None:
         KafkaException: Kafka does not answer; it may later.
     """
     # All are asked for: a broker may create one that it is asked for by name, as it likes.
-    if topic.name not in admin.list_topics(timeout=ANSWER_S).topics:
+    if topic.name not in admin.list_topics(timeout=LISTING_S).topics:
         _create(admin, topic, config)
         found = dict(topic.properties)
     else:
