@@ -111,30 +111,25 @@ class KafkaClients:
         properties |= {
             "bootstrap.servers": ",".join(self._settings.kafka),
             "client.id": self._settings.client_id,
+            "error_cb": partial(self._hear, name),
         }
         if name is not None:
             self.reachability.add(name)
             properties |= {
                 "statistics.interval.ms": STATISTICS_MS,
                 "stats_cb": self.reachability.on_statistics(name),
-                "error_cb": partial(self._hear, name),
             }
         try:
             return kind(properties, logger=_ClientLog(self._config))
         except (KafkaException, ValueError, TypeError) as error:
             raise self._config.refusal(error) from None
 
-    def _hear(self, client: str, error: KafkaError) -> None:
+    def _hear(self, client: str | None, error: KafkaError) -> None:
         """Take what a client says of Kafka as a whole; of records it says nothing here."""
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and client is not None:
             self.reachability.lose(client, self._config.explain(error.str()))
         elif error.code() in _OF_THE_LOGIN:
-            logger.error(
-                "kafka-login-refused",
-                "Kafka at %(kafka)s: %(reason)s; is --kafka-config right?",
-                kafka=",".join(self._settings.kafka),
-                reason=self._config.explain(error.str()),
-            )
+            self.reachability.refuse_login(self._config.explain(error.str()))
 
 
 _OF_THE_LOGIN: Final = (

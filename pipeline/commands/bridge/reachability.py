@@ -42,6 +42,8 @@ class Reachability:
         self._is_up: dict[str, bool] = {}
         """Whether each client reaches a broker"""
         self._lost_at: float | None = None  # monotonic seconds
+        self._is_refused = False
+        """That a login was refused has been said"""
 
     def why_away(self) -> str | None:
         """Return that Kafka cannot be reached, None if all clients reach it; on any thread."""
@@ -74,6 +76,7 @@ class Reachability:
     def reach(self, client: str) -> None:
         """Note that a client reaches a broker."""
         self._is_up[client] = True
+        self._is_refused = False
         if self._lost_at is None or not all(self._is_up.values()):
             return
         away_s = time.monotonic() - self._lost_at
@@ -83,6 +86,18 @@ class Reachability:
             "Kafka can be reached again, after %(away_s).0f s",
             away_s=away_s,
         )
+
+    def refuse_login(self, reason: str) -> None:
+        """Note that Kafka does not let a client in, or is not who it should be."""
+        if not self._is_refused:
+            self._is_refused = True
+            logger.error(
+                "kafka-login-refused",
+                "no login to Kafka at %(kafka)s: %(reason)s; trying again: is --kafka-config "
+                "right?",
+                kafka=self._address,
+                reason=reason,
+            )
 
     def _measure(self, client: str, statistics: str) -> None:
         if any(broker.state == _UP for broker in _decode(statistics).brokers.values()):

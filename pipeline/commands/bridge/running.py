@@ -22,8 +22,9 @@ from pipeline.commands.bridge.record_keys import INSTRUCTION_TOPICS, RecordKeys
 from pipeline.commands.bridge.results import ResultsToMqtt
 from pipeline.commands.bridge.samples import SamplesToKafka
 from pipeline.commands.bridge.settings import BridgeSettings
-from pipeline.commands.bridge.topics import OF_RESULTS, OF_SAMPLES, Topic, ensure
+from pipeline.commands.bridge.topics import OF_RESULTS, OF_SAMPLES, Topic, ensure, names
 from pipeline.commands.monitoring.broker import broker_checks
+from pipeline.commands.monitoring.health import Check
 from pipeline.commands.monitoring.monitor import Monitor
 from pipeline.event_log import EventLog
 from pipeline.mqtt.connection import Connection
@@ -79,12 +80,14 @@ def run(settings: BridgeSettings, monitor: Monitor) -> None:
             reachability=clients.reachability,
             config=config,
         )
+    checks: dict[str, Check] = {**broker_checks(connection), "kafka": clients.reachability.why_away}
+    if samples is not None:
+        checks["records"] = samples.why_not_taken
     monitor.begin(
-        partial(bridge_families, counts, connection, clients.reachability, samples),
-        {**broker_checks(connection), "kafka": clients.reachability.why_away},
+        partial(bridge_families, counts, connection, clients.reachability, samples), checks
     )
     if not settings.retry:
-        _try_kafka(clients, config)
+        _try_kafka(clients, config, ",".join(settings.kafka))
     connection.start(retry=settings.retry)
     logger.info(
         "bridge-started",
@@ -150,17 +153,17 @@ def _connection(settings: BridgeSettings) -> tuple[Connection, RecordKeys]:
     return connection, keys
 
 
-def _try_kafka(clients: KafkaClients, config: KafkaConfig) -> None:
+def _try_kafka(clients: KafkaClients, config: KafkaConfig, address: str) -> None:
     """See whether Kafka answers.
 
     Raises:
         BridgeError: it does not.
     """
     try:
-        clients.admin().list_topics(timeout=CLOSE_TIMEOUT_S)
+        names(clients.admin(), timeout_s=CLOSE_TIMEOUT_S)
     except KafkaException as exception:
         raise BridgeError(
-            f"no connection to Kafka: {config.explain(exception.args[0].str())}"
+            f"no connection to Kafka at {address}: {config.explain(exception.args[0].str())}"
         ) from None
 
 

@@ -25,7 +25,7 @@ from zlib import crc32
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from pipeline.commands.bridge.counts import BridgeCounts, Refusal
-from pipeline.commands.bridge.kafka_config import KafkaConfig
+from pipeline.commands.bridge.kafka_config import BridgeError, KafkaConfig
 from pipeline.commands.bridge.reachability import Reachability
 from pipeline.commands.bridge.record_keys import RecordKeys
 from pipeline.event_log import EventLog
@@ -86,8 +86,8 @@ class SamplesToKafka:
     ) -> None:
         """Begin without a producer.
 
-        ``make_producer`` returns one whose topic is there, or raises `KafkaException` or
-        `TimeoutError` while Kafka cannot be reached.
+        ``make_producer`` returns one whose topic is there. It raises `KafkaException` or
+        `TimeoutError` while Kafka cannot be reached, `BridgeError` if the topic cannot be had.
         """
         self._connection = connection
         self._topic = topic
@@ -116,8 +116,18 @@ class SamplesToKafka:
         """Messages that are here, and that Kafka has not confirmed."""
         return len(self._held)
 
+    def why_not_taken(self) -> str | None:
+        """Return that Kafka takes no records, None if it does or none have come; on any thread."""
+        if self._n_when_failed == sys.maxsize:
+            return None
+        return f"Kafka does not take records of the topic {self._topic}"
+
     def turn(self, *, timeout_s: float) -> bool:
-        """Hand over what comes within a time, and acknowledge; return whether anything came."""
+        """Hand over what comes within a time, and acknowledge; return whether anything came.
+
+        Raises:
+            BridgeError: the topic cannot be had, and never could.
+        """
         messages = self._connection.take(timeout_s=timeout_s, gather_s=GATHER_S)
         self._hear()  # of a failure before more follows what has failed
         self._keep_producer()
@@ -219,12 +229,16 @@ class SamplesToKafka:
             self._give_up(self._failure)
         if self._producer is not None or time.monotonic() < self._next_attempt:
             return
+        self._next_attempt = time.monotonic() + self._pause_s
         try:
             self._producer = self._make_producer()
         except (KafkaException, TimeoutError) as exception:
             self._reachability.lose("producer", self._config.explain(_reason(exception)))
-            self._next_attempt = time.monotonic() + FIRST_PAUSE_S
             return
+        except BridgeError:
+            if not self._counts.producers:
+                raise
+            return  # the topic was there before, and may be again
         self._counts.producers += 1
         for held in list(self._held.values()):
             self._send(held)

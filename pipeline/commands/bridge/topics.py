@@ -1,6 +1,6 @@
 """The topics in Kafka: created where they are missing, and looked at where they are there."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
@@ -49,6 +49,18 @@ class Topic(NamedTuple):
     """If it is created"""
 
 
+def names(admin: AdminClient, *, timeout_s: float) -> Container[str]:
+    """Return the topics that there are.
+
+    Raises:
+        KafkaException: Kafka does not answer in time.
+    """
+    try:
+        return admin.list_topics(timeout=timeout_s).topics
+    finally:
+        admin.poll(0)  # lets it say why it has no connection
+
+
 def ensure(admin: AdminClient, topic: Topic, config: KafkaConfig) -> int | None:
     """Create a topic unless it is there; return how many bytes a record of it may have.
 
@@ -59,7 +71,7 @@ def ensure(admin: AdminClient, topic: Topic, config: KafkaConfig) -> int | None:
         KafkaException: Kafka does not answer; it may later.
     """
     # All are asked for: a broker may create one that it is asked for by name, as it likes.
-    if topic.name not in admin.list_topics(timeout=LISTING_S).topics:
+    if topic.name not in names(admin, timeout_s=LISTING_S):
         _create(admin, topic, config)
         found = dict(topic.properties)
     else:
@@ -94,9 +106,9 @@ def _create(admin: AdminClient, topic: Topic, config: KafkaConfig) -> None:
         if error.code() in _FORBIDDEN:
             how = "".join(f" --config {name}={text}" for name, text in topic.properties.items())
             raise BridgeError(
-                f"the topic {topic.name} is missing, and Kafka does not let us create it "
-                f"({config.explain(error.str())}): kafka-topics.sh --create --topic {topic.name} "
-                f"--partitions {topic.partitions}{how}"
+                f"the topic {topic.name} is missing, or we may not describe it, and Kafka does not "
+                f"let us create it ({config.explain(error.str())}): kafka-topics.sh --create "
+                f"--topic {topic.name} --partitions {topic.partitions}{how}"
             ) from None
         raise
     logger.info(

@@ -35,6 +35,10 @@ def test_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
         for client in ("producer", "consumer"):
             reachability.reach(client)
         assert [] == caplog.messages
+        for _ in range(3):
+            reachability.refuse_login("wrong password")
+        assert ["kafka-login-refused"] == [record.event for record in caplog.records]
+        caplog.clear()
         reachability.lose("producer", "refused")
         reachability.lose("consumer", "refused")
         reachability.lose("producer", "refused")
