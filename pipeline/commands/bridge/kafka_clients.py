@@ -5,8 +5,8 @@ Rules:
 * The producer is idempotent, and a record waits for Kafka for however long: so each partition
   holds records in the order in which they were handed over, and none is given up.
 * Its partitioner is that of Java's producers, so that a device has one partition, whoever writes.
-* The consumer commits nothing by itself. It has a name in its group: started again after a crash,
-  it has its partitions at once.
+* The consumer commits nothing by itself. After a crash others of its group, or the next one, have
+  its partitions as soon as Kafka misses it.
 """
 
 from collections.abc import Callable
@@ -82,7 +82,6 @@ class KafkaClients:
         """
         own = {
             "group.id": self._settings.group,
-            "group.instance.id": self._settings.client_id,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "isolation.level": "read_committed",
@@ -127,7 +126,7 @@ class KafkaClients:
     def _hear(self, client: str | None, error: KafkaError) -> None:
         """Take what a client says of Kafka as a whole; of records it says nothing here."""
         if error.code() == KafkaError._ALL_BROKERS_DOWN and client is not None:
-            self.reachability.lose(client, self._config.explain(error.str()))
+            self.reachability.suspect(client, self._config.explain(error.str()))
         elif error.code() in _OF_THE_LOGIN:
             self.reachability.refuse_login(self._config.explain(error.str()))
 

@@ -15,7 +15,7 @@ DECIDED: Final = frozenset(
         *("acks", "request.required.acks", "enable.idempotence", "partitioner", "client.id"),
         *("message.timeout.ms", "delivery.timeout.ms", "message.max.bytes", "transactional.id"),
         *("queue.buffering.max.messages", "queue.buffering.max.kbytes", "batch.size"),
-        *("bootstrap.servers", "metadata.broker.list", "group.id", "group.instance.id"),
+        *("bootstrap.servers", "metadata.broker.list", "group.id"),
         *("enable.auto.commit", "auto.commit.enable", "enable.auto.offset.store"),
         "enable.gapless.guarantee",
         *("isolation.level", "statistics.interval.ms", "delivery.report.only.error"),

@@ -1,7 +1,7 @@
 """Whether Kafka can be reached, as its clients see it: said once when it is lost, and when back.
 
-A client says at once when no broker is left; that one is there again shows in its statistics,
-which come once a second.
+A client says at once when no broker is left, and sometimes though one is. Its statistics, which
+come once a second, say which brokers there are: they decide.
 """
 
 import time
@@ -41,6 +41,8 @@ class Reachability:
         self._address = address
         self._is_up: dict[str, bool] = {}
         """Whether each client reaches a broker"""
+        self._suspicions: dict[str, str] = {}
+        """Why a client may reach no broker, until its next statistics"""
         self._lost_at: float | None = None  # monotonic seconds
         self._is_refused = False
         """That a login was refused has been said"""
@@ -58,6 +60,10 @@ class Reachability:
     def on_statistics(self, client: str) -> Callable[[str], None]:
         """Return what takes a client's statistics, in JSON."""
         return partial(self._measure, client)
+
+    def suspect(self, client: str, reason: str) -> None:
+        """Note that a client says that it reaches no broker."""
+        self._suspicions[client] = reason
 
     def lose(self, client: str, reason: str) -> None:
         """Note that a client reaches no broker."""
@@ -100,5 +106,8 @@ class Reachability:
             )
 
     def _measure(self, client: str, statistics: str) -> None:
+        suspicion = self._suspicions.pop(client, None)
         if any(broker.state == _UP for broker in _decode(statistics).brokers.values()):
             self.reach(client)
+        elif suspicion is not None:
+            self.lose(client, suspicion)

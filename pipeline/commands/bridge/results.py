@@ -83,7 +83,7 @@ class ResultsToMqtt:
         """Publish what can be read within a time, and commit; return whether there was any.
 
         Raises:
-            BridgeError: another bridge has our place in the group.
+            BridgeError: they cannot be read, and that does not pass by itself.
         """
         if self._consumer is None:
             self._begin()
@@ -212,10 +212,7 @@ class ResultsToMqtt:
         """
         why = self._config.explain(error.str())
         if error.fatal() or error.code() == KafkaError._FATAL:
-            raise BridgeError(
-                f"another bridge has our place in the group, or Kafka ends it ({why}): give each "
-                "a --client-id of its own"
-            )
+            raise BridgeError(f"results of the topic {self._topic} cannot be read: {why}")
         if self._log_intervals.are_over(str(error.code()), "", time.monotonic()):
             logger.error(
                 "results-not-read",

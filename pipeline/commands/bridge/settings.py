@@ -57,7 +57,8 @@ class BridgeSettings(MonitoringSettings, BrokerSettings, LogLevelSettings):
     )
     client_id: KafkaName = Field(
         "har-bridge",
-        description="name by which both brokers know this bridge again; each needs one of its own",
+        description="name of this bridge, by which the broker knows its session again; each that "
+        "takes samples needs one of its own",
     )
     only: Literal["samples", "results"] | None = Field(
         None, description="samples to Kafka alone, or results to MQTT alone; both if not given"

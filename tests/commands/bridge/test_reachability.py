@@ -26,6 +26,21 @@ def test_each_client_has_to_reach_a_broker() -> None:
     assert reachability.why_away() is None
 
 
+def test_what_a_client_says_is_compared(caplog: pytest.LogCaptureFixture) -> None:
+    """A client that says it has lost all brokers has not while its statistics show one."""
+    reachability = Reachability("kafka:9092")
+    reachability.add("producer")
+    reachability.reach("producer")
+    reachability.suspect("producer", "0/2 brokers are down")
+    reachability.on_statistics("producer")(statistics("UP", "DOWN"))
+    reachability.on_statistics("producer")(statistics("DOWN"))  # it connects anew when it needs to
+    assert reachability.why_away() is None
+    reachability.suspect("producer", "2/2 brokers are down")
+    reachability.on_statistics("producer")(statistics("DOWN", "DOWN"))
+    assert reachability.why_away() is not None
+    assert ["kafka-lost"] == [record.event for record in caplog.records]
+
+
 def test_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     """That Kafka is lost, by whichever client; and that it is back, when it is for all."""
     reachability = Reachability("kafka:9092")

@@ -251,7 +251,7 @@ def test_what_is_no_result_is_said_once(caplog: pytest.LogCaptureFixture) -> Non
 
 
 def test_errors(caplog: pytest.LogCaptureFixture) -> None:
-    """Some pass by themselves; that another bridge has taken our place does not."""
+    """Some pass by themselves; one that ends the consumer does not."""
     bridged = Bridged()
     bridged.topic.is_away = True
     with caplog.at_level(logging.ERROR):
@@ -265,5 +265,5 @@ def test_errors(caplog: pytest.LogCaptureFixture) -> None:
     assert ["kafka-lost", "results-not-read"] == [record.event for record in caplog.records]
     assert 1 == len(bridged.broker.published)
     bridged.topic.errors = [PretendedError(KafkaError._FATAL)]
-    with pytest.raises(BridgeError, match="give each a --client-id of its own"):
+    with pytest.raises(BridgeError, match=r"results of the topic har.results cannot be read"):
         bridged.turn()
