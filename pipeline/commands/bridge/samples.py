@@ -104,10 +104,11 @@ class SamplesToKafka:
         """Messages that Kafka had confirmed when a producer failed; the largest number if none has
         since Kafka took any"""
         self._held: dict[int, _Held] = {}
-        """By packet identifier, at QoS 0 by a negative number; in the order of arrival"""
-        self._last_number = 0
-        self._checksums: dict[int, int] = {}
-        """Of the latest message with each packet identifier: its acknowledgement may be lost"""
+        """By a number that counts messages, in the order of arrival"""
+        self._n_taken = 0
+        self._latest: dict[int, tuple[int, int]] = {}
+        """Checksum and number of the latest message with each packet identifier, also when Kafka
+        has it: its acknowledgement may be lost"""
         self._acknowledgeable: list[Receipt] = []
         self._log_intervals = LogIntervals(LOG_INTERVAL_S)
 
@@ -157,30 +158,29 @@ class SamplesToKafka:
 
     def _take(self, message: Message) -> None:
         """Hand a message over, unless it cannot be, or is on its way already."""
-        number = message.mid
+        mid = message.mid
         if message.oversize:
             self._refuse(message, "size", f"{message.oversize} bytes; at most {MAX_PAYLOAD_BYTES}")
             self._acknowledgeable.append(message.receipt)
             return
-        if number:
+        if mid:
             checksum = crc32(message.payload, crc32(message.topic.encode()))
-            if message.dup and self._checksums.get(number) == checksum:
-                self._take_again(message)
+            known, number = self._latest.get(mid, (None, 0))
+            if message.dup and checksum == known:
+                self._take_again(message, number)
                 return
-            self._checksums[number] = checksum
+            self._latest[mid] = checksum, self._n_taken
         elif len(self._held) >= self._connection.most_waiting:
             self._drop(1, message.topic)
             return
-        else:
-            self._last_number -= 1
-            number = self._last_number
-        held = self._held[number] = _Held(number, message)
+        held = self._held[self._n_taken] = _Held(self._n_taken, message)
+        self._n_taken += 1
         self._send(held)
 
-    def _take_again(self, message: Message) -> None:
-        """Take a message that came before over another connection."""
+    def _take_again(self, message: Message, number: int) -> None:
+        """Take a message that came before over another connection, by its number."""
         self._counts.repeated_samples += 1
-        held = self._held.get(message.mid)
+        held = self._held.get(number)
         if held is None:  # Kafka has it
             self._acknowledgeable.append(message.receipt)
         else:

@@ -43,6 +43,13 @@ class PretendedMqtt:
         self._sent = [self._message(mid, dup=True) for mid in self._in_flight]
         self._send()
 
+    def forget(self) -> None:
+        """Lose the session, as a broker that keeps none does when it is killed."""
+        self._in_flight.clear()
+        self._queued.clear()
+        self._mids = count()
+        self.cut()
+
     def take(self, *, timeout_s: float, gather_s: float) -> list[Message]:
         """Return what has come to the client."""
         taken, self._sent = self._sent, []

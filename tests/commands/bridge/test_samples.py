@@ -191,6 +191,24 @@ def test_a_failure_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     assert 1 < bridged.counts.producers
 
 
+def test_a_broker_that_forgets() -> None:
+    """What it had sent goes to Kafka all the same; its packet identifiers begin anew."""
+    bridged = Bridged()
+    bridged.turn()
+    bridged.send(0, 1, 2)
+    bridged.turn()
+    bridged.mqtt.forget()
+    bridged.send(3, 4, 5)
+    bridged.turn()
+    bridged.kafka.producers[-1].arrive(4)
+    bridged.turn()
+    assert [b"3"] == bridged.mqtt.acknowledged
+    assert 2 == bridged.way.n_held
+    bridged.kafka.producers[-1].refuse(KafkaError._FATAL)
+    bridged.finish()
+    assert [*range(6)] == [int(payload) for _, payload in bridged.kafka.records]
+
+
 def test_at_qos_0(caplog: pytest.LogCaptureFixture) -> None:
     """While too many are held, new ones are dropped, counted and said; those before go."""
     bridged = Bridged(receive_maximum=4)
