@@ -49,14 +49,19 @@ def write(address: str, topic: str, records: Iterable[Outgoing]) -> None:
     }
     producer = Producer(settings)
     for record in records:
-        producer.produce(
-            topic,
-            key=record.key,
-            value=record.value,
-            headers=list(record.headers.items()),
-            timestamp=0 if record.time_s is None else round(record.time_s * 1000),
-            on_delivery=note,
-        )
+        while True:
+            try:
+                producer.produce(
+                    topic,
+                    key=record.key,
+                    value=record.value,
+                    headers=list(record.headers.items()),
+                    timestamp=0 if record.time_s is None else round(record.time_s * 1000),
+                    on_delivery=note,
+                )
+                break
+            except BufferError:  # Kafka has to take some first
+                producer.poll(1.0)
         producer.poll(0)
     assert 0 == producer.flush(TIMEOUT_S), "Kafka does not take the records"
     assert [] == failures
