@@ -71,7 +71,7 @@ lock: $(BIN)/python ## renew the locked dependencies
 		-o $(REQUIREMENTS)/dev.txt
 	$(LOCK) --upgrade --group docs -o $(REQUIREMENTS)/docs.txt
 	$(DEPLOYED) --group build -o $(REQUIREMENTS)/build.txt
-	$(DEPLOYED) pyproject.toml --extra web --extra history -o $(REQUIREMENTS)/service.txt
+	$(DEPLOYED) pyproject.toml --extra web --extra history --extra kafka -o $(REQUIREMENTS)/service.txt
 	$(DEPLOYED) pyproject.toml --extra train -o $(REQUIREMENTS)/trainer.txt
 	$(DEPLOYED) pyproject.toml --extra kafka --extra spark -o $(REQUIREMENTS)/scale.txt
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.brokers import mosquitto_binary
+from tests.deploy.image import Builder
 from tests.deploy.secure_broker import Guest, SecureBroker
 
 
@@ -30,3 +31,9 @@ def visit(broker: SecureBroker) -> Iterator[Callable[..., Guest]]:
     yield visit
     for guest in guests:
         guest.close()
+
+
+@pytest.fixture(scope="session")
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
+    """A builder of the images."""
+    return Builder(tmp_path_factory.mktemp("images"))

@@ -27,9 +27,11 @@ SUITE: Final = "bookworm"
 MIRROR: Final = "http://deb.debian.org/debian"
 USUAL_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _AUTHORITIES: Final = "outside.crt"
+_JAVAS_AUTHORITIES: Final = "outside.jks"
 _FROM_OUTSIDE: Final = {
     "/etc/resolv.conf": "etc/resolv.conf",
     "/etc/ssl/certs/ca-certificates.crt": _AUTHORITIES,
+    "/etc/ssl/certs/java/cacerts": _JAVAS_AUTHORITIES,
 }
 """Files with which a stage reaches the registries as this machine does, and where it finds them"""
 
@@ -45,6 +47,16 @@ class Image:
     entrypoint: list[str] = field(default_factory=list)
     healthcheck: list[str] = field(default_factory=list)
     volumes: list[str] = field(default_factory=list)
+
+    def having(self, *names: str) -> set[str]:
+        """Return those names of which there is a program or a Python package in it."""
+        folders = [
+            path
+            for place in ("usr", "opt")
+            for pattern in ("bin", "*-packages")
+            for path in (self.root / place).rglob(pattern)
+        ]
+        return {name for name in names for folder in folders if (folder / name).exists()}
 
 
 def stages(text: str) -> dict[str, tuple[str, list[tuple[str, str]]]]:
@@ -131,9 +143,12 @@ class Builder:
     def _run(self, image: Image, command: str) -> None:
         mounts = ["mount -t proc proc proc", "mount --rbind /dev dev"]
         for file, place in _FROM_OUTSIDE.items():
-            (image.root / place).touch()
-            mounts.append(f"mount --bind {file} {place}")
-        inner = shlex.join(["chroot", ".", "/bin/sh", "-ec", f"cd {image.workdir}; {command}"])
+            if Path(file).exists():  # Java's only where there is Java
+                (image.root / place).touch()
+                mounts.append(f"mount --bind {file} {place}")
+        inner = shlex.join(
+            ["/usr/sbin/chroot", ".", "/bin/sh", "-ec", f"cd {image.workdir}; {command}"]
+        )
         subprocess.run(
             ["unshare", "--mount", "sh", "-ec", "; ".join([*mounts, f"exec {inner}"])],
             cwd=image.root,
@@ -141,12 +156,14 @@ class Builder:
                 "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
                 "DEBIAN_FRONTEND": "noninteractive",
                 "PIP_CERT": f"/{_AUTHORITIES}",
+                "MAVEN_OPTS": f"-Djavax.net.ssl.trustStore=/{_JAVAS_AUTHORITIES}",
                 **image.environment,
             },
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        (image.root / _AUTHORITIES).unlink()
+        for place in (_AUTHORITIES, _JAVAS_AUTHORITIES):
+            (image.root / place).unlink(missing_ok=True)
 
     def _copy(self, image: Image, words: list[str]) -> None:
         source_root = ROOT

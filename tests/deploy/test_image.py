@@ -21,27 +21,12 @@ TIMEOUT_S: Final = 60.0
 pytestmark = pytest.mark.operation
 
 
-@pytest.fixture(scope="module")
-def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
-    """A builder of the images."""
-    return Builder(tmp_path_factory.mktemp("images"))
-
-
-def found_in(image: Image, *names: str) -> set[str]:
-    """Return which programs or Python packages of these names an image has."""
-    folders = [
-        *(path for place in ("usr", "opt") for path in (image.root / place).rglob("bin")),
-        *(path for place in ("usr", "opt") for path in (image.root / place).rglob("*-packages")),
-    ]
-    return {name for name in names for folder in folders if (folder / name).exists()}
-
-
 def test_nothing_is_left_of_how_it_is_built(builder: Builder) -> None:
     """The image has the program, and no compiler, pip, TensorFlow, tool of packaging or source."""
     image = builder.image("stream")
     wanted = ("har-stream", "onnxruntime", "psycopg", "starlette")
     unwanted = ("gcc", "cc", "pip", "pip3", "tensorflow", "hatchling", "ensurepip")
-    assert {*wanted} == found_in(image, *wanted, *unwanted)
+    assert {*wanted} == image.having(*wanted, *unwanted)
     assert not (image.root / "source").exists()
     assert not (image.root / "wheels").exists()
 
