@@ -1,7 +1,11 @@
-"""deploy/kustomization.yaml and the manifests that it names, as the tests read them."""
+"""deploy/kustomization.yaml and the manifests that it names, as the tests read them: once, for all.
+
+So nobody changes what is returned.
+"""
 
 import os
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import yaml
@@ -11,15 +15,22 @@ from tests.deploy.secure_broker import DEPLOY
 Manifest = dict[str, Any]
 
 KUSTOMIZATION: Final = DEPLOY / "kustomization.yaml"
-WORKLOAD_KINDS: Final = ("Deployment", "StatefulSet")
+KUBERNETES_VERSIONS: Final = ("1.32", "1.37")
+"""The oldest and the newest Kubernetes that the manifests are for"""
+CONTROLLED: Final = ("Deployment", "StatefulSet")
+"""Kinds by which Kubernetes itself keeps pods going"""
+SPARK_UI_PORT: Final = 4040
+"""Where a driver answers, Spark's own default"""
 
 
+@cache
 def kustomization() -> Manifest:
     """Return what kustomize is told."""
     found: Manifest = yaml.safe_load(KUSTOMIZATION.read_text())
     return found
 
 
+@cache
 def manifests() -> list[Manifest]:
     """Return all that is in the files of the kustomization, in its order."""
     return [
@@ -58,6 +69,17 @@ def generated(kind: str) -> dict[str, dict[str, str]]:
         pairs = [entry.split("=", 1) if "=" in entry else ("", entry) for entry in entries]
         found[generator["name"]] = {key or os.path.basename(value): value for key, value in pairs}
     return found
+
+
+def by_strimzi() -> dict[str, set[str]]:
+    """Return the keys of the Secrets that Strimzi makes, by their name.
+
+    It makes one of each KafkaUser, and one that holds the cluster's authority.
+    """
+    of_user = {"ca.crt", "user.crt", "user.key", "user.p12", "user.password"}
+    secrets = dict.fromkeys(of_kind("KafkaUser"), of_user)
+    of_cluster = {"ca.crt", "ca.p12", "ca.password"}
+    return secrets | {f"{cluster}-cluster-ca-cert": of_cluster for cluster in of_kind("Kafka")}
 
 
 @dataclass(frozen=True)
@@ -126,10 +148,10 @@ def _sources(volume: Manifest) -> list[tuple[str, Manifest]]:
     ]
 
 
-def workloads() -> dict[str, Workload]:
-    """Return all that has pods, by its name."""
+def controlled() -> dict[str, Workload]:
+    """Return the workloads that Kubernetes itself keeps going, by their name."""
     found = {}
-    for kind in WORKLOAD_KINDS:
+    for kind in CONTROLLED:
         for name, manifest in of_kind(kind).items():
             template = manifest["spec"]["template"]
             claims = manifest["spec"].get("volumeClaimTemplates", ())
@@ -141,6 +163,49 @@ def workloads() -> dict[str, Workload]:
                 tuple(claim["metadata"]["name"] for claim in claims),
             )
     return found
+
+
+def of_spark() -> dict[str, Workload]:
+    """Return the pods of each SparkApplication, driver and executor, as Spark makes them."""
+    found = {}
+    for application, manifest in of_kind("SparkApplication").items():
+        spec = manifest["spec"]
+        for role in ("driver", "executor"):
+            name, own = f"{application}-{role}", spec[role]
+            container = {
+                "name": f"spark-kubernetes-{role}",
+                "image": spec["image"],
+                "ports": [
+                    {"name": port, "containerPort": number}
+                    for port, number in _spark_ports(spec["sparkConf"], role).items()
+                ],
+                "securityContext": own["securityContext"],
+                "volumeMounts": own["volumeMounts"],
+            }
+            pod = {
+                "serviceAccountName": own["serviceAccount"],
+                "securityContext": own["podSecurityContext"],
+                "containers": [container],
+                "volumes": spec["volumes"],
+            }
+            found[name] = Workload(name, own["labels"], own.get("annotations", {}), pod)
+    return found
+
+
+def _spark_ports(configuration: dict[str, str], role: str) -> dict[str, int]:
+    """Return where driver or executors listen; those that are not set would be any."""
+    if role == "executor":
+        return {"blocks": int(configuration["spark.blockManager.port"])}
+    return {
+        "driver": int(configuration["spark.driver.port"]),
+        "blocks": int(configuration["spark.driver.blockManager.port"]),
+        "metrics": SPARK_UI_PORT,
+    }
+
+
+def workloads() -> dict[str, Workload]:
+    """Return all that has pods, but for Kafka, by its name."""
+    return controlled() | of_spark()
 
 
 def selected(labels: dict[str, str]) -> set[str]:

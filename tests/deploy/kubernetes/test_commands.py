@@ -12,12 +12,12 @@ from pipeline.commands.monitoring.monitor import Monitor
 from pipeline.commands.monitoring.settings import MonitoringSettings
 from pipeline.settings import BrokerSettings, CommandSettings, from_command_line
 from tests.deploy.image import DOCKERFILE, stages
-from tests.deploy.kubernetes.manifests import Workload, workloads
+from tests.deploy.kubernetes.manifests import Workload, controlled
 from tests.scraping import Scraper
 from tests.settings_tables import COMMANDS
 
 WITH_COMMANDS: Final = sorted(
-    name for name, workload in workloads().items() if "command" in workload.container
+    name for name, workload in controlled().items() if "command" in workload.container
 )
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -28,7 +28,7 @@ def settings(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> CommandSettings:
     """The settings that a workload's container reads, with its files in a folder of the test."""
-    workload = workloads()[request.param]
+    workload = controlled()[request.param]
     for place, (_, _, key) in workload.files.items():
         file = tmp_path / place.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -73,15 +73,21 @@ def test_its_ports_are_those_that_it_listens_at(settings: CommandSettings, name:
     """The ports of a container are those of its settings, and so are those that are scraped."""
     assert isinstance(settings, MonitoringSettings)
     listens = {"metrics": settings.metrics, "https": getattr(settings, "listen", None)}
-    assert {f"0.0.0.0:{number}" for number in workloads()[name].ports.values()} == {
+    assert {f"0.0.0.0:{number}" for number in controlled()[name].ports.values()} == {
         address for address in listens.values() if address is not None
     }
 
 
 @pytest.mark.parametrize("name", WITH_COMMANDS)
+def test_kubernetes_adds_no_settings(name: str) -> None:
+    """Else each Service would be in variables, such as HAR_WEB_PORT: ours begin alike."""
+    assert controlled()[name].pod["enableServiceLinks"] is False
+
+
+@pytest.mark.parametrize("name", WITH_COMMANDS)
 def test_what_is_asked_for_is_served(name: str, caplog: pytest.LogCaptureFixture) -> None:
     """Kubernetes and Prometheus ask at the port of metrics, by paths that commands serve."""
-    workload = workloads()[name]
+    workload = controlled()[name]
     probes = [
         workload.container[f"{kind}Probe"]["httpGet"]
         for kind in ("startup", "liveness", "readiness")

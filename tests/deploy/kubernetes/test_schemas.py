@@ -6,10 +6,13 @@ from typing import Final
 import kubernetes_validate
 import pytest
 
-from tests.deploy.kubernetes.manifests import Manifest, manifests, name_of
+from tests.deploy.kubernetes.manifests import (
+    KUBERNETES_VERSIONS,
+    Manifest,
+    manifests,
+    name_of,
+)
 
-VERSIONS: Final = ("1.32", "1.37")
-"""The oldest and the newest Kubernetes that the manifests are for"""
 BUILT_IN: Final = [
     manifest
     for manifest in manifests()
@@ -18,7 +21,7 @@ BUILT_IN: Final = [
 ]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", KUBERNETES_VERSIONS)
 @pytest.mark.parametrize("manifest", BUILT_IN, ids=name_of)
 def test_kubernetes_takes_it(manifest: Manifest, version: str) -> None:
     """Its schema has each key that is there, and each value is of the schema's type."""
@@ -30,4 +33,4 @@ def test_a_wrong_key_is_found() -> None:
     wrong = copy.deepcopy(next(one for one in BUILT_IN if one["kind"] == "Deployment"))
     wrong["spec"]["template"]["spec"]["containers"][0]["readOnlyRootFilesystem"] = True
     with pytest.raises(kubernetes_validate.ValidationError, match="readOnlyRootFilesystem"):
-        kubernetes_validate.validate(wrong, VERSIONS[0], strict=True)
+        kubernetes_validate.validate(wrong, KUBERNETES_VERSIONS[0], strict=True)
