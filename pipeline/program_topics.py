@@ -8,5 +8,7 @@ INFO_TOPIC: Final = "har/info"
 """What other programs must know to work with it, retained"""
 LOAD_TOPIC: Final = "har/load"
 """How much it has to do"""
+TIME_TOPIC: Final = "har/time"
+"""In a log of messages: a record on it says only what time it is in its partition"""
 PROGRAM_TOPICS: Final = frozenset({STATUS_TOPIC, INFO_TOPIC, LOAD_TOPIC})
 """Never read as a phone's topics, whatever is subscribed to."""

@@ -23,6 +23,7 @@ from typing import Any, Final
 import msgspec
 
 from pipeline.messages import Message, Publication
+from pipeline.program_topics import TIME_TOPIC
 from pipeline.recognition.judgement.model import Model
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.preparation.filters import FilterStart
@@ -33,9 +34,6 @@ from pipeline.serving.rules import Rules
 from pipeline.serving.service import Service
 from pipeline.state.checkpoint import decode, encode
 from pipeline.subscriptions import Subscription
-
-TIME_TOPIC: Final = "har/time"
-"""A record on it says only what time it is in its partition"""
 
 _UNKNOWN: Final = -1
 """The partition of a phone that has sent nothing since it came from a har-stream"""

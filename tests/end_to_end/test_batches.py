@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.models.classifier import Classifier, find_models
+from pipeline.program_topics import TIME_TOPIC
 from pipeline.serving.rules import Rules
-from pipeline.serving.step import TIME_TOPIC, Record, Step
+from pipeline.serving.step import Record, Step
 from pipeline.subscriptions import subscriptions_of
 from tests.client import MqttClient
 from tests.disturbed_recordings import HOP, Disturbed, of_data_sets

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from pipeline.calibration_message import encode_rotation
 from pipeline.messages import Message
 from pipeline.models.classifier import Classifier
+from pipeline.program_topics import TIME_TOPIC
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer, StateError
 from pipeline.serving.phone import Phone
 from pipeline.serving.rules import Rules
 from pipeline.serving.service import Service
-from pipeline.serving.step import TIME_TOPIC, Record, Step, Stepped
+from pipeline.serving.step import Record, Step, Stepped
 from pipeline.state.checkpoint import decode, encode
 from pipeline.subscriptions import subscriptions_of
 from tests.fuzz import times

@@ -7,6 +7,7 @@ own threads receive and send meanwhile.
 import gc
 import signal
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
@@ -18,6 +19,7 @@ from pipeline.commands.bridge.counts import BridgeCounts
 from pipeline.commands.bridge.kafka_clients import KafkaClients
 from pipeline.commands.bridge.kafka_config import BridgeError, KafkaConfig
 from pipeline.commands.bridge.metrics import bridge_families
+from pipeline.commands.bridge.partition_times import PartitionTimes
 from pipeline.commands.bridge.record_keys import INSTRUCTION_TOPICS, RecordKeys
 from pipeline.commands.bridge.results import ResultsToMqtt
 from pipeline.commands.bridge.samples import SamplesToKafka
@@ -95,14 +97,16 @@ def run(settings: BridgeSettings, monitor: Monitor) -> None:
         broker=connection.address,
         kafka=",".join(settings.kafka),
     )
+    times = None if samples is None else PartitionTimes(connection, samples.write_time)
     gc.freeze()  # these objects stay: do not traverse them again and again
     is_busy = False
     while not stopping.is_set():
         monitor.turn()
         wait_s = 0.0 if is_busy else IDLE_S
         is_busy = False
-        if samples is not None:
+        if samples is not None and times is not None:
             is_busy |= samples.turn(timeout_s=wait_s)
+            times.keep(time.monotonic())
             wait_s = 0.0
         else:
             connection.take(timeout_s=0.0, gather_s=0.0)  # which tells if it has ended

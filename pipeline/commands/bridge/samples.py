@@ -27,11 +27,13 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from pipeline.commands.bridge.counts import BridgeCounts, Refusal
 from pipeline.commands.bridge.kafka_config import BridgeError, KafkaConfig
 from pipeline.commands.bridge.reachability import Reachability
-from pipeline.commands.bridge.record_keys import RecordKeys
+from pipeline.commands.bridge.record_keys import Headers, RecordKeys
 from pipeline.event_log import EventLog
+from pipeline.kafka_records import TOPIC_HEADER
 from pipeline.log_intervals import LogIntervals
 from pipeline.messages import Message, Receipt
 from pipeline.mqtt.connection import Connection
+from pipeline.program_topics import TIME_TOPIC
 from pipeline.readings import MAX_PAYLOAD_BYTES
 
 logger = EventLog(__name__)
@@ -44,6 +46,10 @@ LONGEST_PAUSE_S: Final = 5.0
 """Between two attempts to make a producer"""
 PURGE_S: Final = 1.0
 """Within which a producer that is given up returns what it holds"""
+
+METADATA_TIMEOUT_S: Final = 1.0
+_TIME: Final[Headers] = [(TOPIC_HEADER, TIME_TOPIC.encode())]
+"""Headers of a record that says what time it is"""
 
 _OF_THE_RECORD: Final[dict[int, Refusal]] = {
     KafkaError.MSG_SIZE_TOO_LARGE: "size",
@@ -97,6 +103,7 @@ class SamplesToKafka:
         self._reachability = reachability
         self._config = config
         self._producer: Producer | None = None
+        self._n_partitions = 0  # not known yet
         self._failure: KafkaError | None = None
         """Why the producer is to be given up"""
         self._next_attempt, self._pause_s = 0.0, FIRST_PAUSE_S
@@ -136,6 +143,19 @@ class SamplesToKafka:
             self._take(message)
         self._hear()
         return bool(messages)
+
+    def write_time(self) -> None:
+        """Write what time it is into each partition, unless Kafka takes no records now."""
+        if self._producer is None or self._failure is not None:
+            return
+        try:
+            if not self._n_partitions:
+                metadata = self._producer.list_topics(self._topic, METADATA_TIMEOUT_S)
+                self._n_partitions = len(metadata.topics[self._topic].partitions)
+            for partition in range(self._n_partitions):
+                self._producer.produce(self._topic, b"", partition=partition, headers=_TIME)
+        except (KafkaException, BufferError):
+            return  # the next time will do
 
     def finish(self, *, timeout_s: float) -> None:
         """Wait for what is on its way; what Kafka has not confirmed in time the broker keeps."""
@@ -240,6 +260,7 @@ class SamplesToKafka:
                 raise
             return  # the topic was there before, and may be again
         self._counts.producers += 1
+        self._n_partitions = 0
         for held in list(self._held.values()):
             self._send(held)
 

@@ -14,6 +14,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pipeline.commands.spark.batch_report import NAME, NUMBERS
 from pipeline.commands.spark.bucket import RESULTS, Bucket
 from pipeline.commands.spark.settings import SparkSettings
+from pipeline.program_topics import TIME_TOPIC
 
 
 def start(
@@ -99,16 +100,23 @@ def _number_of(key: str, n_buckets: int) -> str:
 
 
 def by_bucket(samples: DataFrame, labels: Sequence[int]) -> DataFrame:
-    """Return Kafka's records with their buckets, and what a `Record` needs of each."""
-    listed = ", ".join(map(str, labels))
+    """Return Kafka's records with their buckets, and what a `Record` needs of each.
+
+    A record that says what time it is in its partition is for all buckets.
+    """
+    every = f"array({', '.join(map(str, labels))})"
+    own = f"{every}[CAST({_number_of('key', len(labels))} AS INT)]"
     return samples.selectExpr(
-        f"array({listed})[CAST({_number_of('key', len(labels))} AS INT)] AS bucket",
+        "key",
         "partition",
         "offset",
         "unix_millis(timestamp) AS time_ms",
         f"make_valid_utf8(coalesce(CAST({_header('topic')} AS STRING), '')) AS topic",
         "coalesce(value, X'') AS payload",
         f"coalesce({_header('retained')} = X'31', false) AS retained",
+    ).selectExpr(
+        f"explode(IF(topic = '{TIME_TOPIC}', {every}, array({own}))) AS bucket",
+        *("partition", "offset", "time_ms", "topic", "payload", "retained"),
     )
 
 

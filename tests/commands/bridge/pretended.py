@@ -6,6 +6,7 @@ from itertools import count
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import ClusterMetadata, PartitionMetadata, TopicMetadata
 
 from pipeline.messages import Message, Receipt
 
@@ -116,8 +117,22 @@ class PretendedProducer:
         self._on_their_way: deque[tuple[bytes, bytes, Report]] = deque()
         self._reports: list[tuple[Report, KafkaError | None]] = []
 
+    def list_topics(self, topic: str, timeout_s: float) -> ClusterMetadata:
+        """Return that it has three partitions."""
+        cluster, of_topic = ClusterMetadata(), TopicMetadata()
+        of_topic.partitions = {number: PartitionMetadata() for number in range(3)}
+        cluster.topics = {topic: of_topic}
+        return cluster
+
     def produce(
-        self, topic: str, value: bytes, key: bytes, *, headers: object, on_delivery: Report
+        self,
+        topic: str,
+        value: bytes,
+        key: bytes = b"",
+        *,
+        headers: object,
+        on_delivery: Report = lambda error, record: None,
+        partition: int = -1,
     ) -> None:
         """Take a record.
 
@@ -126,6 +141,8 @@ class PretendedProducer:
         """
         if len(value) > self.most_bytes:
             raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+        if partition >= 0:
+            key = b"into %d" % partition
         self._on_their_way.append((key, value, on_delivery))
 
     def arrive(self, n: int, *, is_reported: bool = True) -> None:

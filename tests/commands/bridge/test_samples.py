@@ -72,6 +72,16 @@ class Bridged:
         assert 0 == self.way.n_held
 
 
+def test_the_time_goes_into_each_partition() -> None:
+    """It is written where Kafka takes records, and nobody waits for it."""
+    bridged = Bridged()
+    bridged.way.write_time()
+    bridged.turn()
+    bridged.way.write_time()
+    bridged.finish()
+    assert [(b"into %d" % number, b"") for number in range(3)] == bridged.kafka.records
+
+
 def without_repeats(records: list[tuple[bytes, bytes]]) -> dict[bytes, list[int]]:
     """Return the numbers of each phone, those that come again left out."""
     found: dict[bytes, dict[int, None]] = {}
