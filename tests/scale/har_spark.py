@@ -16,6 +16,8 @@ from tests.scale.spark import ENVIRONMENT, get_json
 COMMIT_TIMEOUT_S: Final = 240.0  # also on a busy machine
 STOP_TIMEOUT_S: Final = 120.0
 N_BUCKETS: Final = 2
+QUICK_START: Final = "-XX:TieredStopAtLevel=1"
+"""Java optimises less, which takes as long as the tests and pays after minutes"""
 
 
 class HarSpark(Part):
@@ -49,6 +51,8 @@ class HarSpark(Part):
             "spark.driver.memory": "512m",
             "spark.executor.memory": "512m",
             "spark.executor.cores": "1",
+            "spark.driver.extraJavaOptions": QUICK_START,
+            "spark.executor.extraJavaOptions": QUICK_START,
         }
         return [
             *("--kafka", self._kafka),
