@@ -6,6 +6,7 @@ in the middle, and one is forgotten and comes again.
 
 import heapq
 import random
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +18,15 @@ from pipeline.commands.replay.native_message import native_message
 from pipeline.commands.replay.outgoing_messages import messages_of
 from pipeline.recordings import hapt, uci_har
 from pipeline.recordings.recording import Recording
+from tests.client import Address, MqttClient
 
 ROWS = 25
 HOP = 64
+FORGET_S = 3.0
+"""Silence after which the recognizer is to forget a phone"""
+LEAVES = ("prediction", "episode")
+Results = dict[str, list[bytes]]
+"""The payloads on each topic"""
 TURNED = encode_rotation(np.eye(3)[[1, 2, 0]])
 
 
@@ -75,6 +82,38 @@ def disturbed(recordings: Sequence[Recording], *, seconds: float | None = None) 
     parts = [_with_troubles(part, rng) for part in (forgotten[half:], calibrated, *of_phones[2:])]
     after = [record for _, record in heapq.merge(*parts, key=lambda timed: timed[0])]
     return Disturbed(before, after, recordings[0].device)
+
+
+def exchanged(sent: Disturbed, at: Address) -> Results:
+    """Return what is published of these messages at a broker, from which a recognizer takes them.
+
+    The recognizer must forget phones after `FORGET_S`; what it publishes then is in it, too.
+    """
+    topics = [f"har/+/{leaf}" for leaf in (*LEAVES, "info")]
+    with MqttClient(at, *topics) as phones:
+        for record in sent.before:
+            phones.send(record.topic, record.payload)
+        phones.await_message(f"har/{sent.forgotten}/info", b"")  # cleared: forgotten
+        for record in sent.after:
+            phones.send(record.topic, record.payload)
+        forgotten: set[str] = set()
+        n_seen = len(phones.received)
+
+        def all_forgotten() -> bool:
+            nonlocal n_seen
+            for message in phones.received[n_seen:]:
+                _, device, leaf = message.topic.split("/")
+                if leaf == "info":
+                    (forgotten.discard if message.payload else forgotten.add)(device)
+            n_seen = len(phones.received)
+            return sent.devices <= forgotten
+
+        phones.await_that(all_forgotten, "a phone is not forgotten")
+        results: Results = defaultdict(list)
+        for message in phones.received:
+            if message.topic.endswith(LEAVES):
+                results[message.topic].append(message.payload)
+        return results
 
 
 Timed = tuple[float, SentRecord]

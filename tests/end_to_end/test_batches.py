@@ -8,19 +8,21 @@ from pipeline.program_topics import TIME_TOPIC
 from pipeline.serving.rules import Rules
 from pipeline.serving.step import Record, Step
 from pipeline.subscriptions import subscriptions_of
-from tests.client import MqttClient
-from tests.disturbed_recordings import HOP, Disturbed, of_data_sets
+from tests.disturbed_recordings import (
+    FORGET_S,
+    HOP,
+    LEAVES,
+    Disturbed,
+    Results,
+    exchanged,
+    of_data_sets,
+)
 
 if TYPE_CHECKING:
     from tests.brokers import Broker
     from tests.processes import Running
 
     Start = Callable[..., Running]
-
-FORGET_S = 3.0
-LEAVES = ("prediction", "episode")
-Results = dict[str, list[bytes]]
-"""The payloads on each topic"""
 
 
 def stepped(sent: Disturbed, *, size: int) -> Results:
@@ -64,36 +66,6 @@ def stepped(sent: Disturbed, *, size: int) -> Results:
     return results
 
 
-def served(sent: Disturbed, at: "Broker", start: "Start") -> Results:
-    """Return what a har-stream publishes of the same messages, and of their end."""
-    stream = start("har-stream", *at.flags, "--forget-after", str(FORGET_S))
-    at.await_har_stream()
-    topics = [f"har/+/{leaf}" for leaf in (*LEAVES, "info")]
-    with MqttClient(at, *topics) as phones:
-        for record in sent.before:
-            phones.send(record.topic, record.payload)
-        phones.await_message(f"har/{sent.forgotten}/info", b"")  # cleared: forgotten
-        for record in sent.after:
-            phones.send(record.topic, record.payload)
-        forgotten: set[str] = set()
-
-        def all_forgotten() -> bool:
-            forgotten.update(
-                message.topic.split("/")[1]
-                for message in phones.received[-1_000:]
-                if message.topic.endswith("/info") and not message.payload
-            )
-            return sent.devices - {sent.forgotten} <= forgotten
-
-        phones.await_that(all_forgotten, "a phone is not forgotten")
-        assert 0 == stream.end()
-        results: Results = defaultdict(list)
-        for message in phones.received:
-            if message.topic.endswith(LEAVES):
-                results[message.topic].append(message.payload)
-        return results
-
-
 def test_batches_and_har_stream_agree(
     data_dir: Path, own_mosquitto: "Broker", start_command: "Start"
 ) -> None:
@@ -104,7 +76,10 @@ def test_batches_and_har_stream_agree(
     """
     own_mosquitto.start()  # type: ignore[attr-defined]
     sent = of_data_sets(data_dir)
-    expected = served(sent, own_mosquitto, start_command)
+    stream = start_command("har-stream", *own_mosquitto.flags, "--forget-after", str(FORGET_S))
+    own_mosquitto.await_har_stream()
+    expected = exchanged(sent, own_mosquitto)
+    assert 0 == stream.end()
     assert {f"har/{device}/{leaf}" for device in sent.devices for leaf in LEAVES} == set(expected)
     for size in (500, 7_000):
         results = stepped(sent, size=size)
