@@ -12,7 +12,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 DEPLOYED := $(LOCK) --upgrade --constraint $(REQUIREMENTS)/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-web test-operation test-scale check format build sbom docs mosquitto chromium prometheus postgresql home-assistant deployment scale screenshots bench soak fuzz lock clean
+.PHONY: help setup demo test test-web test-operation test-scale check format build sbom docs mosquitto chromium prometheus postgresql home-assistant deployment scale screenshots bench bench-scale soak fuzz lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,10 @@ screenshots: setup chromium ## make the pictures of the web pages in docs/images
 
 bench: setup mosquitto ## print the figures of docs/results (BENCH=--full: hold loads long)
 	$(BIN)/python -m tests.benchmarks.run $(BENCH)
+
+bench-scale: setup mosquitto scale ## print what har-spark and har-bridge cost, for docs/results/scale.md
+	$(BIN)/python -m tests.benchmarks.bridge
+	$(BIN)/python -m tests.benchmarks.scale
 
 soak: setup mosquitto ## let phones come, go and flood for half an hour (SOAK="--minutes 6")
 	$(BIN)/python -m tests.benchmarks.soak $(SOAK)

@@ -39,7 +39,7 @@ N_RECORDINGS: Final = 20
 EPOCH_S: Final = 1.7e9
 PARTITIONS: Final = 8
 BUCKETS: Final = 2
-WARM: Final = 2
+WARM: Final = 3
 """Batches before the CPU time is taken"""
 COUNTED: Final = 4
 LOADS: Final = ((200, 10_000), (1_000, 10_000), (1_000, 30_000), (5_000, 30_000))
