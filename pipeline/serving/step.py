@@ -60,10 +60,8 @@ class Stepped:
     """What a batch led to."""
 
     publications: list[Publication]
-    run: str
-    """Tells the publications of this state from those of one that was begun anew"""
     first_number: int
-    """Number of the first publication within the run; the others follow"""
+    """Number of the first publication of all since the state was begun; the others follow"""
     state: bytes
     n_phones: int
     """Phones in the state"""
@@ -118,9 +116,10 @@ class Step:
         """
         times = _PartitionTimes(self._rules.offline_after_s)
         service = self._service(times)
-        known: dict[str, Any] = {"run": _run(records[0].time_s), "n_published": 0}
+        first = 0
         if state is not None:
             known = decode(state)
+            first = known["n_published"]
             service.restore_exactly(known["service"])
             times.restore(known["times"])
         n_waiting = 0
@@ -146,12 +145,10 @@ class Step:
         service.deliveries.recognise()
         service.upkeep.keep()
         service.infos.publish_rejections(times.latest)
-        run, first = known["run"], known["n_published"]
         return Stepped(
             service.outgoing,
-            run,
             first,
-            _encoded(run, first + len(service.outgoing), times, service),
+            _encoded(first + len(service.outgoing), times, service),
             len(service.phones),
             len(service.deliveries.take_predictions()),
             Counter({reason: n for reason, n in service.rejections.counts.items() if n}),
@@ -178,7 +175,7 @@ class Step:
         service.phones.restore(dealt(state, taken_apart, is_own), time_s)
         for _, phone in service.phones.items():
             phone.stream = _UNKNOWN
-        return _encoded(_run(time_s), 0, times, service)
+        return _encoded(0, times, service)
 
     def _service(self, times: "_PartitionTimes") -> Service:
         return Service(
@@ -202,15 +199,9 @@ class Step:
         )
 
 
-def _run(time_s: float) -> str:
-    """Return the name of a run that begins at a time, in epoch seconds."""
-    return f"{time_s:.3f}"
-
-
-def _encoded(run: str, n_published: int, times: "_PartitionTimes", service: Service) -> bytes:
+def _encoded(n_published: int, times: "_PartitionTimes", service: Service) -> bytes:
     return encode(
         {
-            "run": run,
             "n_published": n_published,
             "times": times.state(),
             "service": service.exact_state(),
