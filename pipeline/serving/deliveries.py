@@ -7,12 +7,13 @@ before: these are processed first.
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pipeline.event_log import EventLog
 from pipeline.messages import Publication
 from pipeline.readings import Delivery
 from pipeline.recognition.preparation.dropped import Dropped
-from pipeline.recognition.results import Prediction, Recognised
+from pipeline.recognition.results import Recognised
 from pipeline.serving.losses import Failures, Losses
 from pipeline.serving.outputs import phone_topics
 from pipeline.serving.outputs.phone_info import ALTERNATING, WARNINGS, advice_on
@@ -20,6 +21,17 @@ from pipeline.serving.phones import Phones
 from pipeline.serving.presence import Presence
 
 logger = EventLog(__name__)
+
+
+class Predicted(NamedTuple):
+    """The times of a published prediction; its phone may have been forgotten since."""
+
+    end: float
+    """Of its last sample, in epoch seconds"""
+    last_message: float
+    """When its phone's last message before it came"""
+    is_live: bool
+    """Whether the samples of that message were not old"""
 
 
 class Deliveries:
@@ -49,7 +61,7 @@ class Deliveries:
         """Predictions by activity"""
         self.n_episodes: Counter[str] = Counter()
         """Finished episodes by activity"""
-        self._predictions: list[Prediction] = []
+        self._predicted: list[Predicted] = []
         self._now = 0.0
         """When the last message came"""
 
@@ -102,10 +114,10 @@ class Deliveries:
         if phone is not None:
             phone.last_failure, phone.info_due = phone.last_message, 0.0
 
-    def take_predictions(self) -> list[Prediction]:
-        """Return the predictions that were published since this was called last."""
-        predictions, self._predictions = self._predictions, []
-        return predictions
+    def take_predicted(self) -> list[Predicted]:
+        """Return the times of the predictions since this was called last."""
+        predicted, self._predicted = self._predicted, []
+        return predicted
 
     def summary(self) -> str:
         """Return the counts of the run, for people."""
@@ -123,8 +135,9 @@ class Deliveries:
         self._count_dropped(recognised)
         self._outgoing += phone_topics.predictions(recognised.predictions)
         self.n_predictions.update([prediction.activity for prediction in recognised.predictions])
-        self._predictions += recognised.predictions
         for prediction in recognised.predictions:
+            phone = self._phones[prediction.device]
+            self._predicted.append(Predicted(prediction.end, phone.last_message, phone.is_live))
             if not prediction.settling:
                 self._presence.note_window(prediction.device, prediction.end)
         for device, change in recognised.changes:

@@ -150,7 +150,7 @@ class Step:
             first,
             _encoded(first + len(service.outgoing), times, service),
             len(service.phones),
-            len(service.deliveries.take_predictions()),
+            len(service.deliveries.take_predicted()),
             Counter({reason: n for reason, n in service.rejections.counts.items() if n}),
             service.deliveries.failures.total,
         )

@@ -47,8 +47,10 @@ LOADS: Final = ((200, 10_000), (1_000, 10_000), (1_000, 30_000), (5_000, 30_000)
 LEAST_PER_CORE_S: Final = {10_000: 4_000.0, 30_000: 6_000.0}
 MOST_BATCH_S: Final = 3.0
 MOST_STATE_BYTES: Final = 6 * 1024.0
-LIVE_PHONES: Final = 1_000
-LIVE_S: Final = 40
+LIVE_PHONES: Final = 500
+LIVE_S: Final = 80
+LIVE_WARM_S: Final = 40.0
+"""Of that, before latencies count"""
 KILLS: Final = {"driver": 30.0, "worker": 15.0, "Kafka": 30.0}
 """What is killed, and the most seconds until batches are committed again"""
 TIMEOUT_S: Final = 300.0
@@ -183,7 +185,7 @@ def _latency(folder: Path, kafka: Kafka, people: "_People") -> Iterator[Figure]:
             entry.time_s - decode(entry.value).end
             for entry in read(kafka.address, job.results)
             if entry.headers["topic"].endswith(b"/prediction")
-            and decode(entry.value).start >= begin + 5.0
+            and decode(entry.value).start >= begin + LIVE_WARM_S
         ]
     p50, p99 = np.percentile(latencies_s, [50, 99])
     detail = f"from a window's last sample, {LIVE_PHONES} phones live, --trigger 0"

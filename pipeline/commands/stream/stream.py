@@ -221,7 +221,6 @@ class Stream:
                     self._durability.note(message, is_final=not isinstance(error, AheadError))
             self._durability.give_up_postponed()
         self._service.deliveries.recognise()
-        self._note_latencies()
         self._publish()
         now = time.monotonic()
         self._load.add(messages, now)
@@ -236,22 +235,14 @@ class Stream:
         elif message.payload == b"online":
             self._service.presence.announce_all()
 
-    def _note_latencies(self) -> None:
-        """Note how long the predictions of a tick took."""
-        predictions = self._service.deliveries.take_predictions()
-        phones = [self._phones[prediction.device] for prediction in predictions]
+    def _publish(self) -> None:
+        """Publish what was collected, and note how long its predictions took."""
+        predicted = self._service.deliveries.take_predicted()
         self._latencies.predicted(
-            [phone.last_message for phone in phones],
-            [
-                prediction.end
-                for prediction, phone in zip(predictions, phones, strict=True)
-                if phone.is_live
-            ],
+            [one.last_message for one in predicted],
+            [one.end for one in predicted if one.is_live],
             time.time(),
         )
-
-    def _publish(self) -> None:
-        """Publish what was collected."""
         outgoing = self._service.outgoing
         if outgoing:
             self._connection.publish_all(outgoing)

@@ -10,6 +10,7 @@ import pytest
 from pipeline.recordings import simulated
 from pipeline.vocabulary import ACTIVITIES
 from tests.commands.stream.sent import prepared_rows, raw_rows, sensor_logger
+from tests.fuzz import times
 from tests.phone import EPOCH, Phone
 
 if TYPE_CHECKING:
@@ -121,6 +122,21 @@ def test_the_heartbeat_and_the_silent_phone(phone: Phone, start_stream: "Start")
 
     assert activities[0] == activities[1]
     phone.await_message(f"har/{phone.device}/availability", b"offline")
+
+
+def test_a_phone_that_is_forgotten_with_its_last_window(
+    phone: Phone, start_stream: "Start", join: Callable[..., Phone], broker: "Broker"
+) -> None:
+    """Rows that waited for others make windows when it ends; har-stream goes on without it."""
+    running = start_stream("--hop", "1", "--forget-after", "1")
+    _, sent = times.messages(1, seconds=4)
+    for message in sent:
+        phone.publish(f"har/{phone.device}/samples", message.payload)
+    phone.await_message(f"har/{phone.device}/info", b"")
+    other = join(broker)
+    other.send_rows(raw_rows(200), size=200)
+    assert 3 == len(other.predictions(3))
+    assert 0 == running.end()
 
 
 def test_formats_side_by_side(phone: Phone, start_stream: "Start") -> None:
