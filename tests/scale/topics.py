@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
+from pipeline.program_topics import TIME_TOPIC
+
 TIMEOUT_S: Final = 30.0
 
 
@@ -68,7 +70,10 @@ def write(address: str, topic: str, records: Iterable[Outgoing]) -> None:
 
 
 class Reader:
-    """Reads a topic from its beginning; used in a ``with`` statement."""
+    """Reads a topic from its beginning; used in a ``with`` statement.
+
+    Records that say only what time it is are left out.
+    """
 
     def __init__(self, address: str, topic: str, *, committed_only: bool = True) -> None:
         """Begin before the first record of each partition that there is."""
@@ -120,7 +125,9 @@ class Reader:
                     if error.retriable():
                         continue
                     raise KafkaException(error)
-                entries.append(_entry(message))
+                entry = _entry(message)
+                if entry.headers.get("topic") != TIME_TOPIC.encode():
+                    entries.append(entry)
             for place in self._consumer.position(
                 [TopicPartition(self._topic, partition) for partition in self._at]
             ):
