@@ -94,8 +94,11 @@ def _numbers(batch: Mapping[str, Any]) -> Counter[str]:
 
 
 def _waiting(source: Mapping[str, Any]) -> int:
-    """Return how many records Kafka had behind the batch when it was planned."""
-    latest, end = source["latestOffset"], source["endOffset"]
+    """Return how many records Kafka had behind the batch when it was planned.
+
+    Of a batch that is done again, Spark does not know it: 0.
+    """
+    latest, end = source["latestOffset"] or {}, source["endOffset"]
     return sum(
         offset - end[topic].get(partition, 0)
         for topic, partitions in latest.items()

@@ -39,6 +39,15 @@ def test_each_batch_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     ] == caplog.messages
 
 
+def test_a_batch_that_is_done_again() -> None:
+    """Of a batch that was planned before a restart, Spark does not say what waits behind it."""
+    report = BatchReport()
+    again = progress(4, windows=1)
+    again["sources"][0]["latestOffset"] = None
+    report.note(again)
+    assert (1, 0) == (report.n_batches, report.n_waiting)
+
+
 def test_counts_grow_and_what_is_now_is_that_of_the_last_batch() -> None:
     """Records of all batches are added up; the state is the last one's."""
     report = BatchReport()
