@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("pyspark", reason="needs the extra spark: make test-scale")
 pytest.importorskip("confluent_kafka", reason="needs the extra kafka: make test-scale")
 
-from pipeline.models.classifier import Classifier, find_model
+from pipeline.models.classifier import Classifier, find_model, find_models
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.state.checkpoint import StateFolder
@@ -64,6 +64,21 @@ def test_without_the_connector(tmp_path: Path) -> None:
     assert "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0" in said
 
 
+def test_java_that_does_not_start(tmp_path: Path) -> None:
+    """It is told to look at what Java has said, and which settings may have led to it."""
+    job = HarSpark(tmp_path, "kafka:9092")
+    said = refusal(job, "--conf", "spark.driver.memory=12x")
+    assert "har-spark: Spark cannot be started: Java ended: see above, and --master, --conf" == said
+
+
+def test_properties_that_are_none(tmp_path: Path) -> None:
+    """A file that Java cannot read as properties is named."""
+    config = tmp_path / "kafka.properties"
+    config.write_text("sasl.jaas.config=\\u12\n")
+    said = refusal(HarSpark(tmp_path, "kafka:9092"), "--kafka-config", str(config))
+    assert f"kafka-config = '{config}': Malformed" in said
+
+
 def test_without_kafka(tmp_path: Path) -> None:
     """Where nobody answers at Kafka's address, that address is told."""
     address = f"{HOST}:{find_free_port()}"
@@ -84,6 +99,26 @@ def test_a_location_of_another_model(local_job: HarSpark) -> None:
     said = refusal(local_job)
     assert "was begun with models lstm@00000000, and this har-spark has cnn-lstm@" in said
     assert "name a new --checkpoint-location" in said
+
+
+def test_a_location_without_its_offsets(local_job: HarSpark) -> None:
+    """A checkpoint of which Spark's own progress is gone is not gone on with."""
+    models = tuple(
+        Classifier(path, threads=1, batch_size=1).identity for path in find_models(MODEL)
+    )
+    terms = TERMS | {"models": models, "samples_topic": local_job.samples}
+    (local_job.location / "commits").mkdir(parents=True)
+    (local_job.location / "commits" / "3").write_text("v1\n{}")
+    (local_job.location / "har-spark.json").write_bytes(msgspec.json.encode(terms))
+    said = refusal(local_job)
+    assert "its offsets are missing: put all of it back" in said
+
+
+def test_a_damaged_location(local_job: HarSpark) -> None:
+    """Where Spark cannot read its own files, it is told what to do about it."""
+    local_job.location.mkdir()
+    (local_job.location / "metadata").write_text('{"id":"')
+    assert "missing or damaged: put all of it back" in refusal(local_job)
 
 
 def test_a_location_of_another_job(local_job: HarSpark) -> None:

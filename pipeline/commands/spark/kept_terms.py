@@ -66,6 +66,11 @@ class KeptTerms:
         """
         if self.kept is not None:
             self._compare(self.kept, terms)
+            if self.has_committed and not self._holds("offsets"):
+                raise SparkJobError(
+                    f"{self._location}: its offsets are missing: put all of it back as it was at "
+                    "one time, or begin anew: name a new --checkpoint-location"
+                )
             return self.kept.run
         begun = _Kept(run=uuid4().hex[:8], **msgspec.structs.asdict(terms))
         try:
@@ -77,8 +82,12 @@ class KeptTerms:
     @property
     def has_committed(self) -> bool:
         """Whether a batch was committed here."""
-        commits = self._path(self._location, "commits")
-        return bool(self._files.exists(commits)) and len(self._files.listStatus(commits)) > 0
+        return self._holds("commits")
+
+    def _holds(self, name: str) -> bool:
+        """Return whether a folder of the location has anything in it."""
+        folder = self._path(self._location, name)
+        return bool(self._files.exists(folder)) and len(self._files.listStatus(folder)) > 0
 
     def _compare(self, kept: Terms, terms: Terms) -> None:
         for name in Terms.__struct_fields__:

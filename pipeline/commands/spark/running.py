@@ -7,6 +7,7 @@ from functools import partial
 from types import FrameType
 from typing import Final
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -17,6 +18,7 @@ from pipeline.commands.spark.batch_report import BatchReport
 from pipeline.commands.spark.bucket import Bucket
 from pipeline.commands.spark.errors import SparkJobError
 from pipeline.commands.spark.initial_state import initial_states
+from pipeline.commands.spark.java_errors import java_reason
 from pipeline.commands.spark.kept_terms import KeptTerms, Terms
 from pipeline.commands.spark.metrics import spark_families
 from pipeline.commands.spark.serving import Serving, load_models
@@ -34,12 +36,21 @@ logger = EventLog(__name__)
 LOOK_S: Final = 0.2
 """How often the job is looked at"""
 
+_DAMAGED: Final = (
+    "files of the checkpoint location are missing or damaged: put all of it back as it was at one "
+    "time, or begin anew: name a new --checkpoint-location"
+)
 _MENDABLE: Final = (
     (r"(?:OtherModelError|ModelError): (.*)", r"an executor cannot begin: \1"),
     (
         r"(?:CheckpointError|StateError): (.*)",
         r"the state in the checkpoint cannot be used: \1; begin anew: name a new "
         "--checkpoint-location",
+    ),
+    (
+        r"CANNOT_LOAD_STATE_STORE|MISSING_STATE_DIRECTORY"
+        r"|terminated with exception: .*(?:end-of-input|Incomplete log file|malformed)",
+        _DAMAGED,
     ),
     (
         r"may have been lost|OffsetOutOfRange|partition.*missing",
@@ -78,7 +89,13 @@ def run(settings: SparkSettings, monitor: Monitor) -> None:
         initial = None
         if settings.from_state is not None and not kept.has_committed:
             initial = initial_states(spark, step, settings.from_state, settings.buckets)
-        query = job.start(spark, settings, Bucket(serving, name), kafka, initial)
+        try:
+            query = job.start(spark, settings, Bucket(serving, name), kafka, initial)
+        except Py4JJavaError as error:
+            raise SparkJobError(
+                f"the job cannot go on from {settings.checkpoint_location}: {java_reason(error)}: "
+                f"{_DAMAGED}"
+            ) from error
         logger.info(
             "job-started",
             "models %(models)s, %(buckets)d buckets, checkpoint %(location)s, run %(run)s",

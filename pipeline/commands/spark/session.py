@@ -57,6 +57,11 @@ def session(settings: SparkSettings) -> SparkSession:
         return SparkSession.builder.appName("har-spark").config(map=conf).getOrCreate()
     except (PySparkException, Py4JError) as error:
         reason = java_reason(error) if isinstance(error, Py4JJavaError) else str(error)
+        if "JAVA_GATEWAY_EXITED" in reason:  # Java has said why
+            reason = "Java ended: see above, and --master, --conf"
+            if not is_submitted and settings.jars is None:
+                reason += f"; or {CONNECTOR} could not be fetched from Maven: see --jars"
+            raise SparkJobError(f"Spark cannot be started: {reason}") from error
         raise SparkJobError(f"Spark cannot be started: {reason}; its own log is above") from error
 
 

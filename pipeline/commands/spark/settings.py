@@ -55,7 +55,9 @@ class SparkSettings(ServingSettings, MonitoringSettings, LogLevelSettings):
         4, description="parts of all phones; 1 to 2 a core, for the checkpoint location's life"
     )
     trigger: NonNegativeFloat = Field(
-        2.0, description="seconds from one batch to the next; 0: when the last is done"
+        2.0,
+        allow_inf_nan=False,
+        description="seconds from one batch to the next; 0: when the last is done",
     )
     records_a_trigger: PositiveInt = Field(
         60_000, description="most samples' records in a batch; more wait in Kafka"

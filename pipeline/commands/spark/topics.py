@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark.errors import IllegalArgumentException
 from pyspark.sql import SparkSession
 
 from pipeline.commands.spark.errors import SparkJobError
@@ -19,11 +20,15 @@ def connection(spark: SparkSession, settings: SparkSettings) -> dict[str, str]:
     """Return the properties of the connection to Kafka, of its file and the settings.
 
     Raises:
-        SparkJobError: the file cannot be read.
+        SparkJobError: the file cannot be read, or holds something else.
     """
     properties = spark._jvm.java.util.Properties()
     if settings.kafka_config is not None:
-        properties.load(spark._jvm.java.io.StringReader(_text(settings.kafka_config)))
+        text = _text(settings.kafka_config)
+        try:
+            properties.load(spark._jvm.java.io.StringReader(text))
+        except IllegalArgumentException as error:  # of a \u that no four digits follow
+            raise SparkJobError(f"kafka-config = '{settings.kafka_config}': {error}") from error
     named = {str(name): str(properties.get(name)) for name in properties.stringPropertyNames()}
     return named | {"bootstrap.servers": settings.kafka}
 

@@ -35,6 +35,13 @@ def test_configuration_of_spark(refused_settings: Callable[..., str], text: str)
     assert "is not NAME=VALUE" in refused_settings(SparkSettings, "har-spark", *flags)
 
 
+@pytest.mark.parametrize("text", ["inf", "nan", "-1", "soon"])
+def test_the_trigger_is_a_time(refused_settings: Callable[..., str], text: str) -> None:
+    """Spark waits for so many seconds, and not for ever."""
+    flags = ["--kafka", "kafka:9092", "--checkpoint-location", "here", "--trigger", text]
+    assert f"trigger = {text!r}" in refused_settings(SparkSettings, "har-spark", *flags)
+
+
 def test_phones_are_served_by_the_rules_of_har_stream() -> None:
     """What is not set is as with har-stream."""
     settings = SparkSettings(kafka="kafka:9092", checkpoint_location="here", max_behind=60.0)
