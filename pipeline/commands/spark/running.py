@@ -53,6 +53,20 @@ _MENDABLE: Final = (
         _DAMAGED,
     ),
     (
+        r"CONCURRENT_STREAM_LOG_UPDATE|batch \d+ doesn't exist",
+        "another har-spark uses this checkpoint location: let only one run",
+    ),
+    (
+        "UnknownTopicOrPartition",
+        "a topic was deleted from Kafka: create it; if it was that of samples, begin anew: name "
+        "a new --checkpoint-location",
+    ),
+    (
+        "RecordTooLarge",
+        "Kafka takes no record as long as a result: raise max.message.bytes of the results' topic, "
+        "and start har-spark again",
+    ),
+    (
         r"may have been lost|OffsetOutOfRange|partition.*missing",
         "samples were deleted from Kafka before they were read: let it keep them for longer, and "
         "begin anew: name a new --checkpoint-location",
