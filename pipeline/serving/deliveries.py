@@ -114,6 +114,11 @@ class Deliveries:
         if phone is not None:
             phone.last_failure, phone.info_due = phone.last_message, 0.0
 
+    def log_losses(self, now: float) -> None:
+        """Log the losses since they were logged last, unless that was just before."""
+        self._late.add({}, now)
+        self._unused.add({}, now)
+
     def take_predicted(self) -> list[Predicted]:
         """Return the times of the predictions since this was called last."""
         predicted, self._predicted = self._predicted, []

@@ -15,6 +15,7 @@ Rules:
 * Publications are numbered; those of a batch that is run again have the same numbers.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -145,6 +146,7 @@ class Step:
         service.deliveries.recognise()
         service.upkeep.keep()
         service.infos.publish_rejections(times.latest)
+        service.deliveries.log_losses(math.inf)
         return Stepped(
             service.outgoing,
             first,

@@ -1,4 +1,5 @@
 import json
+import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from pipeline.recognition.recognizer import Recognizer, StateError
 from pipeline.serving.phone import Phone
 from pipeline.serving.rules import Rules
 from pipeline.serving.service import Service
-from pipeline.serving.step import Record, Step, Stepped
+from pipeline.serving.step import AT_ONCE, Record, Step, Stepped
 from pipeline.state.checkpoint import decode, encode
 from pipeline.subscriptions import subscriptions_of
 from tests.fuzz import times
@@ -233,6 +234,17 @@ def test_records_that_cannot_be_used(classifier: Classifier) -> None:
     )
     (info,) = disturbed.published["har/bad/info"]
     assert {"field": 1, "json": 1, "size": 1} == json.loads(info)["rejected"]
+
+
+def test_all_samples_that_are_dropped_are_logged(
+    classifier: Classifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A batch leaves none of them out of the log, however many rounds it takes."""
+    records = [samples("a", k) for k in range(20)]
+    with caplog.at_level(logging.WARNING):
+        Run(make_step(classifier)).take(records * (1 + 2 * AT_ONCE // len(records)))
+    dropped = [text.split()[1] for text in caplog.messages if text.startswith("dropped")]
+    assert 25 * 2 * AT_ONCE == sum(map(int, dropped))
 
 
 def test_a_full_bucket(classifier: Classifier) -> None:

@@ -53,6 +53,7 @@ class Housekeeping:
         service = self._service
         dropped = self._connection.take_dropped()
         self._crowded_out.add(dropped, now)
+        service.deliveries.log_losses(now)
         self._reports.publish_load(now, n_dropped=self.n_dropped)
         if not self._connection.ready.is_set():
             self._silence.disconnect()
