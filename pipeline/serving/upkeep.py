@@ -64,7 +64,7 @@ class Upkeep:
         """End and forget the phones that have been silent for that long."""
         phones = list(self._phones.items())
         self._end([device for device, phone in phones if phone.online and self._is_offline(phone)])
-        self._deliveries.forget([device for device, phone in phones if self._is_forgotten(phone)])
+        self._forget([device for device, phone in phones if self._is_forgotten(phone)])
 
     def before_message(self, device: str, now: float) -> None:
         """End or forget an admitted phone if it has been silent for that long.
@@ -77,7 +77,7 @@ class Upkeep:
             self._end([device])
         is_long = now - phone.last_message > self._rules.forget_after_s
         if is_long and self._is_forgotten(phone):
-            self._deliveries.forget([device])
+            self._forget([device])
 
     def _is_offline(self, phone: Phone) -> bool:
         return self._silence.silent_s(phone, phone.last_live) > self._rules.offline_after_s
@@ -91,3 +91,8 @@ class Upkeep:
             self._phones[device].online = self._phones[device].is_live = False
         self._deliveries.finish(silent)
         self._presence.end(silent)
+
+    def _forget(self, silent: Sequence[str]) -> None:
+        """Forget phones, which go offline before if they have not: as if somebody had looked."""
+        self._end([device for device in silent if self._phones[device].online])
+        self._deliveries.forget(silent)

@@ -281,6 +281,18 @@ def test_silence_is_by_the_time_of_records(classifier: Classifier) -> None:
     assert (0, b"") == (ended.n_phones, run.published["har/a/availability"][-1])
 
 
+def test_a_phone_that_is_forgotten_while_it_is_online(classifier: Classifier) -> None:
+    """It goes offline first, whether its silence is seen while it lasts, or when it sends again."""
+    walk = [*(samples("a", k) for k in range(20)), samples("a", 60)]
+    times_between = [Record(TIME_TOPIC, b"", walk[-2].time_s + k) for k in range(1, 20)]
+    for cut in (1, len(walk) + len(times_between)):
+        run = Run(make_step(classifier, forget_after_s=5.0))
+        records = [*walk[:-1], *times_between, walk[-1]]
+        for at in range(0, len(records), cut):
+            run.take(records[at : at + cut])
+        assert [b"online", b"offline", b"", b"online"] == run.published["har/a/availability"]
+
+
 def test_a_phone_that_is_forgotten_and_comes_again(classifier: Classifier) -> None:
     """It begins anew as if it had never been there, but its calibration stays."""
     turned = Record("har/a/calibration", encode_rotation(np.eye(3)[[1, 2, 0]]), EPOCH)
