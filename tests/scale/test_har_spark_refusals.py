@@ -86,9 +86,12 @@ def test_without_kafka(tmp_path: Path) -> None:
 
 
 def test_without_a_topic(tmp_path: Path, kafka: Kafka) -> None:
-    """A missing topic is named."""
-    said = refusal(HarSpark(tmp_path, kafka.address, name="missing"))
-    assert "has no topic missing." in said
+    """A missing topic is named; Kafka is to date the samples."""
+    job = HarSpark(tmp_path, kafka.address, name="missing")
+    kafka.create_topic(job.results, partitions=1)
+    said = refusal(job)
+    assert "has no topic missing.samples" in said
+    assert said.endswith("--topic missing.samples --config message.timestamp.type=LogAppendTime")
 
 
 def test_a_location_of_another_model(local_job: HarSpark) -> None:
@@ -115,10 +118,16 @@ def test_a_location_without_its_offsets(local_job: HarSpark) -> None:
 
 
 def test_a_damaged_location(local_job: HarSpark) -> None:
-    """Where Spark cannot read its own files, it is told what to do about it."""
+    """Where Spark cannot read its own files, the last line tells what to do about it.
+
+    Spark has logged a stack trace of its own by then.
+    """
     local_job.location.mkdir()
     (local_job.location / "metadata").write_text('{"id":"')
-    assert "missing or damaged: put all of it back" in refusal(local_job)
+    ended = local_job.run_to_its_end()
+    assert 1 == ended.returncode
+    assert "Traceback" not in ended.stderr
+    assert "missing or damaged: put all of it back" in ended.stderr.splitlines()[-1]
 
 
 def test_a_location_of_another_job(local_job: HarSpark) -> None:

@@ -54,20 +54,23 @@ def check_topics(spark: SparkSession, settings: SparkSettings, kafka: Mapping[st
         for topic in (settings.samples_topic, settings.results_topic):
             names.add(topic)
         for topic, answer in client.describeTopics(names).topicNameValues().items():
-            _await(jvm, answer, topic, settings.kafka)
+            _await(jvm, answer, topic, settings)
     finally:
         client.close(jvm.java.time.Duration.ZERO)
 
 
-def _await(jvm: Any, answer: Any, topic: str, address: str) -> None:  # noqa: ANN401 # Java's
+def _await(jvm: Any, answer: Any, topic: str, settings: SparkSettings) -> None:  # noqa: ANN401 # Java's
+    address = settings.kafka
     try:
         answer.get(ANSWER_TIMEOUT_S, jvm.java.util.concurrent.TimeUnit.SECONDS)
     except Py4JJavaError as error:
         reason = java_reason(error)
         if "UnknownTopicOrPartition" in reason:
+            is_dated = topic == settings.samples_topic  # by Kafka: no clock of a writer counts
+            config = " --config message.timestamp.type=LogAppendTime" if is_dated else ""
             raise SparkJobError(
                 f"Kafka at {address} has no topic {topic}: har-bridge creates it, or "
-                f"kafka-topics.sh --create --topic {topic}"
+                f"kafka-topics.sh --create --topic {topic}{config}"
             ) from error
         if "Timeout" in reason:
             raise SparkJobError(
