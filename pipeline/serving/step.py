@@ -2,7 +2,8 @@
 
 It is what har-stream does with messages as they come, for an engine that keeps records, states and
 offsets, and may run a batch again: the same state and records give the same publications, to the
-last bit, and phones are served alike however the records are cut into batches.
+last bit. However the records are cut into batches, predictions and episodes are the same; the
+activity now, infos and heartbeats are as of the end of each batch.
 
 Rules:
 
@@ -11,7 +12,8 @@ Rules:
 * A phone is silent if later records of its partition have come and none of its own. Where a whole
   partition pauses for so long that all would be offline, nobody is known to be silent in it.
 * A record that cannot be used is rejected, counted and told in its phone's info, and never stops a
-  batch. So is one of a phone for which there is no room.
+  batch. So is one of a phone for which there is no room: whose records come first decides, so there
+  the cut matters.
 * Publications are numbered; those of a batch that is run again have the same numbers.
 """
 

@@ -37,6 +37,8 @@ MOST_UNCONFIRMED: Final = 5_000
 COMMIT_EVERY_S: Final = 1.0
 ATTEMPT_EVERY_S: Final = 1.0
 """Between two attempts to reach Kafka at the start"""
+KNOWN_WITHIN_S: Final = 10.0
+"""All of Kafka's nodes know a topic by then that was just created"""
 LOG_INTERVAL_S: Final = 10.0
 """A flaw of records is logged at most this often"""
 
@@ -69,6 +71,7 @@ class ResultsToMqtt:
         self._reachability = reachability
         self._config = config
         self._consumer: Consumer | None = None
+        self._known_by = 0.0
         self._next_attempt = 0.0
         self._repeats = Repeats()
         self._awaited: deque[tuple[int, dict[int, int]]] = deque()
@@ -118,6 +121,7 @@ class ResultsToMqtt:
             return
         consumer.subscribe([self._topic], on_revoke=self._give_back, on_lost=self._lose)
         self._consumer = consumer
+        self._known_by = time.monotonic() + KNOWN_WITHIN_S
 
     def _keep_pace(self, consumer: Consumer) -> None:
         """Pause reading while the broker has too much to confirm; a pause loses no partition."""
@@ -210,6 +214,8 @@ class ResultsToMqtt:
         Raises:
             BridgeError: it does not pass by itself.
         """
+        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART and time.monotonic() < self._known_by:
+            return
         why = self._config.explain(error.str())
         if error.fatal() or error.code() == KafkaError._FATAL:
             raise BridgeError(f"results of the topic {self._topic} cannot be read: {why}")
