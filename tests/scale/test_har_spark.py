@@ -7,12 +7,12 @@ import pytest
 pytest.importorskip("pyspark", reason="needs the extra spark: make test-scale")
 pytest.importorskip("confluent_kafka", reason="needs the extra kafka: make test-scale")
 
-from tests.scale.har_spark import HarSpark
+from tests.scale.har_spark import COMMIT_TIMEOUT_S, HarSpark
 from tests.scale.kafka import Kafka
 from tests.scale.measured import MEASURED
 from tests.scale.samples import EPOCH_S, found, phones, sample_record, undisturbed
 from tests.scale.spark import Spark
-from tests.scale.topics import Entry, Outgoing, read, write
+from tests.scale.topics import Entry, Outgoing, Reader, read, write
 
 pytestmark = pytest.mark.scale
 
@@ -56,11 +56,12 @@ def test_results_are_those_of_one_step(job: HarSpark, kafka: Kafka) -> None:
     half = len(samples) // 2
     broken = sample_record("phone-2", b'{"v": 1, "start": "now"}', samples[half].time_s or 0.0)
     write(kafka.address, job.samples, [*samples[:half], broken, *samples[half:]])
-    while len(found(read(kafka.address, job.results))) < len(
-        expected := undisturbed(read(kafka.address, job.samples))
-    ):
-        job.await_commits(job.n_commits + 1)
-    results = read(kafka.address, job.results)
+    expected = undisturbed(read(kafka.address, job.samples))
+    n_expected = sum(expected.values())
+    with Reader(kafka.address, job.results) as reader:
+        results = reader.rest()
+        while sum(found(results).values()) < n_expected:
+            results += reader.await_entries(1, timeout_s=COMMIT_TIMEOUT_S)
     assert {} == found(before)
     assert expected == found(results)
     assert 0 == repeats(results)
