@@ -11,11 +11,9 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, Producer
 
-from pipeline.models.classifier import Classifier, find_models
-from pipeline.serving.step import Record, Step
-from pipeline.subscriptions import subscriptions_of
+from pipeline.serving.step import Record
 from tests.scale.kafka import Kafka
-from tests.scale.samples import MODEL, RULES
+from tests.scale.samples import make_step
 from tests.scale.topics import Outgoing, write
 
 PARTITIONS: Final = 8
@@ -38,17 +36,7 @@ def consume(
     for topic in (samples, results, states):
         kafka.create_topic(topic, partitions=PARTITIONS)
     write(kafka.address, samples, records)
-    step = Step(
-        RULES,
-        [Classifier(path, threads=1, batch_size=64) for path in find_models(MODEL)],
-        subscriptions_of((), with_defaults=True),
-        conventions=("auto",),
-        frames=(),
-        body_places=(),
-        hop=64,
-        filter_start="steady",
-        lateness_s=0.2,
-    )
+    step = make_step()
     consumer = Consumer(
         {
             "bootstrap.servers": kafka.address,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from pipeline.commands.replay.native_message import native_message
-from pipeline.models.classifier import Classifier, find_models
+from pipeline.models.loading import load_models
 from pipeline.recordings.simulated import recordings
 from pipeline.serving.rules import Rules
 from pipeline.serving.step import Record, Step
@@ -54,14 +54,11 @@ def sample_record(device: str, payload: bytes, time_s: float) -> Outgoing:
     return Outgoing(device.encode(), payload, {"topic": topic}, time_s)
 
 
-def undisturbed(entries: Iterable[Entry]) -> dict[tuple[str, str, bytes], int]:
-    """Return what one step, called once for all records, publishes of windows and episodes.
-
-    As device, topic's last level, and payload, and how often.
-    """
-    step = Step(
+def make_step() -> Step:
+    """Return a step with the defaults of har-spark and the tests' model."""
+    return Step(
         RULES,
-        [Classifier(path, threads=1, batch_size=64) for path in find_models(MODEL)],
+        load_models(MODEL, threads=1, batch_size=64),
         subscriptions_of((), with_defaults=True),
         conventions=("auto",),
         frames=(),
@@ -70,6 +67,14 @@ def undisturbed(entries: Iterable[Entry]) -> dict[tuple[str, str, bytes], int]:
         filter_start="steady",
         lateness_s=0.2,
     )
+
+
+def undisturbed(entries: Iterable[Entry]) -> dict[tuple[str, str, bytes], int]:
+    """Return what one step, called once for all records, publishes of windows and episodes.
+
+    As device, topic's last level, and payload, and how often.
+    """
+    step = make_step()
     ordered = sorted(entries, key=lambda entry: (entry.partition, entry.offset))
     stepped = step(None, list(_records(ordered)))
     return _counted((one.topic, one.payload) for one in stepped.publications)

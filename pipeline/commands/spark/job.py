@@ -6,6 +6,7 @@ state are committed together, results are written at least once.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from pyspark.sql import DataFrame, GroupedData, SparkSession
 from pyspark.sql.functions import expr
@@ -14,7 +15,17 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pipeline.commands.spark.batch_report import NAME, NUMBERS
 from pipeline.commands.spark.bucket import RESULTS, Bucket
 from pipeline.commands.spark.settings import SparkSettings
+from pipeline.kafka_records import (
+    ORIGIN_HEADER,
+    RETAIN_HEADER,
+    RETAINED_HEADER,
+    TOPIC_HEADER,
+    YES,
+)
 from pipeline.program_topics import TIME_TOPIC
+
+_YES: Final = f"X'{YES.hex()}'"
+"""In SQL"""
 
 
 def start(
@@ -111,9 +122,9 @@ def by_bucket(samples: DataFrame, labels: Sequence[int]) -> DataFrame:
         "partition",
         "offset",
         "unix_millis(timestamp) AS time_ms",
-        f"make_valid_utf8(coalesce(CAST({_header('topic')} AS STRING), '')) AS topic",
+        f"make_valid_utf8(coalesce(CAST({_header(TOPIC_HEADER)} AS STRING), '')) AS topic",
         "coalesce(value, X'') AS payload",
-        f"coalesce({_header('retained')} = X'31', false) AS retained",
+        f"coalesce({_header(RETAINED_HEADER)} = {_YES}, false) AS retained",
     ).selectExpr(
         f"explode(IF(topic = '{TIME_TOPIC}', {every}, array({own}))) AS bucket",
         *("partition", "offset", "time_ms", "topic", "payload", "retained"),
@@ -133,12 +144,12 @@ def with_numbers(results: DataFrame) -> DataFrame:
 
 def as_records(results: DataFrame) -> DataFrame:
     """Return results as records for Kafka: by phone, with headers."""
-    retain = "CASE WHEN retain THEN named_struct('key', 'retain', 'value', X'31') END"
+    retain = f"CASE WHEN retain THEN named_struct('key', '{RETAIN_HEADER}', 'value', {_YES}) END"
     return results.selectExpr(
         "split_part(topic, '/', 2) AS key",
         "payload AS value",
         "filter(array("
-        "named_struct('key', 'topic', 'value', CAST(topic AS BINARY)), "
-        "named_struct('key', 'origin', 'value', CAST(origin AS BINARY)), "
+        f"named_struct('key', '{TOPIC_HEADER}', 'value', CAST(topic AS BINARY)), "
+        f"named_struct('key', '{ORIGIN_HEADER}', 'value', CAST(origin AS BINARY)), "
         f"{retain}), header -> header IS NOT NULL) AS headers",
     )

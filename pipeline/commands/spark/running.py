@@ -21,12 +21,13 @@ from pipeline.commands.spark.initial_state import initial_states
 from pipeline.commands.spark.java_errors import java_reason
 from pipeline.commands.spark.kept_terms import KeptTerms, Terms
 from pipeline.commands.spark.metrics import spark_families
-from pipeline.commands.spark.serving import Serving, load_models
+from pipeline.commands.spark.serving import Serving
 from pipeline.commands.spark.session import session
 from pipeline.commands.spark.settings import SparkSettings
 from pipeline.commands.spark.topics import check_topics, connection
 from pipeline.event_log import EventLog
 from pipeline.models.classifier import ModelError
+from pipeline.models.loading import load_models
 from pipeline.recognition.placement.by_device import PlacementError
 from pipeline.serving.step import Step
 from pipeline.subscriptions import SubscriptionError

@@ -6,7 +6,8 @@ from typing import Final
 
 from pipeline.commands.log_settings import LogFormat
 from pipeline.commands.spark.settings import SparkSettings
-from pipeline.models.classifier import Classifier, find_models
+from pipeline.models.classifier import Classifier
+from pipeline.models.loading import load_models
 from pipeline.recognition.preparation.filters import FilterStart
 from pipeline.serving.rules import Rules
 from pipeline.serving.step import Step
@@ -96,12 +97,3 @@ class Serving:
             filter_start=self.filter_start,
             lateness_s=self.lateness_s,
         )
-
-
-def load_models(name: str, *, batch_size: int, threads: int) -> list[Classifier]:
-    """Return the model for all phones, or that for the waist and that for elsewhere.
-
-    Raises:
-        ModelError: one cannot be used.
-    """
-    return [Classifier(path, threads=threads, batch_size=batch_size) for path in find_models(name)]

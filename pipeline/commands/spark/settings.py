@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveInt
 from pipeline.commands.log_settings import LogLevelSettings
 from pipeline.commands.monitoring.settings import MonitoringSettings
 from pipeline.commands.serving_settings import ServingSettings
+from pipeline.kafka_records import RESULTS_TOPIC, SAMPLES_TOPIC
 
 
 def _addresses(kafka: str) -> str:
@@ -38,8 +39,8 @@ class SparkSettings(ServingSettings, MonitoringSettings, LogLevelSettings):
     kafka_config: Path | None = Field(
         None, description="properties of the connection to Kafka (TLS, SASL), as its clients' are"
     )
-    samples_topic: str = Field("har.samples", min_length=1, description="topic with samples")
-    results_topic: str = Field("har.results", min_length=1, description="topic for results")
+    samples_topic: str = Field(SAMPLES_TOPIC, min_length=1, description="topic with samples")
+    results_topic: str = Field(RESULTS_TOPIC, min_length=1, description="topic for results")
     checkpoint_location: str = Field(
         min_length=1,
         description="folder for state and progress, which driver and executors share: a path, or "

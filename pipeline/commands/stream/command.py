@@ -15,7 +15,8 @@ from pipeline.commands.stream.stream import Stream
 from pipeline.event_log import EventLog
 from pipeline.formats import FORMATS
 from pipeline.home_assistant import BIRTH_TOPIC
-from pipeline.models.classifier import Classifier, ModelError, find_models
+from pipeline.models.classifier import Classifier, ModelError
+from pipeline.models.loading import load_models
 from pipeline.mqtt.connection import Connection
 from pipeline.mqtt.events import Session
 from pipeline.program_topics import STATUS_TOPIC
@@ -45,10 +46,9 @@ def _load_models(settings: StreamSettings) -> list[Classifier]:
     Raises:
         ModelError: one cannot be used.
     """
-    classifiers = [
-        Classifier(path, threads=settings.threads, batch_size=settings.batch_size)
-        for path in find_models(settings.model)
-    ]
+    classifiers = load_models(
+        settings.model, threads=settings.threads, batch_size=settings.batch_size
+    )
     for classifier in classifiers:
         classifier.check_answers()
     return classifiers
