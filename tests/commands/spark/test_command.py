@@ -5,9 +5,9 @@ from tests.processes import environment_with
 
 
 def test_without_the_extra_it_is_named() -> None:
-    """Where PySpark is not installed, the command says which extra to install."""
+    """Where Spark's extra is not installed, the command says what is missing and how to get it."""
     code = (
-        "import sys; sys.modules['pyspark'] = None;"
+        "import sys; sys.modules.update(py4j=None, pyspark=None);"
         "sys.argv = ['har-spark', '--kafka', 'kafka:9092', '--checkpoint-location', 'here'];"
         "from pipeline.commands.spark.command import main; main()"
     )
@@ -16,5 +16,5 @@ def test_without_the_extra_it_is_named() -> None:
     )
     assert (
         1,
-        "har-spark: Spark needs pyspark: pip install 'har-stream[spark]'\n",
+        "har-spark: Spark needs py4j: pip install 'har-stream[spark]'\n",
     ) == (ended.returncode, ended.stderr)
