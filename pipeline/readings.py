@@ -136,10 +136,15 @@ class MessageError(Exception):
         """Who sent it, where only the message itself says so"""
 
 
-class _JsonErrors:
+class _DecodingErrors:
     """The context of `reading_json`: a class, because a generator would cost four times as much."""
 
-    __slots__ = ()
+    __slots__ = ("_language", "_reason")
+
+    def __init__(self, language: str, reason: Reason) -> None:
+        """Name what is read, and the reason if it is something else."""
+        self._language = language
+        self._reason = reason
 
     def __enter__(self) -> None:
         pass
@@ -148,10 +153,13 @@ class _JsonErrors:
         if isinstance(error, msgspec.ValidationError):
             raise MessageError("field", str(error)) from error
         if isinstance(error, msgspec.DecodeError | UnicodeDecodeError | RecursionError):
-            raise MessageError("json", f"not JSON: {error}") from error
+            raise MessageError(self._reason, f"not {self._language}: {error}") from error
 
 
-_JSON_ERRORS: Final = _JsonErrors()
+_JSON_ERRORS: Final = _DecodingErrors("JSON", "json")
+_MESSAGEPACK_ERRORS: Final = _DecodingErrors("MessagePack", "format")
+_MESSAGEPACK_MAPS: Final = frozenset([*range(0x80, 0x90), 0xDE, 0xDF])
+"""First bytes of a map; no JSON, and no text, begins with one"""
 
 
 def reading_json() -> AbstractContextManager[None]:
@@ -161,6 +169,20 @@ def reading_json() -> AbstractContextManager[None]:
         MessageError: within, the JSON was none, or did not fit.
     """
     return _JSON_ERRORS
+
+
+def reading_messagepack() -> AbstractContextManager[None]:
+    """Raise errors of a sender's MessagePack, within the context, as `MessageError`.
+
+    Raises:
+        MessageError: within, the MessagePack was none, or did not fit.
+    """
+    return _MESSAGEPACK_ERRORS
+
+
+def is_messagepack(payload: bytes) -> bool:
+    """Return whether a payload begins as a map of MessagePack, which no JSON does."""
+    return payload[:1] != b"" and payload[0] in _MESSAGEPACK_MAPS
 
 
 def largest_value(sensor: Sensor) -> float:
@@ -223,7 +245,7 @@ class Readings(msgspec.Struct, frozen=True, eq=False):
         within = size <= limits
         if not within.all():
             column = int(np.argmin(within.all(axis=0)))
-            largest = size[:, column].max()
+            largest = size[:, column].max()  # NaN if one is
             unit = "rad/s" if limits[column] == MAX_GYRO_RAD_S else "g"
             if unit == "g" and self.sensor != "prepared":
                 largest /= STANDARD_GRAVITY
@@ -232,6 +254,8 @@ class Readings(msgspec.Struct, frozen=True, eq=False):
                 if unit == "rad/s"
                 else ("an acceleration", MAX_TOTAL_ACC_G)
             )
+            if np.isnan(largest):
+                raise MessageError("magnitude", f"{what} is no number (NaN)")
             raise MessageError(
                 "magnitude",
                 f"{what} of {largest:.4g} {unit} (at most {limit:g}): is the unit right?",
@@ -277,6 +301,9 @@ class Label:
 def check_payload(payload: bytes) -> None:
     """Reject a payload that is too long, or would take too long or too much memory to decode.
 
+    MessagePack declares its lengths, so who reads it counts what it holds; nobody else gets further
+    than its first byte.
+
     Raises:
         MessageError: it has too many bytes, values, objects or extreme numbers.
     """
@@ -284,6 +311,8 @@ def check_payload(payload: bytes) -> None:
         return
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise MessageError("size", f"{len(payload)} bytes; at most {MAX_PAYLOAD_BYTES}")
+    if is_messagepack(payload):
+        return
     if len(payload) > MAX_VALUES:
         n_objects = payload.count(b"{")
         # Every value but a list's or object's only one has a comma or an opening bracket.

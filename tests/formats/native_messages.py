@@ -4,13 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
 from pipeline.formats import native
 from pipeline.readings import MessageError, Readings
 
 EXAMPLES = Path(__file__).parent / "examples"
-REASONS = {"device", "size", "json", "field", "length", "time", "magnitude"}
+REASONS = {"device", "size", "json", "format", "field", "length", "time", "magnitude"}
 
 
 def example(name: str) -> dict[str, Any]:
@@ -43,6 +45,37 @@ def separate(**sensors: object) -> dict[str, Any]:
 def without(message: dict[str, Any], *keys: str) -> dict[str, Any]:
     """Return a message that lacks some keys."""
     return {key: value for key, value in message.items() if key not in keys}
+
+
+def float32(rows: object) -> bytes:
+    """Return rows of numbers as the bytes of the compact form."""
+    with np.errstate(over="ignore"):
+        return np.array(rows, "<f4").tobytes()
+
+
+def int16(rows: object) -> bytes:
+    """Return rows of integers as the bytes of the compact form."""
+    return np.array(rows, "<i2").tobytes()
+
+
+def float64(times: object) -> bytes:
+    """Return times as the bytes of the compact form."""
+    return np.array(times, "<f8").tobytes()
+
+
+def as_bin(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message whose rows are float32 and whose times float64, as bytes."""
+    binary = {"acc": float32, "gyro": float32, "samples": float32, "values": float32}
+    binary |= {"time": float64}
+    changed = {key: binary[key](value) for key, value in message.items() if key in binary}
+    if "sensors" in message:
+        changed["sensors"] = {name: as_bin(one) for name, one in message["sensors"].items()}
+    return message | changed
+
+
+def messagepack(message: object) -> bytes:
+    """Return a message as MessagePack."""
+    return msgspec.msgpack.encode(message)
 
 
 def decode(message: object) -> Readings:

@@ -24,7 +24,7 @@ REJECTED = {
     "sensorspot-dedicated-topic": "field",
 }
 """Examples of what apps send that cannot be used, with the reason."""
-REASONS = {"device", "size", "json", "field", "length", "time", "magnitude"}
+REASONS = {"device", "size", "json", "format", "field", "length", "time", "magnitude"}
 RESULTS = ["prediction", "activity", "episode", "availability", "info", "calibration", "label"]
 
 
@@ -106,7 +106,8 @@ def check_contents(contents: Sequence[Readings | Label]) -> None:
 def test_every_module_is_a_format() -> None:
     """The registry lists just the modules of the folder, so a new one will be found."""
     (folder,) = pipeline.formats.__path__
-    modules = {file.stem for file in Path(folder).glob("*.py")} - {"__init__"}
+    files = {file.stem for file in Path(folder).glob("*.py")} - {"__init__"}
+    modules = files | {package.parent.name for package in Path(folder).glob("*/__init__.py")}
     assert {name.replace("_", "-") for name in modules} == set(FORMATS)
     assert [one.name for one in FORMATS.values()] == list(FORMATS)
 

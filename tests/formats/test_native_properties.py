@@ -1,3 +1,4 @@
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -7,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.formats import native
-from pipeline.readings import MessageError
+from pipeline.readings import MessageError, Readings
 from pipeline.vocabulary import CHANNELS
 from tests.formats.json_values import json_values
-from tests.formats.native_messages import REASONS, sensor, separate
+from tests.formats.native_messages import REASONS, as_bin, messagepack, sensor, separate
 
 rows_of = {
     columns: st.lists(
@@ -58,15 +59,20 @@ nearly_right = st.fixed_dictionaries(
 )
 
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**20), 10**20)
+float32_numbers = st.floats(width=32, allow_nan=False, allow_infinity=False) | st.floats(
+    -99, 99, width=32
+)
 
 
 @st.composite
-def right_but_for_the_numbers(draw: Callable[..., Any]) -> dict[str, Any]:
+def right_but_for_the_numbers(
+    draw: Callable[..., Any], values: st.SearchStrategy[float] = numbers
+) -> dict[str, Any]:
     """Return a message of the right form whose numbers are any JSON can write."""
     n_rows = draw(st.integers(1, 3))
 
     def rows(columns: int) -> list[list[float]]:
-        return [[draw(numbers) for _ in range(columns)] for _ in range(n_rows)]
+        return [[draw(values) for _ in range(columns)] for _ in range(n_rows)]
 
     times = [draw(numbers) for _ in range(n_rows)]
     units = {
@@ -85,6 +91,22 @@ def right_but_for_the_numbers(draw: Callable[..., Any]) -> dict[str, Any]:
                 gravity=sensor(time=times, values=rows(3), unit=units["acc_unit"]),
                 gyroscope=sensor(time=times, values=rows(3), unit=units["gyro_unit"]),
             )
+
+
+def outcome(payload: bytes) -> list[object] | str:
+    """Return all that a message's readings hold, bit for bit, or the reason it is rejected for."""
+    try:
+        contents = native.decode(payload, "phone-7")
+    except MessageError as rejection:
+        return rejection.reason
+    return [_bits(readings) for readings in contents]
+
+
+def _bits(readings: Readings) -> list[object]:
+    return [
+        value.tobytes() if isinstance(value, np.ndarray) else value
+        for value in (getattr(readings, name) for name in readings.__struct_fields__)
+    ]
 
 
 def accepts_or_rejects(payload: bytes) -> None:
@@ -114,3 +136,43 @@ def test_nearly_right_messages(message: dict[str, object]) -> None:
 def test_any_numbers(message: dict[str, object]) -> None:
     """Messages of the right form with any numbers raise nothing but a MessageError."""
     accepts_or_rejects(json.dumps(message).encode())
+
+
+@given(message=right_but_for_the_numbers(float32_numbers))
+@settings(max_examples=1000, deadline=None)
+def test_the_compact_form_says_the_same(message: dict[str, object]) -> None:
+    """Numbers that a float32 holds give the same readings in both forms, or the same rejection."""
+    assert outcome(json.dumps(message).encode()) == outcome(messagepack(as_bin(message)))
+
+
+@given(message=nearly_right)
+@settings(max_examples=1000, deadline=None)
+def test_messagepack_says_what_json_says(message: dict[str, object]) -> None:
+    """What both can write gives the same readings, or the same rejection."""
+    try:
+        as_json, compact = json.dumps(message, allow_nan=False).encode(), messagepack(message)
+    except (ValueError, OverflowError):  # NaN, surrogates and long integers, which one cannot
+        return
+    assert outcome(as_json) == outcome(compact)
+
+
+@given(message=nearly_right, data=st.data())
+@settings(max_examples=1000, deadline=None)
+def test_damaged_compact_messages(message: dict[str, object], data: st.DataObject) -> None:
+    """Compact messages with some bytes replaced raise nothing but a MessageError."""
+    try:
+        payload = messagepack(data.draw(st.sampled_from([message, as_bin_where_possible(message)])))
+    except (ValueError, OverflowError):
+        return
+    first = data.draw(st.integers(0, len(payload)))
+    inserted = data.draw(st.binary(max_size=5))
+    accepts_or_rejects(payload[:first] + inserted + payload[first + len(inserted) :])
+
+
+def as_bin_where_possible(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message with those of its rows as bytes that are rows of numbers."""
+    changed = dict(message)
+    for key in ("acc", "gyro", "samples", "time"):
+        with contextlib.suppress(TypeError, ValueError, OverflowError, KeyError):
+            changed |= as_bin({key: message[key]})
+    return changed

@@ -1,17 +1,28 @@
-"""The project's messages: JSON on ``har/<device>/samples``, raw or prepared samples.
+"""The project's messages on ``har/<device>/samples``, raw or prepared samples.
 
 Three forms: ``acc`` and ``gyro`` row by row; ``sensors``, each at its own times; and the nine
-prepared ``channels``.
+prepared ``channels``. Each is a document (`document`) that is written as JSON or, in the compact
+form (`compact`), as MessagePack; the first byte tells which.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Final, Literal
+from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.formats.native.compact import read_compact
+from pipeline.formats.native.document import (
+    SEPARATE_SENSORS,
+    Array,
+    ArrayDocument,
+    JsonDocument,
+    Nine,
+    Sensors,
+    Vector,
+    read_json,
+)
 from pipeline.readings import (
     ACC_UNITS,
     GYRO_UNITS,
@@ -21,79 +32,13 @@ from pipeline.readings import (
     MessageError,
     Readings,
     Sensor,
-    check_unit,
-    reading_json,
+    is_messagepack,
 )
 from pipeline.vocabulary import CHANNELS
 
 TOPIC: Final = "har/+/samples"
-SUMMARY: Final = "har-stream's own JSON: raw or prepared samples, Android axes"
+SUMMARY: Final = "har-stream's own form: raw or prepared samples, Android axes"
 
-MAX_RATE_HZ: Final = 1_000.0
-
-Vector = tuple[float, float, float]
-Nine = Annotated[list[float], msgspec.Meta(min_length=9, max_length=9)]
-
-
-class _Acceleration(msgspec.Struct):
-    time: list[float]
-    values: list[Vector]
-    unit: str
-
-    def __post_init__(self) -> None:
-        check_unit("unit", self.unit, ACC_UNITS)
-
-
-class _AngularVelocity(msgspec.Struct):
-    time: list[float]
-    values: list[Vector]
-    unit: str
-
-    def __post_init__(self) -> None:
-        check_unit("unit", self.unit, GYRO_UNITS)
-
-
-class _Sensors(msgspec.Struct, forbid_unknown_fields=True):
-    accelerometer: _Acceleration | None = None
-    accelerometer_uncalibrated: _Acceleration | None = None
-    linear_acceleration: _Acceleration | None = None
-    gravity: _Acceleration | None = None
-    gyroscope: _AngularVelocity | None = None
-    gyroscope_uncalibrated: _AngularVelocity | None = None
-
-
-_SEPARATE_SENSORS: Final[tuple[Sensor, ...]] = (
-    "accelerometer",
-    "accelerometer_uncalibrated",
-    "linear_acceleration",
-    "gravity",
-    "gyroscope",
-    "gyroscope_uncalibrated",
-)
-"""The fields of `_Sensors`."""
-
-
-class _Message(msgspec.Struct):
-    v: Literal[1] = 1
-    start: float | None = None
-    rate: Annotated[float, msgspec.Meta(gt=0, le=MAX_RATE_HZ)] | None = None
-    time: list[float] | None = None
-    acc: list[Vector] | None = None
-    acc_unit: str | None = None
-    gyro: list[Vector] | None = None
-    gyro_unit: str | None = None
-    sensors: _Sensors | None = None
-    channels: list[str] | None = None
-    samples: list[Nine] | None = None
-    recording: str = ""
-    placement: str | None = None
-
-    def __post_init__(self) -> None:
-        check_unit("acc_unit", self.acc_unit, ACC_UNITS)
-        check_unit("gyro_unit", self.gyro_unit, GYRO_UNITS)
-
-
-_decoder = msgspec.json.Decoder(_Message)
 _packer = msgspec.msgpack.Encoder()
 _PACKED_BYTES: Final = 9
 """A number in MessagePack: a byte for its type, and the float64, big-endian"""
@@ -111,8 +56,9 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
     """
     if device is None:
         raise MessageError("device", "the topic names no device: subscribe to har/+/samples")
-    with reading_json():
-        message = _decoder.decode(payload)
+    message: JsonDocument | ArrayDocument = (
+        read_compact(payload) if is_messagepack(payload) else read_json(payload)
+    )
     raw, prepared = message.acc is not None or message.gyro is not None, message.samples is not None
     if raw + prepared + (message.sensors is not None) > 1:
         raise MessageError("field", "has more than one of acc and gyro, sensors, samples")
@@ -136,7 +82,7 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
     ]
 
 
-def _raw(message: _Message) -> NDArray[np.float64]:
+def _raw(message: JsonDocument | ArrayDocument) -> Array:
     """Return ``(n_rows, 6)`` in m/s² and rad/s."""
     acc, gyro = message.acc, message.gyro
     if acc is None or gyro is None:
@@ -146,13 +92,16 @@ def _raw(message: _Message) -> NDArray[np.float64]:
     if len(acc) != len(gyro):
         raise MessageError("length", f"acc has {len(acc)} rows, gyro {len(gyro)}")
     _check_rows(len(acc))
-    values = _array(acc + gyro, n_sensors=2)
+    if isinstance(acc, list) and isinstance(gyro, list):
+        values = _array(acc + gyro, n_sensors=2)
+    else:
+        values = np.hstack([acc, gyro])
     _scale(values[:, :3], ACC_UNITS[message.acc_unit])
     _scale(values[:, 3:], GYRO_UNITS[message.gyro_unit])
     return values
 
 
-def _prepared(message: _Message, samples: list[Nine]) -> NDArray[np.float64]:
+def _prepared(message: JsonDocument | ArrayDocument, samples: list[Nine] | Array) -> Array:
     """Return ``(n_rows, 9)`` in the order of `CHANNELS`."""
     channels = message.channels
     if channels is None or len(channels) != 9 or sorted(channels) != sorted(CHANNELS):
@@ -162,13 +111,17 @@ def _prepared(message: _Message, samples: list[Nine]) -> NDArray[np.float64]:
     return np.array(samples, np.float64)[:, order]
 
 
-def _separate(message: _Message, sensors: _Sensors, device: str) -> list[Readings]:
+def _separate(
+    message: JsonDocument | ArrayDocument,
+    sensors: Sensors[list[Vector], list[float]] | Sensors[Array, Array],
+    device: str,
+) -> list[Readings]:
     """Return the readings of sensors that each have their own times."""
     if message.start is not None or message.rate is not None or message.time is not None:
         raise MessageError("field", "sensors have their own time; leave out start, rate and time")
     readings = []
-    for name in _SEPARATE_SENSORS:
-        sensor: _Acceleration | _AngularVelocity | None = getattr(sensors, name)
+    for name in SEPARATE_SENSORS:
+        sensor = getattr(sensors, name)
         if sensor is None:
             continue
         if len(sensor.time) != len(sensor.values):
@@ -176,7 +129,9 @@ def _separate(message: _Message, sensors: _Sensors, device: str) -> list[Reading
                 "length", f"{name} has {len(sensor.time)} times, {len(sensor.values)} rows"
             )
         _check_rows(len(sensor.values))
-        values = _array(sensor.values, n_sensors=1)
+        values = sensor.values
+        if isinstance(values, list):
+            values = _array(values, n_sensors=1)
         _scale(values, (ACC_UNITS | GYRO_UNITS)[sensor.unit])
         times = np.array(sensor.time, np.float64)
         readings.append(
@@ -187,7 +142,7 @@ def _separate(message: _Message, sensors: _Sensors, device: str) -> list[Reading
     return readings
 
 
-def _worn_at(message: _Message) -> BodyPlace | None:
+def _worn_at(message: JsonDocument | ArrayDocument) -> BodyPlace | None:
     """Return where the phone is worn; whatever is not the waist may be anywhere.
 
     People type such names, so capitals and blanks around them make no difference.
@@ -197,7 +152,7 @@ def _worn_at(message: _Message) -> BodyPlace | None:
     return "waist" if message.placement.strip().lower() == "waist" else "any"
 
 
-def _times(message: _Message, n_rows: int) -> NDArray[np.float64]:
+def _times(message: JsonDocument | ArrayDocument, n_rows: int) -> Array:
     """Return each row's time in seconds since the epoch."""
     if message.time is not None:
         if message.start is not None or message.rate is not None:
@@ -215,13 +170,13 @@ def _times(message: _Message, n_rows: int) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=16)
-def _offsets_s(n_rows: int, rate_hz: float) -> NDArray[np.float64]:
+def _offsets_s(n_rows: int, rate_hz: float) -> Array:
     """Return each row's time after the first; phones send messages of the same size and rate."""
     with np.errstate(over="ignore"):
         return np.arange(n_rows) / rate_hz
 
 
-def _array(rows: list[Vector], *, n_sensors: int) -> NDArray[np.float64]:
+def _array(rows: list[Vector], *, n_sensors: int) -> Array:
     """Return the rows of one sensor after the other side by side, ``(n_rows, 3 * n_sensors)``.
 
     MessagePack has the eight bytes of every number in a known place; NumPy would take twice as
@@ -235,7 +190,7 @@ def _array(rows: list[Vector], *, n_sensors: int) -> NDArray[np.float64]:
     return numbers.astype(np.float64, order="C").reshape(n_rows, 3 * n_sensors)
 
 
-def _scale(values: NDArray[np.float64], factor: float) -> None:
+def _scale(values: Array, factor: float) -> None:
     """Bring values to their SI unit."""
     if factor != 1:
         with np.errstate(over="ignore"):  # Readings rejects what overflows
