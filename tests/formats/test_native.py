@@ -68,6 +68,14 @@ def test_where_the_phone_is_worn(placement: str | None, worn_at: str | None) -> 
     assert decode(raw()).worn_at is None
 
 
+@pytest.mark.parametrize("convention", [None, "android", "ios"])
+def test_the_sign_of_accelerations(convention: str | None) -> None:
+    """A message may state whose sign its accelerations have; else nothing is known of it."""
+    sensors = separate(gravity=sensor()) | {"convention": convention}
+    for message in (raw(convention=convention), sensors):
+        assert convention == decode(message).convention
+
+
 def test_channels_in_another_order() -> None:
     """Prepared samples whose channels come in another order are put into ours."""
     message = prepared(channels=list(CHANNELS[::-1]), samples=[list(range(9))])

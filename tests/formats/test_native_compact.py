@@ -116,12 +116,13 @@ def test_what_a_library_makes_of_the_json_document(name: str) -> None:
 
 def test_keys_in_any_order_unknown_ones_and_nil() -> None:
     """The order of keys is free, unknown keys are ignored, and nil is as if left out."""
-    message = as_bin(raw(placement="waist", recording="morning"))
+    message = as_bin(raw(placement="waist", recording="morning", convention="ios"))
     changed = {"battery": {"deep": [1, None, msgspec.msgpack.Ext(7, b"x")]}, "samples": None}
     turned = dict(reversed((message | changed).items()))
     expected, readings = decoded(message), decoded(turned)
     np.testing.assert_array_equal(expected.values, readings.values)
     assert ("waist", "morning") == (readings.worn_at, readings.recording)
+    assert "ios" == readings.convention
 
 
 @pytest.mark.parametrize("n_rows", [25, 50])

@@ -55,6 +55,7 @@ nearly_right = st.fixed_dictionaries(
         "channels": st.permutations(CHANNELS) | json_values,
         "samples": rows_of[9] | json_values,
         "recording": st.text(max_size=5) | json_values,
+        "convention": st.sampled_from(["android", "ios"]) | json_values,
     },
 )
 

@@ -61,6 +61,8 @@ def test_not_json(payload: bytes) -> None:
         raw(gyro_unit="rpm"),
         raw(time=[1698501144.4, 1698501144.41]),  # and start and rate
         raw(recording=7),
+        raw(convention="windows"),
+        raw(convention=1),
         without(raw(), "acc"),
         without(raw(), "gyro"),
         without(raw(), "acc_unit"),

@@ -7,7 +7,7 @@ form (`compact`), as MessagePack; the first byte tells which.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 import numpy as np
@@ -29,6 +29,7 @@ from pipeline.readings import (
     LATEST_TIME_S,
     MAX_ROWS,
     BodyPlace,
+    Convention,
     MessageError,
     Readings,
     Sensor,
@@ -77,6 +78,7 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
             values,
             sensor,
             message.recording,
+            convention=_convention(message),
             worn_at=_worn_at(message),
         )
     ]
@@ -135,11 +137,24 @@ def _separate(
         _scale(values, (ACC_UNITS | GYRO_UNITS)[sensor.unit])
         times = np.array(sensor.time, np.float64)
         readings.append(
-            Readings(device, times, values, name, message.recording, worn_at=_worn_at(message))
+            Readings(
+                device,
+                times,
+                values,
+                name,
+                message.recording,
+                convention=_convention(message),
+                worn_at=_worn_at(message),
+            )
         )
     if not readings:
         raise MessageError("field", "sensors is empty")
     return readings
+
+
+def _convention(message: JsonDocument | ArrayDocument) -> Convention | None:
+    """Return the sign of accelerations, None if it is not stated: Android's, unless one is set."""
+    return cast("Convention | None", message.convention)
 
 
 def _worn_at(message: JsonDocument | ArrayDocument) -> BodyPlace | None:

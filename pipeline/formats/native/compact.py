@@ -91,6 +91,7 @@ def read_compact(payload: bytes) -> ArrayDocument:
             samples=_rows("samples", written.samples, FLOAT32, n_columns=9),
             recording=written.recording,
             placement=written.placement,
+            convention=written.convention,
         )
 
 

@@ -5,15 +5,23 @@ and the compact form, MessagePack, becomes arrays (`compact`). What samples a do
 decided in the package.
 """
 
-from typing import Annotated, Final, Generic, Literal, TypeVar
+from typing import Annotated, Final, Generic, Literal, TypeVar, get_args
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import ACC_UNITS, GYRO_UNITS, Sensor, check_unit, reading_json
+from pipeline.readings import (
+    ACC_UNITS,
+    GYRO_UNITS,
+    Convention,
+    Sensor,
+    check_unit,
+    reading_json,
+)
 
 MAX_RATE_HZ: Final = 1_000.0
+CONVENTIONS: Final[tuple[Convention, ...]] = get_args(Convention)
 
 Vector = tuple[float, float, float]
 Nine = Annotated[list[float], msgspec.Meta(min_length=9, max_length=9)]
@@ -104,9 +112,14 @@ class Document(msgspec.Struct, Generic[Vectors, Nines, Times]):
     samples: Nines | None = None
     recording: str = ""
     placement: str | None = None
+    convention: str | None = None
 
     def __post_init__(self) -> None:
-        """Reject a unit that is none, and a scale of what is no integer."""
+        """Reject a unit or convention that is none, and a scale of what is no integer."""
+        if self.convention is not None and self.convention not in CONVENTIONS:
+            raise ValueError(
+                f"convention is {self.convention[:20]!r}, not {' or '.join(CONVENTIONS)}"
+            )
         check_unit("acc_unit", self.acc_unit, ACC_UNITS)
         check_unit("gyro_unit", self.gyro_unit, GYRO_UNITS)
         if self.acc_scale is not None and (self.acc is None or isinstance(self.acc, list)):
