@@ -211,6 +211,15 @@ def test_fields_that_do_not_fit(message: object) -> None:
         (separate(gravity=as_bin(sensor(time=[1.0, 2.0]))), "2 times, 1 rows"),
         (raw(acc=bytes(12 * 10_001), gyro=bytes(12 * 10_001)), "10001 rows"),
         (raw(acc=[[0, 0, 0]] * 10_001), "acc has 10001 rows; 1 to 10000 are taken"),
+        (
+            separate(
+                **dict.fromkeys(
+                    ["gravity", "accelerometer", "linear_acceleration"],
+                    sensor(time=[1] * 10_000, values=[[0, 0, 0]] * 10_000),
+                )
+            ),
+            "150000 values; at most 120000",
+        ),
         (raw(acc=[[0, 0, 0]] * 70_000), "acc has 70000 rows; 1 to 10000 are taken"),
     ],
 )

@@ -22,7 +22,13 @@ import numpy as np
 from pipeline.calibration_message import decode_calibration
 from pipeline.commands.record.labels import decode_label
 from pipeline.formats import FORMATS
-from pipeline.readings import MAX_PAYLOAD_BYTES, Label, MessageError, Readings
+from pipeline.readings import (
+    MAX_PAYLOAD_BYTES,
+    Label,
+    MessageError,
+    Readings,
+    is_messagepack,
+)
 from pipeline.subscriptions import parse, route
 
 SEEDS: Final = Path(__file__).parent / "seeds"
@@ -35,7 +41,8 @@ MAX_MEMORY_BYTES: Final = 10 << 20
 REPEATS: Final = 3
 """How often a decoder that took too long may try: something else may have had the processor."""
 REASONS: Final = {
-    "device", "size", "json", "field", "length", "time", "magnitude", "calibration", "label",
+    "device", "size", "json", "format", "field", "length", "time", "magnitude",
+    "calibration", "label",
 }  # fmt: skip
 
 LARGE_BYTES: Final = 1 << 16
@@ -97,15 +104,22 @@ FRAGMENTS: Final = (
     b"NaN", b"Infinity", b"-Infinity", b"00", b"1.", b".5", b"+1", b"0x10", b"-1e999", b"e5",
     b'"\\ud800"', b'"\\udc00"', b'"\\x"', b'"\xff"', b'"\xed\xa0\x80"', b"[" * 1500,
     b'{"a":' * 1500, b"[", b"]", b"{", b"}", b",", b":", b'"', b"\\", b"\x00", b"\xef\xbb\xbf",
-    b" " * 100, b"/**/",
+    b" " * 100, b"/**/", b"\x91" * 1500, b"\xc0", b"\xc1", b"\xcb\x7f\xf8" + bytes(6),
+    b"\xdd\xff\xff\xff\xff", b"\xdc\x27\x11",
+    b"\xc6\x00\x0f\xff\xf0", b"\xc4\x01", b"\xd4\x01",
 )  # fmt: skip
-"""Of what is no JSON, or by and by becomes none"""
+"""Of what is no JSON, or by and by becomes none, and parts of MessagePack"""
 
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+', re.DOTALL)
 
 
 def places(payload: bytes) -> list[tuple[int, int]]:
-    """Return where the values and keys of JSON begin and end, inner ones before outer ones."""
+    """Return where the values and keys of JSON begin and end, inner ones before outer ones.
+
+    In MessagePack none is looked for: any byte of it may be changed.
+    """
+    if is_messagepack(payload):
+        return []
     found, opened = [], []
     for token in _TOKEN.finditer(payload):
         if token[0] in (b"[", b"{"):

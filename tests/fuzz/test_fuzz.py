@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from pipeline.formats import FORMATS
@@ -25,6 +26,7 @@ from tests.fuzz.fuzzer import (
     seeds,
 )
 from tests.fuzz.largest import FILLINGS, largest
+from tests.fuzz.largest_compact import COMPACT
 from tests.fuzz.run import run
 
 N_INPUTS: Final = 10_000
@@ -136,6 +138,24 @@ def test_the_largest_payloads(kind: str) -> None:
         if (fault := judge(decode, payload, Cost(), with_memory=True)) is not None
     }
     assert {} == faults
+
+
+@pytest.mark.parametrize("name", COMPACT)
+def test_the_largest_compact_payloads(name: str) -> None:
+    """Whatever lengths they declare, and whatever they repeat, they stay within the limits."""
+    assert len(COMPACT[name]) <= MAX_PAYLOAD_BYTES
+    assert judge(DECODERS["native"][-1], COMPACT[name], Cost(), with_memory=True) is None
+
+
+@pytest.mark.parametrize("name", [name for name in LEGAL if name.startswith("native")])
+def test_long_messages_as_messagepack(name: str) -> None:
+    """As many rows as are taken are taken as lists in MessagePack, too."""
+    _, message, n_rows = LEGAL[name]
+    payload = msgspec.msgpack.encode(message)
+    assert judge(DECODERS["native"][-1], payload, Cost(), with_memory=True) is None
+    contents = DECODERS["native"][-1](payload)
+    assert isinstance(contents, Sequence)
+    assert [n_rows] * len(contents) == [len(readings.times) for readings in contents]
 
 
 @pytest.mark.parametrize("name", LEGAL)

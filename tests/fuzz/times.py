@@ -5,12 +5,12 @@ many, some of them repeated, overtaken or of another recording. What har-stream 
 decided in `test_grouping`, and for the running program in `run`.
 """
 
-import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +18,7 @@ from pipeline.vocabulary import CHANNELS
 
 EPOCH: Final = 1.79e9
 RATES_HZ: Final = (0.5, 1, 2, 3, 5, 9, 12, 20, 25, 33, 50, 50, 50, 50, 52, 60, 100, 104, 200)
+GYRO_SCALE: Final = 2.0**-12
 GRAVITY: Final = np.array([0.0, 0.0, 9.8])
 ROWS: Final = (1, 2, 3, 4, 5, 6, 7, 10, 25, 25, 25, 50, 100)
 
@@ -115,6 +116,18 @@ def as_native(part: Part) -> list[dict[str, Any]]:
     ]
 
 
+def as_compact(part: Part) -> list[dict[str, Any]]:
+    """Return it in the compact form, whose rows and times are bytes."""
+    (one,) = as_native(part)
+    binary = {
+        "time": np.array(one["time"], "<f8").tobytes(),
+        "acc": np.array(one["acc"], "<f4").tobytes(),
+        "gyro": np.rint(np.array(one["gyro"]) / GYRO_SCALE).astype("<i2").tobytes(),
+        "gyro_scale": GYRO_SCALE,
+    }
+    return [one | binary]
+
+
 def as_prepared(part: Part) -> list[dict[str, Any]]:
     """Return it as prepared samples."""
     times = part.acc_times
@@ -188,6 +201,7 @@ def as_browser(part: Part) -> list[dict[str, Any]]:
 Encoder = Callable[[Part], list[dict[str, Any]]]
 FORMS: Final[dict[str, tuple[str, Encoder, bool]]] = {
     "native": ("native", as_native, True),
+    "compact": ("native", as_compact, True),
     "prepared": ("native", as_prepared, True),
     "sensor-logger": ("sensor-logger", as_sensor_logger, False),
     "sensorspot": ("sensorspot", as_sensorspot, False),
@@ -202,8 +216,9 @@ def messages(seed: int, *, seconds: float) -> tuple[str, list[Sent]]:
     rng = random.Random(seed)
     form = rng.choice(list(FORMS))
     kind, encode, together = FORMS[form]
+    write = msgspec.msgpack.encode if form == "compact" else msgspec.json.encode
     sent = [
-        Sent(kind, json.dumps(one).encode())
+        Sent(kind, write(one))
         for part in parts(rng, together=together, seconds=seconds)
         for one in encode(part)
     ]

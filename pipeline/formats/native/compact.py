@@ -2,13 +2,13 @@
 
 The keys are those of JSON. Rows and times are left as bytes until they are looked at one by one:
 as *bin* they become arrays at once; as lists, like JSON's, they are counted by what their head
-declares before any number of them is made. So a payload takes no more memory than a few arrays of
-`MAX_ROWS` beside its own length, however often it repeats a key.
+declares before any number of them is made. So a payload takes no more memory than `MAX_VALUES` do
+beside its own length, however often it repeats a key.
 
 https://github.com/msgpack/msgpack/blob/master/spec.md
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -23,7 +23,7 @@ from pipeline.formats.native.document import (
     Vector,
     scale_without_bin,
 )
-from pipeline.readings import MAX_ROWS, MessageError, reading_messagepack
+from pipeline.readings import MAX_ROWS, MAX_VALUES, MessageError, reading_messagepack
 
 FLOAT32: Final = np.dtype("<f4")
 """Rows of numbers"""
@@ -74,6 +74,7 @@ def read_compact(payload: bytes) -> ArrayDocument:
     Raises:
         MessageError: it is no MessagePack, or no such document.
     """
+    numbers = _Numbers()
     # What is not finite by then is rejected with the readings.
     with reading_messagepack(), np.errstate(invalid="ignore", over="ignore"):
         written = _decode_written(payload)
@@ -81,29 +82,31 @@ def read_compact(payload: bytes) -> ArrayDocument:
         return Document(
             start=written.start,
             rate=written.rate,
-            time=_times("time", written.time),
-            acc=_vectors("acc", written.acc, "acc_scale", written.acc_scale),
+            time=numbers.times("time", written.time),
+            acc=numbers.vectors("acc", written.acc, "acc_scale", written.acc_scale),
             acc_unit=written.acc_unit,
-            gyro=_vectors("gyro", written.gyro, "gyro_scale", written.gyro_scale),
+            gyro=numbers.vectors("gyro", written.gyro, "gyro_scale", written.gyro_scale),
             gyro_unit=written.gyro_unit,
-            sensors=None if sensors is None else _sensors(sensors),
+            sensors=None if sensors is None else _sensors(sensors, numbers),
             channels=written.channels,
-            samples=_rows("samples", written.samples, FLOAT32, n_columns=9),
+            samples=numbers.rows("samples", written.samples, FLOAT32, n_columns=9),
             recording=written.recording,
             placement=written.placement,
             convention=written.convention,
         )
 
 
-def _sensors(written: Sensors[msgspec.Raw, msgspec.Raw]) -> Sensors[Array, Array]:
+def _sensors(
+    written: Sensors[msgspec.Raw, msgspec.Raw], numbers: "_Numbers"
+) -> Sensors[Array, Array]:
     """Return sensors with times of their own, their numbers as arrays."""
     sensors: Sensors[Array, Array] = Sensors()
     for name in written.__struct_fields__:
         sensor: Acceleration[msgspec.Raw, msgspec.Raw] | AngularVelocity[msgspec.Raw, msgspec.Raw]
         sensor = getattr(written, name)
         if sensor is not None:
-            times = _times(f"{name}.time", sensor.time)
-            values = _vectors(f"{name}.values", sensor.values, f"{name}.scale", sensor.scale)
+            times = numbers.times(f"{name}.time", sensor.time)
+            values = numbers.vectors(f"{name}.values", sensor.values, f"{name}.scale", sensor.scale)
             if times is None or values is None:
                 raise MessageError("field", f"{name} needs time and values")
             make = Acceleration if isinstance(sensor, Acceleration) else AngularVelocity
@@ -111,30 +114,41 @@ def _sensors(written: Sensors[msgspec.Raw, msgspec.Raw]) -> Sensors[Array, Array
     return sensors
 
 
-def _vectors(key: str, written: msgspec.Raw, scale_key: str, scale: float | None) -> Array | None:
-    """Return ``(n_rows, 3)`` in the unit of the sender, None for nothing."""
-    if scale is None:
-        return _rows(key, written, FLOAT32, n_columns=3)
-    if memoryview(written)[0] not in _BINS:
-        raise MessageError("field", scale_without_bin(scale_key, key))
-    rows = _rows(key, written, INT16, n_columns=3)
-    if rows is not None:
-        rows *= scale
-    return rows
+class _Numbers:
+    """The numbers of one payload; those in lists are counted."""
 
+    __slots__ = ("_n_listed",)
 
-def _times(key: str, written: msgspec.Raw) -> Array | None:
-    """Return ``(n_rows,)`` in seconds, None for nothing."""
-    rows = _rows(key, written, FLOAT64, n_columns=1)
-    return None if rows is None else rows[:, 0]
+    def __init__(self) -> None:
+        self._n_listed = 0  # values, rows among them
 
+    def vectors(
+        self, key: str, written: msgspec.Raw, scale_key: str, scale: float | None
+    ) -> Array | None:
+        """Return ``(n_rows, 3)`` in the unit of the sender, None for nothing."""
+        if scale is None:
+            return self.rows(key, written, FLOAT32, n_columns=3)
+        if memoryview(written)[0] not in _BINS:
+            raise MessageError("field", scale_without_bin(scale_key, key))
+        rows = self.rows(key, written, INT16, n_columns=3)
+        if rows is not None:
+            rows *= scale
+        return rows
 
-def _rows(key: str, written: msgspec.Raw, dtype: np.dtype, *, n_columns: int) -> Array | None:
-    """Return ``(n_rows, n_columns)`` out of bin of a type or out of a list, None for nothing."""
-    first = memoryview(written)[0]
-    if first == _NIL:
-        return None
-    if first in _BINS:
+    def times(self, key: str, written: msgspec.Raw) -> Array | None:
+        """Return ``(n_rows,)`` in seconds, None for nothing."""
+        rows = self.rows(key, written, FLOAT64, n_columns=1)
+        return None if rows is None else rows[:, 0]
+
+    def rows(
+        self, key: str, written: msgspec.Raw, dtype: np.dtype[Any], *, n_columns: int
+    ) -> Array | None:
+        """Return ``(n_rows, n_columns)`` out of bin or out of a list, None for nothing."""
+        first = memoryview(written)[0]
+        if first == _NIL:
+            return None
+        if first not in _BINS:
+            return self._listed(key, written, n_columns)
         numbers = _decode_bin(written)
         row_bytes = n_columns * dtype.itemsize
         if len(numbers) % row_bytes != 0:
@@ -143,14 +157,19 @@ def _rows(key: str, written: msgspec.Raw, dtype: np.dtype, *, n_columns: int) ->
                 f"{key} has {len(numbers)} bytes; a row is {n_columns} {dtype}, {row_bytes} bytes",
             )
         return np.frombuffer(numbers, dtype).astype(np.float64).reshape(-1, n_columns)
-    n_rows = _declared_length(written)
-    if n_rows > MAX_ROWS:
-        raise MessageError("length", f"{key} has {n_rows} rows; 1 to {MAX_ROWS} are taken")
-    try:
-        listed = _LIST_DECODERS[n_columns].decode(written)
-    except msgspec.ValidationError as error:
-        raise MessageError("field", f"{key}: {error}") from error
-    return np.array(listed, np.float64).reshape(-1, n_columns)
+
+    def _listed(self, key: str, written: msgspec.Raw, n_columns: int) -> Array:
+        n_rows = _declared_length(written)
+        if n_rows > MAX_ROWS:
+            raise MessageError("length", f"{key} has {n_rows} rows; 1 to {MAX_ROWS} are taken")
+        self._n_listed += n_rows if n_columns == 1 else n_rows * (1 + n_columns)
+        if self._n_listed > MAX_VALUES:
+            raise MessageError("length", f"{self._n_listed} values; at most {MAX_VALUES}")
+        try:
+            listed = _LIST_DECODERS[n_columns].decode(written)
+        except msgspec.ValidationError as error:
+            raise MessageError("field", f"{key}: {error}") from error
+        return np.array(listed, np.float64).reshape(-1, n_columns)
 
 
 def _declared_length(written: msgspec.Raw) -> int:
