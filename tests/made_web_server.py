@@ -1,6 +1,7 @@
 """A server for tests of har-web's pages: the pages from the package, and frames as a test says.
 
-It sends the headers that har-web sends, and what a page sends is kept in `received`.
+It sends the headers that har-web sends, and what a page sends is kept in `received`: bytes as a
+frame of samples.
 """
 
 import asyncio
@@ -108,8 +109,12 @@ class MadeWebServer:
         try:
             self._on_open(visitor)
             with contextlib.suppress(ConnectionClosed):
-                async for text in connection:
-                    frame = json.loads(text)
+                async for sent in connection:
+                    frame = (
+                        {"type": "samples", "payload": sent}
+                        if isinstance(sent, bytes)
+                        else json.loads(sent)
+                    )
                     visitor.take(frame)
                     with self._changed:
                         self.received.append(frame)

@@ -39,6 +39,7 @@ MAY_WRITE: Final = {
     "har-calibrate": {"har/phone-a/calibration", "har/phone-b/calibration"},
     "har-record": set(),
     "har-web": {
+        *("har/phone-a/samples", "har/phone-b/samples"),
         *("har/phone-a/label", "har/phone-b/label"),
         *("har/phone-a/calibration", "har/phone-b/calibration"),
         *("browser/phone-a", "sensor-logger/phone-a"),

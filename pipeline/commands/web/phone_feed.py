@@ -1,8 +1,10 @@
 """The phone page's side of the server: its samples, labels and calibration in, answers out.
 
-Samples go to the broker as the page made them, once they fit the format. What the page is told is
-always the latest: answers that it cannot take yet are replaced, never queued. Samples are confirmed
-up to a time, so none behind those that were not taken is confirmed before they have come again.
+Samples go to the broker as the page made them, once they fit their format: native samples in their
+compact form; or the browser format, of a phone that lacks a sensor or a page of before. What the
+page is told is always the latest: answers that it cannot take yet are replaced, never queued.
+Samples are confirmed up to a time, so none behind those that were not taken is confirmed before
+they have come again.
 """
 
 import asyncio
@@ -17,11 +19,12 @@ from pipeline.commands.web.bus import Bus
 from pipeline.commands.web.calibrating import Calibrating
 from pipeline.commands.web.fleet import PhoneState
 from pipeline.commands.web.live import Live
-from pipeline.formats import FORMATS
+from pipeline.formats import FORMATS, Format
 from pipeline.readings import LATEST_TIME_S, MessageError, Readings, check_payload
 from pipeline.recordings.activity_names import activity_name
 
-FORMAT: Final = FORMATS["browser"]
+COMPACT: Final = FORMATS["native"]
+BROWSER: Final = FORMATS["browser"]
 NO_BROKER: Final = "The server has no connection to the broker: samples wait."
 NO_STREAM: Final = "har-stream is not running: nothing is recognised."
 TOO_MUCH: Final = "The broker does not keep up: these samples were not taken."
@@ -127,7 +130,7 @@ class PhoneFeed:
     def take(self, frame: Frame) -> None:
         """Take what the page sends."""
         if isinstance(frame, Samples):
-            self._take_samples(bytes(frame.payload))
+            self._take_samples(bytes(frame.payload), BROWSER)
         elif isinstance(frame, LabelNow):
             self._take_label(frame)
         elif frame.step == "begin":
@@ -138,10 +141,14 @@ class PhoneFeed:
         else:
             self._calibrating.cancel()
 
-    def _take_samples(self, payload: bytes) -> None:
+    def take_bytes(self, payload: bytes) -> None:
+        """Take samples in the compact form."""
+        self._take_samples(payload, COMPACT)
+
+    def _take_samples(self, payload: bytes, format: Format) -> None:
         try:
             check_payload(payload)
-            parts = FORMAT.decode(payload, self._device)
+            parts = format.decode(payload, self._device)
         except MessageError as error:
             self._rejected = f"These samples cannot be used: {error}."
             return
@@ -156,7 +163,8 @@ class PhoneFeed:
             if until < self._missing_from:
                 self._tell(until=until)
 
-        taken = self._bus.publish(f"browser/{self._device}", payload, on_confirmed=confirmed)
+        topic = format.topic.replace("+", self._device)
+        taken = self._bus.publish(topic, payload, on_confirmed=confirmed)
         if not taken:
             self._missing_from = min(self._missing_from, first)
             self._tell_not_taken()

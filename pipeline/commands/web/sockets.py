@@ -7,7 +7,7 @@ when it is ready. What a page sends and does not fit ends its connection, with t
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Final, Protocol
 
@@ -95,7 +95,9 @@ class Sockets:
             addresses = [{"url": url, "qr": links.svg(url)} for url in self._links.phones]
             await self._greet(socket, visitor, addresses)
             feed.pulse()
-            await self._exchange(socket, feed, lambda d: feed.watch(self._watch_decoder.decode(d)))
+            await self._exchange(
+                socket, feed, lambda d: feed.watch(self._watch_decoder.decode(d)), None
+            )
 
     async def _serve_phone(self, socket: WebSocket, visitor: Visitor, device: str) -> None:
         if not is_device(device):
@@ -108,7 +110,12 @@ class Sockets:
         with self._counted("phone"):
             feed = PhoneFeed(self._live, self._bus, device)
             await self._greet(socket, visitor, [])
-            await self._exchange(socket, feed, lambda d: feed.take(self._frame_decoder.decode(d)))
+            await self._exchange(
+                socket,
+                feed,
+                lambda d: feed.take(self._frame_decoder.decode(d)),
+                feed.take_bytes,
+            )
 
     @contextlib.contextmanager
     def _counted(self, page: Page) -> Iterator[None]:
@@ -136,12 +143,14 @@ class Sockets:
         }
         await socket.send_text(msgspec.json.encode(hello).decode())
 
-    async def _exchange(self, socket: WebSocket, feed: Feed, take: "Take") -> None:
+    async def _exchange(
+        self, socket: WebSocket, feed: Feed, take: "Take", take_bytes: "TakeBytes | None"
+    ) -> None:
         """Send what is new, and take what comes, until one side ends it."""
         with self._live.viewed_by(feed):
             sending = asyncio.create_task(self._send(socket, feed))
             try:
-                reason = await self._receive(socket, take)
+                reason = await self._receive(socket, take, take_bytes)
                 if reason is not None:
                     sending.cancel()
                     await _end(socket, reason, POLICY)
@@ -159,7 +168,9 @@ class Sockets:
                 await socket.send_text(frame.decode())
                 self._counts.n_frames += 1
 
-    async def _receive(self, socket: WebSocket, take: "Take") -> str | None:
+    async def _receive(
+        self, socket: WebSocket, take: "Take", take_bytes: "TakeBytes | None"
+    ) -> str | None:
         """Take what comes; return why the connection is to be ended, None if it has been."""
         allowance = Allowance(FRAMES_AT_ONCE, FRAMES_PER_S, time.monotonic())
         while True:
@@ -170,7 +181,10 @@ class Sockets:
                 await asyncio.sleep(allowance.wait_s(time.monotonic()))
             text = message.get("text")
             if text is None:
-                return "A frame is to be text."
+                if take_bytes is None:
+                    return "A frame is to be text."
+                take_bytes(message["bytes"])
+                continue
             try:
                 take(text)
             except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError) as error:
@@ -186,6 +200,10 @@ class Take(Protocol):
         Raises:
             MsgspecError: it does not fit.
         """
+
+
+TakeBytes = Callable[[bytes], None]
+"""Takes a frame of bytes"""
 
 
 async def _end(socket: WebSocket, reason: str, code: int) -> None:

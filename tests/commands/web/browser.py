@@ -117,6 +117,10 @@ class Page:
         """Send a frame."""
         self.socket.send(json.dumps(frame))
 
+    def send_bytes(self, payload: bytes) -> None:
+        """Send a frame of bytes."""
+        self.socket.send(payload)
+
     def receive(self, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
         """Return the next frame."""
         frame: dict[str, Any] = json.loads(self.socket.recv(timeout_s))

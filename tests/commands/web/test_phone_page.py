@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -28,7 +29,8 @@ pytestmark = pytest.mark.broker
 @pytest.fixture
 def listener(broker: "Broker", device: str) -> Iterator[MqttClient]:
     """A client that hears what is published of the phone."""
-    topics = [f"browser/{device}", f"har/{device}/label", f"har/{device}/calibration"]
+    topics = [f"browser/{device}", f"har/{device}/samples"]
+    topics += [f"har/{device}/label", f"har/{device}/calibration"]
     with MqttClient(broker, *topics) as client:
         client.publish("har/status", b"online", retain=True)
         yield client
@@ -46,8 +48,20 @@ def page(site: Site, device: str, listener: MqttClient) -> Iterator[Page]:
         yield page
 
 
+def compact(rows: Rows, *, first: int = 0) -> bytes:
+    """Return rows as the page sends them: float32, deg/s, each with its time."""
+    return msgspec.msgpack.encode(
+        {
+            "v": 1, "recording": "r1", "convention": "android",
+            "time": (EPOCH + (first + np.arange(len(rows))) / 50).astype("<f8").tobytes(),
+            "acc": rows[:, :3].astype("<f4").tobytes(), "acc_unit": "m/s2",
+            "gyro": np.degrees(rows[:, 3:]).astype("<f4").tobytes(), "gyro_unit": "deg/s",
+        }
+    )  # fmt: skip
+
+
 def samples(rows: Rows, *, first: int = 0) -> dict[str, Any]:
-    """Return rows as the page sends them: the browser's values, deg/s."""
+    """Return rows as a page of har-stream 0.1 sends them, or one of a phone that lacks a sensor."""
     return {
         "v": 1, "unit": "m/s2", "gyro_unit": "deg/s", "platform": "android", "recording": "r1",
         "samples": [
@@ -66,9 +80,31 @@ def samples(rows: Rows, *, first: int = 0) -> dict[str, Any]:
 def send_rows(page: Page, rows: Rows, *, first: int = 0) -> int:
     """Send rows in frames of twenty; return the number of the next row."""
     for begin in range(0, len(rows), 20):
-        payload = samples(rows[begin : begin + 20], first=first + begin)
-        page.send(type="samples", payload=payload)
+        page.send_bytes(compact(rows[begin : begin + 20], first=first + begin))
     return first + len(rows)
+
+
+def test_compact_samples_reach_the_broker(page: Page, listener: MqttClient, device: str) -> None:
+    """As the page sent them, on the topic of native samples, and that is confirmed."""
+    rows = stand(0.4)
+    payload = compact(rows)
+    page.send_bytes(payload)
+    published, is_retained = listener.await_message(f"har/{device}/samples")
+    assert (payload, False) == (published, is_retained)
+    [readings] = FORMATS["native"].decode(published, device)
+    assert isinstance(readings, Readings)
+    np.testing.assert_allclose(readings.values, rows, rtol=1e-6, atol=1e-6)
+    page.await_that(lambda: page.answers.get("received") == 20)
+    assert pytest.approx(EPOCH + 19 / 50) == page.answers["until"]
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x81", b"{}", b"\x00" * 100])
+def test_bytes_that_do_not_fit(page: Page, payload: bytes) -> None:
+    """That is said in words, until some fit again; the connection goes on."""
+    page.send_bytes(payload)
+    page.await_that(lambda: "cannot be used" in str(page.answers.get("problem")))
+    page.send_bytes(compact(stand(0.4)))
+    page.await_that(lambda: page.answers.get("problem", "") is None)
 
 
 def test_samples_reach_the_broker(page: Page, listener: MqttClient, device: str) -> None:
@@ -126,7 +162,7 @@ def test_from_motion_to_the_word(
         page.await_that(lambda: page.answers.get("activity") == "WALKING")
         dashboard.await_that(lambda: "info" in dashboard.phones.get(device, {}))
         shown = dashboard.phones[device]
-        assert ("WALKING", "browser") == (shown["activity"]["activity"], shown["info"]["format"])
+        assert ("WALKING", "native") == (shown["activity"]["activity"], shown["info"]["format"])
 
 
 def test_labels(page: Page, listener: MqttClient, device: str) -> None:
@@ -145,7 +181,7 @@ def test_labels(page: Page, listener: MqttClient, device: str) -> None:
 
 def tell_info(client: MqttClient, device: str, **changes: Any) -> None:  # noqa: ANN401
     """Publish what har-stream would tell of this phone."""
-    info = {"topic": f"browser/{device}", "format": "browser", "convention": "android"}
+    info = {"topic": f"har/{device}/samples", "format": "native", "convention": "android"}
     payload = json.dumps({"device": device, "warnings": []} | info | changes)
     client.publish(f"har/{device}/info", payload, retain=True)
 
@@ -220,7 +256,7 @@ def test_no_broker(start_web: "StartWeb", own_mosquitto: "Mosquitto") -> None:
         page.await_that(lambda: "not running" in str(page.answers.get("problem")))
         own_mosquitto.stop()
         page.await_that(lambda: "no connection" in str(page.answers.get("problem")))
-        page.send(type="samples", payload=samples(stand(0.4)))
+        page.send_bytes(compact(stand(0.4)))
         own_mosquitto.start()
         page.await_that(lambda: page.answers.get("received") == 20)
 
@@ -230,7 +266,7 @@ def test_a_page_that_sends_too_fast(page: Page) -> None:
     begun = time.monotonic()
     rows = stand(1.4)
     for number in range(70):
-        page.send(type="samples", payload=samples(rows[number : number + 1], first=number))
+        page.send_bytes(compact(rows[number : number + 1], first=number))
     page.await_that(lambda: page.answers.get("received") == 70)
     assert time.monotonic() - begun > (70 - 40) / 20 - 0.1
 

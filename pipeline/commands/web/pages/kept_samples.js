@@ -6,7 +6,7 @@
 
 /** Seconds that samples are kept while the connection is away. */
 export const KEPT_S = 60;
-/** Samples in one message, at most: some 30 KB, under the server's bound on a frame. */
+/** Samples in one message, at most: some 6 KB, or 30 KB as JSON, under the server's bound on a frame. */
 export const MOST_IN_MESSAGE = 200;
 
 export class KeptSamples {

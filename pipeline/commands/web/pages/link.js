@@ -42,8 +42,13 @@ export class Link {
 
   /** Send a frame; return whether it could be given to the connection. */
   send(frame) {
+    return this.sendBytes(JSON.stringify(frame));
+  }
+
+  /** Send a message of samples; return whether it could be given to the connection. */
+  sendBytes(bytes) {
     if (!this.up || this._socket.bufferedAmount > MOST_BUFFERED_BYTES) return false;
-    this._socket.send(JSON.stringify(frame));
+    this._socket.send(bytes);
     return true;
   }
 

@@ -30,7 +30,7 @@ export function platformOf({ userAgent = "", maxTouchPoints = 0 }) {
   return /iPhone|iPad|iPod/.test(userAgent) || iPadAsMac ? "ios" : "android";
 }
 
-/** Return the message for the server. */
+/** Return the message for the server of samples that lack numbers; see `compactMessage`. */
 export function messageOf(samples, { platform, recording }) {
   return { v: 1, unit: "m/s2", gyro_unit: "deg/s", platform, recording, samples };
 }

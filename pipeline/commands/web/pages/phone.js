@@ -3,6 +3,7 @@
 import { Activities } from "./activities.js";
 import { socketAddress } from "./addresses.js";
 import { CalibrationGuide } from "./calibration_guide.js";
+import { compactMessage, isWhole } from "./compact_message.js";
 import { clockText, durationText, percentText } from "./durations.js";
 import { element, setText } from "./elements.js";
 import { icon } from "./icons.js";
@@ -136,8 +137,13 @@ function send() {
   if (kept.waiting && !problems.has("answer") && link.silentMs > MOST_SILENCE_MS) link.renew();
   const samples = kept.next();
   if (!samples.length) return;
-  const payload = messageOf(samples, { platform: platformOf(navigator), recording });
-  if (!link.send({ type: "samples", payload })) kept.again();
+  const about = { platform: platformOf(navigator), recording };
+  const whole = samples.filter(isWhole);
+  // Where none is whole, a sensor is missing, and har-stream tells whoever looks.
+  const sent = whole.length
+    ? link.sendBytes(compactMessage(whole, about))
+    : link.send({ type: "samples", payload: messageOf(samples, about) });
+  if (!sent) kept.again();
 }
 
 function setLink(state, reason) {

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pipeline.formats import browser as browser_format
-from pipeline.readings import Readings
+from pipeline.formats import native
+from pipeline.readings import MessageError, Readings
 from pipeline.vocabulary import ACTIVITIES
 from tests.made_web_server import MadeWebServer, Visitor, serving
 from tests.sensors import Sensors
@@ -52,26 +53,41 @@ def open_phone(server: MadeWebServer, open_page: Open) -> Open:
     return open_one
 
 
+def messages_in(server: MadeWebServer) -> list[bytes]:
+    """Return the messages of samples that have come in the compact form."""
+    return [frame["payload"] for frame in server.received if frame["type"] == "samples"]
+
+
+def readings_of(message: bytes) -> Readings:
+    """Return what har-stream reads of a message."""
+    (readings,) = native.decode(message, "pocket")
+    return readings
+
+
 def samples_in(server: MadeWebServer) -> list[dict[str, float]]:
     """Return all samples that have come, in the order in which they came."""
-    sent = [frame["payload"]["samples"] for frame in server.received if frame["type"] == "samples"]
-    return [sample for samples in sent for sample in samples]
+    sent = [readings_of(message) for message in messages_in(server)]
+    return [
+        {"t": t, "agx": row[0]}
+        for readings in sent
+        for t, row in zip(readings.times.tolist(), readings.values.tolist(), strict=True)
+    ]
 
 
 def test_har_stream_reads_what_the_page_sends(
     server: MadeWebServer, open_phone: Open, eventually: Open
 ) -> None:
-    """Samples come in har-stream's browser format, with right axes, units and times."""
+    """Samples come in har-stream's compact form, with right axes, units, signs and times."""
     page = open_phone()
     acc, gyro = (1.0, 2.0, 9.5), (0.5, -1.0, 1.5)
     page.sensors.set(acc, gyro)
     begun = time.time()
     page.click("#start")
     eventually(lambda: len(samples_in(server)) > 60)
-    messages = [frame for frame in server.received if frame["type"] == "samples"]
-    [readings] = browser_format.decode(json.dumps(messages[-1]["payload"]).encode(), "pocket")
-    assert isinstance(readings, Readings)
+    messages = messages_in(server)
+    readings = readings_of(messages[-1])
     assert "android" == readings.convention
+    assert len(messages[-1]) < 200 + 32 * len(readings.times)
     # Chromium rounds to 0.1 m/s² and 0.1 degrees a second.
     np.testing.assert_allclose(readings.values[-1], (*acc, *gyro), atol=2e-3)
     times = [sample["t"] for sample in samples_in(server)]
@@ -254,8 +270,22 @@ def test_no_sensors_are_missed(open_phone: Open) -> None:
     page.locator("#problems", has_text="No sample has come").wait_for()
 
 
+@pytest.mark.parametrize(("agent", "convention"), [("iPhone", "ios"), ("Android", "android")])
+def test_the_sign_goes_by_the_phone(
+    server: MadeWebServer, open_phone: Open, eventually: Open, agent: str, convention: str
+) -> None:
+    """Values come as the browser gives them, and the message says whose sign they have."""
+    page = open_phone(user_agent=f"Mozilla/5.0 ({agent}; like a browser)")
+    page.sensors.set((0.0, 0.0, -9.8), (0.0, 0.0, 0.0))
+    page.click("#start")
+    eventually(lambda: len(samples_in(server)) > 20)
+    readings = readings_of(messages_in(server)[-1])
+    assert convention == readings.convention
+    assert -9.8 == pytest.approx(readings.values[-1, 2], abs=1e-6)
+
+
 def test_no_gyroscope_is_said(server: MadeWebServer, open_phone: Open) -> None:
-    """A phone without a gyroscope is told that both sensors are needed."""
+    """A phone without a gyroscope is told that both sensors are needed, and so is har-stream."""
     page = open_phone(
         sensors=False,
         script="""setInterval(() => dispatchEvent(new DeviceMotionEvent(
@@ -264,6 +294,9 @@ def test_no_gyroscope_is_said(server: MadeWebServer, open_phone: Open) -> None:
     )
     page.click("#start")
     page.locator("#problems", has_text="no gyroscope").wait_for()
+    frame = server.await_frame(lambda frame: frame["type"] == "samples")
+    with pytest.raises(MessageError, match="no gyroscope"):
+        browser_format.decode(json.dumps(frame["payload"]).encode(), "pocket")
 
 
 def test_a_hidden_page_says_that_it_stopped(open_phone: Open, eventually: Open) -> None:

@@ -57,7 +57,7 @@ def check_walking(
     assert latency is not None, facts
     assert 40 <= int(rate[1]) <= 65
     known = dashboard.locator("#opened .info").inner_text()
-    assert "browser" in known
+    assert "native" in known
     assert "cnn-lstm-any" in known  # for a phone of which nobody knows how it is worn
 
 
