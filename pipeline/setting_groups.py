@@ -36,7 +36,10 @@ GROUPS: Final[Groups] = {
         *("offline_after", "forget_after", "max_devices"),
         *("max_behind", "max_ahead", "lateness"),
     ),
-    "playing": ("speed", "duration", "rows", "original_times", "labels", "wait", "timeout"),
+    "playing": (
+        *("speed", "duration", "rows", "compact", "original_times", "labels"),
+        *("wait", "timeout"),
+    ),
     "recognition": ("model", "hop", "filter_start", "batch_size", "threads", "tick", "max_waiting"),
     "state and history": (
         *("state", "checkpoint", "reset_state", "session_expiry"),

@@ -1,12 +1,15 @@
-"""The native message of a replay's readings, which loses nothing of them.
+"""The native message of a replay's readings.
 
-Samples that have a rate are sent by start and rate, others each with its time.
+Samples that have a rate are sent by start and rate, others each with its time. JSON loses nothing
+of them; the compact form has rows of float32, which is what those of UCI HAR are.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor
 from pipeline.vocabulary import CHANNELS
@@ -22,8 +25,35 @@ SEPARATE: Final[tuple[Sensor, ...]] = (
 """The sensors of a native message in which each has its own times, in its order."""
 
 
+_Write = Callable[[NDArray[np.float64]], object]
+"""Makes of rows, or of times, what stands in a message"""
+
+
+def _as_list(values: NDArray[np.float64]) -> list[Any]:
+    listed: list[Any] = values.tolist()
+    return listed
+
+
+def _as_float32(values: NDArray[np.float64]) -> bytes:
+    return values.astype("<f4").tobytes()
+
+
+def _as_float64(times: NDArray[np.float64]) -> bytes:
+    return times.astype("<f8").tobytes()
+
+
+_Form = tuple[_Write, _Write, Callable[[object], bytes]]
+"""How rows, times and the whole are written"""
+_JSON: Final[_Form] = (_as_list, _as_list, msgspec.json.encode)
+_COMPACT: Final[_Form] = (_as_float32, _as_float64, msgspec.msgpack.encode)
+
+
 def native_message(
-    readings: Sequence[Readings], *, recording: str, rate_hz: float | None = None
+    readings: Sequence[Readings],
+    *,
+    recording: str,
+    rate_hz: float | None = None,
+    compact: bool = False,
 ) -> bytes:
     """Return the native message for readings.
 
@@ -32,7 +62,9 @@ def native_message(
             `SEPARATE`.
         recording: the sender's name for the recording.
         rate_hz: how many samples a second they are, if they are evenly spaced.
+        compact: send MessagePack, with rows of float32, not JSON.
     """
+    rows, times, encode = _COMPACT if compact else _JSON
     first = readings[0]
     content: dict[str, object] = {"v": 1}
     if rate_hz is not None:
@@ -44,22 +76,22 @@ def native_message(
     if first.sensor in SEPARATE:
         content["sensors"] = {
             of_sensor.sensor: {
-                "time": of_sensor.times.tolist(),
-                "values": of_sensor.values.tolist(),
+                "time": times(of_sensor.times),
+                "values": rows(of_sensor.values),
                 "unit": "rad/s" if of_sensor.sensor.startswith("gyroscope") else "m/s2",
             }
             for of_sensor in readings
         }
-        return msgspec.json.encode(content)
+        return encode(content)
     if rate_hz is None:
-        content["time"] = first.times.tolist()
+        content["time"] = times(first.times)
     if first.sensor == "prepared":
-        content |= {"channels": CHANNELS, "samples": first.values.tolist()}
+        content |= {"channels": CHANNELS, "samples": rows(first.values)}
     else:
         content |= {
-            "acc": first.values[:, :3].tolist(),
+            "acc": rows(first.values[:, :3]),
             "acc_unit": "m/s2",
-            "gyro": first.values[:, 3:].tolist(),
+            "gyro": rows(first.values[:, 3:]),
             "gyro_unit": "rad/s",
         }
-    return msgspec.json.encode(content)
+    return encode(content)

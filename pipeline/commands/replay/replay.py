@@ -106,7 +106,10 @@ class Replay:
                 self._await_confirmations(MAX_UNCONFIRMED_MESSAGES)
             self._check()
             payload = native_message(
-                message.readings, recording=self._recording, rate_hz=message.rate_hz
+                message.readings,
+                recording=self._recording,
+                rate_hz=message.rate_hz,
+                compact=self._settings.compact,
             )
             self._calibrations.apply(message.device, message.rotation)
             self.windows.expect(message)

@@ -50,6 +50,9 @@ class ReplaySettings(BrokerSettings, LogSettings):
         None, description="seconds of each recording to play; all if not given"
     )
     rows: int = Field(25, ge=1, le=1000, description="samples (20 ms) a message")
+    compact: bool = Field(
+        False, description="send samples in the compact form, as float32, not as JSON"
+    )
     labels: bool = Field(
         False, description="publish what phones' wearers do too, for har-web to judge by"
     )

@@ -54,9 +54,12 @@ def offline_labels(model: Classifier, split: uci_har.Split) -> NDArray[np.intp]:
 
 
 @pytest.mark.broker
-@pytest.mark.parametrize("name", models())
+@pytest.mark.parametrize(
+    ("name", "form"), [*((name, ()) for name in models()), (models()[0], ("--compact",))]
+)
 def test_the_test_split_live_is_the_test_split_offline(
     name: str,
+    form: tuple[str, ...],
     tiny_model: Path,
     start_stream: "Start",
     replay: "Run",
@@ -65,13 +68,16 @@ def test_the_test_split_live_is_the_test_split_offline(
     data_dir: Path,
     tmp_path: Path,
 ) -> None:
-    """The whole UCI HAR test split played live gives 2,947 predictions, each the offline label."""
+    """The whole UCI HAR test split played live gives 2,947 predictions, each the offline label.
+
+    So it does in the compact form: its float32 are the data set's.
+    """
     model = tiny_model if name == "tiny" else find_model(name)
     split = uci_har_data.test
     offline = offline_labels(Classifier(model), split)
     running = start_stream(model=model)
 
-    result = replay("--data", str(data_dir), "--report", "report.json", timeout_s=120)
+    result = replay("--data", str(data_dir), "--report", "report.json", *form, timeout_s=120)
     assert 0 == running.end()
 
     assert 0 == result.returncode, result.stderr

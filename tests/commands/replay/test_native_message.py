@@ -1,7 +1,9 @@
 import msgspec
 import numpy as np
+import pytest
 
 from pipeline.commands.replay.native_message import native_message
+from pipeline.formats import native
 from pipeline.readings import Readings, Sensor
 from pipeline.vocabulary import CHANNELS
 
@@ -62,3 +64,34 @@ def test_where_a_phone_is_worn() -> None:
     assert "waist" == msgspec.json.decode(native_message(worn, recording="r"))["placement"]
     prepared = [msgspec.structs.replace(readings("prepared", 9), worn_at="waist")]
     assert "placement" not in msgspec.json.decode(native_message(prepared, recording="r"))
+
+
+@pytest.mark.parametrize(
+    ("sensors", "rate_hz"),
+    [
+        *((["motion"], None), (["motion"], 50.0), (["prepared"], 50.0)),
+        (["gravity", "gyroscope"], None),
+    ],
+)
+def test_the_compact_form_says_the_same(sensors: list[Sensor], rate_hz: float | None) -> None:
+    """It is MessagePack of the same keys, whose rows are float32 and whose times are float64."""
+    columns = {"motion": 6, "prepared": 9}
+    sent = [readings(sensor, columns.get(sensor, 3)) for sensor in sensors]
+    as_json, compact = (
+        native_message(sent, recording="r", rate_hz=rate_hz, compact=is_compact)
+        for is_compact in (False, True)
+    )
+    assert list(msgspec.json.decode(as_json)) == list(msgspec.msgpack.decode(compact))
+    for one, other in zip(
+        native.decode(as_json, "phone"), native.decode(compact, "phone"), strict=True
+    ):
+        assert one.times.tobytes() == other.times.tobytes()
+        assert one.values.tobytes() == other.values.tobytes()
+        assert (one.sensor, one.recording) == (other.sensor, other.recording)
+
+
+def test_compact_rows_are_the_nearest_float32() -> None:
+    """What float32 does not hold is rounded."""
+    sent = msgspec.structs.replace(readings("motion", 6), values=np.full((2, 6), 0.1))
+    (compact,) = native.decode(native_message([sent], recording="r", compact=True), "phone")
+    assert {float(np.float32(0.1))} == set(compact.values.flat)
