@@ -190,6 +190,11 @@ def largest_value(sensor: Sensor) -> float:
     return _SMALLEST_LIMIT[sensor]
 
 
+def limits(sensor: Sensor) -> NDArray[np.float64]:
+    """Return the limits ``(n_columns,)`` of the size of a sensor's values, column by column."""
+    return _LIMITS[sensor]
+
+
 class Readings(msgspec.Struct, frozen=True, eq=False):
     """Samples of one sensor of one device, out of one message.
 

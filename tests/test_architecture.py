@@ -179,7 +179,7 @@ def test_serving_knows_neither_clock_nor_connection(file: Path) -> None:
 @pytest.mark.parametrize("file", files_of("recognition"), ids=module_name)
 def test_recognition_knows_readings_alone(file: Path) -> None:
     """Recognition knows no format, broker, state, recording, model file or command."""
-    known = ("pipeline.vocabulary", "pipeline.readings", "pipeline.recognition")
+    known = ("pipeline.vocabulary", "pipeline.readings", "pipeline.blocks", "pipeline.recognition")
     ours = {name for name in imports(file) if name.startswith("pipeline.")}
     assert not {name for name in ours if not name.startswith(known)}
 

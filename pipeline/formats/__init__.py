@@ -8,6 +8,10 @@ A format's module has
   where ``device`` is the level of the topic that the subscription's ``+`` stands for, None without
   ``+``. It raises `MessageError`, and nothing else, for what does not fit.
 
+It may have
+
+* ``decode_together(payloads)``: those of many messages that are alike, in blocks.
+
 Its name on the command line is the module's with hyphens.
 """
 
@@ -17,6 +21,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Final
 
+from pipeline.blocks import Block
 from pipeline.readings import Label, Readings
 
 
@@ -29,6 +34,8 @@ class Format:
     """Topic filter under which its senders usually publish"""
     summary: str
     decode: Callable[[bytes, str | None], Sequence[Readings | Label]]
+    decode_together: Callable[[Sequence[bytes]], list[Block]] | None = None
+    """For messages whose topics name their devices"""
 
 
 def _formats() -> dict[str, Format]:
@@ -36,7 +43,8 @@ def _formats() -> dict[str, Format]:
     for module_info in iter_modules(__path__):
         module = import_module(f"{__name__}.{module_info.name}")
         name = module_info.name.replace("_", "-")
-        formats[name] = Format(name, module.TOPIC, module.SUMMARY, module.decode)
+        together = getattr(module, "decode_together", None)
+        formats[name] = Format(name, module.TOPIC, module.SUMMARY, module.decode, together)
     return formats
 
 

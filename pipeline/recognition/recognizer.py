@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.blocks import BlockDelivery
 from pipeline.readings import Delivery, Sensor
 from pipeline.recognition.judgement.judgement import Judged
 from pipeline.recognition.judgement.judgements import Judgements
@@ -157,15 +158,21 @@ class Recognizer:
         """
         return self._preparation.intake.has_newer(self._slots.of(delivery.device), delivery)
 
-    def push(self, deliveries: Iterable[Delivery]) -> Recognised:
+    def push(
+        self, deliveries: Iterable[Delivery], blocks: Iterable[BlockDelivery] = ()
+    ) -> Recognised:
         """Return the results of a tick's messages.
 
-        Every phone must have been admitted.
+        Every phone must have been admitted. All messages of a phone are among the ``deliveries``,
+        or all are in one of the ``blocks``.
         """
         by_slot: defaultdict[int, list[Delivery]] = defaultdict(list)
         for delivery in deliveries:
             by_slot[self._slots.of(delivery.device)].append(delivery)
-        prepared = self._preparation.push(by_slot)
+        slots_of_blocks = [
+            (np.array(list(map(self._slots.of, block.devices)), np.intp), block) for block in blocks
+        ]
+        prepared = self._preparation.push(by_slot, slots_of_blocks)
         self._judgements.reset([slot for slot, _ in prepared.failures])
         return self._recognised(prepared, self._judgements.push(prepared.parts))
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pipeline.blocks import BlockDelivery
 from pipeline.event_log import EventLog
 from pipeline.messages import Publication
 from pipeline.readings import Delivery
@@ -49,8 +50,11 @@ class Deliveries:
         self._presence = presence
         self._outgoing = outgoing
         self._waiting: list[Delivery] = []
+        self._blocks: list[BlockDelivery] = []
         self._devices: set[str] = set()
         """Phones that have samples among those that wait"""
+        self._in_blocks: set[str] = set()
+        """Those of them that have them in blocks"""
         self.failures = Failures()
         """Messages and phones that an error of ours kept from being processed"""
         self._late = Losses("samples that came again or too late (see --lateness)")
@@ -67,15 +71,29 @@ class Deliveries:
 
     def add(self, delivery: Delivery, now: float) -> None:
         """Let samples of an admitted phone, which came now, wait for the next `recognise`."""
+        device = delivery.device
+        if device in self._in_blocks:
+            self.recognise()
         self._now = now
         self._waiting.append(delivery)
-        self._devices.add(delivery.device)
+        self._devices.add(device)
+
+    def add_block(self, block: BlockDelivery, now: float) -> None:
+        """Let a block's samples, of which the last came now, wait for the next `recognise`."""
+        if not self._devices.isdisjoint(block.devices):
+            self.recognise()
+        self._now = now
+        self._blocks.append(block)
+        self._devices.update(block.devices)
+        self._in_blocks.update(block.devices)
 
     def recognise(self) -> None:
         """Take all samples that wait through the recognizer."""
         waiting, self._waiting = self._waiting, []
+        blocks, self._blocks = self._blocks, []
         self._devices.clear()
-        self._collect(self._recognizer.push(waiting))
+        self._in_blocks.clear()
+        self._collect(self._recognizer.push(waiting, blocks))
 
     def finish(self, devices: Sequence[str]) -> None:
         """Publish the last results of these phones, which have fallen silent."""

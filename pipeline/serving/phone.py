@@ -34,6 +34,9 @@ class Phone:
     """When the last message came whose samples were not old"""
     is_live: bool = False
     """Whether the samples of its last message were not old"""
+    is_plain: bool = False
+    """Whether its last message had samples of both sensors together, and names the phone by its
+    topic: so may be those to come"""
     online: bool = False
     """Whether it is published to be online"""
     last_classified: float = 0.0

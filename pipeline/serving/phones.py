@@ -14,6 +14,7 @@ import msgspec
 from pipeline.event_log import EventLog
 from pipeline.formats import FORMATS
 from pipeline.messages import Message, Publication
+from pipeline.readings import Delivery
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.serving.frozen_phone import FrozenPhone
@@ -75,12 +76,32 @@ class Phones:
         self.place(device)
         return phone
 
-    def note_message(self, device: str, route: Route, message: Message, received_s: float) -> None:
-        """Note when and where a phone's last message came; ``received_s`` in epoch seconds."""
+    def note_message(self, device: str, route: Route, message: Message, delivery: Delivery) -> None:
+        """Note when and where a phone's last message came, and whether it was a plain one."""
         phone = self._phones[device]
-        phone.received_s, phone.stream = received_s, message.stream
+        phone.received_s, phone.stream = delivery.received, message.stream
         phone.route, phone.topic, phone.last_message = route, message.topic, message.received
+        first = delivery.readings[0]
+        phone.is_plain = (
+            len(delivery.readings) == 1
+            and (first.sensor, first.clock) == ("motion", "epoch")
+            and route.device is not None
+        )
         self._phones.move_to_end(device)
+
+    def note_going_on(
+        self, messages: Sequence[Message], routes: Sequence[Route], received_s: Sequence[float]
+    ) -> None:
+        """Note when and where messages of phones that only go on came, in epoch seconds too."""
+        phones, move_to_end = self._phones, self._phones.move_to_end
+        for message, route, received in zip(messages, routes, received_s, strict=True):
+            device = route.device
+            assert device is not None
+            phone = phones[device]
+            phone.received_s, phone.stream = received, message.stream
+            phone.route, phone.topic = route, message.topic
+            phone.last_message = phone.last_live = message.received
+            move_to_end(device)
 
     def place(self, device: str) -> None:
         """Let a phone's placement take effect on the samples to come."""

@@ -1,4 +1,4 @@
-"""Messages in, one by one: which phone and format each is of, and whether it can be used.
+"""Messages in, a tick at a time: they are decoded, and take effect if they can be used.
 
 Rules: a message is taken or rejected whole. A rejected message is counted by reason, logged now and
 then, and named in the phone's info; it changes nothing else. An error of ours costs the message
@@ -7,18 +7,19 @@ that led to it, never the other phones.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
 from typing import Protocol
+
+import numpy as np
 
 from pipeline.event_log import EventLog
 from pipeline.messages import Message
-from pipeline.readings import MAX_PAYLOAD_BYTES, Delivery, MessageError, Readings
+from pipeline.readings import Delivery, Label, MessageError, Readings
+from pipeline.serving.decoding import Decoder, Single, Together
 from pipeline.serving.deliveries import Deliveries
 from pipeline.serving.instructions import Instructions
 from pipeline.serving.phones import Phones
 from pipeline.serving.presence import Presence
 from pipeline.serving.rejections import Rejections
-from pipeline.serving.routes import sample_route
 from pipeline.serving.rules import Rules
 from pipeline.serving.upkeep import Upkeep
 from pipeline.subscriptions import Route, Subscription
@@ -41,7 +42,7 @@ class ReceiptClock(Protocol):
 
 
 class Receiver:
-    """Takes messages one by one."""
+    """Takes messages."""
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class Receiver:
         ``take_other`` gets the messages that are about no phone.
         """
         self._rules = rules
-        self._route = lru_cache(rules.max_devices)(partial(sample_route, subscriptions))
+        self._decoder = Decoder(rules, subscriptions, phones=phones)
         self._recognizer = phones.recognizer
         self._placements = phones.placements
         self._phones = phones
@@ -84,13 +85,46 @@ class Receiver:
             message: the message.
             epoch: the 0 of the messages' clock in epoch seconds.
         """
-        sent_by = None
-        try:
-            sent_by = self._route(message.topic)
-            if message.oversize:
-                raise MessageError("size", f"{message.oversize} bytes; at most {MAX_PAYLOAD_BYTES}")
+        return self._take(self._decoder.single(message), epoch)
+
+    def take_all(self, messages: Sequence[Message], epoch: float) -> dict[int, MessageError]:
+        """Let messages take effect, or reject them; return why, by index, those were rejected.
+
+        The results are those of `take` for one after the other.
+        """
+        tick = self._decoder.tick(messages, epoch)
+        for one in tick.together:
+            self._take_together(one)
+        errors = {place: self._take(single, epoch) for place, single in tick.singles.items()}
+        return {place: error for place, error in errors.items() if error is not None}
+
+    def by_route(self, times_s: Mapping[str, float]) -> dict[str, float]:
+        """Return the earliest of the topics' times for each `Route.topic`."""
+        earliest: dict[str, float] = {}
+        for topic, time_s in times_s.items():
+            sent_by = self._decoder.route(topic)
             if sent_by is not None:
-                self._deliver(message, sent_by, epoch)
+                earliest[sent_by.topic] = min(time_s, earliest.get(sent_by.topic, time_s))
+        return earliest
+
+    def _take_together(self, one: Together) -> None:
+        """Let messages of phones that only go on take effect."""
+        delivered, last = one.delivered, one.messages[-1].received
+        if (np.abs(one.ahead_s) <= self._rules.max_behind_s).any():
+            self._clock.confirm()
+        self._phones.note_going_on(one.messages, one.routes, delivered.received.tolist())
+        self._deliveries.add_block(delivered, last)
+        self.n_messages[one.format.name] += len(one.messages)
+        self.n_samples[one.format.name] += delivered.block.times.size
+
+    def _take(self, single: Single, epoch: float) -> MessageError | None:
+        """Let a message take effect, or reject it; return why it was rejected."""
+        message, sent_by, content = single
+        try:
+            if isinstance(content, Exception):
+                raise content
+            if sent_by is not None:
+                self._deliver(message, sent_by, content, epoch)
             elif not self._instructions.obey(message):
                 self._take_other(message)
         except MessageError as error:
@@ -101,22 +135,18 @@ class Receiver:
             self._deliveries.fail(message.topic, device, error)
         return None
 
-    def by_route(self, times_s: Mapping[str, float]) -> dict[str, float]:
-        """Return the earliest of the topics' times for each `Route.topic`."""
-        earliest: dict[str, float] = {}
-        for topic, time_s in times_s.items():
-            sent_by = self._route(topic)
-            if sent_by is not None:
-                earliest[sent_by.topic] = min(time_s, earliest.get(sent_by.topic, time_s))
-        return earliest
-
-    def _deliver(self, message: Message, sent_by: Route, epoch: float) -> None:
+    def _deliver(
+        self,
+        message: Message,
+        sent_by: Route,
+        content: Sequence[Readings | Label],
+        epoch: float,
+    ) -> None:
         """Add a message's samples to those that wait for the recognizer.
 
         Raises:
             MessageError: they cannot be used.
         """
-        content = sent_by.decode(message.payload)
         readings = [part for part in content if isinstance(part, Readings)]
         if not readings:
             return
@@ -128,7 +158,7 @@ class Receiver:
         except MessageError as error:
             error.device = device
             raise
-        self._phones.note_message(device, sent_by, message, delivery.received)
+        self._phones.note_message(device, sent_by, message, delivery)
         if self._placements.note(delivery, self._deliveries.has_newer):
             self._deliveries.place(device)
         is_old = self._recognizer.age_s(delivery) > self._rules.max_behind_s

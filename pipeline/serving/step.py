@@ -125,27 +125,27 @@ class Step:
             first = known["n_published"]
             service.restore_exactly(known["service"])
             times.restore(known["times"])
-        n_waiting = 0
+        messages: list[Message] = []
         for record in records:
             if times.is_pause(record.partition, record.time_s):
-                service.deliveries.recognise()
+                self._take(service, messages)
                 service.upkeep.end_silent()
             now = times.note(record.partition, record.time_s)
             service.presence.note_connection(now)
             if record.topic == TIME_TOPIC:
                 continue
-            message = Message(
-                record.topic,
-                record.payload,
-                now,
-                retained=record.retained,
-                stream=record.partition,
+            messages.append(
+                Message(
+                    record.topic,
+                    record.payload,
+                    now,
+                    retained=record.retained,
+                    stream=record.partition,
+                )
             )
-            service.receiver.take(message, 0.0)
-            n_waiting += 1
-            if n_waiting % AT_ONCE == 0:
-                service.deliveries.recognise()
-        service.deliveries.recognise()
+            if len(messages) == AT_ONCE:
+                self._take(service, messages)
+        self._take(service, messages)
         service.upkeep.keep()
         service.infos.publish_rejections(times.latest)
         service.deliveries.log_losses(math.inf)
@@ -180,6 +180,12 @@ class Step:
         for _, phone in service.phones.items():
             phone.stream = _UNKNOWN
         return _encoded(0, times, service)
+
+    def _take(self, service: Service, messages: list[Message]) -> None:
+        """Take messages through the recognizer, and empty the list."""
+        service.receiver.take_all(messages, 0.0)
+        service.deliveries.recognise()
+        messages.clear()
 
     def _service(self, times: "_PartitionTimes") -> Service:
         return Service(
@@ -243,11 +249,14 @@ class _PartitionTimes:
         """Return the time in a phone's partition."""
         return self._latest.get(phone.stream, self.latest)
 
-    def silent_s(self, phone: Phone, since: float) -> float:
-        """Return how long a phone has sent nothing, if it did last at the time ``since``."""
+    def silent_s(self, phone: Phone, since: float, until: float = math.inf) -> float:
+        """Return how long a phone has sent nothing, if it did last at the time ``since``.
+
+        What is known of the time after ``until`` does not count.
+        """
         if phone.stream == _UNKNOWN:  # at least so long
-            return min(self._latest.values()) - since
-        return self._latest[phone.stream] - max(since, self._since[phone.stream])
+            return min(*self._latest.values(), until) - since
+        return min(self._latest[phone.stream], until) - max(since, self._since[phone.stream])
 
     def state(self) -> list[tuple[int, float, float]]:
         """Return the times of all partitions."""

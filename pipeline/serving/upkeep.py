@@ -5,6 +5,7 @@ way. A phone that sends again after such a silence is ended before its message i
 nobody looked in between; so the results do not depend on how often somebody does.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -22,8 +23,11 @@ class PhoneSilence(Protocol):
     def now(self, phone: Phone) -> float:
         """Return the time up to which a phone's messages have come, or would have."""
 
-    def silent_s(self, phone: Phone, since: float) -> float:
-        """Return for how long a phone has sent nothing, if it did last at the time ``since``."""
+    def silent_s(self, phone: Phone, since: float, until: float = math.inf) -> float:
+        """Return for how long a phone has sent nothing, if it did last at the time ``since``.
+
+        What may be known of the time after ``until`` does not count.
+        """
 
 
 class Upkeep:
@@ -73,17 +77,19 @@ class Upkeep:
         """
         phone = self._phones[device]
         is_long = now - phone.last_live > self._rules.offline_after_s  # the quick question first
-        if is_long and phone.online and self._is_offline(phone):
+        if is_long and phone.online and self._is_offline(phone, now):
             self._end([device])
         is_long = now - phone.last_message > self._rules.forget_after_s
-        if is_long and self._is_forgotten(phone):
+        if is_long and self._is_forgotten(phone, now):
             self._forget([device])
 
-    def _is_offline(self, phone: Phone) -> bool:
-        return self._silence.silent_s(phone, phone.last_live) > self._rules.offline_after_s
+    def _is_offline(self, phone: Phone, until: float = math.inf) -> bool:
+        silent_s = self._silence.silent_s(phone, phone.last_live, until)
+        return silent_s > self._rules.offline_after_s
 
-    def _is_forgotten(self, phone: Phone) -> bool:
-        return self._silence.silent_s(phone, phone.last_message) > self._rules.forget_after_s
+    def _is_forgotten(self, phone: Phone, until: float = math.inf) -> bool:
+        silent_s = self._silence.silent_s(phone, phone.last_message, until)
+        return silent_s > self._rules.forget_after_s
 
     def _end(self, silent: Sequence[str]) -> None:
         """Let phones that have fallen silent go offline."""

@@ -7,7 +7,7 @@ again when this machine's clock is set, unless there are too many of them.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pipeline.commands.stream.machine_clock import MachineClock
@@ -62,12 +62,23 @@ class Durability:
             postponed, self._postponed = list(self._postponed.values()), {}
         return [*postponed, *messages]
 
-    def knows(self, message: Message) -> bool:
-        """Return whether the state already holds a message; then it is acknowledged again."""
-        if not self._keeper.knows(message):
-            return False
-        self._keeper.note(message)
-        return True
+    def unknown(self, messages: Sequence[Message]) -> Iterator[list[Message]]:
+        """Yield the messages that the state does not hold, in parts.
+
+        The caller notes each part before it asks for the next: a message may come again in the same
+        tick. Those that the state holds are acknowledged again.
+        """
+        part: list[Message] = []
+        for message in messages:
+            if message.dup and part:
+                yield part
+                part = []
+            if message.dup and self._keeper.knows(message):
+                self._keeper.note(message)
+            else:
+                part.append(message)
+        if part:
+            yield part
 
     def note(self, message: Message, *, is_final: bool) -> None:
         """Note that a message was taken, or postpone it."""

@@ -9,6 +9,7 @@ Rules: silence lasts from a phone's last message to the end of the time that is 
 * Over a new connection every silence begins anew, because messages in between may be lost.
 """
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -65,18 +66,22 @@ class Silence:
         """Return the time when `update` was called last."""
         return self._now
 
-    def silent_s(self, phone: Phone, since: float) -> float:
-        """Return how long a phone has sent nothing, if it did last at the time ``since``."""
-        return self.seconds(phone.route.topic, since)
+    def silent_s(self, phone: Phone, since: float, until: float = math.inf) -> float:
+        """Return how long a phone has sent nothing, if it did last at the time ``since``.
 
-    def seconds(self, topic: str, since: float) -> float:
+        What is known of the time after ``until`` does not count.
+        """
+        return self.seconds(phone.route.topic, since, until)
+
+    def seconds(self, topic: str, since: float, latest: float = math.inf) -> float:
         """Return how long a topic has brought nothing.
 
         Args:
             topic: on which a phone's messages come.
             since: when the last processed message came.
+            latest: what is known of the time after it does not count.
         """
         if self._since is None:
             return 0.0
-        until = min(self._until, self._waiting.get(topic, self._until))
+        until = min(self._until, self._waiting.get(topic, self._until), latest)
         return until - max(since, self._since, self._dropped.get(topic, 0.0))

@@ -211,14 +211,15 @@ class Stream:
         epoch = time.time() - time.monotonic()  # of the monotonic clock's 0
         has_jumped = self._clock.has_jumped(epoch)
         if self._durability is None:
-            for message in messages:
-                self._service.receiver.take(message, epoch)
+            self._service.receiver.take_all(messages, epoch)
         else:
-            for message in self._durability.to_process(messages, clock_has_jumped=has_jumped):
-                if not self._durability.knows(message):
-                    error = self._service.receiver.take(message, epoch)
+            to_process = self._durability.to_process(messages, clock_has_jumped=has_jumped)
+            for unknown in self._durability.unknown(to_process):
+                errors = self._service.receiver.take_all(unknown, epoch)
+                for place, message in enumerate(unknown):
                     # of the future: or this machine's clock is wrong
-                    self._durability.note(message, is_final=not isinstance(error, AheadError))
+                    is_final = not isinstance(errors.get(place), AheadError)
+                    self._durability.note(message, is_final=is_final)
             self._durability.give_up_postponed()
         self._service.deliveries.recognise()
         self._publish()

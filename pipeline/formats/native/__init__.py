@@ -2,17 +2,19 @@
 
 Three forms: ``acc`` and ``gyro`` row by row; ``sensors``, each at its own times; and the nine
 prepared ``channels``. Each is a document (`document`) that is written as JSON or, in the compact
-form (`compact`), as MessagePack; the first byte tells which.
+form (`compact`), as MessagePack; the first byte tells which. The messages of a tick are decoded
+together where they can be (`json_blocks`, `compact_blocks`).
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, cast
+from typing import Final
 
-import msgspec
 import numpy as np
 
+from pipeline.blocks import Block
 from pipeline.formats.native.compact import read_compact
+from pipeline.formats.native.compact_blocks import compact_blocks
 from pipeline.formats.native.document import (
     SEPARATE_SENSORS,
     Array,
@@ -22,14 +24,16 @@ from pipeline.formats.native.document import (
     Sensors,
     Vector,
     read_json,
+    vectors,
+    worn_at,
 )
+from pipeline.formats.native.json_blocks import json_blocks
 from pipeline.readings import (
     ACC_UNITS,
     GYRO_UNITS,
+    HARMLESS_PAYLOAD_BYTES,
     LATEST_TIME_S,
     MAX_ROWS,
-    BodyPlace,
-    Convention,
     MessageError,
     Readings,
     Sensor,
@@ -39,14 +43,6 @@ from pipeline.vocabulary import CHANNELS
 
 TOPIC: Final = "har/+/samples"
 SUMMARY: Final = "har-stream's own form: raw or prepared samples, Android axes"
-
-_packer = msgspec.msgpack.Encoder()
-_PACKED_BYTES: Final = 9
-"""A number in MessagePack: a byte for its type, and the float64, big-endian"""
-_PACKED_ROW_BYTES: Final = 1 + 3 * _PACKED_BYTES
-"""A `Vector`: a byte for its length, and the numbers"""
-_PACKED_HEAD_BYTES: Final = 2
-"""Of a row, before the first float64"""
 
 
 def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
@@ -78,10 +74,24 @@ def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
             values,
             sensor,
             message.recording,
-            convention=_convention(message),
-            worn_at=_worn_at(message),
+            convention=message.stated_convention,
+            worn_at=worn_at(message.placement),
         )
     ]
+
+
+def decode_together(payloads: Sequence[bytes]) -> list[Block]:
+    """Return those of many messages that are plain, in blocks of alike ones.
+
+    Plain are messages with ``acc`` and ``gyro`` row by row and nothing wrong with them.
+    """
+    compact: list[tuple[int, bytes]] = []
+    as_json: list[tuple[int, bytes]] = []
+    for place, payload in enumerate(payloads):
+        if len(payload) <= HARMLESS_PAYLOAD_BYTES:
+            (compact if is_messagepack(payload) else as_json).append((place, payload))
+    blocks = [*json_blocks(as_json), *compact_blocks(compact)]
+    return [block for block in blocks if len(block)]
 
 
 def _raw(message: JsonDocument | ArrayDocument) -> Array:
@@ -143,28 +153,13 @@ def _separate(
                 values,
                 name,
                 message.recording,
-                convention=_convention(message),
-                worn_at=_worn_at(message),
+                convention=message.stated_convention,
+                worn_at=worn_at(message.placement),
             )
         )
     if not readings:
         raise MessageError("field", "sensors is empty")
     return readings
-
-
-def _convention(message: JsonDocument | ArrayDocument) -> Convention | None:
-    """Return the sign of accelerations, None if it is not stated: Android's, unless one is set."""
-    return cast("Convention | None", message.convention)
-
-
-def _worn_at(message: JsonDocument | ArrayDocument) -> BodyPlace | None:
-    """Return where the phone is worn; whatever is not the waist may be anywhere.
-
-    People type such names, so capitals and blanks around them make no difference.
-    """
-    if message.placement is None:
-        return None
-    return "waist" if message.placement.strip().lower() == "waist" else "any"
 
 
 def _times(message: JsonDocument | ArrayDocument, n_rows: int) -> Array:
@@ -192,17 +187,10 @@ def _offsets_s(n_rows: int, rate_hz: float) -> Array:
 
 
 def _array(rows: list[Vector], *, n_sensors: int) -> Array:
-    """Return the rows of one sensor after the other side by side, ``(n_rows, 3 * n_sensors)``.
-
-    MessagePack has the eight bytes of every number in a known place; NumPy would take twice as
-    long to read Python's numbers.
-    """
+    """Return the rows of one sensor after the other side by side, ``(n_rows, 3 * n_sensors)``."""
     n_rows = len(rows) // n_sensors
-    packed = _packer.encode(rows)
-    first = len(packed) - len(rows) * _PACKED_ROW_BYTES + _PACKED_HEAD_BYTES
-    strides = (_PACKED_ROW_BYTES, n_rows * _PACKED_ROW_BYTES, _PACKED_BYTES)
-    numbers = np.ndarray((n_rows, n_sensors, 3), ">f8", packed, first, strides)
-    return numbers.astype(np.float64, order="C").reshape(n_rows, 3 * n_sensors)
+    side_by_side = vectors(rows, n_rows=n_rows).swapaxes(0, 1)
+    return side_by_side.astype(np.float64, order="C").reshape(n_rows, 3 * n_sensors)
 
 
 def _scale(values: Array, factor: float) -> None:

@@ -5,7 +5,7 @@ and the compact form, MessagePack, becomes arrays (`compact`). What samples a do
 decided in the package.
 """
 
-from typing import Annotated, Final, Generic, Literal, TypeVar, get_args
+from typing import Annotated, Final, Generic, Literal, TypeVar, cast, get_args
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.readings import (
     ACC_UNITS,
     GYRO_UNITS,
+    BodyPlace,
     Convention,
     Sensor,
     check_unit,
@@ -127,12 +128,24 @@ class Document(msgspec.Struct, Generic[Vectors, Nines, Times]):
         if self.gyro_scale is not None and (self.gyro is None or isinstance(self.gyro, list)):
             raise ValueError(scale_without_bin("gyro_scale", "gyro"))
 
+    @property
+    def stated_convention(self) -> Convention | None:
+        """The sign of accelerations, None if it is not stated: Android's, unless one is set."""
+        return cast("Convention | None", self.convention)
+
 
 JsonDocument = Document[list[Vector], list[Nine], list[float]]
 ArrayDocument = Document[Array, Array, Array]
 """``(n_rows, 3)``, ``(n_rows, 9)`` and ``(n_rows,)``, scales applied, units not"""
 
 _decoder = msgspec.json.Decoder(JsonDocument)
+_pack = msgspec.msgpack.Encoder().encode
+_PACKED_BYTES: Final = 9
+"""A number in MessagePack: a byte for its type, and the float64, big-endian"""
+_PACKED_ROW_BYTES: Final = 1 + 3 * _PACKED_BYTES
+"""A `Vector`: a byte for its length, and the numbers"""
+_PACKED_HEAD_BYTES: Final = 2
+"""Of a row, before the first float64"""
 
 
 def read_json(payload: bytes) -> JsonDocument:
@@ -143,3 +156,25 @@ def read_json(payload: bytes) -> JsonDocument:
     """
     with reading_json():
         return _decoder.decode(payload)
+
+
+def worn_at(placement: str | None) -> BodyPlace | None:
+    """Return where the phone is worn; whatever is not the waist may be anywhere.
+
+    People type such names, so capitals and blanks around them make no difference.
+    """
+    if placement is None:
+        return None
+    return "waist" if placement.strip().lower() == "waist" else "any"
+
+
+def vectors(rows: list[Vector], *, n_rows: int) -> Array:
+    """Return rows of sensors ``(n_sensors, n_rows, 3)``, which are given one after the other.
+
+    MessagePack has the eight bytes of every number in a known place; NumPy would take twice as
+    long to read Python's numbers. The array is a view.
+    """
+    packed = _pack(rows)
+    first = len(packed) - len(rows) * _PACKED_ROW_BYTES + _PACKED_HEAD_BYTES
+    strides = (n_rows * _PACKED_ROW_BYTES, _PACKED_ROW_BYTES, _PACKED_BYTES)
+    return np.ndarray((len(rows) // n_rows, n_rows, 3), ">f8", packed, first, strides)

@@ -116,6 +116,14 @@ class Placements:
             )
         return is_news
 
+    def tells_news(
+        self, device: str, convention: Convention | None, worn_at: BodyPlace | None
+    ) -> bool:
+        """Return whether a message that says this of an admitted phone can matter to `note`."""
+        if convention is not None and self._conventions.proven.get(device) != convention:
+            return True
+        return self.statements.matters(device, worn_at)
+
     @property
     def statements(self) -> Statements:
         """What the phones' messages state of where they are worn."""

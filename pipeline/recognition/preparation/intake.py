@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.blocks import BlockDelivery
 from pipeline.readings import Delivery, Readings, Sensor
 from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.preparation.boot_clocks import BootClocks
@@ -29,6 +30,7 @@ from pipeline.recognition.preparation.resampler import Resampler, Rows
 from pipeline.recognition.preparation.troubles import TROUBLES, Trouble
 
 _NO_ROWS: Final = np.empty((0, 6))
+_NO_SLOTS: Final = np.empty(0, np.intp)
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,16 @@ class Intake:
         """Let a phone's grid begin anew with its next samples that are newer than all before."""
         self._resampler.begin_anew(slot)
 
-    def push(self, messages: Mapping[int, Sequence[Delivery]]) -> Taken:
-        """Return the rows and losses of a tick's messages, which are given by slot."""
+    def push(
+        self,
+        messages: Mapping[int, Sequence[Delivery]],
+        blocks: Sequence[tuple[NDArray[np.intp], BlockDelivery]] = (),
+    ) -> Taken:
+        """Return the rows and losses of a tick's messages.
+
+        They are given by slot, or as blocks with the slots ``(n,)`` of their messages; all those of
+        a phone are given in one of both ways, and in one block.
+        """
         steady = self._resampler.push_steady(
             {
                 slot: [delivery.readings[0] for delivery in of_phone]
@@ -95,11 +105,11 @@ class Intake:
                 if self._goes_on(slot, of_phone)
             }
         )
-        others = dict(messages)
-        for rows in steady:
-            self.n_samples += rows.rows.shape[0] * rows.rows.shape[1]
-            for slot in rows.slots.tolist():
-                del others[slot]
+        continued = {slot for rows in steady for slot in rows.slots.tolist()}
+        others = {slot: [*of] for slot, of in messages.items() if slot not in continued}
+        for slots, delivered in blocks:
+            steady += self._push_block(slots, delivered, others)
+        self.n_samples += sum([rows.rows.shape[0] * rows.rows.shape[1] for rows in steady])
         taken = Taken(steady, [], {}, [], [])
         for slot, of_phone in others.items():
             pieces: list[Piece] = []
@@ -116,6 +126,35 @@ class Intake:
                 taken.dropped[slot] = dropped
         taken.changed.extend(slot for slot in others if self._note_troubles(slot))
         return taken
+
+    def _push_block(
+        self,
+        slots: NDArray[np.intp],
+        delivered: BlockDelivery,
+        others: dict[int, list[Delivery]],
+    ) -> list[Rows]:
+        """Return the rows of the phones whose messages in a block just continue their grids.
+
+        Add the messages of the other phones to ``others``, one by one.
+        """
+        block = delivered.block
+        sequences = [self._sequences[slot] for slot in slots.tolist()]
+        disturbed = [
+            sequence.recording != recording
+            or sequence.clock != "epoch"
+            or not sequence.is_undisturbed
+            for sequence, recording in zip(sequences, block.recordings, strict=True)
+        ]
+        chosen = np.arange(len(slots))
+        if any(disturbed):
+            chosen = np.flatnonzero(~np.isin(slots, slots[disturbed]))
+        steady = self._resampler.push_steady_block(
+            slots[chosen], block.times[chosen], block.values[chosen]
+        )
+        continued = np.concatenate([_NO_SLOTS, *(rows.slots for rows in steady)])
+        for i in np.flatnonzero(~np.isin(slots, continued)).tolist():
+            others.setdefault(int(slots[i]), []).append(delivered.delivery(i))
+        return steady
 
     def finish(self, slots: Sequence[int]) -> Taken:
         """Return the last rows of these phones, which have fallen silent."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.blocks import BlockDelivery
 from pipeline.readings import Delivery
 from pipeline.recognition.network import Network
 from pipeline.recognition.preparation.dropped import Dropped
@@ -112,9 +113,13 @@ class Preparation:
         """Return whether a wearer's upright is known, None if it is not learnt."""
         return self._chain.knows_upright(slot)
 
-    def push(self, messages: Mapping[int, Sequence[Delivery]]) -> Prepared:
-        """Return the windows and losses of a tick's messages, which are given by slot."""
-        taken = self.intake.push(messages)
+    def push(
+        self,
+        messages: Mapping[int, Sequence[Delivery]],
+        blocks: Sequence[tuple[NDArray[np.intp], BlockDelivery]] = (),
+    ) -> Prepared:
+        """Return the windows and losses of a tick's messages, which `Intake.push` describes."""
+        taken = self.intake.push(messages, blocks)
         failed = [slot for slot, _ in taken.failures]
         self._chain.begin_anew(failed)
         self._chain.forget_wearers(failed)

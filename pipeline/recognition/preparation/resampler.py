@@ -118,11 +118,53 @@ class Resampler:
             if n_rows >= TAIL and sensor in STEADY_SENSORS:
                 alike[sensor, n_rows].append(slot)
         continued_rows = []
-        for (sensor, _), group in alike.items():
-            slots = np.array(group)
-            continued, rows = self._steady.push(sensor, slots, [messages[slot] for slot in group])
+        for (sensor, n_rows), group in alike.items():
+            parts = [message for slot in group for message in messages[slot]]
+            rows = np.concatenate([message.values for message in parts])
+            continued, rows = self._steady.push(
+                sensor,
+                slots := np.array(group),
+                np.concatenate([message.times for message in parts]).reshape(-1, n_rows),
+                rows.reshape(-1, n_rows, rows.shape[1]),
+                n_messages=np.array([len(messages[slot]) for slot in group]),
+                starts=np.array([message.times[0] for message in parts]),
+            )
             if len(rows):
                 continued_rows.append(Rows(slots[continued], rows))
+        return continued_rows
+
+    def push_steady_block(
+        self, slots: NDArray[np.intp], times: NDArray[np.float64], values: NDArray[np.float64]
+    ) -> list[Rows]:
+        """Return the rows of the phones whose messages just continue their grids.
+
+        Of the other phones, whose messages remain for `push`, nothing is taken.
+
+        Args:
+            slots: ``(n_messages,)``, those of a phone in their order.
+            times: ``(n_messages, n_rows)``.
+            values: ``(n_messages, n_rows, 6)`` in m/s² and rad/s.
+        """
+        n_rows = times.shape[1]
+        if n_rows < TAIL:
+            return []
+        order = np.argsort(slots, kind="stable")
+        phones, firsts, counts = np.unique(slots[order], return_index=True, return_counts=True)
+        continued_rows = []
+        for count in np.unique(counts).tolist():
+            such = counts == count
+            messages = order[firsts[such, np.newaxis] + np.arange(count)]  # (n_phones, count)
+            of_phones = phones[such]
+            continued, rows = self._steady.push(
+                "motion",
+                of_phones,
+                times[messages].reshape(-1, count * n_rows),
+                values[messages].reshape(-1, count * n_rows, values.shape[2]),
+                n_messages=np.full(len(of_phones), count),
+                starts=times[messages, 0].ravel(),
+            )
+            if len(rows):
+                continued_rows.append(Rows(of_phones[continued], rows))
         return continued_rows
 
     def push(self, slot: int, readings: Sequence[Readings]) -> tuple[list[Piece], Dropped]:

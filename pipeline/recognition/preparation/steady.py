@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import Readings, Sensor
+from pipeline.readings import Sensor
 from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.preparation.grid import Grid
 from pipeline.recognition.preparation.pace import (
@@ -69,19 +69,28 @@ class Steady(PerPhone):
         self.starts.restore(slots, state["starts"])
 
     def push(
-        self, sensor: Sensor, slots: NDArray[np.intp], messages: Sequence[Sequence[Readings]]
+        self,
+        sensor: Sensor,
+        slots: NDArray[np.intp],
+        times: NDArray[np.float64],
+        rows: NDArray[np.float64],
+        *,
+        n_messages: NDArray[np.intp],
+        starts: NDArray[np.float64],
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """Continue the grids of these phones, whose messages have equally many samples for each.
+        """Continue the grids of these phones, which have equally many samples each.
 
         Return which of the grids were continued, ``(n_phones,)``, and their rows,
         ``(n_continued, n_rows, n_columns)``. Of the others no samples were taken.
+
+        Args:
+            sensor: of all samples.
+            slots: ``(n_phones,)``, each phone once.
+            times: ``(n_phones, n_rows)`` in seconds on the phone's clock.
+            rows: ``(n_phones, n_rows, n_columns)``.
+            n_messages: ``(n_phones,)``: in how many messages the samples of each came.
+            starts: ``(n_messages in all,)``: time of each message's first sample.
         """
-        shape = len(messages), -1
-        times = np.concatenate([message.times for of_phone in messages for message in of_phone])
-        starts = times[
-            _firsts([len(message.times) for of_phone in messages for message in of_phone])
-        ]
-        times = times.reshape(shape)
         grid = self.next_index[slots, np.newaxis] + np.arange(times.shape[1])
         offset_s = times - (self.origin[slots, np.newaxis] + grid / SAMPLING_RATE_HZ)
         continued = (np.abs(offset_s) <= ON_GRID_S).all(axis=1)
@@ -93,9 +102,6 @@ class Steady(PerPhone):
             continued[continued] = at_pace
             measured_from, n_measured = measured_from[at_pace], n_measured[at_pace]
             rate_hz = rate_hz[at_pace]
-        rows = np.concatenate([message.values for of_phone in messages for message in of_phone])
-        rows = rows.reshape(*shape, rows.shape[1])
-        n_messages = np.array([len(of_phone) for of_phone in messages])
         if not continued.all():
             starts = starts[np.repeat(continued, n_messages)]
             slots, times, rows = slots[continued], times[continued], rows[continued]
@@ -173,10 +179,3 @@ class Steady(PerPhone):
             begin[over], n[over] = end, behind
             over = over[of_phone[:, -1] >= end + MEASURED_S]
         return begin, n, rate_hz
-
-
-def _firsts(lengths: Sequence[int]) -> NDArray[np.intp]:
-    """Return where each of several arrays of these lengths begins, one put after the other."""
-    sizes = np.array(lengths)
-    firsts: NDArray[np.intp] = np.cumsum(sizes) - sizes
-    return firsts

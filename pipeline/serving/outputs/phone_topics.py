@@ -4,9 +4,11 @@ When a message is published is decided elsewhere.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from pipeline.messages import Publication
 from pipeline.recognition.results import Change, Episode, Prediction
@@ -30,8 +32,7 @@ _encode = msgspec.json.Encoder().encode
 def predictions(of_windows: Sequence[Prediction]) -> list[Publication]:
     """Return what is published of windows."""
     publications = []
-    for window in of_windows:
-        probabilities = [round(p, PROBABILITY_DECIMALS) for p in window.probabilities.tolist()]
+    for window, probabilities in zip(of_windows, _rounded(of_windows), strict=True):
         payload = PredictionPayload(
             window.device,
             round(window.start, TIME_DECIMALS),
@@ -44,6 +45,21 @@ def predictions(of_windows: Sequence[Prediction]) -> list[Publication]:
         )
         publications.append(Publication(f"har/{window.device}/prediction", _encode(payload)))
     return publications
+
+
+def _rounded(of_windows: Sequence[Prediction]) -> list[list[float]]:
+    """Return the probabilities of each window as `round` would round them one by one.
+
+    In one array that takes a tenth of the time, and is exact: a float32 times 10^7 fits a float64.
+    """
+    lengths = [len(window.probabilities) for window in of_windows]
+    if not lengths:
+        return []
+    all_in_one = np.concatenate([window.probabilities for window in of_windows])
+    scale = 10.0**PROBABILITY_DECIMALS
+    rounded = (np.rint(all_in_one.astype(np.float64) * scale) / scale).tolist()
+    ends = list(accumulate(lengths))
+    return [rounded[end - n : end] for end, n in zip(ends, lengths, strict=True)]
 
 
 def activity(device: str, change: Change) -> Publication:

@@ -2,6 +2,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from pipeline.recognition.results import Change, Episode, Prediction
 from pipeline.serving.outputs import phone_topics
@@ -39,6 +41,22 @@ def test_a_prediction(settling: bool) -> None:
     } | ({"settling": True} if settling else {})
     assert expected == payload
     assert list(expected) == list(payload)
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=40))
+@example([0.00390625, 0.01171875, 1.0])  # halves of the last digit
+def test_probabilities_are_rounded_exactly(probabilities: list[float]) -> None:
+    """Each is the nearest number of seven decimals, of two as near the even one."""
+    published = phone_topics.predictions(
+        [
+            Prediction(
+                "a", START, START, 0, np.array([p, 0.0], np.float32), False, ("X", "Y"), "m@0"
+            )
+            for p in probabilities
+        ]
+    )
+    found = [json.loads(one.payload)["probability"] for one in published]
+    assert [round(p, 7) for p in probabilities] == found
 
 
 def test_activity_and_episode() -> None:
