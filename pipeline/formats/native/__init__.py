@@ -42,7 +42,7 @@ from pipeline.readings import (
 from pipeline.vocabulary import CHANNELS
 
 TOPIC: Final = "har/+/samples"
-SUMMARY: Final = "har-stream's own form: raw or prepared samples, Android axes"
+SUMMARY: Final = "har-stream's own JSON or MessagePack: raw or prepared samples, Android axes"
 
 
 def decode(payload: bytes, device: str | None) -> Sequence[Readings]:
