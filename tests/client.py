@@ -104,9 +104,11 @@ class MqttClient:
         self.close()
 
     def close(self) -> None:
-        """Disconnect."""
+        """Disconnect, and let go of paho's client, so that it closes its sockets at once."""
         self._client.disconnect()
         self._client.loop_stop()
+        self._client.on_connect = self._client.on_disconnect = self._client.on_subscribe = None
+        self._client.on_publish = self._client.on_message = None
 
     def subscribe(self, *topics: str) -> None:
         """Subscribe to these topics, also if it has before, and return when that is confirmed.
