@@ -21,6 +21,7 @@ from pipeline.readings import (
     Sensor,
     check_device,
     check_payload,
+    is_messagepack,
     plain,
 )
 from pipeline.vocabulary import CHANNELS, STANDARD_GRAVITY
@@ -274,3 +275,18 @@ def test_names_without_separators() -> None:
     assert "totalacceleration2" == plain("Total_Accel-eration 2")
     assert "x" == plain("_" * (MAX_NAME - 1) + "X")
     assert "" == plain("_" * MAX_NAME + "X")
+
+
+def test_how_messagepack_is_told_from_json() -> None:
+    """A map of MessagePack begins as no JSON and no text does."""
+    maps = {b"\x80", b"\x8f", b"\xde", b"\xdf"}
+    others = {b"\x7f", b"\x90", b"\xdd", b"\xe0", b"{", b"[", b" ", b"\xef", b""}
+    assert maps == {first for first in maps | others if is_messagepack(first + b"...")}
+    assert not is_messagepack(b"")
+
+
+def test_messagepack_is_not_counted_as_json() -> None:
+    """Numbers in it may be bytes that are commas in JSON, in any number; its size is bounded."""
+    check_payload(b"\x81" + b",{1" * (MAX_PAYLOAD_BYTES // 4))
+    with pytest.raises(MessageError, match="at most"):
+        check_payload(b"\x81" * (MAX_PAYLOAD_BYTES + 1))

@@ -107,7 +107,7 @@ def _raw(message: JsonDocument | ArrayDocument) -> Array:
     if isinstance(acc, list) and isinstance(gyro, list):
         values = _array(acc + gyro, n_sensors=2)
     else:
-        values = np.hstack([acc, gyro])
+        values = np.concatenate([acc, gyro], axis=1)
     _scale(values[:, :3], ACC_UNITS[message.acc_unit])
     _scale(values[:, 3:], GYRO_UNITS[message.gyro_unit])
     return values

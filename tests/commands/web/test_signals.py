@@ -2,6 +2,7 @@ import json
 
 import msgspec
 import numpy as np
+import pytest
 
 from pipeline.commands.web.opened import Opened
 from pipeline.commands.web.signals import (
@@ -22,14 +23,21 @@ EPOCH = 1.7e9
 ROWS = simulated.recordings(1, seconds=20, activity="WALKING")[0].stretches[0].samples
 
 
-def sent(first: int, last: int, *, device: str = "anna", late_s: float = 0.0) -> Message:
+def sent(
+    first: int, last: int, *, device: str = "anna", late_s: float = 0.0, compact: bool = False
+) -> Message:
     """Return rows of a phone as a native message, whose times may be later than they were."""
     content = {
         "start": EPOCH + first / 50 + late_s, "rate": 50.0, "acc_unit": "m/s2",
         "gyro_unit": "rad/s", "acc": ROWS[first:last, :3].tolist(),
         "gyro": ROWS[first:last, 3:].tolist(),
     }  # fmt: skip
-    return Message(f"har/{device}/samples", msgspec.json.encode(content), 0.0)
+    payload = msgspec.json.encode(content)
+    if compact:
+        rows = {"acc": ROWS[first:last, :3], "gyro": ROWS[first:last, 3:]}
+        binary = {key: values.astype("<f4").tobytes() for key, values in rows.items()}
+        payload = msgspec.msgpack.encode(content | binary)
+    return Message(f"har/{device}/samples", payload, 0.0)
 
 
 def kept_messages() -> Kept:
@@ -44,13 +52,14 @@ def push(kept: Kept, signals: RawSignals, message: Message, now: float = EPOCH) 
     signals.take(*taken)
 
 
-def test_watched_phones_have_rows() -> None:
-    """They are those of the grid, rounded, from the first to the last."""
+@pytest.mark.parametrize("compact", [False, True])
+def test_watched_phones_have_rows(*, compact: bool) -> None:
+    """They are those of the grid, rounded, from the first to the last, in either form."""
     kept = kept_messages()
     signals = RawSignals(kept)
     signals.watch(["anna"])
     for first in range(0, 200, 25):
-        push(kept, signals, sent(first, first + 25))
+        push(kept, signals, sent(first, first + 25, compact=compact))
         signals.advance()
     raw, number = signals.since("anna", 0)
     assert raw is not None
