@@ -158,7 +158,7 @@ class _DecodingErrors:
 
 _JSON_ERRORS: Final = _DecodingErrors("JSON", "json")
 _MESSAGEPACK_ERRORS: Final = _DecodingErrors("MessagePack", "format")
-_MESSAGEPACK_MAPS: Final = frozenset(bytes([first]) for first in (*range(0x80, 0x90), 0xDE, 0xDF))
+_MESSAGEPACK_MAPS: Final = frozenset((*range(0x80, 0x90), 0xDE, 0xDF))
 """First bytes of a map; no JSON, and no text, begins with one"""
 
 
@@ -182,7 +182,7 @@ def reading_messagepack() -> AbstractContextManager[None]:
 
 def is_messagepack(payload: bytes) -> bool:
     """Return whether a payload begins as a map of MessagePack, which no JSON does."""
-    return payload[:1] in _MESSAGEPACK_MAPS
+    return bool(payload) and payload[0] in _MESSAGEPACK_MAPS
 
 
 def largest_value(sensor: Sensor) -> float:

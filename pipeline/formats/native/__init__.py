@@ -1,9 +1,9 @@
 """The project's messages on ``har/<device>/samples``, raw or prepared samples.
 
-Three forms: ``acc`` and ``gyro`` row by row; ``sensors``, each at its own times; and the nine
-prepared ``channels``. Each is a document (`document`) that is written as JSON or, in the compact
-form (`compact`), as MessagePack; the first byte tells which. The messages of a tick are decoded
-together where they can be (`json_blocks`, `compact_blocks`).
+A message is a document (`document`), written as JSON or, in the compact form (`compact`), as
+MessagePack; the first byte tells which. It holds one of three: ``acc`` and ``gyro`` row by row;
+``sensors``, each at its own times; the nine prepared ``channels``. The messages of
+a tick are decoded together where they can be (`json_blocks`, `compact_blocks`).
 """
 
 from collections.abc import Sequence
