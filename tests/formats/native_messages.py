@@ -65,8 +65,8 @@ def float64(times: object) -> bytes:
 
 def as_bin(message: dict[str, Any]) -> dict[str, Any]:
     """Return a message whose rows are float32 and whose times float64, as bytes."""
-    binary = {"acc": float32, "gyro": float32, "samples": float32, "values": float32}
-    binary |= {"time": float64}
+    binary: dict[str, Any] = dict.fromkeys(["acc", "gyro", "samples", "values"], float32)
+    binary |= {"time": float64, "start": float}  # no integer of over 64 bits
     changed = {key: binary[key](value) for key, value in message.items() if key in binary}
     if "sensors" in message:
         changed["sensors"] = {name: as_bin(one) for name, one in message["sensors"].items()}

@@ -140,14 +140,14 @@ def test_any_numbers(message: dict[str, object]) -> None:
 
 
 @given(message=right_but_for_the_numbers(float32_numbers))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_the_compact_form_says_the_same(message: dict[str, object]) -> None:
     """Numbers that a float32 holds give the same readings in both forms, or the same rejection."""
     assert outcome(json.dumps(message).encode()) == outcome(messagepack(as_bin(message)))
 
 
 @given(message=nearly_right)
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_messagepack_says_what_json_says(message: dict[str, object]) -> None:
     """What both can write gives the same readings, or the same rejection."""
     try:
@@ -158,7 +158,7 @@ def test_messagepack_says_what_json_says(message: dict[str, object]) -> None:
 
 
 @given(message=nearly_right, data=st.data())
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_damaged_compact_messages(message: dict[str, object], data: st.DataObject) -> None:
     """Compact messages with some bytes replaced raise nothing but a MessageError."""
     try:
