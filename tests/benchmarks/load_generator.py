@@ -6,7 +6,6 @@ own overload is not taken for that of the program which it feeds.
 """
 
 import argparse
-import json
 import signal
 import sys
 import time
@@ -16,10 +15,12 @@ from types import FrameType
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tests.benchmarks.load_messages import Messages, topic
 from tests.benchmarks.load_plan import (
+    FORMS,
     INTERVAL_S,
+    JSON,
     LONGEST_S,
     MOST_PHONES,
     RATE_HZ,
@@ -27,11 +28,10 @@ from tests.benchmarks.load_plan import (
     Bursts,
     Load,
     Relay,
-    device,
     first_samples_ms,
     schedule,
 )
-from tests.benchmarks.mqtt_packets import PUBACK, PUBLISH, connected, remaining_length, text
+from tests.benchmarks.mqtt_packets import PUBACK, connected
 
 PHONES_PER_CONNECTION: Final = 500
 TICK_S: Final = 0.004
@@ -44,52 +44,6 @@ MOST_WAITING_BYTES: Final = 64 << 20
 """What may wait for a connection before the generator gives up"""
 ACKNOWLEDGED_S: Final = 10.0
 """How long acknowledgements are awaited at the end"""
-DECIMALS: Final = 4
-"""Of m/s² and rad/s: finer than a phone's sensors resolve"""
-OFFSET: Final = 37
-"""Messages by which phones that play one recording are apart"""
-
-
-class Motion:
-    """What phones send, encoded: several recordings, cut into messages."""
-
-    def __init__(self, recordings: NDArray[np.float64], *, qos: int) -> None:
-        """Encode ``recordings`` ``(n, n_samples, 6)`` in m/s² and rad/s for one QoS."""
-        self._heads: list[list[bytes]] = []  # of each recording's messages
-        self._tails: list[list[bytes]] = []
-        fixed = len(_prefix(0)) + len(_START % (0, 0)) + (2 if qos else 0)
-        first_byte = bytes([PUBLISH | qos << 1])
-        for samples in recordings:
-            n_messages = len(samples) // ROWS
-            tails = [_tail(samples[i * ROWS : (i + 1) * ROWS]) for i in range(n_messages)]
-            self._tails.append(tails)
-            self._heads.append([first_byte + remaining_length(fixed + len(t)) for t in tails])
-
-    def message(self, phone: int, number: int) -> tuple[bytes, bytes]:
-        """Return what comes before the topic and after the start time of a phone's message."""
-        recording = phone % len(self._tails)
-        tails = self._tails[recording]
-        i = (phone // len(self._tails) * OFFSET + number) % len(tails)
-        return self._heads[recording][i], tails[i]
-
-
-_START: Final = b'{"v":1,"start":%010d.%03d'
-
-
-def _prefix(phone: int) -> bytes:
-    return text(f"har/{device(phone)}/samples")
-
-
-def _tail(rows: NDArray[np.float64]) -> bytes:
-    numbers = np.round(rows, DECIMALS)
-    message = {
-        "rate": RATE_HZ,
-        "acc": numbers[:, :3].tolist(),
-        "acc_unit": "m/s2",
-        "gyro": numbers[:, 3:].tolist(),
-        "gyro_unit": "rad/s",
-    }
-    return b"," + json.dumps(message, separators=(",", ":")).encode()[1:]
 
 
 class Link:
@@ -157,8 +111,10 @@ class Link:
         self._socket.close()
 
 
-def play(load: Load, motion: Motion, links: Sequence[Link], *, begin: float) -> dict[str, object]:
-    """Send a whole load and return what was sent, arrays ``(n_messages,)`` by name.
+def play(
+    load: Load, messages: Messages, links: Sequence[Link], *, begin: float
+) -> dict[str, object]:
+    """Send a whole load and return what was sent, arrays ``(n_messages,)`` and counts by name.
 
     ``begin`` is in monotonic seconds, as is all that comes back but ``first_samples_ms``.
 
@@ -167,9 +123,10 @@ def play(load: Load, motion: Motion, links: Sequence[Link], *, begin: float) -> 
     """
     plan = schedule(load)
     due = plan.due_s + begin
-    prefixes = [_prefix(load.first + phone) for phone in range(load.phones)]
+    topics = [topic(load.first + phone) for phone in range(load.phones)]
     first_ms = first_samples_ms(load, time.time() + begin - time.monotonic())
-    starts_ms = first_ms.tolist()
+    starts_ms = first_ms[plan.phone] + plan.number * (ROWS * 1000 // RATE_HZ)
+    n_bytes = 0
     sent = np.zeros(len(due))
     outgoing: list[list[bytes]] = [[] for _ in links]
     done, next_read = 0, begin
@@ -177,21 +134,23 @@ def play(load: Load, motion: Motion, links: Sequence[Link], *, begin: float) -> 
         now = time.monotonic()
         upto = int(np.searchsorted(due, now, side="right"))
         phones, numbers = plan.phone[done:upto].tolist(), plan.number[done:upto].tolist()
-        for phone, number in zip(phones, numbers, strict=True):
+        epochs_ms = starts_ms[done:upto].tolist()
+        for phone, number, epoch_ms in zip(phones, numbers, epochs_ms, strict=True):
             at = phone % len(links)
-            head, tail = motion.message(phone, number)
+            head, tail = messages.message(phone, number)
             parts = outgoing[at]
-            parts += (head, prefixes[phone])
+            parts += (head, topics[phone])
             if load.qos:
                 parts.append(links[at].next_packet_id())
-            parts.append(_START % divmod(starts_ms[phone] + number * ROWS * 1000 // RATE_HZ, 1000))
-            parts.append(tail)
+            parts += (messages.start(epoch_ms), tail)
         # Offered to the kernel now: what waits for the broker after is the broker's delay.
         sent[done:upto] = time.monotonic()
         done = upto
         for link, parts in zip(links, outgoing, strict=True):
             if parts or not link.idle:
-                link.send(b"".join(parts))
+                data = b"".join(parts)
+                n_bytes += len(data)
+                link.send(data)
                 parts.clear()
         if now >= next_read:
             for link in links:
@@ -208,6 +167,7 @@ def play(load: Load, motion: Motion, links: Sequence[Link], *, begin: float) -> 
         "first_samples_ms": first_ms,
         "acknowledged": sum(link.n_acknowledged for link in links),
         "pushed_back": sum(link.pushed_back for link in links),
+        "bytes": n_bytes,
     }
 
 
@@ -231,6 +191,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True, help="of a broker on this machine")
     parser.add_argument("--phones", type=int, required=True)
     parser.add_argument("--qos", type=int, choices=(0, 1), default=1)
+    parser.add_argument("--form", choices=FORMS, default=JSON, help="of the messages")
     parser.add_argument("--hold", type=float, required=True, help="seconds with all phones")
     parser.add_argument("--ramp", type=float, default=INTERVAL_S, help="seconds before")
     parser.add_argument("--speed", type=float, default=1.0, help="times real time")
@@ -247,7 +208,7 @@ def main() -> None:
     if load.ramp_s < load.interval_s:
         parser.error(f"phones join over {load.interval_s:g} s at least")
     signal.signal(signal.SIGTERM, _exit)
-    motion = Motion(np.load(flags.motion), qos=load.qos)
+    messages = Messages(np.load(flags.motion), qos=load.qos, form=load.form)
     n_links = -(-load.phones // PHONES_PER_CONNECTION)
     links: list[Link] = []
     try:
@@ -255,7 +216,7 @@ def main() -> None:
             links.append(Link(flags.port, f"load-generator-{load.first}-{i}"))
         begin = time.monotonic() + LEAD_S if flags.begin is None else flags.begin
         print(f"begin {begin:.6f}", flush=True)
-        np.savez(flags.report, **play(load, motion, links, begin=begin))  # type: ignore[arg-type]
+        np.savez(flags.report, **play(load, messages, links, begin=begin))  # type: ignore[arg-type]
     except OSError as error:
         sys.exit(f"load generator: {error}")
     finally:
@@ -265,7 +226,7 @@ def main() -> None:
 
 def _load(flags: argparse.Namespace) -> Load:
     sizes = flags.phones, flags.qos, flags.hold, flags.ramp
-    how = {"speed": flags.speed, "first": flags.first}
+    how = {"speed": flags.speed, "first": flags.first, "form": flags.form}
     if flags.at_once is not None:
         return Relay(*sizes, **how, at_once=flags.at_once)
     if flags.burst is not None:

@@ -2,7 +2,7 @@
 
 Phones join one after the other over a ramp: those that begin together would fill their windows
 together. Time can be sped up: messages come as much more often, and their samples' times run as
-much faster. Phones can come and go, or send in bursts.
+much faster; slowed down, they come more seldom. Phones can come and go, or send in bursts.
 """
 
 from dataclasses import dataclass, field
@@ -16,6 +16,10 @@ ROWS: Final = 25
 """Samples a message"""
 INTERVAL_S: Final = ROWS / RATE_HZ
 """Seconds from one message of a phone to the next"""
+JSON: Final = "json"
+COMPACT: Final = "compact"
+FORMS: Final = (JSON, COMPACT)
+"""Of the native format's messages"""
 MOST_PHONES: Final = 20_000
 LONGEST_S: Final = 7200.0
 
@@ -35,6 +39,8 @@ class Load:
     """Times real time"""
     first: int = field(default=0, kw_only=True)
     """Number of the first phone in its name: those of two generators are not to be the same"""
+    form: str = field(default=JSON, kw_only=True)
+    """Of the messages, one of `FORMS`"""
 
     @property
     def duration_s(self) -> float:
@@ -155,7 +161,9 @@ def first_samples_ms(load: Load, epoch: float) -> NDArray[np.int64]:
     """Return when each phone measured its first sample, in epoch milliseconds ``(phones,)``.
 
     The last sample of its first message is of the moment when that is due; ``epoch`` is the
-    beginning, in epoch seconds. With time sped up all lies in the past, but for the end.
+    beginning, in epoch seconds. With time sped up all lies in the past, but for the end; slowed
+    down, all but the beginning.
     """
-    last_sample_s = epoch + load.joins_s * load.speed - load.duration_s * (load.speed - 1)
+    ahead_s = load.duration_s * max(load.speed - 1, 0.0)
+    last_sample_s = epoch + load.joins_s * load.speed - ahead_s
     return np.round(last_sample_s * 1000).astype(np.int64) - (ROWS - 1) * 1000 // RATE_HZ

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pipeline.formats import native
 from pipeline.readings import Readings
-from tests.benchmarks import load_generator, load_plan
+from tests.benchmarks import load_messages, load_plan
 from tests.client import TIMEOUT_S, MqttClient, Received
 from tests.processes import ROOT
 
@@ -25,7 +27,7 @@ def start_generator(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[b
     """A function that starts the generator, whose report is ``sent.npz``."""
     processes = []
 
-    def start(port: int, motion: Path, **flags: float) -> subprocess.Popen[bytes]:
+    def start(port: int, motion: Path, **flags: float | str) -> subprocess.Popen[bytes]:
         named = [part for name, value in flags.items() for part in (f"--{name}", str(value))]
         arguments = ["--port", str(port), "--motion", str(motion), *named]
         processes.append(
@@ -70,8 +72,29 @@ def subscriber(broker: "Broker") -> Iterator[Subscriber]:
         yield subscriber
 
 
+def _json(payload: bytes, device: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return times ``(25,)`` and samples ``(25, 6)`` of a message."""
+    (readings,) = native.decode(payload, device)
+    assert isinstance(readings, Readings)
+    return readings.times, readings.values
+
+
+def _compact(payload: bytes, device: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return times ``(25,)`` and samples ``(25, 6)`` of a message."""
+    message = msgspec.msgpack.decode(payload)
+    assert list(message)[:2] == ["v", "start"]
+    assert ("m/s2", "rad/s") == (message["acc_unit"], message["gyro_unit"])
+    values = [
+        np.frombuffer(message[sensor], "<i2").reshape(-1, 3) * message[f"{sensor}_scale"]
+        for sensor in ("acc", "gyro")
+    ]
+    return message["start"] + np.arange(len(values[0])) / message["rate"], np.hstack(values)
+
+
 @pytest.mark.broker
-@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize(
+    ("qos", "form", "decode"), [(0, "json", _json), (1, "json", _json), (1, "compact", _compact)]
+)
 def test_phones_send_the_recordings_as_of_now_without_a_gap(
     broker: "Broker",
     subscriber: Subscriber,
@@ -79,30 +102,38 @@ def test_phones_send_the_recordings_as_of_now_without_a_gap(
     motion_file: Path,
     tmp_path: Path,
     qos: int,
+    form: str,
+    decode: Callable[[bytes, str], tuple[NDArray[np.float64], NDArray[np.float64]]],
 ) -> None:
     """Every message of the load arrives, on one grid a phone, its last sample just measured."""
     load = load_plan.Load(3, qos, 1.0, 0.5)
-    process = start_generator(broker.port, motion_file, phones=3, qos=qos, hold=1.0, ramp=0.5)
+    process = start_generator(
+        broker.port, motion_file, phones=3, qos=qos, form=form, hold=1.0, ramp=0.5
+    )
     assert 0 == process.wait(TIMEOUT_S)
     subscriber.await_messages(int(load.n_messages.sum()))
 
     sent = np.load(tmp_path / "sent.npz")
-    recordings = np.round(np.load(motion_file), load_generator.DECIMALS)
+    recordings = np.load(motion_file)
+    acc, gyro = load_messages.ACC_SCALE, load_messages.GYRO_SCALE
+    step = np.repeat([acc, gyro] if form == "compact" else [10.0**-load_messages.DECIMALS] * 2, 3)
     assert [load_plan.device(phone) for phone in range(3)] == sorted(subscriber.payloads)
     for phone, (name, payloads) in enumerate(sorted(subscriber.payloads.items())):
         assert len(payloads) == load.n_messages[phone]
-        readings = [one for payload in payloads for one in native.decode(payload, name)]
-        assert all(isinstance(one, Readings) and len(one.times) == 25 for one in readings)
-        times = np.concatenate([one.times for one in readings])
-        values = np.concatenate([one.values for one in readings])
+        messages = [decode(payload, name) for payload in payloads]
+        assert {(25, (25, 6))} == {(len(times), values.shape) for times, values in messages}
+        times, values = map(np.concatenate, zip(*messages, strict=True))
         grid = sent["first_samples_ms"][phone] / 1000 + np.arange(len(times)) / 50
         assert pytest.approx(grid, abs=1e-6) == times
-        first = phone // 2 * load_generator.OFFSET * 25 % 750
-        np.testing.assert_array_equal(values, recordings[phone % 2, first : first + len(times)])
+        first = phone // 2 * load_messages.OFFSET * 25 % 750
+        expected = recordings[phone % 2, first : first + len(times)]
+        assert (abs(values - expected) <= step * 0.501).all()
         last_of_first = sent["due"][sent["phone"] == phone][0] + time.time() - time.monotonic()
         assert pytest.approx(last_of_first, abs=0.05) == times[24]
     assert (sent["sent"] >= sent["due"]).all()
     assert sent["acknowledged"] == (load.n_messages.sum() if qos else 0)
+    n_payload_bytes = sum(len(one) for many in subscriber.payloads.values() for one in many)
+    assert 0 < sent["bytes"] - n_payload_bytes < 40 * load.n_messages.sum()
 
 
 @pytest.mark.broker

@@ -1,0 +1,100 @@
+"""What the phones of a load send: recordings, cut into messages that are encoded beforehand.
+
+Of a message only the topic, the packet's id and the start time are put in when it is due. All
+messages of the compact form are equally long, as those of phones are that send equally many rows.
+"""
+
+import json
+import struct
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.benchmarks.load_plan import COMPACT, RATE_HZ, ROWS, device
+from tests.benchmarks.mqtt_packets import PUBLISH, remaining_length, text
+
+DECIMALS: Final = 4
+"""Of m/s² and rad/s in JSON: finer than a phone's sensors resolve"""
+ACC_SCALE: Final = 8 * 9.80665 / 32_768
+"""m/s² a step, and rad/s a step, of the compact form: sensors of 16 bits, ±8 g and ±2,000 °/s"""
+GYRO_SCALE: Final = float(np.radians(2000.0)) / 32_768
+OFFSET: Final = 37
+"""Messages by which phones that play one recording are apart"""
+
+_START_JSON: Final = b'{"v":1,"start":%010d.%03d'
+_START_COMPACT: Final = b"\x89\xa1v\x01\xa5start\xcb"  # a map of nine, whose second is a float64
+_EPOCH_S: Final = struct.Struct(">d")
+
+
+class Messages:
+    """What phones send, encoded: several recordings, cut into messages."""
+
+    def __init__(self, recordings: NDArray[np.float64], *, qos: int, form: str) -> None:
+        """Encode ``recordings`` ``(n, n_samples, 6)`` in m/s² and rad/s for one QoS and form."""
+        tail = _compact_tail if form == COMPACT else _json_tail
+        self.start: Callable[[int], bytes] = _compact_start if form == COMPACT else _json_start
+        """The beginning of a payload, by the epoch milliseconds of its first sample"""
+        self._heads: list[list[bytes]] = []  # of each recording's messages
+        self._tails: list[list[bytes]] = []
+        fixed = len(topic(0)) + len(self.start(0)) + (2 if qos else 0)
+        first_byte = bytes([PUBLISH | qos << 1])
+        for samples in recordings:
+            n_messages = len(samples) // ROWS
+            tails = [tail(samples[i * ROWS : (i + 1) * ROWS]) for i in range(n_messages)]
+            self._tails.append(tails)
+            self._heads.append([first_byte + remaining_length(fixed + len(t)) for t in tails])
+
+    def message(self, phone: int, number: int) -> tuple[bytes, bytes]:
+        """Return what comes before the topic and after the start time of a phone's message."""
+        recording = phone % len(self._tails)
+        tails = self._tails[recording]
+        i = (phone // len(self._tails) * OFFSET + number) % len(tails)
+        return self._heads[recording][i], tails[i]
+
+
+def topic(phone: int) -> bytes:
+    """Return the topic of a phone's samples as packets hold it."""
+    return text(f"har/{device(phone)}/samples")
+
+
+def _json_start(epoch_ms: int) -> bytes:
+    return _START_JSON % divmod(epoch_ms, 1000)
+
+
+def _compact_start(epoch_ms: int) -> bytes:
+    return _START_COMPACT + _EPOCH_S.pack(epoch_ms / 1000)
+
+
+def _json_tail(rows: NDArray[np.float64]) -> bytes:
+    numbers = np.round(rows, DECIMALS)
+    message = {
+        "rate": RATE_HZ,
+        "acc": numbers[:, :3].tolist(),
+        "acc_unit": "m/s2",
+        "gyro": numbers[:, 3:].tolist(),
+        "gyro_unit": "rad/s",
+    }
+    return b"," + json.dumps(message, separators=(",", ":")).encode()[1:]
+
+
+def _compact_tail(rows: NDArray[np.float64]) -> bytes:
+    message: dict[str, Any] = {
+        "v": 1,
+        "start": 0.0,
+        "rate": float(RATE_HZ),
+        "acc_unit": "m/s2",
+        "gyro_unit": "rad/s",
+        "acc_scale": ACC_SCALE,
+        "gyro_scale": GYRO_SCALE,
+        "acc": _int16(rows[:, :3], ACC_SCALE),
+        "gyro": _int16(rows[:, 3:], GYRO_SCALE),
+    }
+    return msgspec.msgpack.encode(message)[len(_compact_start(0)) :]
+
+
+def _int16(values: NDArray[np.float64], scale: float) -> bytes:
+    """Return values in steps of a scale, row by row."""
+    return np.clip(np.round(values / scale), -32_768, 32_767).astype("<i2").tobytes()
