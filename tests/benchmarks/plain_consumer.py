@@ -86,17 +86,33 @@ class Consumer:
 
     def predictions(self, device: str, payload: bytes | bytearray) -> list[dict[str, Any]]:
         """Return what the windows that a message completes are taken for."""
-        message = json.loads(payload)
+        windows = self.windows(device, json.loads(payload))
+        return [
+            self.prediction(device, start, self.probabilities(window[None])[0])
+            for start, window in windows
+        ]
+
+    def windows(
+        self, device: str, message: dict[str, Any]
+    ) -> list[tuple[float, NDArray[np.float32]]]:
+        """Return start and samples ``(128, 9)`` of the windows that a message completes."""
         acc = np.array(message["acc"]) / (GRAVITY if message["acc_unit"] == "m/s2" else 1.0)
         gyro = np.array(message["gyro"]) * (1.0 if message["gyro_unit"] == "rad/s" else np.pi / 180)
         rows = np.hstack([acc, gyro])
         phone = self._phones.get(device)
         if phone is None:
             phone = self._phones[device] = Phone(message["start"], rows[0])
-        return [self._classify(device, *window) for window in phone.push(rows)]
+        return phone.push(rows)
 
-    def _classify(self, device: str, start: float, window: NDArray[np.float32]) -> dict[str, Any]:
-        (probabilities,) = self._model.run(["probabilities"], {"window": window[None]})[0]
+    def probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probabilities ``(n, 6)`` of windows ``(n, 128, 9)``."""
+        found: NDArray[np.float32] = self._model.run(["probabilities"], {"window": windows})[0]
+        return found
+
+    def prediction(
+        self, device: str, start: float, probabilities: NDArray[np.float32]
+    ) -> dict[str, Any]:
+        """Return what is published of a window, of its probabilities ``(6,)``."""
         best = int(probabilities.argmax())
         return {
             "device": device,

@@ -11,7 +11,7 @@ from pipeline.models.classifier import Classifier, find_model
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.recordings import hapt, simulated
-from tests.benchmarks import plain_consumer
+from tests.benchmarks import plain_consumer, quick_consumer
 
 ROWS: Final = 25
 START: Final = 1_700_000_000.0
@@ -29,6 +29,28 @@ def test_its_predictions_on_a_real_recording_are_those_of_har_stream(data_dir: P
     """A raw recording: the same windows, the same activities and probabilities."""
     (recording,) = hapt.recordings(data_dir, [1], download=False)
     _compare(recording.stretches[0].samples[:LONGEST])
+
+
+def test_the_quick_wins_change_no_prediction() -> None:
+    """Two phones' messages in ticks of many: the same windows and activities as one by one."""
+    model = find_model("cnn-lstm")
+    samples = [one.stretches[0].samples for one in simulated.recordings(2, seconds=20.0)]
+    messages = [
+        (f"phone-{phone}", _payload(samples[phone][first : first + ROWS], START + first / 50))
+        for first in range(0, len(samples[0]), ROWS)
+        for phone in range(2)
+    ]
+    plain, quick = plain_consumer.Consumer(model), plain_consumer.Consumer(model)
+    expected = [one for message in messages for one in plain.predictions(*message)]
+    found = []
+    for first in range(0, len(messages), 15):
+        found += quick_consumer.predictions(quick, messages[first : first + 15])
+    assert len(expected) == len(found) > 20
+    for one, other in zip(expected, found, strict=True):
+        assert {"device", "start", "end", "activity"} <= one.keys()
+        assert pytest.approx(one.pop("probabilities"), abs=1e-5) == other.pop("probabilities")
+        assert pytest.approx(one.pop("probability"), abs=1e-5) == other.pop("probability")
+        assert one == other
 
 
 def _compare(samples: NDArray[np.floating]) -> None:
