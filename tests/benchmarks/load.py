@@ -35,7 +35,8 @@ from tests.benchmarks.load_trial import (
     run,
     windows_per_s,
 )
-from tests.benchmarks.stage_times import NETWORK, REST, STAGES, StageError, between
+from tests.benchmarks.stage_clock import REST
+from tests.benchmarks.stage_times import NETWORK, STAGES, StageError, between
 
 PHONES_LIMITS: Final = {"cnn-lstm": 3000, "lstm": 2000, "conv-lstm": 2000}
 MEMORY_LIMIT_KIB: Final = 20.0

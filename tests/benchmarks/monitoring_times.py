@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.commands.monitoring.server import StatusServer
-from tests.benchmarks.stage_times import Place, StageClock, run
+from tests.benchmarks.stage_clock import StageClock
+from tests.benchmarks.stage_times import Place, run
 
 STAGES: Final[Mapping[str, tuple[Place, ...]]] = {
     "count": (

@@ -1,25 +1,27 @@
 """har-stream with a clock on each stage: the processor time of each, measured under a real load.
 
-Timers are put around the public methods of the classes that a stage is made of, from outside, and
-then har-stream runs as ever. A stage's time is that of its own methods less what other stages take
-within them. On SIGUSR1 the state of the clocks is noted; all notes are written at the end.
+A stage is what some modules do, whatever their functions are called: as har-stream imports them,
+timers are put around their public functions and methods, and then it runs as ever. A stage's time
+is that of its own functions less what other stages take within them, and less what the timers take.
+On SIGUSR1 the state of the clocks is noted; all notes are written at the end.
 """
 
-import functools
-import importlib
 import inspect
 import json
 import re
 import signal
 import sys
-import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any, Final
+
+from tests.benchmarks.stage_clock import REST, StageClock, seconds_an_entry
 
 
 class StageError(Exception):
@@ -28,117 +30,160 @@ class StageError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """A class, or a module of functions, that does a stage's work."""
+    """A module, a package with all modules in it, or a class, that does a stage's work.
+
+    What lies in several places is of the narrowest: the class, else the longest name of a module.
+    """
 
     module: str
+    """Of the module, or of the package"""
     name: str = ""
     """Of the class; empty for the module itself"""
     methods: str = r"[^_]\w*"
-    """Regular expression of the methods that count: all public ones"""
+    """Regular expression of the functions or methods that count: all public ones"""
+
+    def holds(self, module: str) -> bool:
+        """Return whether a module is the place, or lies within it."""
+        return f"{module}.".startswith(f"{self.module}.")
 
 
+RECOGNITION: Final = "pipeline.recognition"
+PREPARATION: Final = f"{RECOGNITION}.preparation"
 STAGES: Final[Mapping[str, tuple[Place, ...]]] = {
-    "receive": (Place("pipeline.mqtt.connection", "Connection", "take"),),
-    "decode": (Place("pipeline.subscriptions", "Route"),),
-    "resample": (Place("pipeline.recognition.preparation.resampler", "Resampler"),),
-    "filter": (Place("pipeline.recognition.preparation.filters", "Preprocessor"),),
-    "window": (Place("pipeline.recognition.preparation.windows", "Windower"),),
-    "infer": (Place("pipeline.models.classifier", "Classifier"),),
-    "decide": (
-        Place("pipeline.recognition.judgement.judgement", methods="check"),
-        Place("pipeline.recognition.judgement.sanity_checks.plausibility", "Plausibility"),
-        Place("pipeline.recognition.judgement.decisions", "Decider"),
+    "receive": (Place("pipeline.mqtt.connection", "Connection", r"take\w*|acknowledge"),),
+    "decode": (Place("pipeline.subscriptions"), Place("pipeline.formats")),
+    "serve": (Place("pipeline.serving"),),
+    "prepare": (Place(RECOGNITION),),
+    "resample": (
+        Place(f"{PREPARATION}.resampler"),
+        Place(f"{PREPARATION}.steady"),
+        Place(f"{PREPARATION}.interpolation"),
     ),
+    "filter": (Place(f"{PREPARATION}.filters"),),
+    "window": (Place(f"{PREPARATION}.windows"),),
+    "infer": (Place("pipeline.models.classifier"),),
+    "decide": (Place(f"{RECOGNITION}.judgement"),),
     "publish": (
         Place("pipeline.mqtt.connection", "Connection", r"publish\w*"),
-        Place("pipeline.serving.outputs.phone_topics"),
+        Place("pipeline.serving.outputs"),
     ),
 }
 """Stages in their order, and what each is made of"""
 
 NETWORK: Final = "network"
 """What the other threads take: paho's own receiving, confirming and sending"""
-REST: Final = "rest"
-"""What the main thread takes beside the stages"""
+TIMERS: Final = "timers"
+"""What the timers take"""
 
 
-class StageClock:
-    """Processor time of one thread, by stage."""
+class _Loader(MetaPathFinder):
+    """Lets modules be imported as ever, and puts timers into those that are a stage's."""
 
-    def __init__(self) -> None:
-        """Time the calling thread."""
-        self.seconds: defaultdict[str, float] = defaultdict(float)
-        self.calls: Counter[str] = Counter()
-        self._thread = threading.get_ident()
-        self._running: list[str] = []
-        self._since = 0.0
+    def __init__(self, clock: StageClock, stages: Mapping[str, Iterable[Place]]) -> None:
+        self._clock = clock
+        self._places = [(stage, place) for stage, places in stages.items() for place in places]
 
-    def timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function with a timer around it."""
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the module's spec, if it is a stage's, with timers put in once it is executed."""
+        if not any(place.holds(fullname) for _, place in self._places):
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
 
-        @functools.wraps(function)
-        def timed(*args: object, **kwargs: object) -> object:
-            if threading.get_ident() != self._thread:
-                return function(*args, **kwargs)
-            self._switch()
-            self._running.append(stage)
-            self.calls[stage] += 1
-            try:
-                return function(*args, **kwargs)
-            finally:
-                self._switch()
-                self._running.pop()
+        def execute_and_time(module: ModuleType) -> None:
+            execute(module)
+            self.put_timers(module)
 
-        return timed
+        setattr(spec.loader, "exec_module", execute_and_time)  # noqa: B010  of this spec alone
+        return spec
 
-    def _switch(self) -> None:
-        """Give the time since the last switch to the stage that ran."""
-        now = time.thread_time()
-        if self._running:
-            self.seconds[self._running[-1]] += now - self._since
-        self._since = now
+    def put_timers(self, module: ModuleType) -> None:
+        """Put timers around a module's functions and its classes' methods.
+
+        Raises:
+            StageError: a class or its methods are not there.
+        """
+        for stage, place in self._places:
+            if place.module == module.__name__ and place.name:
+                owner = getattr(module, place.name, None)
+                if not any(re.fullmatch(place.methods, name) for name in vars(owner or object)):
+                    raise StageError(
+                        f"{stage}: {place.module} has no {place.name} with a method like "
+                        f"{place.methods}; name in {__file__} what does it now"
+                    )
+        self._time_functions(module, module.__name__, "")
+        for name, owner in list(vars(module).items()):
+            if inspect.isclass(owner) and owner.__module__ == module.__name__:
+                self._time_functions(owner, module.__name__, name)
+
+    def _time_functions(self, owner: ModuleType | type, module: str, class_name: str) -> None:
+        for name, function in list(vars(owner).items()):
+            if not inspect.isfunction(function) or function.__module__ != module:
+                continue
+            of = [
+                (len(place.name), len(place.module), stage)
+                for stage, place in self._places
+                if place.holds(module)
+                and place.name in ("", class_name)
+                and re.fullmatch(place.methods, name)
+            ]
+            if of:
+                setattr(owner, name, self._clock.timed(max(of)[2], function))
 
 
 def install(clock: StageClock, stages: Mapping[str, Iterable[Place]] = STAGES) -> None:
-    """Put the clock's timers around all that the stages are made of.
+    """Let the clock's timers be put around all that the stages are made of, once it is imported.
 
     Raises:
         StageError: a module, a class or its methods are not there.
     """
+    loader = _Loader(clock, stages)
     for stage, places in stages.items():
         for place in places:
             try:
-                owner = importlib.import_module(place.module)
-                owner = getattr(owner, place.name) if place.name else owner
-            except (ImportError, AttributeError) as error:
-                raise StageError(f"{stage}: {error}; name in {__file__} what does it now") from None
-            methods = {
-                name: function
-                for name, function in vars(owner).items()
-                if inspect.isfunction(function) and re.fullmatch(place.methods, name)
-            }
-            if not methods:
+                spec = find_spec(place.module)
+            except ImportError:
+                spec = None
+            if spec is None:
                 raise StageError(
-                    f"{stage}: {place.module}.{place.name} has no method like {place.methods}"
+                    f"{stage}: there is no {place.module}; name in {__file__} what does it now"
                 )
-            for name, function in methods.items():
-                setattr(owner, name, clock.timed(stage, function))
+    for name, module in list(sys.modules.items()):
+        if any(place.holds(name) for places in stages.values() for place in places):
+            loader.put_timers(module)
+    sys.meta_path.insert(0, loader)
 
 
 def between(
     before: Mapping[str, Any], after: Mapping[str, Any], stages: Iterable[str] = STAGES
 ) -> dict[str, float]:
-    """Return each stage's seconds of processor time between two notes, and `NETWORK` and `REST`.
+    """Return each stage's seconds of processor time between two notes.
+
+    Beside them are `NETWORK`, `REST` and `TIMERS`; all add up to the process's time. Half of an
+    entry's cost falls into the stage that is entered, half into the one that enters it.
 
     Raises:
         StageError: a stage was not entered between them.
     """
+
+    def difference(what: str, stage: str) -> float:
+        return float(after[what].get(stage, 0.0) - before[what].get(stage, 0.0))
+
+    entry_s = float(after["entry"])
     seconds = {}
+    n_entries = 0.0
     for stage in stages:
-        if after["calls"].get(stage, 0) == before["calls"].get(stage, 0):
+        if (n_entered := difference("calls", stage)) == 0:
             raise StageError(f"{stage}: what is timed was never called; see {__file__}")
-        seconds[stage] = after["seconds"][stage] - before["seconds"].get(stage, 0.0)
+        n_switches = n_entered + difference("left", stage)
+        seconds[stage] = difference("seconds", stage) - n_switches * entry_s / 2
+        n_entries += n_entered
     main_s = after["main"] - before["main"]
+    seconds[TIMERS] = n_entries * entry_s
     seconds[REST] = main_s - sum(seconds.values())
     seconds[NETWORK] = after["process"] - before["process"] - main_s
     return seconds
@@ -159,19 +204,21 @@ def run(
             {
                 "seconds": dict(clock.seconds),
                 "calls": dict(clock.calls),
+                "left": dict(clock.left),
+                "entry": entry_s,
                 "main": time.thread_time(),
                 "process": time.process_time(),
                 **more(),
             }
         )
 
+    entry_s = seconds_an_entry()
     try:
         install(clock, stages)
+        from pipeline.commands.stream.command import main as har_stream
     except StageError as error:
         sys.exit(f"stage times: {error}")
     signal.signal(signal.SIGUSR1, note)
-    from pipeline.commands.stream.command import main as har_stream
-
     try:
         har_stream()
     finally:
