@@ -54,16 +54,16 @@ def connected(port: int, client_id: str) -> socket.socket:
     return link
 
 
-def subscribe(link: socket.socket, topic_filter: str) -> None:
-    """Subscribe to a filter at QoS 0.
+def subscribe(link: socket.socket, topic_filter: str, *, qos: int = 0) -> None:
+    """Subscribe to a filter.
 
     Raises:
         ConnectionError: the broker refuses.
     """
-    body = b"\x00\x01" + text(topic_filter) + b"\x00"
+    body = b"\x00\x01" + text(topic_filter) + bytes([qos])
     link.sendall(bytes([_SUBSCRIBE]) + remaining_length(len(body)) + body)
     answer = _exactly(link, 5)
-    if answer[0] != _SUBACK or answer[4] != 0:
+    if answer[0] != _SUBACK or answer[4] != qos:
         raise ConnectionError(f"the broker refuses {topic_filter}: {answer.hex()}")
 
 
