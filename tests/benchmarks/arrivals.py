@@ -36,6 +36,11 @@ class Arrivals:
         return float(np.percentile(self.latencies_ms, percent, method="higher"))
 
 
+def windows_per_s(load: Load) -> float:
+    """Return how many windows a load completes a second."""
+    return load.phones * RATE_HZ * load.speed / HOP
+
+
 def n_windows(n_messages: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many windows so many messages of a phone complete."""
     prepared = n_messages * ROWS - 1  # the median keeps one back

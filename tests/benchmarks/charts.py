@@ -16,7 +16,7 @@ mpl.rcParams["svg.fonttype"] = "none"  # text stays text
 _RESAMPLED: Final = re.compile(
     r"(?P<rate>[\d.]+) Hz, jitter (?P<jitter>[\d.]+) ms, lost (?P<lost>\d+)%: error"
 )
-_STAGE: Final = re.compile(r"(?P<model>[\w-]+), QoS (?P<qos>[01]): CPU time, (?P<stage>.+)")
+_STAGE: Final = re.compile(r"(?P<run>[\w-]+, QoS [01](?:, compact)?): CPU time, (?P<stage>\w+)")
 # Colours that the colour-blind can tell apart (Okabe and Ito, 2008).
 _COLOURS: Final = ("#0072B2", "#D55E00", "#009E73")
 
@@ -57,12 +57,11 @@ def draw_resampling(figures: Sequence[Figure], file: Path) -> None:
 
 
 def draw_stages(figures: Sequence[Figure], file: Path) -> None:
-    """Draw what each stage costs a message: a bar for each model and quality of service."""
+    """Draw what each stage costs a message: a bar for each model, quality of service and form."""
     costs_us: dict[str, dict[str, float]] = {}
     for one in figures:
         if (found := _STAGE.fullmatch(one.name)) is not None:
-            run = f"{found['model']}, QoS {found['qos']}"
-            costs_us.setdefault(run, {})[found["stage"]] = one.parts["message_us"]
+            costs_us.setdefault(found["run"], {})[found["stage"]] = one.parts["message_us"]
     runs = list(costs_us)
     picture = drawing.Figure(figsize=(7.0, 1.2 + 0.45 * len(runs)), layout="constrained")
     axes = picture.add_subplot()

@@ -27,9 +27,11 @@ from tests.benchmarks.figures import (
     print_conditions,
     show,
 )
-from tests.benchmarks.load import FEW, SHORT, recorded_motion
+from tests.benchmarks.load import recorded_motion
+from tests.benchmarks.load_consumers import Consumer
 from tests.benchmarks.load_plan import Load
-from tests.benchmarks.load_trial import Consumer, Trial, run
+from tests.benchmarks.load_search import FEW, SHORT
+from tests.benchmarks.load_trial import Trial, run
 
 PHONES: Final = 1500
 ROUNDS: Final = 4
@@ -82,7 +84,7 @@ def measure(other: Path, model: Path, phones: int, rounds: int) -> list[Figure]:
                 few, many = (
                     _trial(sides[side], model, n_phones, motion) for n_phones in (FEW, phones)
                 )
-                message_us[side].append(many.consumer_cpu_s / many.n_messages * 1e6)
+                message_us[side].append(many.message_us)
                 growth_mib = many.resident_mib - few.resident_mib
                 memory_kib[side].append(growth_mib * 1024 / (phones - FEW))
                 print(

@@ -20,8 +20,9 @@ from pipeline.vocabulary import AUTO_FAMILY
 from tests.benchmarks.commands import tool
 from tests.benchmarks.figures import Figure, NotMeasuredError, Options, present_models, run_alone
 from tests.benchmarks.load import recorded_motion
+from tests.benchmarks.load_consumers import HAR_STREAM, Consumer, har_stream_flags
 from tests.benchmarks.load_plan import Load
-from tests.benchmarks.load_trial import HAR_STREAM, Consumer, Trial, har_stream_flags, run
+from tests.benchmarks.load_trial import Trial, run
 from tests.benchmarks.monitoring_times import STAGES
 from tests.brokers import find_free_port
 
