@@ -29,7 +29,7 @@ from tests.benchmarks.figures import (
 )
 from tests.benchmarks.load import recorded_motion
 from tests.benchmarks.load_consumers import Consumer
-from tests.benchmarks.load_plan import Load
+from tests.benchmarks.load_plan import FORMS, JSON, Load
 from tests.benchmarks.load_search import FEW, SHORT
 from tests.benchmarks.load_trial import Trial, run
 
@@ -66,7 +66,7 @@ def checkout(folder: Path) -> Consumer:
     return Consumer(str(folder), arguments)
 
 
-def measure(other: Path, model: Path, phones: int, rounds: int) -> list[Figure]:
+def measure(other: Path, model: Path, phones: int, rounds: int, form: str) -> list[Figure]:
     """Return CPU time a message and memory a phone, medians of the rounds, ours and the other's.
 
     Raises:
@@ -82,7 +82,7 @@ def measure(other: Path, model: Path, phones: int, rounds: int) -> list[Figure]:
             # Whoever came second comes first now.
             for side in sorted(sides, reverse=number % 2 == 0):
                 few, many = (
-                    _trial(sides[side], model, n_phones, motion) for n_phones in (FEW, phones)
+                    _trial(sides[side], model, n_phones, form, motion) for n_phones in (FEW, phones)
                 )
                 message_us[side].append(many.message_us)
                 growth_mib = many.resident_mib - few.resident_mib
@@ -98,8 +98,8 @@ def measure(other: Path, model: Path, phones: int, rounds: int) -> list[Figure]:
     ]
 
 
-def _trial(consumer: Consumer, model: Path, phones: int, motion: Path) -> Trial:
-    load = Load(phones, 1, SHORT.hold_s, SHORT.ramp_s)
+def _trial(consumer: Consumer, model: Path, phones: int, form: str, motion: Path) -> Trial:
+    load = Load(phones, 1, SHORT.hold_s, SHORT.ramp_s, form=form)
     trial = run(consumer, model, load, motion)
     if trial.arrived.n_lost or trial.arrived.n_strange:
         raise NotMeasuredError(f"{consumer.name}, {phones:,} phones: {trial.shortfall}")
@@ -128,11 +128,13 @@ def main() -> None:
     parser.add_argument("--model", default=AUTO_FAMILY)
     parser.add_argument("--phones", type=int, default=PHONES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--form", choices=FORMS, default=JSON, help="of the messages")
     options = parser.parse_args()
     print_conditions(conditions())
     try:
         for _, model in present_models([options.model]):
-            show(measure(options.other, model, options.phones, options.rounds))
+            measured = measure(options.other, model, options.phones, options.rounds, options.form)
+            show(measured)
     except NotMeasuredError as error:
         sys.exit(f"  not measured: {error}")
 

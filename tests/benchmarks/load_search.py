@@ -1,19 +1,21 @@
 """Looks for the largest load that a consumer holds.
 
 Strategy: try a number of phones, go up until a load is not held, then halve what lies between. On a
-machine that others use a trial may fail by chance: what may be chance is tried again, and only what
-fails each time bounds the search. Each step is printed.
+machine that others use a trial may fail by chance: what may be chance is tried again once others
+rest, and only what fails each time bounds the search. Each step is printed.
 """
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from tests.benchmarks.commands import machine_cpu_s
 from tests.benchmarks.load_consumers import Consumer
 from tests.benchmarks.load_plan import COMPACT, MOST_PHONES, Load
-from tests.benchmarks.load_trial import Trial, run
+from tests.benchmarks.load_trial import OTHERS_CORES, Trial, run
 
 FEW: Final = 100
 """Phones of the smallest load, from which the growth of memory is counted"""
@@ -23,6 +25,10 @@ GROWTH: Final = 1.4
 """From one load to the next while all are held, or none"""
 TRIES: Final = 3
 """Trials of a load that is not held, as long as that may be chance"""
+QUIET_S: Final = 2.0
+"""For so long others rest before a load is tried again"""
+QUIET_TIMEOUT_S: Final = 60.0
+"""How long it is waited for that"""
 SMALLER: Final = 0.95
 """A load that is not held long is followed by one so many times as large"""
 
@@ -79,6 +85,8 @@ class Bench:
     def verdict(self, consumer: Consumer, load: Load) -> Trial:
         """Put a load on a consumer again as long as it is not held and that may be chance.
 
+        Before it is tried again, others on the machine may finish what they do.
+
         Raises:
             NotMeasuredError: Mosquitto is missing, or one of the programs failed.
         """
@@ -86,6 +94,7 @@ class Bench:
         for _ in range(TRIES - 1):
             if not (trial.shortfall and trial.may_be_chance):
                 break
+            _await_quiet()
             trial = self.trial(consumer, load)
         return trial
 
@@ -120,7 +129,7 @@ def search(
     def is_held(load: Load) -> bool:
         trial = bench.verdict(consumer, load)
         if trial.shortfall:
-            found.misses[load.phones] = trial.shortfall
+            found.misses[load.phones] = trial.shortfall + _others(trial)
         else:
             trials[load.phones] = trial
         return not trial.shortfall
@@ -168,6 +177,22 @@ def largest_held(
         else:
             guess = _round(max(math.sqrt(low * high), high / growth**2))
     return low
+
+
+def _others(trial: Trial) -> str:
+    """Return what others took, if that may be why a load was not held."""
+    cores = trial.others_cpu_s / trial.seconds
+    return f" while others took {cores:.2f} of a core" if cores > OTHERS_CORES else ""
+
+
+def _await_quiet() -> None:
+    """Return when others rest, or do not rest for long."""
+    give_up = time.monotonic() + QUIET_TIMEOUT_S
+    while time.monotonic() < give_up:
+        before_s = machine_cpu_s()
+        time.sleep(QUIET_S)
+        if machine_cpu_s() - before_s <= OTHERS_CORES * QUIET_S:
+            return
 
 
 def _round(phones: float) -> int:

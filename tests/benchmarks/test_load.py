@@ -18,6 +18,7 @@ from tests.benchmarks import (
     load_plan,
     load_search,
     load_trial,
+    pages,
     stage_times,
 )
 from tests.benchmarks.arrivals import Arrivals
@@ -189,6 +190,9 @@ def test_the_benchmark_tells_all_of_the_first_model_and_what_it_reached(
             == figures[f"scaling, cnn-lstm, QoS 1{_tail(form)}: 10,000 phones to 1,000"].value
         )
     assert not [name for name in figures if f"{against} plain consumer, QoS 0" in name]
+    page = (pages.RESULTS / "load.md").read_text()
+    for part in {name.partition(",")[0] for name in figures}:
+        assert f"<!-- figures: load, {part} -->" in page
 
 
 def test_the_full_benchmark_holds_what_it_finds_for_a_minute(
