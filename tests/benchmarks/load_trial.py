@@ -180,6 +180,8 @@ def run(consumer: Consumer, model: Path, load: Load, motion: Path) -> Trial:
             for process in started:
                 stop(process)
         sent = dict(np.load(folder / "sent.npz"))
+        if len(sent["due"]) != load.n_messages.sum():
+            raise NotMeasuredError("the generator sent another load")
         came = dict(np.load(folder / "came.npz"))
         seconds = after[0] - before[0]
         eaten, brokered, generated, probed, machine = np.subtract(after[1], before[1]).tolist()
@@ -216,7 +218,7 @@ def _generator_arguments(port: int, load: Load, motion: Path, folder: Path) -> l
         *tool("load_generator"),
         *("--port", str(port), "--phones", str(load.phones), "--qos", str(load.qos)),
         *("--form", load.form, "--speed", repr(load.speed)),
-        *("--hold", f"{load.hold_s:g}", "--ramp", f"{load.ramp_s:g}"),
+        *("--hold", repr(load.hold_s), "--ramp", repr(load.ramp_s)),
         *("--motion", str(motion), "--report", str(folder / "sent.npz")),
     ]
 
