@@ -11,7 +11,7 @@ from tests.benchmarks.load_plan import COMPACT, Load
 from tests.benchmarks.load_trial import Trial
 from tests.benchmarks.stage_times import STAGES
 
-MESSAGE_US: Final = {"plain consumer": 250.0, "plain with quick wins": 150.0, "floor": 5.0}
+MESSAGE_US: Final = {"plain consumer": 250.0, "quick consumer": 150.0, "floor": 5.0}
 """Of har-stream and all others 40"""
 
 

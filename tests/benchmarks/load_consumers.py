@@ -54,8 +54,8 @@ def _peer(program: str) -> Arguments:
 
 
 PLAIN: Final = Consumer("plain consumer", _peer("plain_consumer"))
-QUICK: Final = Consumer("plain with quick wins", _peer("quick_consumer"))
-"""With today's libraries, and a batch a tick"""
+QUICK: Final = Consumer("quick consumer", _peer("quick_consumer"))
+"""The plain one with today's libraries, and a batch a tick"""
 
 
 def least_consumer(load: Load, *, batch: int) -> Consumer:

@@ -82,19 +82,19 @@ def _figures(
     for case, one in reached.items():
         yield Figure(
             "load",
-            f"reach, CPU against paho and onnxruntime{_of(case)}",
+            f"reach, against the least{_of(case)}",
             one.held.message_us / one.least_us,
             "times",
             limit=AGAINST_LEAST.get(case),
-            detail=f"alone {one.least_us:.1f} µs a message",
+            detail=f"CPU a message; paho and onnxruntime alone {one.least_us:.1f} µs",
         )
     for case, one in reached.items():
         yield Figure(
             "load",
-            f"reach, CPU against the floor{_of(case)}",
+            f"reach, against the floor{_of(case)}",
             one.held.message_us / one.floor_us,
             "times",
-            detail=f"floor {one.floor_us:.1f} µs a message",
+            detail=f"CPU a message; the floor {one.floor_us:.1f} µs",
         )
     for case, one in reached.items():
         if one.memory_kib is not None:
@@ -107,13 +107,13 @@ def _against_peer(case: Case, one: Reached, name: str, peer: Trial) -> Figure:
     ours, theirs = one.held.phones_a_cpu_second, peer.phones_a_cpu_second
     return Figure(
         "load",
-        f"reach, phones a CPU second against {name}{_of(case)}",
+        f"reach, against {name}{_of(case)}",
         ours / theirs,
         "times",
         limit=AGAINST_PLAIN.get(case) if name == PLAIN.name else None,
         at_least=True,
-        detail=f"{ours:,.0f} with {one.held.load.phones:,} phones; "
-        f"{name} {theirs:,.0f} with {peer.load.phones:,}, JSON",
+        detail=f"phones a CPU second; {ours:,.0f} with {one.held.load.phones:,}, {name} "
+        f"{theirs:,.0f} with {peer.load.phones:,}, JSON",
         parts={"ours": ours, "theirs": theirs},
     )
 
