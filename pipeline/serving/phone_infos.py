@@ -17,12 +17,13 @@ from pipeline.serving.rejections import RejectionsOfPhones
 
 FIRST_SENSORS_S: Final = 3.0
 """Wait so long after a phone's first message before missing sensors are reported."""
-NEW_S: Final = 30.0
-"""A phone is new for so long after its first message."""
 NEW_INFO_S: Final = 1.0
-"""How often the info of a phone is checked that is new or has problems."""
+"""How often the info of a phone is checked that has just come or has problems."""
 INFO_S: Final = 30.0
-"""How often the info of any other phone is checked."""
+"""How often the info of a phone is checked that has been there for long."""
+PART_OF_AGE: Final = 0.25
+"""In between, it is checked after this part of the time since the phone's first message: its rates,
+and whether its wearer's upright is known, change less and less."""
 LIVE_AGAIN_S: Final = 3.0
 """Samples of a backlog are no problem between live ones that come at least so often."""
 FAULT_S: Final = 600.0
@@ -91,8 +92,8 @@ class PhoneInfos:
             phone.info, phone.info_checksum = publication, checksum(publication)
             self._outgoing.append(publication)
         is_well = rates_hz and not (problems or lacks or rejected)
-        is_known = is_well and now - phone.admitted > NEW_S
-        phone.info_due = now + (INFO_S if is_known else NEW_INFO_S)
+        age_s = now - phone.admitted if is_well else 0.0
+        phone.info_due = now + min(max(PART_OF_AGE * age_s, NEW_INFO_S), INFO_S)
 
     def publish_rejections(self, now: float) -> None:
         """Publish of phones that are not admitted why none of their messages is used."""

@@ -249,7 +249,7 @@ class _PartitionTimes:
         """Return the time in a phone's partition."""
         return self._latest.get(phone.stream, self.latest)
 
-    def silent_s(self, phone: Phone, since: float, until: float = math.inf) -> float:
+    def silent_s(self, phone: Phone, since: float, until: float) -> float:
         """Return how long a phone has sent nothing, if it did last at the time ``since``.
 
         What is known of the time after ``until`` does not count.

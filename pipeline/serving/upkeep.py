@@ -5,7 +5,6 @@ way. A phone that sends again after such a silence is ended before its message i
 nobody looked in between; so the results do not depend on how often somebody does.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -23,7 +22,7 @@ class PhoneSilence(Protocol):
     def now(self, phone: Phone) -> float:
         """Return the time up to which a phone's messages have come, or would have."""
 
-    def silent_s(self, phone: Phone, since: float, until: float = math.inf) -> float:
+    def silent_s(self, phone: Phone, since: float, until: float) -> float:
         """Return for how long a phone has sent nothing, if it did last at the time ``since``.
 
         What may be known of the time after ``until`` does not count.
@@ -55,7 +54,7 @@ class Upkeep:
         """Do what is due of all phones."""
         for device, phone in self._phones.items():
             now = self._silence.now(phone)
-            if phone.online and not self._is_offline(phone):
+            if phone.online and not self._is_offline_at(phone, now):
                 self._presence.keep_up(device, now)
             try:
                 self._infos.publish_due(device, phone, now)
@@ -66,9 +65,11 @@ class Upkeep:
 
     def end_silent(self) -> None:
         """End and forget the phones that have been silent for that long."""
-        phones = list(self._phones.items())
-        self._end([device for device, phone in phones if phone.online and self._is_offline(phone)])
-        self._forget([device for device, phone in phones if self._is_forgotten(phone)])
+        phones = [
+            (device, phone, self._silence.now(phone)) for device, phone in self._phones.items()
+        ]
+        self._end([device for device, phone, now in phones if self._is_offline_at(phone, now)])
+        self._forget([device for device, phone, now in phones if self._is_forgotten_at(phone, now)])
 
     def before_message(self, device: str, now: float) -> None:
         """End or forget an admitted phone if it has been silent for that long.
@@ -76,20 +77,23 @@ class Upkeep:
         To be called before a message of it, or of a phone that needs its place, is taken.
         """
         phone = self._phones[device]
-        is_long = now - phone.last_live > self._rules.offline_after_s  # the quick question first
-        if is_long and phone.online and self._is_offline(phone, now):
+        if self._is_offline_at(phone, now):
             self._end([device])
-        is_long = now - phone.last_message > self._rules.forget_after_s
-        if is_long and self._is_forgotten(phone, now):
+        if self._is_forgotten_at(phone, now):
             self._forget([device])
 
-    def _is_offline(self, phone: Phone, until: float = math.inf) -> bool:
-        silent_s = self._silence.silent_s(phone, phone.last_live, until)
-        return silent_s > self._rules.offline_after_s
+    def _is_offline_at(self, phone: Phone, now: float) -> bool:
+        """Return whether an online phone has been silent for so long at a time."""
+        longest_s = self._rules.offline_after_s
+        if not phone.online or now - phone.last_live <= longest_s:  # the quick question first
+            return False
+        return self._silence.silent_s(phone, phone.last_live, now) > longest_s
 
-    def _is_forgotten(self, phone: Phone, until: float = math.inf) -> bool:
-        silent_s = self._silence.silent_s(phone, phone.last_message, until)
-        return silent_s > self._rules.forget_after_s
+    def _is_forgotten_at(self, phone: Phone, now: float) -> bool:
+        longest_s = self._rules.forget_after_s
+        if now - phone.last_message <= longest_s:
+            return False
+        return self._silence.silent_s(phone, phone.last_message, now) > longest_s
 
     def _end(self, silent: Sequence[str]) -> None:
         """Let phones that have fallen silent go offline."""

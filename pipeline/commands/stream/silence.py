@@ -66,7 +66,7 @@ class Silence:
         """Return the time when `update` was called last."""
         return self._now
 
-    def silent_s(self, phone: Phone, since: float, until: float = math.inf) -> float:
+    def silent_s(self, phone: Phone, since: float, until: float) -> float:
         """Return how long a phone has sent nothing, if it did last at the time ``since``.
 
         What is known of the time after ``until`` does not count.
