@@ -51,7 +51,11 @@ RECOGNITION: Final = "pipeline.recognition"
 PREPARATION: Final = f"{RECOGNITION}.preparation"
 STAGES: Final[Mapping[str, tuple[Place, ...]]] = {
     "receive": (Place("pipeline.mqtt.connection", "Connection", r"take\w*|acknowledge"),),
-    "decode": (Place("pipeline.subscriptions"), Place("pipeline.formats")),
+    "decode": (
+        Place("pipeline.subscriptions"),
+        Place("pipeline.formats"),
+        Place("pipeline.serving.decoding"),
+    ),
     "serve": (Place("pipeline.serving"),),
     "prepare": (Place(RECOGNITION),),
     "resample": (
