@@ -302,6 +302,7 @@ PAHO_IN_TESTS = {
     "tests/benchmarks/least_consumer.py": "paho is what it measures",
     "tests/benchmarks/plain_bridge.py": "paho is what it measures",
     "tests/benchmarks/plain_consumer.py": "paho is what it measures",
+    "tests/benchmarks/quick_consumer.py": "paho is what it measures",
     "tests/mqtt/test_broker.py": "a client that breaks off",
     "tests/mqtt/test_packets.py": "packets of a real client",
     "tests/mqtt/test_paho_client.py": "what we rely on in paho",
