@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,7 +9,9 @@ import pytest
 
 from pipeline.models.classifier import Classifier, ModelError, find_model, find_models
 from pipeline.recognition.wearer.frame import COLUMNS
+from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SHIPPED_MODELS
+from tests.models import kept_answers
 from tests.processes import environment_with
 
 MakeModel = Callable[..., Path]
@@ -233,6 +236,15 @@ def test_shipped_models_answer_extremes(name: str) -> None:
     if not find_model(name).is_file():
         pytest.skip(f"{name}.onnx has not been made yet")
     Classifier(find_model(name)).check_answers()
+
+
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
+def test_shipped_models_answer_as_when_they_were_trained(name: str, uci_har_data: DataSet) -> None:
+    """Every window of the test split has its label, and the probabilities are within 1e-3."""
+    kept = json.loads(kept_answers.FILE.read_text())[name]
+    found = kept_answers.answers(Classifier(find_model(name)), uci_har_data.test.windows)
+    assert kept["labels"] == found["labels"]
+    np.testing.assert_allclose(found["probabilities"], kept["probabilities"], rtol=0, atol=1e-3)
 
 
 def test_a_graph_without_end(make_model: MakeModel, make_card: MakeCard, tmp_path: Path) -> None:
