@@ -35,6 +35,8 @@ _TAPS: Final = 17
 _KAISER_BETA: Final = 4.0
 N_SAMPLES: Final = WINDOW_LENGTH - _TAPS + 1
 """Samples of a window that are left by the low-pass"""
+N_CHANNELS: Final = 29
+N_FEATURES: Final = 71
 
 _UNITS: Final = np.repeat([0.5, 0.2], 3).astype(np.float32)
 """About how a walking body moves, in rad/s and g: the units in which all is computed"""
@@ -66,64 +68,53 @@ def views(window: Tensor, wearer: Tensor) -> tuple[Tensor, Tensor]:
     signals = window[:, :, 3:]
     taps = firwin(_TAPS, CUTOFF_HZ, window=("kaiser", _KAISER_BETA), fs=SAMPLING_RATE_HZ)
     kernel = (taps[:, np.newaxis] / _UNITS).astype(np.float32)[:, :, np.newaxis]
-    slow = ops.depthwise_conv(signals, kernel, padding="valid")  # (batch, 112, 6)
-    whole = signals[:, _TAPS // 2 : -(_TAPS // 2)] * (1 / _UNITS)
-    mean = ops.mean(slow, axis=1, keepdims=True)  # (batch, 1, 6)
-    gravity = mean * _OF_ACC
-    up = gravity[:, :, 3:] / ops.sqrt(_squared_acc(gravity) + _TINY)
-    levelling, frame = _levelling(up), _axes(wearer)
-    dynamic = slow - gravity
+    slow = _turned(ops.depthwise_conv(signals, kernel, padding="valid"))  # (batch, 6, 112)
+    whole = _turned(signals[:, _TAPS // 2 : -(_TAPS // 2)]) * (1 / _UNITS)[:, np.newaxis]
+    mean = ops.mean(slow, axis=2, keepdims=True)  # (batch, 6, 1)
+    gravity = mean * _OF_ACC[:, np.newaxis]
+    up = gravity[:, 3:] / ops.sqrt(_squared_acc(gravity) + _TINY)  # (batch, 3, 1)
+    frame = _axes(wearer)
 
-    in_frame = ops.matmul(dynamic, _both(frame))  # (batch, 112, 6)
+    both = ops.concatenate([slow, whole], axis=2)  # (batch, 6, 224)
+    dynamic = both - gravity
+    levelled = _levelled(both, dynamic, up)  # (batch, 7, 224)
+    in_frame = _of_both(frame, dynamic[:, :, :N_SAMPLES])  # (batch, 6, 112)
     constant = ops.concatenate(
-        [ops.matmul(up, frame), *(of[:, np.newaxis] for of in _of_wearer(wearer))], axis=2
+        [ops.matmul(frame, up), *(of[:, :, np.newaxis] for of in _of_wearer(wearer))], axis=1
     )
-    moving, products = _levelled(slow, dynamic, levelling)
-    resting, resting_products = _levelled(whole, whole - gravity, levelling)
     channels = [
-        moving,
-        products,
-        ops.tanh(resting * (1 / _RESTING)),
-        ops.tanh(resting_products * (1 / _RESTING_PRODUCT)),
+        levelled[:, :, :N_SAMPLES],
+        ops.tanh(levelled[:, :, N_SAMPLES:] * _PER_RESTING),
         in_frame,
-        ops.matmul(slow, _second(frame)) * _UNITS[-1],  # total acceleration, in g
-        constant + in_frame[:, :, :1] * 0.0,
+        ops.matmul(frame, slow[:, 3:]) * _UNITS[-1],  # total acceleration, in g
+        constant + in_frame[:, :1] * 0.0,
     ]
     features = [_stride(slow - mean, up), *_of_wearer(wearer)]
-    return ops.concatenate(channels, axis=2), ops.concatenate(features, axis=1)
+    return _turned(ops.concatenate(channels, axis=1)), ops.concatenate(features, axis=1)
 
 
 def _axes(wearer: Tensor) -> Tensor:
-    """Return the axes forward, left and up as columns ``(batch, 3, 3)``, zeros while unknown."""
-    upright, forward = (wearer[:, np.newaxis, of] for of in (UPRIGHT, FORWARD))  # (batch, 1, 3)
-    return _columns(forward, ops.matmul(forward, -_cross_with(upright)), upright)
+    """Return the axes forward, left and up as rows ``(batch, 3, 3)``, zeros while unknown."""
+    upright, forward = (wearer[:, of, np.newaxis] for of in (UPRIGHT, FORWARD))  # (batch, 3, 1)
+    left = -ops.matmul(_crossing(upright), forward)
+    return _rows(forward, left, upright)
 
 
-def _levelling(up: Tensor) -> Tensor:
-    """Return the matrix ``(batch, 6, 8)`` from signals to what `_levelled` needs of them.
-
-    That is angular velocity and acceleration along gravity; angular velocity across it; and angular
-    velocity crossed with gravity's direction.
-    """
-    upright = _columns(up)
-    gyro = ops.concatenate([ops.matmul(upright, -up) + _IDENTITY, _cross_with(up)], axis=2)
-    return ops.concatenate([_both(upright), ops.concatenate([gyro, gyro * 0.0], axis=1)], axis=2)
-
-
-def _levelled(signals: Tensor, dynamic: Tensor, levelling: Tensor) -> tuple[Tensor, Tensor]:
-    """Return signals for which gravity is the only landmark, ``(batch, n, 5)``, ``(batch, n, 2)``.
+def _levelled(signals: Tensor, dynamic: Tensor, up: Tensor) -> Tensor:
+    """Return signals for which gravity is the only landmark, ``(batch, 7, n)``.
 
     They are angular velocity and acceleration along gravity, both across it, and how far total
     acceleration is from 1 g; and both products of what is across. ``dynamic`` are the signals
     without gravity.
     """
-    projected = ops.matmul(dynamic, levelling)
-    along = projected[:, :, :2]
-    squares = ops.matmul(dynamic * dynamic, _SUMS)  # (batch, n, 2)
-    across = ops.sqrt(ops.relu(squares - along * along) + _TINY)
+    along = _along(up, dynamic)  # (batch, 2, n)
+    across = ops.sqrt(ops.relu(_sums(dynamic * dynamic) - along * along) + _TINY)
     total = ops.sqrt(_squared_acc(signals) + _TINY)
-    products = ops.matmul(ops.matmul(dynamic, _ACC_TWICE) * projected[:, :, 2:], _SUMS)
-    return ops.concatenate([along, across, total - float(1 / _UNITS[-1])], axis=2), products
+    level = ops.matmul(up, -_turned(up)) + _IDENTITY  # to what is across gravity, (batch, 3, 3)
+    turning = ops.matmul(ops.concatenate([level, _crossing(up)], axis=1), dynamic[:, :3])
+    pulling = ops.concatenate([dynamic[:, 3:], dynamic[:, 3:]], axis=1)
+    products = _sums(pulling * turning)
+    return ops.concatenate([along, across, total - float(1 / _UNITS[-1]), products], axis=1)
 
 
 def _of_wearer(wearer: Tensor) -> list[Tensor]:
@@ -137,48 +128,50 @@ def _stride(signals: Tensor, up: Tensor) -> Tensor:
     They are correlations of vertical acceleration with acceleration and with rotation in their main
     direction, for each lag; and of rotation about the directions ahead, across and up, and of
     acceleration along them, the logarithms of the standard deviations, and the skewness of the
-    signals and of their changes. ``signals`` ``(batch, n, 6)`` have the mean zero.
+    signals and of their changes. ``signals`` ``(batch, 6, n)`` have the mean zero.
     """
-    n = signals.shape[1]
-    upright, crossed = _columns(up), _cross_with(up)
-    along = ops.matmul(signals, _both(upright))  # (batch, n, 2)
-    variances = ops.mean(along * along, axis=1, keepdims=True)  # (batch, 1, 2)
-    of_all = ops.matmul(ops.mean(signals * signals, axis=1, keepdims=True), _SUMS)
+    n = signals.shape[2]
+    along = _along(up, signals)
+    variances = ops.mean(along * along, axis=2, keepdims=True)  # (batch, 2, 1)
+    squares = ops.reshape(signals * signals, (-1, 2, 3 * n))
+    of_all = 3.0 * ops.mean(squares, axis=2, keepdims=True)
     across_sd = ops.sqrt(ops.relu(of_all - variances) + _LEAST)
 
     # Vertical acceleration later by each lag, as a mean over the samples that there are of it
     shifts = np.zeros((2 * _LONGEST_LAG + 1, 1, len(_LAGS)), np.float32)
     for column, lag in enumerate(_LAGS):
         shifts[_LONGEST_LAG + lag, 0, column] = 1 / (n - abs(lag))
-    vertical = along[:, :, 1:] / ops.sqrt(variances[:, :, 1:] + _LEAST)
-    later = ops.transpose(ops.conv(vertical, shifts, padding="same"), (0, 2, 1))  # (batch, 25, n)
-    with_both = ops.matmul(later, signals)  # (batch, 25, 6)
-    with_acc = with_both[:, :, 3:]
-    with_acc = with_acc - ops.matmul(ops.matmul(with_acc, upright), up)  # across gravity
-    with_gyro = ops.matmul(with_both[:, :, :3], crossed)
+    vertical = along[:, 1:] / ops.sqrt(variances[:, 1:] + _LEAST)
+    later = ops.conv(_turned(vertical), shifts, padding="same")  # (batch, n, 25)
+    with_both = ops.matmul(signals, later)  # (batch, 6, 25)
+    with_acc = with_both[:, 3:]
+    with_acc = with_acc - up * ops.matmul(_turned(up), with_acc)  # across gravity
+    with_gyro = ops.matmul(_crossing(up), with_both[:, :3])
     correlations = ops.concatenate(
-        [with_gyro / across_sd[:, :, :1], with_acc / across_sd[:, :, 1:]], axis=1
-    )  # (batch, 50, 3)
+        [with_gyro / across_sd[:, :1], with_acc / across_sd[:, 1:]], axis=2
+    )  # (batch, 3, 50)
 
     # Their main direction, signed
-    main = ops.matmul(ops.transpose(correlations, (0, 2, 1)), correlations)  # (batch, 3, 3)
+    main = ops.matmul(correlations, _turned(correlations))  # (batch, 3, 3)
     main = main / (main[:, :1, :1] + main[:, 1:2, 1:2] + main[:, 2:, 2:] + 1e-6)
     for _ in range(_SQUARINGS):
         main = ops.matmul(main, main)
-    ahead = ops.matmul(ops.matmul(_SIGNS, correlations), main)  # (batch, 1, 3)
-    ahead = ahead / ops.sqrt(ops.sum(ahead * ahead, axis=2, keepdims=True) + _TINY)
-    across = ops.matmul(ahead, -crossed)
+    signed = _turned(ops.matmul(_SIGNS, _turned(correlations)))
+    ahead = ops.matmul(main, signed)  # (batch, 3, 1)
+    ahead = ahead / ops.sqrt(ops.sum(ahead * ahead, axis=1, keepdims=True) + _TINY)
+    across = -ops.matmul(_crossing(up), ahead)
 
-    moving = ops.matmul(signals, _both(_columns(ahead, across, up)))  # (batch, n, 6)
-    sd = _sd(moving)
-    of_lags = ops.matmul(correlations, _columns(ahead))[:, :, 0]  # (batch, 50)
+    moving = _of_both(_rows(ahead, across, up), signals)  # (batch, 6, n)
+    changes = ops.concatenate([moving[:, :, 1:], moving[:, :, -1:]], axis=2) - moving
+    sd = _sd(moving, n)
+    of_lags = ops.matmul(_turned(ahead), correlations)[:, 0]  # (batch, 50)
     return ops.concatenate(
         [
-            of_lags[:, : len(_LAGS)] * (across_sd[:, 0, :1] / sd[:, 1:2]),
-            of_lags[:, len(_LAGS) :] * (across_sd[:, 0, 1:] / sd[:, 3:4]),
+            of_lags[:, : len(_LAGS)] * (across_sd[:, :1, 0] / sd[:, 1:2]),
+            of_lags[:, len(_LAGS) :] * (across_sd[:, 1:, 0] / sd[:, 3:4]),
             (_log(sd) + 1.0) * 0.5,
-            _skewness(moving, sd) * 0.5,
-            _skewness(changes := moving[:, 1:] - moving[:, :-1], _sd(changes)) * 0.5,
+            _skewness(moving, sd, n) * 0.5,
+            _skewness(changes, _sd(changes, n - 1), n - 1) * 0.5,
         ],
         axis=1,
     )
@@ -194,50 +187,70 @@ _SIGNS: Final = np.array(
     [[[signs.get(lag, 0.0) for signs in (_GYRO_SIGNS, _ACC_SIGNS) for lag in _LAGS]]], np.float32
 )
 _OF_ACC: Final = np.repeat([0, 1], 3).astype(np.float32)
-_SUMS: Final = np.stack([1 - _OF_ACC, _OF_ACC], axis=1)[np.newaxis]
-_ACC_TWICE: Final = np.tile(np.eye(6, dtype=np.float32)[:, 3:], 2)[np.newaxis]
-"""From six columns, angular velocity and acceleration, to those of acceleration; to its sum; to the
-sums of both; and to acceleration twice"""
+_SUMS: Final = np.stack([1 - _OF_ACC, _OF_ACC])[np.newaxis]
+"""From six signals, angular velocity and acceleration, to the sums of both"""
+_PER_RESTING: Final = np.array(
+    [[1 / _RESTING]] * 5 + [[1 / _RESTING_PRODUCT]] * 2, np.float32
+)  # (7, 1)
 
-_CROSS: Final = np.zeros((1, 3, 9), np.float32)
+_CROSS: Final = np.zeros((1, 9, 3), np.float32)
 """From a vector to the matrix, row by row, that crosses another with it"""
 for _i, _j, _k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):  # e_i x e_j = e_k
-    _CROSS[0, _j, 3 * _i + _k], _CROSS[0, _i, 3 * _j + _k] = 1, -1
+    _CROSS[0, 3 * _k + _i, _j], _CROSS[0, 3 * _k + _j, _i] = 1, -1
 
 
-def _cross_with(vector: Tensor) -> Tensor:
-    """Return ``(batch, 3, 3)`` of ``(batch, 1, 3)``: ``v @ it`` is ``v`` x the vector."""
-    return ops.reshape(ops.matmul(vector, _CROSS), (-1, 3, 3))
+def _turned(matrix: Tensor) -> Tensor:
+    """Return ``(batch, k, n)`` of ``(batch, n, k)``."""
+    return ops.transpose(matrix, (0, 2, 1))
 
 
-def _columns(*vectors: Tensor) -> Tensor:
-    """Return the matrix ``(batch, 3, k)`` with these k ``(batch, 1, 3)`` as its columns."""
-    rows = ops.concatenate(vectors, axis=1) if len(vectors) > 1 else vectors[0]
-    return ops.transpose(rows, (0, 2, 1))
+def _crossing(vector: Tensor) -> Tensor:
+    """Return ``(batch, 3, 3)`` of ``(batch, 3, 1)``: ``it @ v`` is ``v`` x the vector."""
+    return ops.reshape(ops.matmul(_CROSS, vector), (-1, 3, 3))
 
 
-def _both(matrix: Tensor) -> Tensor:
-    """Return ``(batch, 6, 2 k)`` for angular velocity and acceleration, of ``(batch, 3, k)``."""
-    zeros = 0.0 * matrix
-    rows = ops.concatenate([matrix, zeros, zeros, matrix], axis=1)  # (batch, 12, k)
-    return ops.concatenate([rows[:, :6], rows[:, 6:]], axis=2)
+def _rows(*vectors: Tensor) -> Tensor:
+    """Return the matrix ``(batch, 3, 3)`` with these three ``(batch, 3, 1)`` as its rows."""
+    return _turned(ops.concatenate(vectors, axis=2))
+
+
+def _of_both(matrix: Tensor, signals: Tensor) -> Tensor:
+    """Return a matrix's ``(batch, k, 3)`` products with both sensors of ``(batch, 6, n)``.
+
+    They are ``(batch, 2 k, n)``, those of angular velocity first.
+    """
+    n = signals.shape[2]
+    sensors = ops.reshape(signals, (-1, 2, 3, n))
+    return ops.reshape(ops.matmul(matrix[:, np.newaxis], sensors), (-1, 2 * matrix.shape[1], n))
+
+
+def _along(up: Tensor, signals: Tensor) -> Tensor:
+    """Return what of both sensors is along gravity, ``(batch, 2, n)`` of ``(batch, 6, n)``."""
+    return _of_both(_turned(up), signals)
+
+
+def _sums(signals: Tensor) -> Tensor:
+    """Return the sums of each sensor's three signals, ``(batch, 2, n)`` of ``(batch, 6, n)``."""
+    return ops.matmul(_SUMS, signals)
 
 
 def _squared_acc(signals: Tensor) -> Tensor:
-    """Return the squared length of acceleration ``(batch, n, 1)`` of ``(batch, n, 6)``."""
-    # Both sensors' at once: a product with a single column is rounded otherwise by onnxruntime for
-    # the last windows of a batch.
-    return ops.matmul(signals * signals, _SUMS)[:, :, 1:]
+    """Return the squared length of acceleration ``(batch, 1, n)`` of ``(batch, 6, n)``."""
+    return _sums(signals * signals)[:, 1:]
 
 
-def _second(matrix: Tensor) -> Tensor:
-    """Return ``(batch, 6, k)`` for acceleration alone, of ``(batch, 3, k)``."""
-    return ops.concatenate([0.0 * matrix, matrix], axis=1)
+def _mean(signals: Tensor, n_samples: int) -> Tensor:
+    """Return the means ``(batch, k)`` of ``(batch, k, 112)``, zeros after ``n_samples``."""
+    # onnxruntime adds up rows of other than whole blocks of 16 numbers in another order for each
+    # window of a batch, so that they would be rounded otherwise.
+    mean = ops.mean(signals, axis=2)
+    n = signals.shape[2]
+    return mean if n == n_samples else mean * (n / n_samples)
 
 
-def _sd(signals: Tensor) -> Tensor:
-    """Return the standard deviations ``(batch, k)`` of ``(batch, n, k)`` with the mean zero."""
-    return ops.sqrt(ops.mean(signals * signals, axis=1) + _LEAST)
+def _sd(signals: Tensor, n_samples: int) -> Tensor:
+    """Return the standard deviations ``(batch, k)`` of ``(batch, k, 112)`` with the mean zero."""
+    return ops.sqrt(_mean(signals * signals, n_samples) + _LEAST)
 
 
 def _log(values: Tensor) -> Tensor:
@@ -248,6 +261,6 @@ def _log(values: Tensor) -> Tensor:
     return ops.log(ops.pad(values, ((0, 0), (0, 16 - k)), constant_values=1.0))[:, :k]
 
 
-def _skewness(signals: Tensor, sd: Tensor) -> Tensor:
-    """Return ``(batch, k)`` of ``(batch, n, k)`` with the mean zero."""
-    return ops.mean(signals * signals * signals, axis=1) / (sd * sd * sd)
+def _skewness(signals: Tensor, sd: Tensor, n_samples: int) -> Tensor:
+    """Return ``(batch, k)`` of ``(batch, k, 112)`` with the mean zero."""
+    return _mean(signals * signals * signals, n_samples) / (sd * sd * sd)
