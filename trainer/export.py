@@ -31,9 +31,10 @@ from pipeline.models.trained_on import TrainedOn
 from pipeline.models.trial import trial_frames
 from pipeline.recognition.preparation.pace import NEEDED_RATE_HZ
 from pipeline.recognition.wearer.frame import COLUMNS
-from pipeline.vocabulary import ANY, CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
+from pipeline.vocabulary import ANY, CHANNELS, FAMILIES, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
 from trainer.data_sets import UCI_HAR_LICENCE
 from trainer.errors import SettingError
+from trainer.graph.faster import faster
 from trainer.networks import wearer_views
 from trainer.training.fitted import probabilities, takes_wearer
 
@@ -211,17 +212,17 @@ def _convert(model: keras.Model, card: ModelCard) -> onnx.ModelProto:
     onnx_model.graph.doc_string = ""
     entry = onnx_model.metadata_props.add()
     entry.key, entry.value = CARD_KEY, msgspec.json.encode(card).decode()
-    return onnx_model
+    return faster(onnx_model)
 
 
 def _check_nodes(onnx_model: onnx.ModelProto, name: str) -> None:
     """Reject a graph that onnxruntime would run several times slower than it could."""
     types = {node.op_type for node in onnx_model.graph.node}
-    if name.removesuffix(ANY) in ("lstm", "cnn-lstm") and "LSTM" not in types:
-        raise ExportError(f"the graph of {name} holds no fused LSTM node, but {sorted(types)}")
     loops = types & {"Loop", "Scan"}
     if loops:
         raise ExportError(f"the graph of {name} holds {' and '.join(sorted(loops))}")
+    if name.removesuffix(ANY) in FAMILIES and "LSTM" not in types:
+        raise ExportError(f"the graph of {name} holds no fused LSTM node, but {sorted(types)}")
 
 
 def _check_size(onnx_model: onnx.ModelProto, n_parameters: int) -> None:

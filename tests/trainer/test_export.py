@@ -116,10 +116,10 @@ def test_exported_model_is_the_keras_model(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_graphs_are_those_that_run_fast(name: str, exported: Path) -> None:
-    """The LSTM is one fused node, the ConvLSTM is unrolled, the batch is open."""
+    """The LSTM is one fused node, that of the plain ConvLSTM unrolled, the batch is open."""
     graph = onnx.load(exported / f"{name}.onnx").graph
     types = [node.op_type for node in graph.node]
-    assert (0 if "conv-lstm" in name else 1) == types.count("LSTM")
+    assert (0 if name == "plain-conv-lstm" else 1) == types.count("LSTM")
     assert 0 == types.count("Loop") + types.count("Scan") + types.count("BatchNormalization")
     for node in (*graph.input, *graph.output):
         assert "batch" == node.type.tensor_type.shape.dim[0].dim_param
@@ -231,7 +231,7 @@ def test_lstm_that_is_not_fused(
 ) -> None:
     """A model that calls itself an LSTM must hold the fused node."""
     with pytest.raises(ExportError, match="the graph of lstm holds no fused LSTM node"):
-        export_as("lstm", models["conv-lstm"], tmp_path / "model.onnx", windows)
+        export_as("lstm", models["plain-conv-lstm"], tmp_path / "model.onnx", windows)
 
 
 def test_conv_lstm_that_is_not_unrolled(windows: NDArray[np.float32], tmp_path: Path) -> None:
