@@ -1,7 +1,8 @@
 """How many floating-point operations a model takes for a window, counted from its graph.
 
 Counted are the products and sums of Conv, MatMul, Gemm and LSTM nodes, two operations a
-multiply-add. Activations, biases and normalisation are left out: they are below a percent.
+multiply-add, as the graph has them: those with weights that are zero, too. Activations, biases and
+normalisation are left out: they are below a percent.
 """
 
 import math

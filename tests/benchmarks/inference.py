@@ -1,9 +1,9 @@
-"""How many windows a second each model classifies on one thread, and how near the peak that is.
+"""How many windows a second of CPU time a model classifies on a thread, and how near the peak.
 
 Beside each family the model of the same family for any place is measured, against it.
 
 All models and batch sizes are measured in turn, and again in turn; the best round counts, as
-other work on the machine only ever slows a round down.
+other work on the machine only ever slows a round down. All happens on the thread that is measured.
 """
 
 import time
@@ -13,19 +13,17 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from pipeline.models.classifier import Classifier, ModelError
 from pipeline.vocabulary import ANY, CHANNELS, FAMILIES, WINDOW_LENGTH
 from tests.benchmarks.figures import Figure, NotMeasuredError, Options, present_models, run_alone
 from tests.benchmarks.flops import flops_per_window
+from tests.benchmarks.peak import MATRIX, Product
 
 BATCH_SIZES: Final = (1, 8, 64, 256)
 ROUNDS: Final = 9
 LEAST_S: Final = 0.15
-"""Seconds that one measurement lasts at least"""
-MATRIX: Final = 2048
-"""Rows and columns of the matrices whose product is taken as the machine's peak"""
+"""Seconds of CPU time that one measurement lasts at least"""
 
 
 def measure(options: Options) -> list[Figure]:
@@ -46,8 +44,9 @@ def measure(options: Options) -> list[Figure]:
     windows_f32 = windows.astype(np.float32)
     rates: dict[tuple[str, int], list[float]] = defaultdict(list)  # windows/s
     peaks = []  # operations/s
+    product = Product()
     for _ in range(ROUNDS):
-        peaks.append(_peak_flops())
+        peaks.append(product.flops())
         for name, classifier in classifiers.items():
             for batch in BATCH_SIZES:
                 rates[name, batch].append(_windows_per_s(classifier, windows_f32[:batch]))
@@ -58,7 +57,7 @@ def measure(options: Options) -> list[Figure]:
             "float32 peak of one thread",
             peak / 1e9,
             "GFLOP/s",
-            detail=f"numpy product of {MATRIX} x {MATRIX} matrices; best of {ROUNDS}, "
+            detail=f"product of {MATRIX} x {MATRIX} matrices; best of {ROUNDS}, "
             f"median {median(peaks) / 1e9:.0f}",
             parts={"median": median(peaks) / 1e9},
         )
@@ -96,22 +95,11 @@ def measure(options: Options) -> list[Figure]:
 def _windows_per_s(classifier: Classifier, windows: NDArray[np.float32]) -> float:
     classifier.classify(windows)  # memory for this batch size
     n_calls = 0
-    begun = time.perf_counter()
-    while (taken_s := time.perf_counter() - begun) < LEAST_S or n_calls == 0:
+    begun = time.thread_time()
+    while (taken_s := time.thread_time() - begun) < LEAST_S or n_calls == 0:
         classifier.classify(windows)
         n_calls += 1
     return n_calls * len(windows) / taken_s
-
-
-def _peak_flops() -> float:
-    """Return the operations a second of a large matrix product."""
-    matrix = np.full((MATRIX, MATRIX), 0.5, np.float32)
-    product = np.empty_like(matrix)
-    with threadpool_limits(1):
-        np.matmul(matrix[:64, :64], matrix[:64, :64])
-        begun = time.perf_counter()
-        np.matmul(matrix, matrix, out=product)
-        return 2 * MATRIX**3 / (time.perf_counter() - begun)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ _MOST_REPEATED: Final = 4096
 
 def faster(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a model with the same answers that takes less time; once more it stays as it is."""
-    for step in _STEPS:
+    for step in STEPS:
         graph = Graph(model)
         step(graph)
         model = graph.model()  # without what the step has left unused
@@ -209,7 +209,7 @@ def _constant_of(graph: Graph, node: onnx.NodeProto) -> np.ndarray | None:
     return next((graph.constants[name] for name in node.input if name in graph.constants), None)
 
 
-_STEPS: Final[tuple[Callable[[Graph], None], ...]] = (
+STEPS: Final[tuple[Callable[[Graph], None], ...]] = (
     _scales_into_convolutions,
     _no_axis_twice,
     _transposed_once,

@@ -21,30 +21,28 @@ _FEATURES: Final = "views/features"
 
 def remade(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a model with the same answers but for rounding, as fast as an export of it now."""
+    return faster(with_newest_views(model))
+
+
+def with_newest_views(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model whose learnt part takes the views as they are made now, if it took others."""
     graph = Graph(model)
-    if len(graph.inputs) == 2:
-        _replace_views(graph)
-    return faster(graph.model())
-
-
-def _replace_views(graph: Graph) -> None:
-    """Let what is learnt take the views as they are made now, if it took older ones."""
+    if len(graph.inputs) < 2:
+        return model
     shapes = graph.shapes()
-    channels = [
-        node.output[0]
-        for node in graph.of_kind("Concat")
-        if shapes.get(node.output[0]) == (1, wearer_views.N_SAMPLES, wearer_views.N_CHANNELS)
-    ]
-    features = [
-        node.output[0]
-        for node in graph.of_kind("Concat")
-        if shapes.get(node.output[0]) == (1, wearer_views.N_FEATURES)
-    ]
+    channels, features = (
+        [node.output[0] for node in graph.of_kind("Concat") if shapes.get(node.output[0]) == shape]
+        for shape in (
+            (1, wearer_views.N_SAMPLES, wearer_views.N_CHANNELS),
+            (1, wearer_views.N_FEATURES),
+        )
+    )
     if len(channels) != 1 or len(features) != 1:
-        return
+        return model
     graph.take(_views(opset=graph.opset))
     graph.replace(channels[0], _CHANNELS)
     graph.replace(features[0], _FEATURES)
+    return graph.model()
 
 
 def _views(opset: int) -> onnx.GraphProto:
