@@ -32,7 +32,8 @@ class Arrivals:
         """Begin empty.
 
         Args:
-            most_waiting: messages that may wait; beyond it, the oldest at QoS 0 are dropped.
+            most_waiting: messages that may wait; beyond it, the oldest at QoS 0 are dropped, and a
+                quarter of it is room for those at QoS 1 of an owner that floods.
             owner_of: the owner of a topic's messages; None if nobody gets a share.
         """
         self._most_waiting = most_waiting
@@ -45,7 +46,7 @@ class Arrivals:
         self.room = threading.Event()
         """Cleared while too many messages wait for more to be read"""
         self.room.set()
-        self._taken_at = 0.0  # monotonic seconds
+        self._taken_at = time.monotonic()
         self._n_taken_last = 0
         self._cost_s = SOON_S / MOST_SOON
         """Seconds that the caller takes for a message, averaged over the latest calls"""
@@ -82,12 +83,17 @@ class Arrivals:
             time.sleep(pause_s)
         return True
 
-    def take(self) -> list[Message]:
-        """Return the messages that are next, after `wait`."""
+    def take(self, *, away_s: float) -> list[Message]:
+        """Return the messages that are next, after `wait`.
+
+        ``away_s`` is for how many seconds the broker could not send before it sent them.
+        """
         self._fetch()
         now = time.monotonic()
         messages = self._inbox.take(
-            elapsed_s=now - self._taken_at, soon=round(min(SOON_S / self._cost_s, MOST_SOON))
+            elapsed_s=now - self._taken_at,
+            soon=round(min(SOON_S / self._cost_s, MOST_SOON)),
+            away_s=away_s,
         )
         self._taken_at, self._n_taken_last = now, len(messages)
         if len(self._inbox) > 2 * self._most_waiting:  # the broker does not limit them
@@ -106,9 +112,24 @@ class Arrivals:
         return self._inbox.oldest()
 
     def take_dropped(self) -> Counter[str]:
-        """Return how many messages at QoS 0 were dropped since the last call, by topic."""
+        """Return how many messages were dropped since the last call, by topic."""
         dropped, self._inbox.dropped = self._inbox.dropped, Counter()
         return dropped
+
+    def take_surplus(self) -> list[Message]:
+        """Return the messages at QoS 1 that were dropped since the last call."""
+        surplus, self._inbox.surplus = self._inbox.surplus, []
+        return surplus
+
+    @property
+    def busy(self) -> frozenset[str]:
+        """Topics, of the messages taken last, of owners that send more than any phone would."""
+        return self._inbox.busy
+
+    def take_limited(self) -> set[str]:
+        """Return the topics of owners that were limited for that since the last call."""
+        limited, self._inbox.limited = self._inbox.limited, set()
+        return limited
 
     def _fetch(self, arrived: Sequence[Message] = ()) -> None:
         """Put into the inbox what has arrived."""

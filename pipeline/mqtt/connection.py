@@ -63,12 +63,14 @@ class Connection:
             most_waiting: messages that may wait to be taken. What is more waits at the broker, at
                 QoS 1; at QoS 0 the oldest are dropped.
             owner_of: the owner of a topic's messages. With it all owners get fair shares of what
-                is taken at once, as `inbox` says; else all that has come is taken.
+                is taken at once, and no more than they may send, as `inbox` says; else all that
+                has come is taken.
         """
         self._settings = settings
         self._subscriptions = subscriptions
         self._session = session
         self._woken = False
+        self._surplus: list[Message] = []
         self.most_waiting = most_waiting
         """Messages that may wait to be taken"""
         self.address = f"{settings.broker}:{settings.port}"
@@ -98,7 +100,10 @@ class Connection:
             self._client.send, v5=v5, address=self.address, username=settings.username
         )
         self._unacknowledged = Unacknowledged(
-            most_waiting, room=self._arrivals.room, by_caller=session is not None
+            most_waiting,
+            room=self._arrivals.room,
+            by_caller=session is not None,
+            away_s=0.0 if session is None else session.away_s,
         )
         self._events = BrokerEvents(
             settings,
@@ -175,10 +180,16 @@ class Connection:
         self._link.check()
         if not has_some:
             return []
-        messages = self._arrivals.take()
+        with self._lock:
+            away_s = self._unacknowledged.take_away_s()
+        messages = self._arrivals.take(away_s=away_s)
+        surplus = self._arrivals.take_surplus()
         self._unacknowledged.taken(messages)
-        if len(self._unacknowledged) and self._session is None:
-            self.acknowledge(message.receipt for message in messages)
+        self._unacknowledged.taken(surplus)
+        if self._session is not None:
+            self._surplus += surplus
+        elif len(self._unacknowledged):
+            self.acknowledge(message.receipt for message in (*messages, *surplus))
         return messages
 
     @property
@@ -191,8 +202,25 @@ class Connection:
         return self._arrivals.oldest()
 
     def take_dropped(self) -> Counter[str]:
-        """Return how many messages at QoS 0 were dropped since this was called last, by topic."""
+        """Return how many messages were dropped since this was called last, by topic."""
         return self._arrivals.take_dropped()
+
+    def take_surplus(self) -> list[Message]:
+        """Return the messages at QoS 1 that were dropped and that the caller is to acknowledge.
+
+        Without a session there are none.
+        """
+        surplus, self._surplus = self._surplus, []
+        return surplus
+
+    @property
+    def busy(self) -> frozenset[str]:
+        """Topics, of the messages taken last, of owners that send more than any phone would."""
+        return self._arrivals.busy
+
+    def take_limited(self) -> set[str]:
+        """Return the topics of owners that were limited for that since this was called last."""
+        return self._arrivals.take_limited()
 
     def was_held_back(self) -> bool:
         """Return whether the broker may have held messages back since this was called last.

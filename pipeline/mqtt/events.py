@@ -45,6 +45,8 @@ class Session:
     """How long it is kept, in seconds"""
     expected: bool
     """The broker should have it already"""
+    away_s: float = 0.0
+    """Seconds since its client was last there"""
     taken: str = "has it a copy of our --state folder?"
     """A question to whoever runs two programs with this session"""
 

@@ -8,25 +8,26 @@ Rules:
   does not hold up the others.
 * Messages of one owner keep their order, whatever their topics: a phone's samples, and what says
   how they are to be processed.
-* Messages at QoS 1 are never dropped. Of those at QoS 0, which the broker cannot be made to keep,
-  only a limited number wait: beyond it, the oldest of the owners with most of them are dropped.
+* Of messages at QoS 0, which the broker cannot be made to keep, only a limited number wait: beyond
+  it, the oldest of the owners with most of them are dropped.
 * Of an owner's, those of its fullest topic are: a flood of samples does not drop a calibration.
 * No owner gets more messages at QoS 0 through than any phone would send, however idle the machine
   is: what is older than a second of that is dropped.
+* The same holds at QoS 1 for an owner that floods by its `allowances`, and for no other: a backlog
+  is taken whole. Of a flood a quarter of what may wait is kept at most, so that the broker can send
+  what others have. Messages that are dropped at QoS 1 are still to be acknowledged.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple
 
 from pipeline.messages import Message
+from pipeline.mqtt.allowances import MOST_PER_S, SendingAllowances
 
 ALWAYS: Final = 4
 """Messages of one owner that are taken even in a crowd: usually two seconds of a phone's samples"""
-MOST_PER_S: Final = 2500
-"""Messages at QoS 0 of one owner that are taken: the fastest phones' accelerometer and gyroscope,
-400 and 840 Hz, both also uncalibrated, one event a message. What is more waits a second at most."""
 
 
 class Owner(NamedTuple):
@@ -42,13 +43,13 @@ OwnerOf = Callable[[str], Owner]
 
 
 class Inbox:
-    """The messages that wait; of those at QoS 0 only so many."""
+    """The messages that wait: of those at QoS 0, and of an owner that floods, only so many."""
 
     def __init__(self, limit: int, most: int | None, owner_of: OwnerOf = Owner) -> None:
         """Begin empty.
 
         Args:
-            limit: messages at QoS 0 that are kept.
+            limit: messages that may wait; at QoS 0 no more are kept.
             most: messages that are taken at once, in fair shares; None for all that there are.
             owner_of: the owner of a topic's messages; by default each topic is its own.
         """
@@ -60,8 +61,17 @@ class Inbox:
         self._n_arrived = 0  # but for what is new
         self._n_waiting = 0
         self._n_droppable = 0  # at QoS 0
+        self._allowances = SendingAllowances()
+        self._limited: set[Owner] = set()
+        """Owners that were limited by themselves, and go on being busy"""
         self.dropped: Counter[str] = Counter()
         """Messages that were dropped, by topic; the caller may empty it"""
+        self.surplus: list[Message] = []
+        """Those of them at QoS 1; the caller empties it"""
+        self.busy: frozenset[str] = frozenset()
+        """Of the messages taken last, the topics of owners that send more than any phone"""
+        self.limited: set[str] = set()
+        """Those of owners that got less for it; the caller may empty it"""
         self.backlogged = False
         """There are messages left that can be taken at once"""
 
@@ -78,17 +88,20 @@ class Inbox:
             # More than necessary, or the next message would exceed the limit again.
             self._drop(round(0.9 * self._limit))
 
-    def take(self, *, elapsed_s: float, soon: int) -> list[Message]:
+    def take(self, *, elapsed_s: float, soon: int, away_s: float = 0.0) -> list[Message]:
         """Return the messages that are next, each owner's in the order of their arrival.
 
         Args:
             elapsed_s: seconds since they were taken last.
             soon: messages that can be processed so quickly that no owner need be limited.
+            away_s: seconds for which the broker could not send before it sent these.
         """
         counts = Counter(map(self._owner_of, map(_TOPIC, self._new)))
+        pace = max(ALWAYS, round(MOST_PER_S * elapsed_s))
+        if self._most is not None:
+            self._note_new(counts, pace, elapsed_s, away_s)
         for key, queue in self._left.items():
             counts[key] += len(queue)
-        pace = max(ALWAYS, round(MOST_PER_S * elapsed_s))
         share = self._share(counts, pace, soon)
         self.backlogged = False
         if share is None and not self._left:
@@ -98,6 +111,7 @@ class Inbox:
             messages = self._take_shares(share, pace)
         self._n_waiting -= len(messages)
         self._n_droppable -= _count_droppable(messages)
+        self._note_busy(messages)
         return messages
 
     def oldest(self) -> dict[str, float]:
@@ -108,6 +122,31 @@ class Inbox:
             received.setdefault(message.topic, message.received)
         return received
 
+    def _note_new(
+        self, counts: Mapping[Owner, int], pace: int, elapsed_s: float, away_s: float
+    ) -> None:
+        """Note how much each owner has sent that sends more than any phone, or has."""
+        fast = {owner for owner, n in counts.items() if n > pace}
+        if self._allowances.any_known:
+            fast |= set(filter(self._allowances.knows, counts))
+        sent: Counter[Hashable] = Counter()
+        if fast:
+            owners = [self._owner_of(message.topic) for message in self._new if not message.dup]
+            sent.update(owner for owner in owners if owner in fast and not owner.is_shared)
+        self._allowances.advance(sent, elapsed_s, away_s=away_s)
+
+    def _note_busy(self, messages: Sequence[Message]) -> None:
+        """Note which of the messages taken are of owners that send more than any phone."""
+        if not self._allowances.any_known:
+            self.busy = frozenset()
+            self._limited.clear()
+            return
+        is_busy = self._allowances.is_busy
+        owner_of = {topic: self._owner_of(topic) for topic in {one.topic for one in messages}}
+        self.busy = frozenset([topic for topic, owner in owner_of.items() if is_busy(owner)])
+        self._limited = set(filter(is_busy, self._limited))
+        self.limited.update(topic for topic in self.busy if owner_of[topic] in self._limited)
+
     def _take_shares(self, share: int | None, pace: int) -> list[Message]:
         """Return a share of each owner's messages, None for all, and leave the rest."""
         taken: list[tuple[int, Message]] = []
@@ -115,13 +154,16 @@ class Inbox:
             n = len(queue)
             if share is not None and self._most is not None:
                 n = min(n, max(share, self._most // 2) if owner.is_shared else share)
-                if n > pace and not owner.is_shared and not queue[0][1].mid:
-                    n = pace
-                    if len(queue) > n + MOST_PER_S:
-                        self._drop_oldest(owner, len(queue) - n - MOST_PER_S)
+                floods = not owner.is_shared and self._allowances.floods(owner)
+                is_limited = floods or not (owner.is_shared or queue[0][1].mid)
+                if is_limited and len(queue) > pace:
+                    n = min(n, pace)
+                    self._limited.add(owner)
+                    n_kept = n + (min(MOST_PER_S, self._limit // 4) if floods else MOST_PER_S)
+                    if len(queue) > n_kept:
+                        self._drop_oldest(owner, len(queue) - n_kept, at_qos_1=floods)
                         queue = self._left[owner]
-                elif n < len(queue):
-                    self.backlogged = True
+                self.backlogged |= n < len(queue) and not (is_limited and n == pace)
             if n == len(queue):
                 taken += queue
                 del self._left[owner]
@@ -130,22 +172,27 @@ class Inbox:
         taken.sort(key=itemgetter(0))
         return [message for _, message in taken]
 
-    def _drop_oldest(self, owner: Owner, surplus: int) -> None:
-        """Drop so many of an owner's messages at QoS 0, the oldest of its fullest topics."""
+    def _drop_oldest(self, owner: Owner, surplus: int, *, at_qos_1: bool = False) -> None:
+        """Drop so many of an owner's messages, the oldest of its fullest topics.
+
+        They are those at QoS 0, or ``at_qos_1`` too.
+        """
         queue = self._left[owner]
         surplus_of = _surplus_of_topics(
-            Counter(message.topic for _, message in queue if not message.mid), surplus
+            Counter(message.topic for _, message in queue if at_qos_1 or not message.mid), surplus
         )
         kept: deque[tuple[int, Message]] = deque()
+        dropped: list[Message] = []
         for number, message in queue:
-            if not message.mid and surplus_of[message.topic] > 0:
+            if (at_qos_1 or not message.mid) and surplus_of[message.topic] > 0:
                 surplus_of[message.topic] -= 1
-                self.dropped[message.topic] += 1
+                dropped.append(message)
             else:
                 kept.append((number, message))
-        n_dropped = len(queue) - len(kept)
-        self._n_droppable -= n_dropped
-        self._n_waiting -= n_dropped
+        self.dropped.update(map(_TOPIC, dropped))
+        self.surplus += [message for message in dropped if message.mid]
+        self._n_droppable -= _count_droppable(dropped)
+        self._n_waiting -= len(dropped)
         self._left[owner] = kept
 
     def _sort_in(self) -> None:

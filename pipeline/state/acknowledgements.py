@@ -82,6 +82,10 @@ class Keeper:
         """Return whether a checkpoint is to be begun; ``now`` is in monotonic seconds."""
         return self._changed and self._writing is None and now >= self._due
 
+    def hasten(self, now: float) -> None:
+        """Let the next checkpoint be due now, in monotonic seconds, or as soon as it can be."""
+        self._due = min(self._due, now)
+
     def overdue_s(self, now: float) -> float:
         """Return for how many seconds the next checkpoint has been due, for one is being written.
 

@@ -1,10 +1,12 @@
 from collections import Counter
 
-from hypothesis import given
+import msgspec
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.messages import Message
-from pipeline.mqtt.inbox import ALWAYS, MOST_PER_S, Inbox, Owner, fair_share
+from pipeline.mqtt.allowances import BACKLOG, BACKLOG_S, MOST_PER_S
+from pipeline.mqtt.inbox import ALWAYS, Inbox, Owner, fair_share
 
 
 def messages(topic: str, n: int, *, first: int = 0, qos: int = 0) -> list[Message]:
@@ -188,13 +190,137 @@ def test_an_owner_of_very_many_topics() -> None:
         assert len(inbox) <= 100
 
 
-def test_what_the_broker_can_keep_is_never_dropped() -> None:
+def test_what_the_broker_can_keep_is_not_dropped() -> None:
     """At QoS 1 nothing is lost: it is not acknowledged, and so the broker stops sending."""
     inbox = Inbox(limit=100, most=1000)
     inbox.put(messages("a", 500, qos=1))
     taken = everything(inbox)
     assert list(range(500)) == numbers(taken, "a")
     assert not inbox.dropped
+
+
+def test_a_backlog_is_taken_whole() -> None:
+    """However fast it comes at QoS 1, what a phone has gathered for hours is not dropped."""
+    inbox = Inbox(limit=5000, most=2000)
+    inbox.put(messages("backlog", BACKLOG, qos=1))
+    taken: list[Message] = []
+    n_a = 0
+    while len(inbox):
+        inbox.put(messages("a", 1, first=n_a, qos=1))
+        taken += take(inbox, elapsed_s=0.02)
+        n_a += 1
+    assert list(range(n_a)) == numbers(taken, "a")
+    assert list(range(BACKLOG)) == numbers(taken, "backlog")
+    assert not inbox.dropped
+    assert not inbox.limited
+
+
+def test_a_flood_that_the_broker_could_keep() -> None:
+    """At QoS 1 too a flood loses what is older than a second; it is named, and all counted."""
+    inbox = Inbox(limit=20_000, most=2000)
+    sent, n_a, taken = 0, 0, []
+    for _ in range(200):  # 4 s
+        inbox.put(messages("flood", 400, first=sent, qos=1))
+        inbox.put(messages("a", 1, first=n_a, qos=1))
+        sent, n_a = sent + 400, n_a + 1
+        now = take(inbox, elapsed_s=0.02)
+        assert [n_a - 1] == numbers(now, "a")
+        taken += now
+    assert {"flood"} == set(inbox.dropped) == inbox.limited == inbox.busy
+    assert Counter(message.topic for message in inbox.surplus) == inbox.dropped
+    came = numbers(taken, "flood")
+    assert sorted(set(came)) == came
+    assert sent == len(came) + inbox.dropped["flood"] + len(inbox)
+    assert len(inbox) <= MOST_PER_S
+    assert len(came) <= BACKLOG + 4 * MOST_PER_S
+
+
+def test_a_flood_leaves_room_for_others() -> None:
+    """Of what may wait it has a quarter at most."""
+    inbox = Inbox(limit=1000, most=2000)
+    for _ in range(100):
+        inbox.put(messages("flood", 1000, qos=1))
+        take(inbox, elapsed_s=0.02)
+    assert 250 == len(inbox)
+
+
+def test_a_flood_in_a_crowd() -> None:
+    """It is dropped too where nobody gets as many as a phone may send."""
+    inbox = Inbox(limit=20_000, most=2000)
+    for number in range(100):
+        inbox.put(messages("flood", 1000, qos=1))
+        for phone in range(500):
+            inbox.put(messages(f"phone-{phone}", 1, first=number, qos=1))
+        assert 500 <= len(take(inbox, elapsed_s=0.02))
+    assert {"flood"} == set(inbox.dropped)
+    assert len(inbox) <= MOST_PER_S
+
+
+def test_a_flood_is_over_when_it_ends() -> None:
+    """Soon after, nothing of it waits, and its owner is like any other."""
+    inbox = Inbox(limit=20_000, most=2000)
+    for _ in range(100):
+        inbox.put(messages("flood", 1000, qos=1))
+        take(inbox, elapsed_s=0.02)
+    inbox.limited.clear()
+    for _ in range(60):
+        take(inbox, elapsed_s=0.02)
+    assert 0 == len(inbox)
+    take(inbox, elapsed_s=BACKLOG_S)
+    inbox.limited.clear()
+    inbox.dropped.clear()
+    inbox.put(messages("flood", 1000, qos=1))
+    assert list(range(1000)) == numbers(everything(inbox), "flood")
+    assert (Counter(), set(), frozenset()) == (inbox.dropped, inbox.limited, inbox.busy)
+
+
+def test_phones_of_a_shared_topic_have_no_limit() -> None:
+    """Where the topic does not tell the phone, any number of phones may be behind it."""
+    inbox = Inbox(limit=20_000, most=2000, owner_of=lambda topic: Owner(topic, is_shared=True))
+    n = 0
+    for _ in range(40):
+        inbox.put(messages("shared", 1000, first=n, qos=1))
+        n += 1000
+        take(inbox, elapsed_s=0.02)
+    everything(inbox)
+    assert not inbox.dropped
+
+
+def test_what_comes_again_does_not_count_again() -> None:
+    """A backlog that is cut off again and again is still a backlog."""
+    inbox = Inbox(limit=20_000, most=2000)
+    backlog = messages("a", BACKLOG, qos=1)
+    inbox.put(backlog)
+    everything(inbox)
+    inbox.put([msgspec.structs.replace(message, dup=True) for message in backlog])
+    everything(inbox)
+    assert not inbox.dropped
+
+
+def test_what_waited_at_the_broker_is_taken_whole() -> None:
+    """It comes faster than it was sent: what came in an hour without us is no flood."""
+    inbox = Inbox(limit=20_000, most=2000)
+    n = 0
+    for number in range(200):
+        inbox.put(messages("a", 1000, first=n, qos=1))
+        n += 1000
+        inbox.take(elapsed_s=0.05, soon=SOON, away_s=3600.0 if not number else 0.0)
+    everything(inbox)
+    assert not inbox.dropped
+
+
+def test_a_flood_at_qos_1_drops_no_calibration() -> None:
+    """It is of another topic of the same owner."""
+    inbox = Inbox(limit=20_000, most=2000, owner_of=lambda _: Owner("a"))
+    topics: list[str] = []
+    for number in range(100):
+        inbox.put(messages("samples", 1000, qos=1))
+        if not number % 10:
+            inbox.put(messages("calibration", 1, first=number, qos=1))
+        topics += [message.topic for message in take(inbox, elapsed_s=0.02)]
+    topics += [message.topic for message in everything(inbox)]
+    assert 10 == topics.count("calibration")
+    assert {"samples"} == set(inbox.dropped)
 
 
 @given(
@@ -219,6 +345,44 @@ def test_order_and_counts(puts: list[tuple[str, int, bool]], limit: int, most: i
         came = numbers(taken, topic)
         assert sorted(set(came)) == came
         assert n == len(came) + inbox.dropped[topic]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 9000), st.integers(0, 60), st.booleans(), st.sampled_from([0.02, 0.5])
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    st.sampled_from([1000, 20_000]),
+)
+@settings(deadline=None, max_examples=40)
+def test_a_flood_costs_its_owner_alone(
+    ticks: list[tuple[int, int, bool, float]], limit: int
+) -> None:
+    """Whatever is sent when, at QoS 1: nothing of who sends no more than a phone is dropped."""
+    inbox = Inbox(limit=limit, most=2000)
+    sent = {"flood": 0, "phone": 0}
+    taken: list[Message] = []
+    seconds = 0.0
+    for n_flood, n_phone, phone_first, elapsed_s in ticks:
+        parts = [("flood", n_flood), ("phone", round(n_phone * elapsed_s / 0.03))]
+        for topic, n in parts[:: -1 if phone_first else 1]:
+            inbox.put(messages(topic, n, first=sent[topic], qos=1))
+            sent[topic] += n
+        taken += take(inbox, elapsed_s=elapsed_s)
+        seconds += elapsed_s
+    taken += everything(inbox)
+    assert list(range(sent["phone"])) == numbers(taken, "phone")
+    came = numbers(taken, "flood")
+    assert sorted(set(came)) == came
+    assert sent["flood"] == len(came) + inbox.dropped["flood"]
+    assert Counter(message.topic for message in inbox.surplus) == inbox.dropped
+    dropped = [int(message.payload) for message in inbox.surplus]
+    assert sorted({*dropped, *came}) == list(range(sent["flood"]))
+    if sent["flood"] <= BACKLOG:
+        assert not inbox.dropped
 
 
 @given(st.dictionaries(st.text(), st.integers(1, 1000), min_size=1), st.integers(1, 2000))

@@ -71,6 +71,33 @@ def test_not_over_another_connection(room: threading.Event) -> None:
     assert acknowledgements([7]) == some.allow([again.receipt])
 
 
+def test_how_long_messages_waited_at_the_broker(
+    room: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the start, without a connection, and while the broker may send no more for long."""
+    now = 1_000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    some = Unacknowledged(2, room=room, by_caller=True, away_s=100.0)
+    now += 5
+    some.begin_again()
+    assert 105.0 == some.take_away_s()
+    now += 60
+    some.arrived(at_qos_1(1))  # nobody sent anything in between
+    now += 60
+    some.arrived([])
+    assert 0.0 == some.take_away_s()
+    some.arrived(at_qos_1(2))
+    now += 1
+    some.arrived(at_qos_1(3))
+    assert 0.0 == some.take_away_s()
+    now += 60
+    some.arrived(at_qos_1(4))
+    assert 60.0 == some.take_away_s()
+    now += 2
+    some.begin_again()
+    assert (2.0, 0.0) == (some.take_away_s(), some.take_away_s())
+
+
 def test_when_the_broker_holds_messages_back(room: threading.Event) -> None:
     """It does while as many as may be are unacknowledged, or while nobody reads."""
     some = Unacknowledged(2, room=room, by_caller=True)

@@ -3,6 +3,7 @@
 import gc
 import signal
 import sys
+import time
 from types import FrameType
 
 from pipeline.commands import log
@@ -105,7 +106,12 @@ def _run(settings: StreamSettings, monitor: Monitor) -> None:
     owners = Owners(subscriptions, most=settings.max_devices, topic_of=topic_of)
     session = None
     if folder is not None:
-        session = Session(folder.client_id, settings.session_expiry, expected=state is not None)
+        session = Session(
+            folder.client_id,
+            settings.session_expiry,
+            expected=state is not None,
+            away_s=0.0 if state is None else max(0.0, time.time() - state["time"]),
+        )
     connection = Connection(
         settings,
         name="har-stream",

@@ -1,9 +1,11 @@
 """Durability: when messages are acknowledged, so that nothing is lost.
 
 Rules: a message is noted once it has taken effect, or was rejected for good; a checkpoint that is
-begun after that holds it, and it is acknowledged when that checkpoint is on the disk. Messages that
-were rejected for samples of the future are *postponed*: they stay unacknowledged and are taken
-again when this machine's clock is set, unless there are too many of them.
+begun after that holds it, and it is acknowledged when that checkpoint is on the disk. So is one
+that was dropped because its sender floods; while much of what the broker may send ahead is spent on
+such messages, checkpoints are begun sooner, so that nobody waits behind them. Messages that were
+rejected for samples of the future are *postponed*: they stay unacknowledged and are taken again
+when this machine's clock is set, unless there are too many of them.
 """
 
 import time
@@ -35,6 +37,8 @@ class Durability:
         self._most_waiting = most_waiting
         self._postponed: dict[int, Message] = {}
         """Rejected, perhaps because this machine's clock is wrong; by packet identifier"""
+        self._has_dropped = False
+        """Messages were dropped since the last checkpoint was begun"""
 
     @property
     def failure(self) -> str | None:
@@ -103,13 +107,24 @@ class Durability:
     def keep(self, state: Callable[[], Mapping[str, Any]], now: float) -> None:
         """Acknowledge what a checkpoint holds, and begin another when it is time."""
         self._connection.acknowledge(self._keeper.saved(now))
+        self._note_dropped()
+        if self._has_dropped and self._keeper.unsaved > self._most_waiting / 4:
+            self._keeper.hasten(now)
         if self._keeper.due(now):
+            self._has_dropped = False
             self._keeper.begin(state(), now)
 
     def leave(self, state: Callable[[], Mapping[str, Any]]) -> None:
         """Save the state for the next start; waiting messages stay with the broker until then."""
         self._connection.await_confirmations(0, timeout_s=DELIVERY_TIMEOUT_S)
+        self._note_dropped()
         now = time.monotonic()
         self._connection.acknowledge(self._keeper.saved(now, wait=True))
         self._keeper.begin(state(), now)
         self._connection.acknowledge(self._keeper.saved(now, wait=True))
+
+    def _note_dropped(self) -> None:
+        """Note the messages that were dropped: they stay so if they come again."""
+        for message in self._connection.take_surplus():
+            self._keeper.note(message)
+            self._has_dropped = True
