@@ -66,8 +66,8 @@ def test_topics_are_found_in_the_log() -> None:
     """Only in lines that tell of dropped messages, however they are put."""
     log = (
         "2026-01-01 WARNING rejected a message on 'har/a/samples' (json, 1 so far): no JSON\n"
-        "2026-01-01 WARNING dropped 1200 messages at QoS 0, too many wait: 'har/b/samples' 1200\n"
-        "2026-01-01 WARNING dropped 3 messages at QoS 0: har/b/samples 2, har/c/samples 1\n"
+        "2026-01-01 WARNING dropped 1200 messages, too many wait: 'har/b/samples' 1200\n"
+        "2026-01-01 WARNING dropped 3 messages: har/b/samples 2, har/c/samples 1\n"
         "2026-01-01 WARNING dropped samples that came again: har/d/samples 1\n"
     )
     assert {"har/b/samples", "har/c/samples"} == soak_outcome.dropped_topics(log)

@@ -41,11 +41,11 @@ class Housekeeping:
         self._clock = clock
         self._n_connections = 1
         """So many there were when the broker was told last what it is to retain"""
-        self._crowded_out = Losses("messages at QoS 0, the oldest of who sent most")
+        self._crowded_out = Losses("messages, the oldest of who sent most")
 
     @property
     def n_dropped(self) -> int:
-        """How many messages at QoS 0 were dropped since the start, for there were too many."""
+        """How many messages were dropped since the start, for there were too many."""
         return self._crowded_out.total
 
     def keep(self, now: float) -> None:
@@ -54,7 +54,7 @@ class Housekeeping:
         dropped = self._connection.take_dropped()
         self._crowded_out.add(dropped, now)
         service.deliveries.log_losses(now)
-        self._reports.publish_load(now, n_dropped=self.n_dropped)
+        self._reports.publish_load(now, dropped=dropped, n_dropped=self.n_dropped)
         if not self._connection.ready.is_set():
             self._silence.disconnect()
             self._reports.disconnect()

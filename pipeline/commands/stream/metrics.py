@@ -159,7 +159,7 @@ class StreamMetrics:
         )
         yield counter(
             "har_dropped_messages_total",
-            "Messages at QoS 0 that were dropped, because too many waited",
+            "Messages that were dropped: their sender sent too many, or at QoS 0 too many waited",
             self._housekeeping.n_dropped,
         )
         yield counter(

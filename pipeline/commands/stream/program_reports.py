@@ -1,5 +1,7 @@
 """Reports of har-stream on itself: ``har/info``, ``har/load``, and whether it is degraded."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from pipeline.commands.program_info import ProgramInfo
@@ -50,21 +52,22 @@ class ProgramReports:
         """Note that there is no connection."""
         self._is_introduced = False
 
-    def publish_load(self, now: float, *, n_dropped: int) -> None:
+    def publish_load(self, now: float, *, dropped: Mapping[str, int], n_dropped: int) -> None:
         """Publish how much waits, how old results are, and what is wrong with the program.
 
         Args:
             now: the time in monotonic seconds.
-            n_dropped: messages that were dropped since the start, for there were too many.
+            dropped: messages that were dropped since the last call, by topic: there were too many.
+            n_dropped: how many were dropped since the start.
         """
+        self._load.drop(dropped)
         waiting = self._connection.waiting
         self._load.watch(waiting)
         faults = self._faults()
         has_changed = self._connection.show_status("degraded" if faults else "online")
-        report = self._load.report(now, at_once=has_changed)
-        if report is None:
+        if not (has_changed or self._load.is_due(now)):
             return
-        report |= {
+        report = self._load.report(now, limited=self._connection.take_limited()) | {
             "phones": len(self._phones),
             "waiting": waiting,
             "unconfirmed": len(self._connection.unconfirmed),

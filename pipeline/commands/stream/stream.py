@@ -224,7 +224,7 @@ class Stream:
         self._service.deliveries.recognise()
         self._publish()
         now = time.monotonic()
-        self._load.add(messages, now)
+        self._load.add(messages, now, busy=self._connection.busy)
         if messages:
             n_windows = self._n_windows - n_windows_before
             self._ticks.add(n_messages=len(messages), n_windows=n_windows, seconds=now - begun)

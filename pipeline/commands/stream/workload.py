@@ -1,6 +1,7 @@
 """The work that waits, and how long it takes."""
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -12,10 +13,16 @@ logger = EventLog(__name__)
 
 REPORT_S: Final = 10.0
 """The load is reported this often."""
+MOST_NAMED_TOPICS: Final = 10
+"""Topics that a report names of which messages were dropped"""
 
 
 class Load:
-    """The messages that wait, and the age of results."""
+    """The messages that wait or were dropped, and the age of results.
+
+    The results of an owner that was limited, since it sent more than any phone would, are as old as
+    it makes them: their age tells nothing of how others fare, and is left out.
+    """
 
     def __init__(self, most_waiting: int, now: float) -> None:
         """Begin idle; times are in monotonic seconds.
@@ -26,13 +33,31 @@ class Load:
         """
         self._most_waiting = most_waiting
         self._ages_s: list[float] = []
+        self._busy_ages_s: defaultdict[str, list[float]] = defaultdict(list)
+        """The same of owners that may have been limited, by topic"""
+        self._n_messages = 0
+        self._dropped: Counter[str] = Counter()
         self._begun = now
         self.too_much = False
         """More messages wait than can be processed soon"""
 
-    def add(self, messages: Sequence[Message], now: float) -> None:
-        """Note that messages have been processed, and their results published."""
-        self._ages_s += [now - message.received for message in messages]
+    def add(self, messages: Sequence[Message], now: float, *, busy: Collection[str]) -> None:
+        """Note that messages have been processed, and their results published.
+
+        ``busy`` are the topics of owners that send more than any phone would.
+        """
+        self._n_messages += len(messages)
+        if not busy:
+            self._ages_s += [now - message.received for message in messages]
+            return
+        for message in messages:
+            is_busy = message.topic in busy
+            ages_s = self._busy_ages_s[message.topic] if is_busy else self._ages_s
+            ages_s.append(now - message.received)
+
+    def drop(self, dropped: Mapping[str, int]) -> None:
+        """Note how many messages were dropped, by topic."""
+        self._dropped.update(dropped)
 
     def watch(self, waiting: int) -> None:
         """Log when too much waits, and when that is over."""
@@ -48,16 +73,30 @@ class Load:
         elif before and not self.too_much:
             logger.info("caught-up", "caught up")
 
-    def report(self, now: float, *, at_once: bool = False) -> dict[str, object] | None:
-        """Return a report since the last one, None if that is not long ago, unless ``at_once``."""
-        seconds = now - self._begun
-        if (seconds < REPORT_S and not at_once) or seconds <= 0:
-            return None
-        p50, p99 = np.percentile(self._ages_s or [0.0], [50, 99]) * 1000
-        n_messages = len(self._ages_s)
-        self._ages_s, self._begun = [], now
-        return {
-            "messages_per_s": round(n_messages / seconds, 1),
+    def is_due(self, now: float) -> bool:
+        """Return whether a report is due; ``now`` is in monotonic seconds."""
+        return now - self._begun >= REPORT_S
+
+    def report(self, now: float, *, limited: Collection[str]) -> dict[str, object]:
+        """Return a report since the last one.
+
+        Args:
+            now: the time.
+            limited: topics of owners that were limited since then.
+        """
+        ages_s = self._ages_s
+        for topic, busy_ages_s in self._busy_ages_s.items():
+            if topic not in limited:
+                ages_s += busy_ages_s
+        p50, p99 = np.percentile(ages_s or [0.0], [50, 99]) * 1000
+        report = {
+            "messages_per_s": round(self._n_messages / max(now - self._begun, 1e-3), 1),
             "latency_ms": {"p50": round(float(p50), 1), "p99": round(float(p99), 1)},
             "overloaded": self.too_much,
+            "dropped_topics": len(self._dropped),
+            "dropped_most": dict(self._dropped.most_common(MOST_NAMED_TOPICS)),
         }
+        self._ages_s, self._n_messages, self._begun = [], 0, now
+        self._busy_ages_s.clear()
+        self._dropped.clear()
+        return report
