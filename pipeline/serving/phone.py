@@ -70,5 +70,7 @@ class Phone:
     """The problems of its samples that are in the log already"""
     last_problem: float = -np.inf
     """When anything was wrong with its samples, the last time"""
+    last_dropped: float = -np.inf
+    """When messages of its own topic were dropped, the last time"""
     last_failure: float = -np.inf
     """When har-stream itself failed on its samples, the last time"""

@@ -26,6 +26,8 @@ PART_OF_AGE: Final = 0.25
 and whether its wearer's upright is known, change less and less."""
 LIVE_AGAIN_S: Final = 3.0
 """Samples of a backlog are no problem between live ones that come at least so often."""
+DROPPED_S: Final = 60.0
+"""How long dropped messages stay in a phone's info."""
 FAULT_S: Final = 600.0
 """How long an error of har-stream stays in a phone's info."""
 
@@ -64,6 +66,8 @@ class PhoneInfos:
             problems.append(phone_info.ALTERNATING)
         if phone.last_message - phone.last_live > LIVE_AGAIN_S:
             problems.append("old-samples")
+        if now - phone.last_dropped < DROPPED_S:
+            problems.append("dropped-messages")
         if now - phone.last_failure < FAULT_S:
             problems.append("fault")
         rejected = self._rejections.of(device)

@@ -68,8 +68,10 @@ class Housekeeping:
         last_dropped = service.receiver.by_route(dict.fromkeys(dropped, now))
         if last_dropped:
             for _, phone in service.phones.items():
-                at = last_dropped.get(phone.route.topic, 0.0)
-                phone.last_message = max(phone.last_message, at)
+                if phone.route.topic in last_dropped:
+                    phone.last_message = max(phone.last_message, now)
+                    if phone.route.device is not None:
+                        phone.last_dropped, phone.info_due = now, 0.0
         self._silence.update(
             now,
             held_back=self._connection.was_held_back(),

@@ -34,6 +34,9 @@ WARNINGS: Final = ADVICE | {
     "old-samples": "the newest samples are older than --max-behind: a backlog, a replay that is "
     "faster than it was made, or the phone's clock is behind; what is recognised has the samples' "
     "times, and there is no activity now",
+    "dropped-messages": "the oldest of its messages were dropped: it sent 10,000 at once and more "
+    "than 2,500 a second after that, or at QoS 0 more than can wait; let the app send several "
+    "samples in each message, at QoS 1",
     "gaps": "no 2.56 s of samples come without a pause of over half a second: is the connection "
     "bad, or does the phone save energy?",
     "fault": "har-stream failed on samples of this phone and began anew with it: please report "

@@ -92,7 +92,10 @@ def test_upright() -> None:
 
 def test_every_problem_has_advice() -> None:
     """Whatever can be wrong is said with what to do, one for one."""
-    problems = [*PROBLEMS, *TROUBLES, phone_info.ALTERNATING, "old-samples", "gaps", "fault"]
+    problems = [
+        *(*PROBLEMS, *TROUBLES, phone_info.ALTERNATING),
+        *("old-samples", "dropped-messages", "gaps", "fault"),
+    ]
     content = told(problems=problems, lacks=["gyroscope"])
     assert [*problems, "no-gyroscope"] == content["warnings"]
     assert len(problems) + 1 == len(content["advice"])
