@@ -12,6 +12,7 @@ from pipeline.commands.replay.awaited_stream import HarStream
 from pipeline.commands.replay.calibrations import Calibrations
 from pipeline.commands.replay.native_message import native_message
 from pipeline.commands.replay.outgoing_messages import OutgoingMessage, schedule
+from pipeline.commands.replay.sending_pace import SendingPace
 from pipeline.commands.replay.settings import ReplaySettings
 from pipeline.commands.replay.windows import ExpectedWindows
 from pipeline.mqtt.connection import Connection
@@ -66,6 +67,7 @@ class Replay:
         self._recording = uuid4().hex[:8]
         self._labelled_until: dict[str, float] = {}
         """By phone that has a label: time of its newest sample"""
+        self._pace = SendingPace()
         self._lost: ConnectionError | None = None
         """Why there will be no connection any more"""
         self._begun = 0.0
@@ -89,7 +91,8 @@ class Replay:
     def send(self) -> Iterator[OutgoingMessage]:
         """Publish message after message, each when it is due, and yield it.
 
-        At ``--speed max`` a message is due when not too many windows await their prediction.
+        At ``--speed max`` a message is due when not too many windows await their prediction. At any
+        speed, a phone does not send so fast that it floods.
 
         Raises:
             TimeoutError: predictions or the broker's confirmations stopped coming.
@@ -104,6 +107,7 @@ class Replay:
                 self._await_predictions(MAX_OUTSTANDING_WINDOWS)
             else:
                 self._await_confirmations(MAX_UNCONFIRMED_MESSAGES)
+            time.sleep(self._pace.pause_s(message.device, time.monotonic()))
             self._check()
             payload = native_message(
                 message.readings,
