@@ -64,7 +64,7 @@ class Placements:
         self._conventions = Conventions(conventions)
         self._frames = ByDevice(frames, FRAMES, "frame")
         self._body_places = BodyPlaces(body_places, self._frames)
-        self._admitted: set[str] = set()
+        self._admitted: dict[str, None] = {}  # in the order in which they were
         # Calibrations (3, 3): of phones that are admitted; of those that were, the longest gone
         # first; of those that never were, in the order in which the calibrations came.
         self._of_admitted: dict[str, NDArray[np.float64]] = {}
@@ -91,7 +91,7 @@ class Placements:
     def admit(self, device: str) -> None:
         """Admit a phone; from now on its calibration is kept, however many others there are."""
         kept = self._kept(device)
-        self._admitted.add(device)
+        self._admitted[device] = None
         if device in kept:
             self._of_admitted[device] = kept.pop(device)
 
@@ -157,7 +157,7 @@ class Placements:
         """
         self._conventions.forget(device)
         self.statements.forget(device)
-        self._admitted.discard(device)
+        self._admitted.pop(device, None)
         if device in self._of_admitted:
             self._of_gone[device] = self._of_admitted.pop(device)
         self._drop_surplus()
@@ -165,7 +165,7 @@ class Placements:
     def state(self) -> dict[str, Any]:
         """Return all but the settings, in values that JSON can hold."""
         return {
-            "here": sorted(self._admitted),
+            "here": list(self._admitted),
             "proven": dict(self._conventions.proven),
             "statements": self.statements.state(),
             "calibrations": {
@@ -176,7 +176,7 @@ class Placements:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore what `state` returned, in place of all that was learnt before."""
-        self._admitted = set(state["here"])
+        self._admitted = dict.fromkeys(state["here"])
         self._conventions.restore(state["proven"])
         self.statements.restore(state["statements"])
         for name, kept in self._calibrations.items():

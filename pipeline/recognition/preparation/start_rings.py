@@ -87,7 +87,7 @@ class StartRings:
         whole = [[i, *self._whole[slot]] for i, slot in by_slot if self._is_remembered(slot)]
         return {
             "base": self.base[slots],
-            "differences": np.diff(self.steps[slots], axis=1, prepend=np.int32(0)),
+            "differences": _differences(self.steps[slots]),
             "count": self.count[slots],
             "whole": whole,
         }
@@ -120,6 +120,14 @@ class StartRings:
         for start in starts.tolist():
             remembered.append(start)
         self.keep(slot, remembered)
+
+
+def _differences(steps: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the differences ``(n, 256)`` of neighbours; the first is the first step itself."""
+    differences = np.empty_like(steps)
+    differences[:, 0] = steps[:, 0]
+    np.subtract(steps[:, 1:], steps[:, :-1], out=differences[:, 1:])
+    return differences
 
 
 def _steps(

@@ -136,26 +136,27 @@ class Windower:
         can need, one phone's behind another's.
         """
         count = self.count[slots]
-        phones, places = self._needed(count)
-        return {"count": count, "needed": _as_numbers(self.ring[slots[phones], places])}
+        numbers = self.ring.reshape(-1).view(np.float32).reshape(-1, len(CHANNELS))
+        return {"count": count, "needed": numbers.take(self._needed(slots, count), axis=0)}
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, NDArray[Any]]) -> None:
         """Restore what `state` returned; a phone's slot may be another than it was."""
         self.count[slots] = state["count"]
-        phones, places = self._needed(state["count"])
-        self.ring[slots[phones], places] = _as_items(state["needed"])
+        self.ring.reshape(-1)[self._needed(slots, state["count"])] = _as_items(state["needed"])
 
-    def _needed(self, count: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    def _needed(self, slots: NDArray[np.intp], count: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the samples that windows to come can need, of phones that have had so many.
 
-        That is ``(n_samples,)`` the index of the phone of each, and its place in the ring.
+        That is ``(n_samples,)`` the place of each in all rings, one behind another.
         """
         first = np.min([_first_window(count, hop) * hop for hop in self._hops], axis=0)
         n_needed = count - first
         ends = np.cumsum(n_needed)
-        phones = np.repeat(np.arange(len(count)), n_needed)
-        numbers = np.arange(len(phones)) + np.repeat(count - ends, n_needed)
-        return phones, numbers % _RING
+        places = np.arange(n_needed.sum())
+        places += np.repeat(count - ends, n_needed)
+        places %= _RING
+        places += np.repeat(slots * _RING, n_needed)
+        return places
 
     def _cut(
         self,
