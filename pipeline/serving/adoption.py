@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.recognition.recognizer import Recognizer
+from pipeline.serving.saved_phone import saved_phones
 
 
 def dealt(
@@ -32,7 +33,7 @@ def dealt(
     placements = state["placements"]
     return {
         "core": recognizer.state(),
-        "phones": [phone for phone in state["phones"] if is_own(phone["device"])],
+        "phones": [phone for phone in saved_phones(state["phones"]) if is_own(phone.device)],
         "placements": {
             "here": [device for device in placements["here"] if is_own(device)],
             "proven": own(placements["proven"]),

@@ -14,7 +14,7 @@ _SAME = True
 """In place of what is equal to the activity that was published last"""
 
 
-class FrozenPhone(msgspec.Struct, array_like=True):
+class FrozenPhone(msgspec.Struct, array_like=True, gc=False):
     """What `Phone` holds, but for what follows from signals and placement."""
 
     device: str

@@ -12,14 +12,14 @@ from typing import Any
 import msgspec
 
 from pipeline.event_log import EventLog
-from pipeline.formats import FORMATS
-from pipeline.messages import Message, Publication
+from pipeline.messages import Message
 from pipeline.readings import Delivery
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.serving.frozen_phone import FrozenPhone
-from pipeline.serving.phone import Phone, checksum
+from pipeline.serving.phone import Phone
 from pipeline.serving.phone_names import PhoneNames
+from pipeline.serving.saved_phone import SavedPhone, saved_phones
 from pipeline.subscriptions import Route
 
 logger = EventLog(__name__)
@@ -160,24 +160,9 @@ class Phones:
 
     def state(self) -> dict[str, object]:
         """Return the state of the phones, of all three places."""
-        phones = [
-            {
-                "device": device,
-                "format": phone.route.format.name,
-                "topic": phone.route.topic,
-                "came_on": phone.topic,
-                "named": phone.route.device is not None,
-                "online": phone.online,
-                "activity": phone.activity,
-                "shown": phone.published_activity,
-                "judged_until": phone.classified_until,
-                "info": phone.info,
-            }
-            for device, phone in self._phones.items()
-        ]
         return {
             "core": self.recognizer.state(),
-            "phones": phones,
+            "phones": [SavedPhone.of(device, phone) for device, phone in self._phones.items()],
             "placements": self.placements.state(),
             "names": self.names.state(),
         }
@@ -191,26 +176,10 @@ class Phones:
         self.recognizer.restore(state["core"])
         self.placements.restore(state["placements"])
         self.names.restore(state.get("names", {}))  # of before there were names
-        for known in state["phones"]:
-            device = known["device"]
-            info = msgspec.convert(known["info"], Publication | None)
-            named = device if known["named"] else None
-            self._phones[device] = Phone(
-                Route(FORMATS[known["format"]], named, known["topic"]),
-                admitted=now,
-                last_message=now,
-                topic=known["came_on"],
-                last_live=now,
-                online=known["online"],
-                last_classified=now,
-                classified_until=known["judged_until"],
-                activity=msgspec.convert(known["activity"], Publication | None),
-                published_activity=msgspec.convert(known["shown"], Publication | None),
-                activity_published=now,
-                info=info,
-                info_checksum=0 if info is None else checksum(info),
-                logged_problems=self.recognizer.problems(device),
-            )
+        for saved in saved_phones(state["phones"]):
+            device, phone = saved.device, saved.phone(now)
+            phone.logged_problems = self.recognizer.problems(device)
+            self._phones[device] = phone
             self.place(device)
 
     def exact_state(self) -> dict[str, object]:

@@ -1,10 +1,11 @@
-"""Arrays as bytes, nothing lost: those of their bytes that are much alike are compressed.
+"""Arrays as bytes, nothing lost: those of their bytes that hardly differ are compressed.
 
-Strategy: the bytes of all numbers are sorted by significance into *planes*. In a large array the
-leading ones, signs and exponents, are much alike from number to number and column by column, and
-run-length coding with Huffman codes (zlib's) makes a few bits of them, fast; those behind are like
-noise, and stay as they are. Samples of each plane show which it is; where little would be saved,
-the array stays as it is.
+Strategy: the bytes of all numbers are sorted by significance into *planes*. In some arrays all but
+the trailing ones hardly differ from number to number and column by column, such as in one that is
+mostly zeros, or has the differences of times: run-length coding with Huffman codes (zlib's) makes
+next to nothing of them, and the fewer runs there are the faster it is. All other planes, also
+those with a few bits less than their size, stay as they are: a disk takes ten times as many bytes
+in the time in which they would be compressed. Samples of each plane show which it is.
 """
 
 import zlib
@@ -22,8 +23,10 @@ _SMALL_PLANE: Final = 16_384
 _SAMPLE_ITEMS: Final = 256
 """Numbers next to each other in one of the samples"""
 _N_SAMPLES: Final = 4
-_WORTH: Final = 0.85
-"""Most that an array may keep of its size, by the samples; and a piece of it"""
+_MOST_LEFT: Final = 0.1
+"""Share of a piece that compression may leave, by the samples, for it to be worth its time"""
+_LEAST_SAVED: Final = 0.2
+"""Share of an array that must be saved for its planes to be sorted"""
 _RAW: Final = -15  # zlib's window, without header and checksum: a checkpoint has its own
 _LEVEL: Final = 1
 _MEMORY: Final = 8
@@ -35,11 +38,13 @@ def pieces_of(array: NDArray[Any]) -> list[memoryview]:
     if flat.nbytes >= _SMALL_BYTES:
         flat = flat.reshape(len(flat), -1)
         n_pieces = 1 if flat.size < _SMALL_PLANE else flat.itemsize
-        shares = _shares_by_samples(flat, n_pieces)
-        if shares.mean() <= _WORTH:
+        left = _left_of_samples(flat, n_pieces)
+        is_worth_it = left <= _MOST_LEFT
+        if (is_worth_it * (1 - left)).mean() >= _LEAST_SAVED:
+            planes = _planes(flat).reshape(n_pieces, -1)
             pieces = [
-                _compressed(piece) if share <= _WORTH else piece.data
-                for piece, share in zip(_planes(flat).reshape(n_pieces, -1), shares, strict=True)
+                _compressed(piece) if compresses else piece.data
+                for piece, compresses in zip(planes, is_worth_it.tolist(), strict=True)
             ]
             if len(pieces) > 1 or len(pieces[0]) < flat.nbytes:  # else it seems as it is
                 return pieces
@@ -70,8 +75,8 @@ def _planes(array: NDArray[Any]) -> NDArray[np.uint8]:
     return by_column.view(np.uint8).reshape(-1, array.itemsize).T.copy()
 
 
-def _shares_by_samples(array: NDArray[Any], n_pieces: int) -> NDArray[np.float64]:
-    """Return which share of each piece is left when samples of it are compressed."""
+def _left_of_samples(array: NDArray[Any], n_pieces: int) -> NDArray[np.float64]:
+    """Return which share of each piece compression leaves, by samples of it."""
     n_rows = max(_SAMPLE_ITEMS // array.shape[1], 1)
     firsts = np.linspace(0, max(len(array) - n_rows, 0), _N_SAMPLES).astype(int)
     planes = _planes(np.concatenate([array[first : first + n_rows] for first in firsts]))

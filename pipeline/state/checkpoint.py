@@ -1,7 +1,9 @@
 """The state on disk: a checkpoint, written so that a crash leaves the old one or the new one.
 
-A checkpoint is one file: a header with a checksum, then MessagePack, in which arrays are as
-`byte_planes` has them. Its contents, and when it is written, are decided in `stream`.
+A checkpoint is one file: a header with a checksum; the state as MessagePack, in which an array is
+its type and shape; and behind it the bytes of all arrays, one after the other, as `byte_planes` has
+them. So they go from the state to the disk without a copy, and other threads work meanwhile.
+Its contents, and when it is written, are decided in `stream`.
 """
 
 import fcntl
@@ -20,12 +22,12 @@ from numpy.typing import NDArray
 from pipeline.atomic_file import replacing, sync_folder
 from pipeline.state.byte_planes import array_of, pieces_of
 
-VERSION: Final = 8
+VERSION: Final = 9
 """Of what a checkpoint holds; to be raised whenever something in it changes its meaning"""
 
 _MAGIC: Final = b"har-stream state"
-_HEADER: Final = Struct("<16sIIQ")
-"""Magic, version, CRC-32 and length of what follows"""
+_HEADER: Final = Struct("<16sIIQQ")
+"""Magic, version, CRC-32 and length of what follows, and the length of the MessagePack in it"""
 
 RESET: Final = "--reset-state begins anew, without what was under way"
 """What to do about a state that cannot be used"""
@@ -44,8 +46,8 @@ class CheckpointError(Exception):
 class _Array(msgspec.Struct, array_like=True):
     dtype: str
     shape: tuple[int, ...]
-    pieces: list[memoryview]
-    """As `byte_planes` has them"""
+    lengths: list[int]
+    """Of its pieces in bytes, as `byte_planes` has them"""
 
 
 _ARRAY: Final = 1
@@ -56,8 +58,27 @@ _array_decoder = msgspec.msgpack.Decoder(_Array)
 
 def encode(state: Mapping[str, Any]) -> bytes:
     """Return a state as a checkpoint: values that MessagePack can hold, and arrays among them."""
-    contents = _encoder.encode(state)
-    return _HEADER.pack(_MAGIC, VERSION, crc32(contents), len(contents)) + contents
+    return b"".join(_parts_of(state))
+
+
+def _parts_of(state: Mapping[str, Any]) -> list[bytes | memoryview]:
+    """Return a state as a checkpoint, in parts that follow one another."""
+    pieces: list[memoryview] = []
+
+    def packed(array: object) -> msgspec.msgpack.Ext:
+        if not isinstance(array, np.ndarray):
+            raise NotImplementedError(f"a checkpoint cannot hold {type(array)}")
+        of_array = pieces_of(array)
+        pieces.extend(of_array)
+        lengths = [len(piece) for piece in of_array]
+        described = _Array(array.dtype.str, array.shape, lengths)
+        return msgspec.msgpack.Ext(_ARRAY, msgspec.msgpack.encode(described))
+
+    document = msgspec.msgpack.encode(state, enc_hook=packed)
+    checksum, n_bytes = crc32(document), len(document)
+    for piece in pieces:
+        checksum, n_bytes = crc32(piece, checksum), n_bytes + len(piece)
+    return [_HEADER.pack(_MAGIC, VERSION, checksum, n_bytes, len(document)), document, *pieces]
 
 
 def decode(data: bytes) -> dict[str, Any]:
@@ -68,7 +89,7 @@ def decode(data: bytes) -> dict[str, Any]:
     """
     if len(data) < _HEADER.size:
         raise CheckpointError("is damaged: it is cut off")
-    magic, version, checksum, length = _HEADER.unpack_from(data)
+    magic, version, checksum, length, n_document = _HEADER.unpack_from(data)
     if magic != _MAGIC:
         raise CheckpointError("is no checkpoint of har-stream, or damaged")
     if version != VERSION:
@@ -76,23 +97,18 @@ def decode(data: bytes) -> dict[str, Any]:
     contents = memoryview(data)[_HEADER.size :]
     if len(contents) != length or crc32(contents) != checksum:
         raise CheckpointError("is damaged: its checksum does not fit")
-    return _decoder.decode(contents)
+    begin = n_document  # of the next array's bytes: they are in the order of the arrays
 
+    def unpacked(code: int, data: memoryview) -> NDArray[Any]:
+        nonlocal begin
+        described = _array_decoder.decode(data)
+        pieces = []
+        for n_bytes in described.lengths:
+            pieces.append(contents[begin : begin + n_bytes])
+            begin += n_bytes
+        return array_of(pieces, np.dtype(described.dtype), described.shape)
 
-def _packed(array: object) -> msgspec.msgpack.Ext:
-    if not isinstance(array, np.ndarray):
-        raise NotImplementedError(f"a checkpoint cannot hold {type(array)}")
-    packed = _Array(array.dtype.str, array.shape, pieces_of(array))
-    return msgspec.msgpack.Ext(_ARRAY, msgspec.msgpack.encode(packed))
-
-
-def _unpacked(code: int, data: memoryview) -> NDArray[Any]:
-    packed = _array_decoder.decode(data)
-    return array_of(packed.pieces, np.dtype(packed.dtype), packed.shape)
-
-
-_encoder = msgspec.msgpack.Encoder(enc_hook=_packed)
-_decoder = msgspec.msgpack.Decoder(dict[str, Any], ext_hook=_unpacked)
+    return msgspec.msgpack.decode(contents[:n_document], type=dict[str, Any], ext_hook=unpacked)
 
 
 class StateFolder:
@@ -169,10 +185,10 @@ class StateFolder:
         Raises:
             OSError: it cannot be written; the one before stays.
         """
-        data = encode(state)
+        parts = _parts_of(state)
         with replacing(self.checkpoint, mode=_MODE) as file:
-            file.write(data)
-        return len(data)
+            file.writelines(parts)
+        return sum(len(part) for part in parts)
 
     def _client_id(self) -> str:
         file = self.path / _CLIENT_ID

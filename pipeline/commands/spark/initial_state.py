@@ -73,8 +73,8 @@ def _loaded(path: Path) -> dict[str, Any]:
 def _names(state: dict[str, Any]) -> list[str]:
     """Return the names of all phones that a state has anything of."""
     placements = state["placements"]
-    named: set[str] = {phone["device"] for phone in state["phones"]}
-    named |= {*state["core"]["devices"], *state.get("names", {}), *placements["here"]}
+    named: set[str] = set(state["core"]["devices"])
+    named |= {*state.get("names", {}), *placements["here"]}
     named |= {*placements["proven"], *placements["statements"]}
     for kept in placements["calibrations"].values():
         named |= set(kept)

@@ -218,7 +218,9 @@ class Intake:
             "resampler": self._resampler.state(slots),
             "clocks": self._clocks.state(slots),
             "flags": self._flags.state(slots),
-            "sequences": [self._sequences[slot].state() for slot in slots.tolist()],
+            "sequences": RecordingSequence.state(
+                [self._sequences[slot] for slot in slots.tolist()]
+            ),
             "n_samples": self.n_samples,
         }
 
@@ -227,8 +229,8 @@ class Intake:
         self._resampler.restore(slots, state["resampler"])
         self._clocks.restore(slots, state["clocks"])
         self._flags.restore(slots, state["flags"])
-        for slot, sequence in zip(slots.tolist(), state["sequences"], strict=True):
-            self._sequences[slot] = RecordingSequence.restored(sequence)
+        sequences = RecordingSequence.restored(state["sequences"])
+        self._sequences.update(zip(slots.tolist(), sequences, strict=True))
         self.n_samples = state["n_samples"]
 
     def _goes_on(self, slot: int, deliveries: Sequence[Delivery]) -> bool:

@@ -12,7 +12,10 @@ recording, too. Rules, for the messages of a phone one after another:
 * Recordings shorter than a window, one after another, are reported: they have no windows.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
+
+import numpy as np
 
 from pipeline.readings import Clock
 from pipeline.vocabulary import SAMPLING_RATE_HZ, WINDOW_LENGTH
@@ -143,19 +146,43 @@ class RecordingSequence:
         if newest - self._begun >= _WINDOW_S:
             self._n_short = 0
 
-    def state(self) -> list[Any]:
-        """Return the state, in values that MessagePack can hold."""
-        past = [[*key, newest] for key, newest in self._past.items()]
-        others = [[*key, oldest] for key, oldest in self._others.items()]
-        counts = [self._alone_since, self._n_returns, self._begun, self._n_short]
-        return [self.recording, self.clock, past, others, *counts]
+    @property
+    def _is_single(self) -> bool:
+        """Whether there is one recording, by the usual clock and without a name."""
+        return not (self.recording or self._past or self._others) and self.clock == "epoch"
 
     @classmethod
-    def restored(cls, state: list[Any]) -> "RecordingSequence":
-        """Return the sequence that `state` was taken of."""
-        sequence = cls()
-        sequence.recording, sequence.clock, past, others, *counts = state
-        sequence._past = {(name, clock): newest for name, clock, newest in past}
-        sequence._others = {(name, clock): oldest for name, clock, oldest in others}
-        sequence._alone_since, sequence._n_returns, sequence._begun, sequence._n_short = counts
-        return sequence
+    def state(cls, sequences: Sequence["RecordingSequence"]) -> dict[str, Any]:
+        """Return the state of all sequences, in arrays ``(n,)``, and the recordings of some."""
+        n = len(sequences)
+        return {
+            "alone_since": np.fromiter([one._alone_since for one in sequences], np.float64, n),
+            "begun": np.fromiter([one._begun for one in sequences], np.float64, n),
+            "n_returns": np.fromiter([one._n_returns for one in sequences], np.int64, n),
+            "n_short": np.fromiter([one._n_short for one in sequences], np.int64, n),
+            "recordings": [
+                [
+                    i,
+                    one.recording,
+                    one.clock,
+                    [[*key, newest] for key, newest in one._past.items()],
+                    [[*key, oldest] for key, oldest in one._others.items()],
+                ]
+                for i, one in enumerate(sequences)
+                if not one._is_single
+            ],
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> list["RecordingSequence"]:
+        """Return the sequences that `state` was taken of."""
+        sequences = [cls() for _ in state["begun"]]
+        for name in ("alone_since", "begun", "n_returns", "n_short"):
+            for sequence, value in zip(sequences, state[name].tolist(), strict=True):
+                setattr(sequence, f"_{name}", value)
+        for i, recording, clock, past, others in state["recordings"]:
+            sequence = sequences[i]
+            sequence.recording, sequence.clock = recording, clock
+            sequence._past = {(name, clock): newest for name, clock, newest in past}
+            sequence._others = {(name, clock): oldest for name, clock, oldest in others}
+        return sequences

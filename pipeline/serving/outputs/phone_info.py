@@ -164,4 +164,9 @@ def _publication(
     if info.upright == "unknown":
         advice.append(WALK)  # behind those of the warnings: nothing is wrong
     info.warnings, info.advice = warnings, advice
-    return Publication(f"har/{info.device}/info", msgspec.json.encode(info), retain=True)
+    return info_of(info.device, msgspec.json.encode(info))
+
+
+def info_of(device: str, payload: bytes) -> Publication:
+    """Return the message of an info with this payload, retained."""
+    return Publication(f"har/{device}/info", payload, retain=True)

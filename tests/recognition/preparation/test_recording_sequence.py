@@ -1,4 +1,3 @@
-import msgspec
 import pytest
 
 from pipeline.readings import Clock
@@ -7,6 +6,7 @@ from pipeline.recognition.preparation.recording_sequence import (
     MOST_SHORT,
     RecordingSequence,
 )
+from pipeline.state.checkpoint import decode, encode
 
 SECOND = 1.0
 
@@ -149,15 +149,16 @@ def test_the_other_goes_on_alone() -> None:
     assert "goes on" == decisions[-1]
 
 
-def test_a_restored_sender() -> None:
-    """What is saved and restored decides as before."""
-    phone = Phone()
-    for number, name in enumerate("abacab"):
-        phone.send(name, 100.0 * number)
-    state = msgspec.msgpack.decode(msgspec.msgpack.encode(phone.sequence.state()))
-    restored = RecordingSequence.restored(state)
-    assert phone.sequence.state() == restored.state()
+def test_restored_senders() -> None:
+    """What is saved and restored decides as before, with recordings or with a single one."""
+    phones = [Phone() for _ in range(4)]
+    for phone, names in zip(phones, ("abacab", "", ["", "", ""], "aaa"), strict=True):
+        for number, name in enumerate(names):
+            phone.send(name, 100.0 * number)
+    before = [phone.sequence for phone in phones]
+    saved = encode(RecordingSequence.state(before))
+    restored = RecordingSequence.restored(decode(saved))
+    assert saved == encode(RecordingSequence.state(restored))
     arguments = {"oldest": 900.0, "newest": 901.0, "newest_before": 501.0}
-    assert phone.sequence.decide("c", "epoch", **arguments) == restored.decide(
-        "c", "epoch", **arguments
-    )
+    for one, as_before in zip(restored, before, strict=True):
+        assert as_before.decide("c", "epoch", **arguments) == one.decide("c", "epoch", **arguments)
