@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.recognition.copies import Copies
 from pipeline.recognition.preparation.starts import N_STARTS, Starts
 
 _HALF: Final = 1 << 31
@@ -27,6 +28,7 @@ class StartRings:
         self.base = np.zeros(n_slots, np.int64)  # bits of the number from which steps are counted
         self.steps = np.zeros((n_slots, N_STARTS), np.int32)  # to each start, at n % N_STARTS
         self.count = np.zeros(n_slots, np.int64)  # of all there ever were
+        self._copies = Copies()
         self._whole: dict[int, tuple[NDArray[np.float64], int]] = {}
         """Rings of phones whose starts did not fit, and how many starts there had been then: in
         `steps` are only those that came later"""
@@ -85,9 +87,11 @@ class StartRings:
         """
         by_slot = [(i, slot) for i, slot in enumerate(slots.tolist()) if slot in self._whole]
         whole = [[i, *self._whole[slot]] for i, slot in by_slot if self._is_remembered(slot)]
+        differences = self._copies.taken("differences", self.steps, slots)
+        np.subtract(differences[:, 1:], differences[:, :-1], out=differences[:, 1:])
         return {
             "base": self.base[slots],
-            "differences": _differences(self.steps[slots]),
+            "differences": differences,
             "count": self.count[slots],
             "whole": whole,
         }
@@ -120,14 +124,6 @@ class StartRings:
         for start in starts.tolist():
             remembered.append(start)
         self.keep(slot, remembered)
-
-
-def _differences(steps: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return the differences ``(n, 256)`` of neighbours; the first is the first step itself."""
-    differences = np.empty_like(steps)
-    differences[:, 0] = steps[:, 0]
-    np.subtract(steps[:, 1:], steps[:, :-1], out=differences[:, 1:])
-    return differences
 
 
 def _steps(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from pipeline.recognition.copies import Copies
 from pipeline.vocabulary import CHANNELS, WINDOW_LENGTH
 
 _KEPT: Final = WINDOW_LENGTH - 1
@@ -77,6 +78,7 @@ class Windower:
         self._hops = (hop,) if other_hop is None else (hop, other_hop)
         self.count = np.zeros(n_slots, np.int64)  # samples since the section began
         self.ring = np.zeros((n_slots, _RING), _SAMPLE)  # sample n at n % _RING
+        self._copies = Copies()
 
     def reset(self, slots: Sequence[int]) -> None:
         """Begin a new section for these phones."""
@@ -137,7 +139,8 @@ class Windower:
         """
         count = self.count[slots]
         numbers = self.ring.reshape(-1).view(np.float32).reshape(-1, len(CHANNELS))
-        return {"count": count, "needed": numbers.take(self._needed(slots, count), axis=0)}
+        needed = self._copies.taken("needed", numbers, self._needed(slots, count))
+        return {"count": count, "needed": needed}
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, NDArray[Any]]) -> None:
         """Restore what `state` returned; a phone's slot may be another than it was."""
