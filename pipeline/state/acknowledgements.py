@@ -5,6 +5,9 @@ process. So a message is acknowledged only when a checkpoint is on the disk that
 and all publications that the broker has not confirmed. A message that comes again although it is in
 the state is recognised by its packet identifier and checksum; samples that come again in another
 message, by their times (`resampler`).
+
+A checkpoint takes processor time with each phone. However many there are, checkpoints take at most
+`MOST_OF_A_CORE`: after one that took long the next comes later, and so do acknowledgements.
 """
 
 import time
@@ -23,6 +26,11 @@ logger = EventLog(__name__)
 
 LOG_INTERVAL_S: Final = 10.0
 """A disk's failure is logged at most this often."""
+MOST_OF_A_CORE: Final = 0.1
+"""Share of a core's time that checkpoints may take"""
+
+_N_MIDS: Final = 1 << 16  # packet identifiers have 16 bits
+_UNKNOWN: Final = 0  # in place of the checksum of a message
 
 
 class _Written(NamedTuple):
@@ -31,6 +39,8 @@ class _Written(NamedTuple):
     n_bytes: int
     seconds: float
     """How long writing it took"""
+    cpu_s: float
+    """Processor time of that"""
     time_s: float
     """Epoch seconds when it was"""
 
@@ -39,18 +49,24 @@ class Keeper:
     """Writes checkpoints on a thread, and knows which messages are in them."""
 
     def __init__(self, folder: StateFolder, *, period_s: float) -> None:
-        """Begin with a folder; each ``period_s`` seconds with a change a checkpoint is due."""
+        """Begin with a folder; each ``period_s`` seconds with a change a checkpoint is due.
+
+        It is later where checkpoints take more of a core than they may.
+        """
         self._folder = folder
         self._period_s = period_s
-        self._known: dict[int, int] = {}
+        self._known = np.zeros(_N_MIDS, np.uint32)
         """Checksum of messages in the state, by packet identifier. An acknowledgement may be lost,
         or read late: they are remembered until another message has their identifier"""
+        self._known_one_by_one = self._known.data  # one is read and set much faster by this
         self._unwritten: list[Receipt] = []  # processed, and in no checkpoint yet
         self._changed = False  # since the last checkpoint was begun
         self._written: list[Receipt] = []  # in the checkpoint that is being written
         self._writing: Future[_Written] | None = None
         self._writer = ThreadPoolExecutor(1, "checkpoint")
+        self._begun = 0.0  # when the last one was, in monotonic seconds
         self._due = 0.0
+        self._taking_cpu_s = 0.0  # for the state of the last one
         self._next_log = 0.0
         self.failure: str | None = None
         """Why the last checkpoint could not be written, None if it could"""
@@ -69,13 +85,13 @@ class Keeper:
         """Return whether the state already holds a message."""
         if not message.dup:
             return False
-        return self._known.get(message.mid) == _checksum(message)
+        return bool(self._known_one_by_one[message.mid] == _checksum(message))
 
     def note(self, message: Message) -> None:
         """Remember that a message has been processed, or was known."""
         self._changed = True
         if message.mid:
-            self._known[message.mid] = _checksum(message)
+            self._known_one_by_one[message.mid] = _checksum(message)
             self._unwritten.append(message.receipt)
 
     def due(self, now: float) -> bool:
@@ -93,19 +109,21 @@ class Keeper:
         """
         return 0.0 if self._writing is None else max(now - self._due, 0.0)
 
-    def begin(self, state: Mapping[str, Any], now: float) -> None:
-        """Begin to write a checkpoint of ``state``, in which nothing may change any more."""
-        mids = np.fromiter(self._known, np.uint16, len(self._known))
-        checksums = np.fromiter(self._known.values(), np.uint32, len(self._known))
+    def begin(self, state: Mapping[str, Any], now: float, *, cpu_s: float = 0.0) -> None:
+        """Begin to write a checkpoint of ``state``, in which nothing may change any more.
+
+        ``cpu_s`` is the processor time that it took to take the state.
+        """
+        mids = np.flatnonzero(self._known)
+        known = {"known_mids": mids.astype(np.uint16), "known_checksums": self._known[mids]}
         self._written, self._unwritten, self._changed = self._unwritten, [], False
-        known = {"known_mids": mids, "known_checksums": checksums}
         self._writing = self._writer.submit(self._save, {**state, **known})
-        self._due = now + self._period_s
+        self._begun, self._due, self._taking_cpu_s = now, now + self._period_s, cpu_s
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore the known messages of a checkpoint's state."""
-        known = zip(state["known_mids"].tolist(), state["known_checksums"].tolist(), strict=True)
-        self._known = dict(known)
+        self._known[:] = _UNKNOWN
+        self._known[state["known_mids"]] = state["known_checksums"]
 
     def saved(self, now: float, *, wait: bool = False) -> list[Receipt]:
         """Return the messages that a checkpoint on the disk now holds, in the order of `note`.
@@ -135,6 +153,8 @@ class Keeper:
         self.failure = None
         self.n_written += 1
         self.writing_s += checkpoint.seconds
+        cpu_s = self._taking_cpu_s + checkpoint.cpu_s
+        self._due = max(self._due, self._begun + cpu_s / MOST_OF_A_CORE)
         self.last_bytes, self.last_time_s = checkpoint.n_bytes, checkpoint.time_s
         return written
 
@@ -149,10 +169,12 @@ class Keeper:
         Raises:
             OSError: it cannot be written.
         """
-        begun = time.monotonic()
+        begun, cpu_before = time.monotonic(), time.thread_time()
         n_bytes = self._folder.save(state)
-        return _Written(n_bytes, time.monotonic() - begun, time.time())
+        cpu_s = time.thread_time() - cpu_before
+        return _Written(n_bytes, time.monotonic() - begun, cpu_s, time.time())
 
 
 def _checksum(message: Message) -> int:
-    return crc32(message.payload, crc32(message.topic.encode()))
+    """Return a checksum of topic and payload, which is not `_UNKNOWN`."""
+    return crc32(message.payload, crc32(message.topic.encode())) or 1

@@ -55,6 +55,20 @@ def test_acknowledgements_follow_the_checkpoint(folder: StateFolder) -> None:
     assert 1 == keeper.unsaved
 
 
+def test_checkpoints_take_a_tenth_of_a_core(folder: StateFolder) -> None:
+    """After one that took much processor time the next is due ten times as long after it."""
+    keeper = Keeper(folder, period_s=1.0)
+    keeper.note(message(1))
+    keeper.begin({}, 100.0, cpu_s=0.5)
+    keeper.note(message(2))
+    keeper.saved(100.6, wait=True)
+    assert (False, True) == (keeper.due(104.9), keeper.due(106.0))
+    keeper.begin({}, 106.0, cpu_s=0.01)
+    keeper.note(message(3))
+    keeper.saved(106.1, wait=True)
+    assert keeper.due(107.0)
+
+
 def test_without_news_there_is_no_checkpoint(folder: StateFolder) -> None:
     """Nobody's silence wears out a disk; messages at QoS 0 are never acknowledged, but are news."""
     keeper = Keeper(folder, period_s=1.0)

@@ -112,7 +112,9 @@ class Durability:
             self._keeper.hasten(now)
         if self._keeper.due(now):
             self._has_dropped = False
-            self._keeper.begin(state(), now)
+            before = time.thread_time()
+            taken = state()
+            self._keeper.begin(taken, now, cpu_s=time.thread_time() - before)
 
     def leave(self, state: Callable[[], Mapping[str, Any]]) -> None:
         """Save the state for the next start; waiting messages stay with the broker until then."""

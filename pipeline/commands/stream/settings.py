@@ -20,7 +20,9 @@ class StreamSettings(ServingSettings, MonitoringSettings, BrokerSettings, LogLev
     state: Path | None = Field(
         None, description="folder for the state: nothing is lost by a crash (QoS 1, MQTT 5)"
     )
-    checkpoint: PositiveFloat = Field(1.0, description="seconds from one saved state to the next")
+    checkpoint: PositiveFloat = Field(
+        1.0, description="least seconds from one saved state to the next"
+    )
     reset_state: bool = Field(False, description="begin anew in place of the saved state")
     session_expiry: int = Field(
         604_800,
