@@ -20,6 +20,8 @@ _SMALL_BYTES: Final = 4096
 """Smaller arrays stay as they are"""
 _SMALL_PLANE: Final = 16_384
 """The planes of an array of fewer numbers are one piece"""
+_WIDE: Final = 64
+"""Columns from which on the numbers of a row are next to each other, not those of a column"""
 _SAMPLE_ITEMS: Final = 256
 """Numbers next to each other in one of the samples"""
 _N_SAMPLES: Final = 4
@@ -65,14 +67,16 @@ def array_of(
         whole = piece if len(piece) == length else zlib.decompress(piece, _RAW, length)
         planes = np.frombuffer(whole, np.uint8).reshape(-1, n_items)
         items[:, i * len(planes) : (i + 1) * len(planes)] = planes.T
+    if n_items >= _WIDE * shape[0]:
+        return items.view(dtype).reshape(shape)
     by_column = items.view(dtype).reshape(-1, shape[0])
     return np.ascontiguousarray(by_column.T).reshape(shape)
 
 
 def _planes(array: NDArray[Any]) -> NDArray[np.uint8]:
     """Return the bytes of an array ``(n, n_columns)``, ``(itemsize, n_columns * n)``."""
-    by_column = np.ascontiguousarray(array.T)
-    return by_column.view(np.uint8).reshape(-1, array.itemsize).T.copy()
+    in_order = array if array.shape[1] >= _WIDE else np.ascontiguousarray(array.T)
+    return in_order.view(np.uint8).reshape(-1, array.itemsize).T.copy()
 
 
 def _left_of_samples(array: NDArray[Any], n_pieces: int) -> NDArray[np.float64]:

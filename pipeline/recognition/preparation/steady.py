@@ -35,8 +35,7 @@ class Steady(PerPhone):
 
     _per_phone = (
         *("sensor", "origin", "next_index", "newest", "latest_start"),
-        *("times", "rows"),
-        *("measured_from", "n_measured", "rate_hz"),
+        *("times", "measured_from", "n_measured", "rate_hz"),
     )
 
     def __init__(self, n_slots: int) -> None:
@@ -61,11 +60,19 @@ class Steady(PerPhone):
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
         """Return the state of these phones, in copied arrays ``(n_phones, ...)``."""
-        return {**super().state(slots), "starts": self.starts.state(slots)}
+        sensors = np.unique(self.sensor[slots]).tolist()
+        n_columns = max([_N_COLUMNS[STEADY_SENSORS[i - 1]] for i in sensors if i], default=0)
+        return {
+            **super().state(slots),
+            "rows": self.rows[slots, :, :n_columns],
+            "starts": self.starts.state(slots),
+        }
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
         """Restore what `state` returned; a phone's slot may be another than it was."""
         super().restore(slots, state)
+        rows = state["rows"]
+        self.rows[slots, :, : rows.shape[2]] = rows
         self.starts.restore(slots, state["starts"])
 
     def push(
