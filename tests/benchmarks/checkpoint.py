@@ -1,5 +1,7 @@
 """What it costs to keep the state: processor time and size of a checkpoint of 1,000 phones.
 
+What har-stream keeps beside signals, and more phones, are in `checkpoint_scale`.
+
 The phones are some minutes into their recordings, so that their windows, filters and decisions are
 all under way, and all that is remembered of messages is full. Each begins at a time of its own, so
 that their windows do not end together. Half a second's messages come between two checkpoints, as
@@ -22,6 +24,7 @@ from pipeline.recognition.recognizer import Recognizer
 from pipeline.state.acknowledgements import Keeper
 from pipeline.state.checkpoint import StateFolder
 from pipeline.vocabulary import AUTO, SAMPLING_RATE_HZ
+from tests.benchmarks import checkpoint_scale
 from tests.benchmarks.figures import Figure, NotMeasuredError, Options, run_alone
 from tests.benchmarks.load import recorded_motion
 from tests.benchmarks.state_arrays import in_checkpoint, in_memory
@@ -99,6 +102,7 @@ def measure(options: Options) -> list[Figure]:
         Figure("checkpoint", "read and restored", restored_s, "s"),
         *_by_array("in a checkpoint", of_checkpoint, limit=MOST_BYTES),
         *_by_array("in memory", of_memory, limit=None),
+        *checkpoint_scale.figures(recordings),
     ]
 
 
@@ -131,7 +135,7 @@ def push(recognizer: Recognizer, recordings: np.ndarray, number: int) -> None:
 
 def main() -> None:
     """Run this benchmark alone."""
-    run_alone(measure, "what it costs to keep the state of 1,000 phones")
+    run_alone(measure, "what it costs to keep the state of phones")
 
 
 if __name__ == "__main__":
