@@ -1,11 +1,14 @@
-"""Arrays as bytes, nothing lost: those of their bytes that hardly differ are compressed.
+"""Arrays as bytes, nothing lost: those of their bytes that are much alike are compressed.
 
-Strategy: the bytes of all numbers are sorted by significance into *planes*. In some arrays all but
-the trailing ones hardly differ from number to number and column by column, such as in one that is
-mostly zeros, or has the differences of times: run-length coding with Huffman codes (zlib's) makes
-next to nothing of them, and the fewer runs there are the faster it is. All other planes, also
-those with a few bits less than their size, stay as they are: a disk takes ten times as many bytes
-in the time in which they would be compressed. Samples of each plane show which it is.
+Strategy: the bytes of all numbers are sorted by significance into *planes*. In a large array the
+leading ones, signs and exponents, are much alike from number to number and column by column, and
+run-length coding with Huffman codes (zlib's) makes a few bits of them; those behind are like noise,
+and stay as they are. Samples of each plane show which it is; where little would be saved, the array
+stays as it is.
+
+Planes that hardly differ, of zeros or of times at equal distances, are compressed the faster. Where
+time counts for more than size they alone are: a disk takes ten times as many bytes of the others in
+the time in which they would be compressed.
 """
 
 import zlib
@@ -25,23 +28,28 @@ _WIDE: Final = 64
 _SAMPLE_ITEMS: Final = 256
 """Numbers next to each other in one of the samples"""
 _N_SAMPLES: Final = 4
-_MOST_LEFT: Final = 0.1
+_MOST_LEFT: Final = 0.85
 """Share of a piece that compression may leave, by the samples, for it to be worth its time"""
-_LEAST_SAVED: Final = 0.2
+_MOST_LEFT_IF_QUICK: Final = 0.1
+"""The same, where time counts for more than size"""
+_LEAST_SAVED: Final = 0.15
 """Share of an array that must be saved for its planes to be sorted"""
 _RAW: Final = -15  # zlib's window, without header and checksum: a checkpoint has its own
 _LEVEL: Final = 1
 _MEMORY: Final = 8
 
 
-def pieces_of(array: NDArray[Any]) -> list[memoryview]:
-    """Return an array's bytes: as they are in one piece, or in a piece for all planes or each."""
+def pieces_of(array: NDArray[Any], *, quick: bool = False) -> list[memoryview]:
+    """Return an array's bytes: as they are in one piece, or in a piece for all planes or each.
+
+    With ``quick`` time counts for more than size.
+    """
     flat = np.ascontiguousarray(array)
     if flat.nbytes >= _SMALL_BYTES:
         flat = flat.reshape(len(flat), -1)
         n_pieces = 1 if flat.size < _SMALL_PLANE else flat.itemsize
         left = _left_of_samples(flat, n_pieces)
-        is_worth_it = left <= _MOST_LEFT
+        is_worth_it = left <= (_MOST_LEFT_IF_QUICK if quick else _MOST_LEFT)
         if (is_worth_it * (1 - left)).mean() >= _LEAST_SAVED:
             planes = _planes(flat).reshape(n_pieces, -1)
             pieces = [

@@ -36,7 +36,7 @@ LATEST: Final = 64
 """
 MESSAGES: Final = LATEST + 260
 """Of the first phones before the first checkpoint, so that of the others there are 256 and more"""
-MOST_BYTES: Final = 6144
+MOST_BYTES: Final = 6400
 """A phone's, in a checkpoint"""
 LARGEST: Final = 12
 """Arrays that are named"""

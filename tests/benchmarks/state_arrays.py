@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.state.checkpoint import encode
 
-_EMPTY: Final = len(encode({"": None})) - 1
+_EMPTY: Final = len(encode({"": None}, quick=True)) - 1
 """What a checkpoint of one value takes beside it"""
 
 
@@ -20,7 +20,8 @@ def in_checkpoint(state: Mapping[str, Any]) -> dict[str, float]:
     """
     n_phones = max(len(state["devices"]), 1)
     sizes = {
-        path: (len(encode({"": part})) - _EMPTY) / n_phones for path, part in _parts(state, ())
+        path: (len(encode({"": part}, quick=True)) - _EMPTY) / n_phones
+        for path, part in _parts(state, ())
     }
     return _most_first(sizes)
 
