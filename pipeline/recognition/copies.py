@@ -2,7 +2,8 @@
 
 Each second a state of some megabytes is copied and dropped. Memory that is new from the system
 costs as much again as filling it, and now and then a tenth of a second, when the system has to move
-other memory for it; a tick would have to wait so long.
+other memory for it; a tick would have to wait so long. So there is room for a copy of the whole
+array from the beginning, of which the system gives what is used, when it is used first.
 """
 
 import sys
@@ -25,16 +26,22 @@ class Copies:
 
     def taken(self, name: str, array: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
         """Return a copy of ``array`` at ``places`` ``(n,)`` of its first axis, ``(n, ...)``."""
-        copy = self._room(name, (len(places), *array.shape[1:]), array.dtype)
+        shape = len(places), *array.shape[1:]
+        copy = self.room(name, shape, array.dtype, most_bytes=array.nbytes)
         array.take(places, axis=0, out=copy, mode="clip")  # with checks it would copy twice
         return copy
 
-    def _room(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """Return an array of any contents, which is its holder's for as long as he has it."""
+    def room(
+        self, name: str, shape: tuple[int, ...], dtype: DTypeLike, *, most_bytes: int
+    ) -> NDArray[Any]:
+        """Return an array of any contents, which is its holder's for as long as he has it.
+
+        The largest of that name, as far as is known, has ``most_bytes``.
+        """
         n_bytes = prod(shape) * np.dtype(dtype).itemsize
         memory = self._memory.get(name)
         if memory is None or len(memory) < n_bytes or sys.getrefcount(memory) > _OWN_REFERENCES:
             # Not by `np.empty`, which asks for memory in large pieces: these may have to be made.
-            memory = np.frombuffer(bytearray(n_bytes + n_bytes // 8), np.uint8)
+            memory = np.frombuffer(bytearray(max(n_bytes, most_bytes)), np.uint8)
             self._memory[name] = memory
         return memory[:n_bytes].view(dtype).reshape(shape)

@@ -176,6 +176,7 @@ def measure(n_phones: int, recordings: NDArray[np.float64], folder: Path) -> Mea
     with StateFolder(folder) as state_folder:
         keeper = Keeper(state_folder, period_s=0.0)
         number = 2 * WARM_UP
+        phones.state()  # as when the phones came, or after they were restored
         for _ in range(ROUNDS):
             for _ in range(BETWEEN):
                 phones.send(n_phones, number, keeper)

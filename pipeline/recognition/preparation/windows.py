@@ -27,6 +27,8 @@ _TO_END: Final = _NUMBERS[::-1].copy()
 """``(128,)``: how many samples of a window come behind each"""
 _SAMPLE: Final = np.dtype((np.void, len(CHANNELS) * np.dtype(np.float32).itemsize))
 """A sample as one item of 36 bytes: as such they are picked and put in half the time"""
+_BLOCK: Final = 512
+"""Phones whose samples are copied at once: the numbers of their places stay in the cache"""
 _FEW: Final = 33
 """Samples that come at once, up to which windows are cut from the rings: a message of 25, and some
 more"""
@@ -139,7 +141,14 @@ class Windower:
         """
         count = self.count[slots]
         numbers = self.ring.reshape(-1).view(np.float32).reshape(-1, len(CHANNELS))
-        needed = self._copies.taken("needed", numbers, self._needed(slots, count))
+        shape = int(self._n_needed(count).sum()), len(CHANNELS)
+        needed = self._copies.room("needed", shape, np.float32, most_bytes=self.ring.nbytes)
+        begin = 0
+        for first in range(0, len(slots), _BLOCK):
+            places = self._needed(slots[first : first + _BLOCK], count[first : first + _BLOCK])
+            end = begin + len(places)
+            numbers.take(places, axis=0, out=needed[begin:end], mode="clip")
+            begin = end
         return {"count": count, "needed": needed}
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, NDArray[Any]]) -> None:
@@ -147,13 +156,18 @@ class Windower:
         self.count[slots] = state["count"]
         self.ring.reshape(-1)[self._needed(slots, state["count"])] = _as_items(state["needed"])
 
+    def _n_needed(self, count: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many samples windows to come can need of phones that have had so many."""
+        first = np.min([_first_window(count, hop) * hop for hop in self._hops], axis=0)
+        n_needed: NDArray[np.int64] = count - first
+        return n_needed
+
     def _needed(self, slots: NDArray[np.intp], count: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the samples that windows to come can need, of phones that have had so many.
 
         That is ``(n_samples,)`` the place of each in all rings, one behind another.
         """
-        first = np.min([_first_window(count, hop) * hop for hop in self._hops], axis=0)
-        n_needed = count - first
+        n_needed = self._n_needed(count)
         ends = np.cumsum(n_needed)
         places = np.arange(n_needed.sum())
         places += np.repeat(count - ends, n_needed)
