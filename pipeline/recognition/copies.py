@@ -8,6 +8,7 @@ array from the beginning, of which the system gives what is used, when it is use
 
 import sys
 from math import prod
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import Any, Final
 
 import numpy as np
@@ -42,6 +43,7 @@ class Copies:
         memory = self._memory.get(name)
         if memory is None or len(memory) < n_bytes or sys.getrefcount(memory) > _OWN_REFERENCES:
             # Not by `np.empty`, which asks for memory in large pieces: these may have to be made.
-            memory = np.frombuffer(bytearray(max(n_bytes, most_bytes)), np.uint8)
+            pages = mmap(-1, max(n_bytes, most_bytes, 1), flags=MAP_PRIVATE | MAP_ANONYMOUS)
+            memory = np.frombuffer(pages, np.uint8)
             self._memory[name] = memory
         return memory[:n_bytes].view(dtype).reshape(shape)

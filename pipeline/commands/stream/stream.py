@@ -193,6 +193,7 @@ class Stream:
         """
         self._clock.passed(state["time"])
         self._phones.restore(state, time.monotonic())
+        self._phones.state()  # so that no tick waits for the memory of the first checkpoint
         unconfirmed = msgspec.convert(
             state["unconfirmed"], list[Publication], builtin_types=(bytes,)
         )
