@@ -19,7 +19,7 @@ MOST_AT_ONCE: Final = 2_000
 """Messages that are taken at once: some tenths of a second's work"""
 SOON_S: Final = 0.05
 """As many messages as can be processed in this time are taken as they come."""
-MOST_SOON: Final = 200
+MOST_SOON: Final = 1_000
 """At most so many are assumed"""
 COST_OF: Final = 8
 """Calls over which the time for a message is averaged, the latest counting most"""

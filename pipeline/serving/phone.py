@@ -58,6 +58,10 @@ class Phone:
     """The last message on ``har/<device>/info``"""
     info_checksum: int = 0
     """Of that message; 0 if there was none"""
+    info_tells: tuple[object, ...] | None = None
+    """What that message was made of"""
+    n_placed: int = 0
+    """How often its placement took effect"""
     info_due: float = 0.0
     """When the next is due"""
     logged_placement: str = ""

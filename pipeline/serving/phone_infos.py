@@ -21,7 +21,7 @@ NEW_INFO_S: Final = 1.0
 """How often the info of a phone is checked that has just come or has problems."""
 INFO_S: Final = 30.0
 """How often the info of a phone is checked that has been there for long."""
-PART_OF_AGE: Final = 0.25
+PART_OF_AGE: Final = 0.5
 """In between, it is checked after this part of the time since the phone's first message: its rates,
 and whether its wearer's upright is known, change less and less."""
 LIVE_AGAIN_S: Final = 3.0
@@ -61,8 +61,7 @@ class PhoneInfos:
         lacks = [] if is_new else recognizer.lacks(device)
         phone.lacks_sensor = bool(lacks)
         problems = list(recognizer.problems(device))
-        placement = self._phones.placements.of(device)
-        if placement.statements_alternate:
+        if phone.statements_alternate:
             problems.append(phone_info.ALTERNATING)
         if phone.last_message - phone.last_live > LIVE_AGAIN_S:
             problems.append("old-samples")
@@ -75,19 +74,32 @@ class PhoneInfos:
             phone.last_problem = now
         elif phone.last_live - max(phone.last_classified, phone.last_problem) > WITHOUT_WINDOWS_S:
             problems.append("gaps")
+        name, knows_upright = self._phones.names.of(device), recognizer.knows_upright(device)
+        clocks_apart_s = recognizer.clocks_apart_s(device)
+        is_well = rates_hz and not (problems or lacks or rejected)
+        age_s = now - phone.admitted if is_well else 0.0
+        phone.info_due = now + min(max(PART_OF_AGE * age_s, NEW_INFO_S), INFO_S)
+        told = (
+            *(phone.route, phone.n_placed, name, knows_upright, round(clocks_apart_s, 2)),
+            *(tuple(problems), tuple(lacks), {s: round(rate) for s, rate in rates_hz.items()}),
+            None if rejected is None else (dict(rejected.counts), rejected.explanation),
+        )
+        if told == phone.info_tells:  # most infos that are checked tell nothing new
+            return
+        phone.info_tells = told
         model = recognizer.model_of(device)
         publication = phone_info.publication(
             device,
-            name=self._phones.names.of(device),
+            name=name,
             topic=phone.route.topic,
             format=phone.route.format.name,
-            placement=placement,
+            placement=self._phones.placements.of(device),
             model=model.identity,
             needed_rate_hz=model.needed_rate_hz,
-            knows_upright=recognizer.knows_upright(device),
+            knows_upright=knows_upright,
             calibration=calibration_use(device, self._phones.placements, self._models),
             rates_hz=rates_hz,
-            clocks_apart_s=recognizer.clocks_apart_s(device),
+            clocks_apart_s=clocks_apart_s,
             problems=problems,
             lacks=lacks,
             rejected=rejected,
@@ -95,9 +107,6 @@ class PhoneInfos:
         if checksum(publication) != phone.info_checksum:
             phone.info, phone.info_checksum = publication, checksum(publication)
             self._outgoing.append(publication)
-        is_well = rates_hz and not (problems or lacks or rejected)
-        age_s = now - phone.admitted if is_well else 0.0
-        phone.info_due = now + min(max(PART_OF_AGE * age_s, NEW_INFO_S), INFO_S)
 
     def publish_rejections(self, now: float) -> None:
         """Publish of phones that are not admitted why none of their messages is used."""

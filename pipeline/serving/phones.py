@@ -113,6 +113,7 @@ class Phones:
             at_waist=placement.worn_at == "waist",
         )
         phone, model = self._phones[device], self.recognizer.model_of(device)
+        phone.n_placed += 1
         worn = f"placement {placement.worn_at} ({placement.worn_at_by}), model {model.identity}"
         if phone.logged_placement not in ("", worn):
             logger.info(
