@@ -91,6 +91,8 @@ class DecodedTick(NamedTuple):
     together: list[Together]
     singles: dict[int, Single]
     """By their index in the tick, ascending"""
+    failures: dict[str, Exception]
+    """Errors of ours that kept messages from being decoded together, by the format's topic"""
 
 
 class Decoder:
@@ -120,9 +122,13 @@ class Decoder:
     def tick(self, messages: Sequence[Message], epoch: float) -> DecodedTick:
         """Return a tick's messages; ``epoch`` is the 0 of their clock in epoch seconds."""
         blocks: list[Together] = []
+        failures: dict[str, Exception] = {}
         if len(messages) >= FEWEST_TOGETHER:
             for format, candidates in self._candidates(messages).items():
-                blocks += self._decoded_together(format, candidates, epoch)
+                try:
+                    blocks += self._decoded_together(format, candidates, epoch)
+                except Exception as error:  # whatever it is: each is decoded by itself then
+                    failures[format.topic] = error
         in_blocks = {place for one in blocks for place in one.delivered.block.places.tolist()}
         singles = {
             place: self.single(message)
@@ -142,7 +148,7 @@ class Decoder:
             singles |= one.singles(~stays)
             if stays.any():
                 together.append(one.chosen(stays))
-        return DecodedTick(together, dict(sorted(singles.items())))
+        return DecodedTick(together, dict(sorted(singles.items())), failures)
 
     def _candidates(
         self, messages: Sequence[Message]

@@ -93,6 +93,8 @@ class Receiver:
         The results are those of `take` for one after the other.
         """
         tick = self._decoder.tick(messages, epoch)
+        for topic, error in tick.failures.items():
+            self._deliveries.fail(topic, None, error)
         for one in tick.together:
             self._take_together(one)
         errors = {place: self._take(single, epoch) for place, single in tick.singles.items()}
