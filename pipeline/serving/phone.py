@@ -14,7 +14,7 @@ def checksum(info: Publication) -> int:
     return crc32(info.payload) or 1
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Phone:
     """The state of one phone beside its signals; times are on the clock of its messages."""
 
@@ -58,8 +58,8 @@ class Phone:
     """The last message on ``har/<device>/info``"""
     info_checksum: int = 0
     """Of that message; 0 if there was none"""
-    info_tells: tuple[object, ...] | None = None
-    """What that message was made of"""
+    info_tells: int | None = None
+    """The hash of what the last one was made of that was due"""
     n_placed: int = 0
     """How often its placement took effect"""
     info_due: float = 0.0

@@ -79,10 +79,13 @@ class PhoneInfos:
         is_well = rates_hz and not (problems or lacks or rejected)
         age_s = now - phone.admitted if is_well else 0.0
         phone.info_due = now + min(max(PART_OF_AGE * age_s, NEW_INFO_S), INFO_S)
-        told = (
-            *(phone.route, phone.n_placed, name, knows_upright, round(clocks_apart_s, 2)),
-            *(tuple(problems), tuple(lacks), {s: round(rate) for s, rate in rates_hz.items()}),
-            None if rejected is None else (dict(rejected.counts), rejected.explanation),
+        told = hash(
+            (
+                *(phone.route.topic, phone.route.format.name, phone.n_placed, name, knows_upright),
+                *(tuple(problems), tuple(lacks), round(clocks_apart_s, 2)),
+                *((sensor, round(rate_hz)) for sensor, rate_hz in rates_hz.items()),
+                *(() if rejected is None else (*rejected.counts.items(), rejected.explanation)),
+            )
         )
         if told == phone.info_tells:  # most infos that are checked tell nothing new
             return
