@@ -139,12 +139,11 @@ class MessageError(Exception):
 class _DecodingErrors:
     """The context of `reading_json`: a class, because a generator would cost four times as much."""
 
-    __slots__ = ("_language", "_reason")
+    __slots__ = ("_language",)
 
-    def __init__(self, language: str, reason: Reason) -> None:
-        """Name what is read, and the reason if it is something else."""
+    def __init__(self, language: Literal["JSON", "MessagePack"]) -> None:
+        """Name what is read."""
         self._language = language
-        self._reason = reason
 
     def __enter__(self) -> None:
         pass
@@ -153,11 +152,13 @@ class _DecodingErrors:
         if isinstance(error, msgspec.ValidationError):
             raise MessageError("field", str(error)) from error
         if isinstance(error, msgspec.DecodeError | UnicodeDecodeError | RecursionError):
-            raise MessageError(self._reason, f"not {self._language}: {error}") from error
+            if self._language == "JSON":
+                raise MessageError("json", f"not JSON: {error}") from error
+            raise MessageError("format", f"not MessagePack: {error}") from error
 
 
-_JSON_ERRORS: Final = _DecodingErrors("JSON", "json")
-_MESSAGEPACK_ERRORS: Final = _DecodingErrors("MessagePack", "format")
+_JSON_ERRORS: Final = _DecodingErrors("JSON")
+_MESSAGEPACK_ERRORS: Final = _DecodingErrors("MessagePack")
 _MESSAGEPACK_MAPS: Final = frozenset((*range(0x80, 0x90), 0xDE, 0xDF))
 """First bytes of a map; no JSON, and no text, begins with one"""
 
