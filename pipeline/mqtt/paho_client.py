@@ -242,8 +242,8 @@ class PahoClient(Client):
         if not self._room.wait(PAUSE_S):
             return MQTTErrorCode.MQTT_ERR_SUCCESS
         pause_s = self._last_read + GATHER_S - time.monotonic()
-        if 0 < pause_s:
-            time.sleep(min(pause_s, GATHER_S))
+        if pause_s > 0:
+            time.sleep(pause_s)
         self._last_read = time.monotonic()
         try:
             data = super()._sock_recv(READ_BYTES)

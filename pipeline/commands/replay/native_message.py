@@ -11,19 +11,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import Readings, Sensor
+from pipeline.formats.native.document import SEPARATE_SENSORS
+from pipeline.readings import Readings
 from pipeline.vocabulary import CHANNELS
-
-SEPARATE: Final[tuple[Sensor, ...]] = (
-    "accelerometer",
-    "accelerometer_uncalibrated",
-    "linear_acceleration",
-    "gravity",
-    "gyroscope",
-    "gyroscope_uncalibrated",
-)
-"""The sensors of a native message in which each has its own times, in its order."""
-
 
 _Write = Callable[[NDArray[np.float64]], object]
 """Makes of rows, or of times, what stands in a message"""
@@ -59,7 +49,7 @@ def native_message(
 
     Args:
         readings: of ``motion`` or ``prepared`` one, of the others at most one each, in the order of
-            `SEPARATE`.
+            `SEPARATE_SENSORS`.
         recording: the sender's name for the recording.
         rate_hz: how many samples a second they are, if they are evenly spaced.
         compact: send MessagePack, with rows of float32, not JSON.
@@ -73,7 +63,7 @@ def native_message(
     content["recording"] = recording
     if first.worn_at is not None and first.sensor != "prepared":  # those tell it by themselves
         content["placement"] = first.worn_at
-    if first.sensor in SEPARATE:
+    if first.sensor in SEPARATE_SENSORS:
         content["sensors"] = {
             of_sensor.sensor: {
                 "time": times(of_sensor.times),

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.commands.replay.counted_windows import CountedWindows
-from pipeline.commands.replay.native_message import SEPARATE
 from pipeline.commands.replay.settings import ReplaySettings
+from pipeline.formats.native.document import SEPARATE_SENSORS
 from pipeline.readings import Readings
 from pipeline.recognition.offline import RecordedPhone
 from pipeline.recordings.recording import Recording
@@ -161,9 +161,9 @@ def _sendable(message: Iterable[Readings]) -> Iterator[tuple[Readings, ...]]:
         for part in _parts(readings):
             fits = (
                 held
-                and part.sensor in SEPARATE
-                and held[-1].sensor in SEPARATE
-                and SEPARATE.index(held[-1].sensor) < SEPARATE.index(part.sensor)
+                and part.sensor in SEPARATE_SENSORS
+                and held[-1].sensor in SEPARATE_SENSORS
+                and SEPARATE_SENSORS.index(held[-1].sensor) < SEPARATE_SENSORS.index(part.sensor)
                 and sum(len(other.times) for other in held) + len(part.times) <= MOST_RECORDED
             )
             if held and not fits:
