@@ -54,7 +54,16 @@ def as_int16(document: dict[str, Any]) -> bytes:
     return msgspec.msgpack.encode(document | rows | scales)
 
 
-WRITINGS = (as_json, as_float32, as_int16)
+def as_dated(document: dict[str, Any]) -> bytes:
+    """Return a document in the compact form with a time for each row."""
+    document = dict(document)
+    start = document.pop("start") or 0.0
+    rate_hz = document.pop("rate") or 1.0
+    times = start + np.arange(len(document["acc"])) / rate_hz
+    return as_float32({"time": times.astype("<f8").tobytes()} | document)
+
+
+WRITINGS = (as_json, as_float32, as_int16, as_dated)
 MORE: tuple[dict[str, Any], ...] = (
     {},
     {},

@@ -5,8 +5,9 @@ the bytes of some values, always at the same places. One message is read as alwa
 tells where these values are. Others of its length whose other bytes are the same hold the same
 otherwise, so theirs are read as columns of one array of bytes.
 
-Rules: the values that may differ are the rows, and ``start``, ``rate`` and scales as float64, and
-the recording's name. What fits no template is left out: `decode` says what is wrong with it, too.
+Rules: the values that may differ are the rows and their times, ``start``, ``rate`` and scales as
+float64, and the recording's name. What fits no template is left out: `decode` says what is wrong
+with it, too.
 """
 
 from collections import defaultdict
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.blocks import Block
-from pipeline.formats.native.compact import FLOAT32, INT16, read_compact
+from pipeline.formats.native.compact import FLOAT32, FLOAT64, INT16, read_compact
 from pipeline.formats.native.document import MAX_RATE_HZ, Array, ArrayDocument, worn_at
 from pipeline.formats.native.json_blocks import row_times
 from pipeline.readings import ACC_UNITS, GYRO_UNITS, MessageError
@@ -30,7 +31,7 @@ _decode_values: Final = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
 _MESSAGEPACK_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _KIND_OF: Final = {
     **dict.fromkeys(("start", "rate", "acc_scale", "gyro_scale"), "float64"),
-    **dict.fromkeys(("acc", "gyro"), "bin"),
+    **dict.fromkeys(("time", "acc", "gyro"), "bin"),
     "recording": "text",
 }
 """The values that may differ, and how they are written"""
@@ -49,8 +50,8 @@ _SCALES: Final = ("acc_scale", "gyro_scale")
 _NIL: Final = 0xC0
 
 _LARGEST: Final = float(np.finfo(np.float64).max)
-_FLOAT64: Final = np.dtype(">f8")
-"""As MessagePack has it"""
+_BIG_ENDIAN: Final = np.dtype(">f8")
+"""A float64 of MessagePack's own"""
 
 Bytes = NDArray[np.uint8]
 
@@ -96,11 +97,15 @@ class _Template:
     def block(self, places: NDArray[np.intp], written: Bytes) -> Block:
         """Return messages that fit, ``(n, n_bytes)``, but for those with errors."""
         document, n = self._document, len(written)
-        rates_hz = self._numbers("rate", written)
         names = self._names(written)
-        ok = (rates_hz > 0) & (rates_hz <= MAX_RATE_HZ)
-        ok &= [name is not None for name in names]
+        ok = np.array([name is not None for name in names])
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # does not pass
+            if "time" in self._places:
+                times = _as(FLOAT64, written[:, self._places["time"]])
+            else:
+                rates_hz = self._numbers("rate", written)
+                ok &= (rates_hz > 0) & (rates_hz <= MAX_RATE_HZ)
+                times = row_times(self._numbers("start", written), rates_hz, self._n_rows)
             values = np.empty((n, self._n_rows, 6))
             for columns, key, units in (
                 (slice(0, 3), "acc", ACC_UNITS),
@@ -118,7 +123,7 @@ class _Template:
                     values[:, :, columns] *= factor
             block = Block(
                 places,
-                row_times(self._numbers("start", written), rates_hz, self._n_rows),
+                times.astype(np.float64, copy=False),
                 values,
                 [name or "" for name in names],
                 [document.stated_convention] * n,
@@ -131,7 +136,7 @@ class _Template:
         place = self._places.get(key)
         if place is None:
             return np.full(len(written), getattr(self._document, key), np.float64)
-        return _as(_FLOAT64, written[:, place])[:, 0].astype(np.float64)
+        return _as(_BIG_ENDIAN, written[:, place])[:, 0].astype(np.float64)
 
     def _rows(self, key: str, written: Bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return the rows ``(n, n_rows, 3)`` of a sensor, as written."""
@@ -168,12 +173,21 @@ def _template(payload: bytes) -> _Template | None:
         return None
     acc, gyro = document.acc, document.gyro
     is_plain = (
-        all(getattr(document, key) is None for key in ("sensors", "channels", "samples", "time"))
+        all(getattr(document, key) is None for key in ("sensors", "channels", "samples"))
         and (acc is not None and gyro is not None and 0 < len(acc) == len(gyro))
         and (document.acc_unit is not None and document.gyro_unit is not None)
-        and (document.start is not None and document.rate is not None)
+        and _is_dated(document, places)
     )
     return _Template(document, places, len(payload)) if is_plain else None
+
+
+def _is_dated(document: ArrayDocument, places: dict[str, slice]) -> bool:
+    """Return whether there is a time for each row, in one of both ways."""
+    if document.time is None:
+        return document.start is not None and document.rate is not None
+    if document.acc is None or len(document.time) != len(document.acc):
+        return False
+    return document.start is None and document.rate is None and "time" in places
 
 
 def _places(payload: bytes) -> dict[str, slice] | None:
