@@ -253,7 +253,7 @@ class Readings(msgspec.Struct, frozen=True, eq=False):
             column = int(np.argmin(within.all(axis=0)))
             largest = size[:, column].max()  # NaN if one is
             unit = "rad/s" if limits[column] == MAX_GYRO_RAD_S else "g"
-            if unit == "g" and self.sensor != "prepared":
+            if unit == "g" and self.sensor != "prepared" and not np.isnan(largest):
                 largest /= STANDARD_GRAVITY
             what, limit = (
                 ("an angular velocity", MAX_GYRO_RAD_S)

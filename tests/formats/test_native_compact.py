@@ -250,6 +250,7 @@ def test_lengths_that_do_not_fit(message: object, said: str) -> None:
         (as_bin(prepared(samples=[[NAN] * 9])), "magnitude"),
         (as_bin(raw(start=NAN)), "time"),
         (as_bin(raw(start=-INFINITY)), "time"),
+        (as_bin(raw(start=-INFINITY, rate=5e-324)), "time"),
         (as_bin(raw(start=1698501144400)), "time"),
         (without(raw(time=SIGNALLING["float64"]), "start", "rate"), "time"),
         (without(as_bin(raw(time=[1.0, NAN])), "start", "rate"), "time"),
@@ -258,6 +259,16 @@ def test_lengths_that_do_not_fit(message: object, said: str) -> None:
 def test_numbers_that_no_phone_measures(message: object, reason: str) -> None:
     """NaN, infinities and absurd numbers are rejected as that, and nothing is printed."""
     assert reason == rejection_of(message).reason
+
+
+@pytest.mark.parametrize("unit", ["m/s2", "g"])
+def test_a_signalling_nan_in_a_list(unit: str) -> None:
+    """It is rejected like any other NaN, and nothing is printed."""
+    payload = messagepack(raw(acc=[[0.0, 0.0, 1e200], [0.0, 0.0, 0.0]], acc_unit=unit))
+    written = bytes.fromhex("cb") + np.array(1e200, ">f8").tobytes()
+    assert 1 == payload.count(written)
+    error = rejection_of(payload.replace(written, bytes.fromhex("cb7ff0000000000001")))
+    assert "an acceleration is no number (NaN)" == str(error)
 
 
 def test_what_is_said_of_nan() -> None:

@@ -175,7 +175,7 @@ def _times(message: JsonDocument | ArrayDocument, n_rows: int) -> Array:
     start, offsets_s = message.start, _offsets_s(n_rows, message.rate)
     if abs(start) < LATEST_TIME_S:
         return start + offsets_s
-    with np.errstate(over="ignore"):  # Readings rejects what overflows
+    with np.errstate(over="ignore", invalid="ignore"):  # Readings rejects what is not finite
         return start + offsets_s
 
 
@@ -196,7 +196,7 @@ def _array(rows: list[Vector], *, n_sensors: int) -> Array:
 def _scale(values: Array, factor: float) -> None:
     """Bring values to their SI unit."""
     if factor != 1:
-        with np.errstate(over="ignore"):  # Readings rejects what overflows
+        with np.errstate(over="ignore", invalid="ignore"):  # Readings rejects what is not finite
             values *= factor
 
 
