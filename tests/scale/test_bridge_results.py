@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("confluent_kafka", reason="needs the extra kafka: make test-scale")
 
 from tests.brokers import Broker
-from tests.client import MqttClient, results_of
+from tests.client import MqttClient, Received, results_of
 from tests.scale.bridged import Bridges, Sent, as_published, by_phone, results
 from tests.scale.topics import Outgoing, write
 from tests.scraping import Scraper
@@ -31,6 +31,25 @@ COMMITS: Final = 6
 """Times that offsets are committed before something is killed"""
 
 
+class ResultsClient(MqttClient):
+    """A client that subscribes to results, with a session where one is named."""
+
+    def __init__(self, broker: Broker, session: str = "") -> None:
+        """Connect and subscribe."""
+        self.distinct = set[Sent]()
+        """What has come, each message once"""
+        super().__init__(broker, *results_of(), session=session)
+
+    def keep(self, message: Received) -> None:
+        """Keep a message that has arrived."""
+        super().keep(message)
+        self.distinct.add((message.topic, message.payload))
+
+    def await_distinct(self, n: int) -> None:
+        """Return when so many different messages have come."""
+        self.await_that(lambda: len(self.distinct) >= n)
+
+
 @pytest.fixture
 def bridges(start_command: "Start", kafka: "Kafka") -> Bridges:
     """Bridges of results alone, on a topic that no other test has, and that is there."""
@@ -40,21 +59,16 @@ def bridges(start_command: "Start", kafka: "Kafka") -> Bridges:
 
 
 @pytest.fixture
-def client(lasting_mosquitto: "Mosquitto") -> Iterator[MqttClient]:
+def client(lasting_mosquitto: "Mosquitto") -> Iterator[ResultsClient]:
     """A client, with a session, of a Mosquitto that keeps sessions: it gets all results."""
     lasting_mosquitto.start()
-    with MqttClient(lasting_mosquitto, *results_of(), session="reader") as client:
+    with ResultsClient(lasting_mosquitto, session="reader") as client:
         yield client
 
 
 def received(client: MqttClient) -> list[Sent]:
     """Return what has come to a client, in order."""
     return [(message.topic, message.payload) for message in client.received]
-
-
-def await_distinct(client: MqttClient, n: int) -> None:
-    """Return when so many different messages have come."""
-    client.await_that(lambda: len(set(received(client))) >= n)
 
 
 def write_until_committed(
@@ -70,19 +84,19 @@ def write_until_committed(
     return written
 
 
-def assert_complete(client: MqttClient, written: list[Outgoing], broker: Broker) -> None:
+def assert_complete(client: ResultsClient, written: list[Outgoing], broker: Broker) -> None:
     """Assert that all results have come, each phone's in order, and what is to be is retained."""
     expected = as_published(written)
-    await_distinct(client, len(expected))
+    client.await_distinct(len(expected))
     assert by_phone(expected) == by_phone(received(client))
     retained = {topic: payload for topic, payload in expected if topic.endswith("/activity")}
-    with MqttClient(broker, *results_of()) as late:
+    with ResultsClient(broker) as late:
         late.await_that(lambda: len(late.received) >= len(retained))
         assert retained == {one.topic: one.payload for one in late.received}
 
 
 def test_a_result_as_it_was(
-    client: MqttClient, lasting_mosquitto: "Mosquitto", bridges: Bridges, kafka: "Kafka"
+    client: ResultsClient, lasting_mosquitto: "Mosquitto", bridges: Bridges, kafka: "Kafka"
 ) -> None:
     """Each leaf comes on its topic with its payload, empty ones too; only some are retained."""
     good = [
@@ -138,7 +152,7 @@ def test_a_result_as_it_was(
 
 
 def test_repeats_are_dropped(
-    client: MqttClient, lasting_mosquitto: "Mosquitto", bridges: Bridges, kafka: "Kafka"
+    client: ResultsClient, lasting_mosquitto: "Mosquitto", bridges: Bridges, kafka: "Kafka"
 ) -> None:
     """A batch that was processed twice is published once, with origins and without."""
     running = bridges.start(lasting_mosquitto)
@@ -164,7 +178,7 @@ def test_repeats_are_dropped(
 
 
 def test_a_killed_bridge_has_lost_nothing(
-    client: MqttClient, lasting_mosquitto: "Mosquitto", bridges: Bridges, kafka: "Kafka"
+    client: ResultsClient, lasting_mosquitto: "Mosquitto", bridges: Bridges, kafka: "Kafka"
 ) -> None:
     """Killed three times in the middle of the results, each time after some commits."""
     written: list[Outgoing] = []
@@ -182,7 +196,7 @@ def test_a_killed_bridge_has_lost_nothing(
 
 
 def test_a_killed_kafka_has_lost_nothing(
-    client: MqttClient, lasting_mosquitto: "Mosquitto", bridges: Bridges, kafka: "Kafka"
+    client: ResultsClient, lasting_mosquitto: "Mosquitto", bridges: Bridges, kafka: "Kafka"
 ) -> None:
     """While it is away nothing comes; that is said once, as is its return."""
     running = bridges.start(lasting_mosquitto)
@@ -203,7 +217,7 @@ def test_a_killed_kafka_has_lost_nothing(
 
 
 def test_a_killed_broker_has_lost_nothing(
-    client: MqttClient, lasting_mosquitto: "Mosquitto", bridges: Bridges, kafka: "Kafka"
+    client: ResultsClient, lasting_mosquitto: "Mosquitto", bridges: Bridges, kafka: "Kafka"
 ) -> None:
     """What it has not confirmed is published again, however much waits meanwhile."""
     running = bridges.start(lasting_mosquitto)
@@ -211,7 +225,7 @@ def test_a_killed_broker_has_lost_nothing(
     for k in range(3):
         written += results(3_000, first=len(written))
         write(kafka.address, bridges.results, written[-3_000:])
-        await_distinct(client, len(written))
+        client.await_distinct(len(written))
         Scraper.of(running).await_samples({"har_unconfirmed_publications": 0})
         lasting_mosquitto.save()
         lasting_mosquitto.stop(signal.SIGKILL)
@@ -227,7 +241,7 @@ def test_a_killed_broker_has_lost_nothing(
 
 @pytest.mark.parametrize("kind", ["drop", "reset", "stall"])
 def test_a_cut_connection_has_lost_nothing(
-    client: MqttClient,
+    client: ResultsClient,
     lasting_mosquitto: "Mosquitto",
     bridges: Bridges,
     kafka: "Kafka",
@@ -247,7 +261,7 @@ def test_a_cut_connection_has_lost_nothing(
 
 
 def test_two_bridges_share_the_results(
-    client: MqttClient, lasting_mosquitto: "Mosquitto", bridges: Bridges, kafka: "Kafka"
+    client: ResultsClient, lasting_mosquitto: "Mosquitto", bridges: Bridges, kafka: "Kafka"
 ) -> None:
     """Each reads some partitions; when one is killed, the other reads all of them."""
     first = bridges.start(lasting_mosquitto)
@@ -256,7 +270,7 @@ def test_two_bridges_share_the_results(
     while not all(Scraper.of(one).samples()["har_bridge_results_total"] for one in (first, second)):
         written += results(100, first=len(written))
         write(kafka.address, bridges.results, written[-100:])
-    await_distinct(client, len(written))
+    client.await_distinct(len(written))
     first.end(signal.SIGKILL)
     written += results(1_000, first=len(written))
     write(kafka.address, bridges.results, written[-1_000:])
