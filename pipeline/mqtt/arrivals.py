@@ -17,9 +17,9 @@ from pipeline.mqtt.inbox import Inbox, OwnerOf
 
 MOST_AT_ONCE: Final = 2_000
 """Messages that are taken at once: some tenths of a second's work"""
-SOON_S: Final = 0.05
+SOON_S: Final = 0.1
 """As many messages as can be processed in this time are taken as they come."""
-MOST_SOON: Final = 1_000
+MOST_SOON: Final = 2_000
 """At most so many are assumed"""
 COST_OF: Final = 8
 """Calls over which the time for a message is averaged, the latest counting most"""

@@ -5,7 +5,9 @@ way. A phone that sends again after such a silence is ended before its message i
 nobody looked in between; so the results do not depend on how often somebody does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from math import ceil
 from typing import Protocol
 
 from pipeline.serving.deliveries import Deliveries
@@ -49,27 +51,25 @@ class Upkeep:
         self._deliveries = deliveries
         self._infos = infos
         self._silence = silence
+        self._turn: Iterator[str] = iter(())
+        """The phones whose turn is next in `keep_part`"""
 
     def keep(self) -> None:
         """Do what is due of all phones."""
-        for device, phone in self._phones.items():
-            now = self._silence.now(phone)
-            if phone.online and not self._is_offline_at(phone, now):
-                self._presence.keep_up(device, now)
-            try:
-                self._infos.publish_due(device, phone, now)
-            except Exception as error:  # an error of ours must not end the other phones
-                self._deliveries.fail(phone.route.topic, device, error)
-                phone.info_due = now + INFO_S
-        self.end_silent()
+        self._keep(list(self._phones))
+
+    def keep_part(self, part: float) -> None:
+        """Do what is due of a part of the phones, 0 to 1; all get their turn."""
+        n_phones = ceil(part * len(self._phones))
+        devices = list(islice(self._turn, n_phones))
+        if len(devices) < n_phones:
+            self._turn = iter(list(self._phones))
+            devices += islice(self._turn, n_phones - len(devices))
+        self._keep([device for device in dict.fromkeys(devices) if self._phones.get(device)])
 
     def end_silent(self) -> None:
         """End and forget the phones that have been silent for that long."""
-        phones = [
-            (device, phone, self._silence.now(phone)) for device, phone in self._phones.items()
-        ]
-        self._end([device for device, phone, now in phones if self._is_offline_at(phone, now)])
-        self._forget([device for device, phone, now in phones if self._is_forgotten_at(phone, now)])
+        self._end_silent(list(self._phones))
 
     def before_message(self, device: str, now: float) -> None:
         """End or forget an admitted phone if it has been silent for that long.
@@ -81,6 +81,29 @@ class Upkeep:
             self._end([device])
         if self._is_forgotten_at(phone, now):
             self._forget([device])
+
+    def _keep(self, devices: Sequence[str]) -> None:
+        """Do what is due of some phones."""
+        for device in devices:
+            phone = self._phones[device]
+            now = self._silence.now(phone)
+            if phone.online and not self._is_offline_at(phone, now):
+                self._presence.keep_up(device, now)
+            try:
+                self._infos.publish_due(device, phone, now)
+            except Exception as error:  # an error of ours must not end the other phones
+                self._deliveries.fail(phone.route.topic, device, error)
+                phone.info_due = now + INFO_S
+        self._end_silent(devices)
+
+    def _end_silent(self, devices: Sequence[str]) -> None:
+        """End and forget those of some phones that have been silent for that long."""
+        phones = [(device, self._phones[device]) for device in devices]
+        now = self._silence.now
+        self._end([device for device, phone in phones if self._is_offline_at(phone, now(phone))])
+        self._forget(
+            [device for device, phone in phones if self._is_forgotten_at(phone, now(phone))]
+        )
 
     def _is_offline_at(self, phone: Phone, now: float) -> bool:
         """Return whether an online phone has been silent for so long at a time."""

@@ -1,9 +1,12 @@
 """The work that is due every second: heartbeats, infos, reports, and silent phones.
 
+Of the phones a part is looked after at a time, so that no tick waits for all of them.
+
 `silence` knows how long a phone has been silent, and takes account of messages that wait. Dropped
 messages of a topic show that its phone has sent some; where phones share the topic, perhaps any.
 """
 
+import math
 import time
 from typing import Final
 
@@ -16,11 +19,11 @@ from pipeline.serving.losses import Losses
 from pipeline.serving.service import Service
 
 HOUSEKEEPING_S: Final = 1.0
-"""How often it is called"""
+"""How often the program is checked, and each phone"""
 
 
 class Housekeeping:
-    """Checks all phones, and the program itself."""
+    """Checks the program itself, and all phones."""
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Housekeeping:
         self._clock = clock
         self._n_connections = 1
         """So many there were when the broker was told last what it is to retain"""
+        self._phones_kept_at = -math.inf
         self._crowded_out = Losses("messages, the oldest of who sent most")
 
     @property
@@ -49,7 +53,7 @@ class Housekeeping:
         return self._crowded_out.total
 
     def keep(self, now: float) -> None:
-        """Do what is due; to be called every second."""
+        """Do what is due of the program; to be called every second."""
         service = self._service
         dropped = self._connection.take_dropped()
         self._crowded_out.add(dropped, now)
@@ -79,7 +83,13 @@ class Housekeeping:
             dropped=last_dropped,
         )
         self._clock.check(time.time())
-        service.upkeep.keep()
         for device in self._left_announcements.take_forgotten(now):
             service.presence.clear_left(device)
         service.infos.publish_rejections(now)
+
+    def keep_phones(self, now: float) -> None:
+        """Do what is due of as many phones as have their turn; to be called often."""
+        part = min((now - self._phones_kept_at) / HOUSEKEEPING_S, 1.0)
+        self._phones_kept_at = now
+        if self._connection.ready.is_set():
+            self._service.upkeep.keep_part(part)

@@ -31,7 +31,7 @@ class StreamSettings(ServingSettings, MonitoringSettings, BrokerSettings, LogLev
         description="seconds for which the broker keeps messages for a --state that is not running",
     )
     tick: PositiveFloat = Field(
-        0.02, description="seconds between two passes over what has arrived"
+        0.05, description="seconds between two passes over what has arrived"
     )
     max_waiting: int = Field(
         20_000,

@@ -2,8 +2,8 @@
 
 Every tick takes the messages that have come, for all phones together: the service
 (`pipeline.serving`) decodes them and takes their samples through the recognizer, and the results
-are published. Every second `housekeeping` checks the phones and the program; `durability` ensures
-that nothing is lost.
+are published. Every second `housekeeping` checks the program, and in between the phones in turn;
+`durability` ensures that nothing is lost.
 """
 
 import time
@@ -161,10 +161,11 @@ class Stream:
             now = time.monotonic()
             if now >= next_housekeeping:
                 self._housekeeping.keep(now)
-                self._publish()
                 self._latencies.confirmed(self._connection.take_progress())
                 self._monitor.status(self._status())
                 next_housekeeping = now + HOUSEKEEPING_S
+            self._housekeeping.keep_phones(now)
+            self._publish()
             if self._durability is not None:
                 self._durability.keep(self.state, now)
         self._monitor.stopping()
