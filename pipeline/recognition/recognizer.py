@@ -169,9 +169,7 @@ class Recognizer:
         by_slot: defaultdict[int, list[Delivery]] = defaultdict(list)
         for delivery in deliveries:
             by_slot[self._slots.of(delivery.device)].append(delivery)
-        slots_of_blocks = [
-            (np.array(list(map(self._slots.of, block.devices)), np.intp), block) for block in blocks
-        ]
+        slots_of_blocks = [(self._slots.of_all(block.devices), block) for block in blocks]
         prepared = self._preparation.push(by_slot, slots_of_blocks)
         self._judgements.reset([slot for slot, _ in prepared.failures])
         return self._recognised(prepared, self._judgements.push(prepared.parts))

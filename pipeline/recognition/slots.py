@@ -53,6 +53,10 @@ class Slots:
         """Return the slot of an admitted phone."""
         return self._slots[device]
 
+    def of_all(self, devices: Iterable[str]) -> NDArray[np.intp]:
+        """Return the slots ``(n,)`` of admitted phones."""
+        return np.array(list(map(self._slots.__getitem__, devices)), np.intp)
+
     def remove(self, devices: Iterable[str]) -> list[int]:
         """Free the slots of these phones, and return them."""
         slots = [self._slots.pop(device) for device in devices]

@@ -206,15 +206,17 @@ class Decoder:
         ahead_s = one.ahead_s
         of_now = (ahead_s <= self._rules.max_ahead_s) & (ahead_s >= -self._rules.max_behind_s)
         devices, block = one.delivered.devices, one.delivered.block
-        tells_news = self._phones.placements.tells_news
-        change = {
-            device
-            for device, convention, place in zip(
-                devices, block.conventions, block.worn_at, strict=True
-            )
-            if tells_news(device, convention, place)
-        }
-        return change | {devices[i] for i in np.flatnonzero(~of_now).tolist()}
+        change = {devices[i] for i in np.flatnonzero(~of_now).tolist()}
+        placements = self._phones.placements
+        if any(block.conventions) or any(block.worn_at) or placements.statements.any:
+            change |= {
+                device
+                for device, convention, place in zip(
+                    devices, block.conventions, block.worn_at, strict=True
+                )
+                if placements.tells_news(device, convention, place)
+            }
+        return change
 
 
 def _in_several(groups: Sequence[Sequence[str]]) -> set[str]:

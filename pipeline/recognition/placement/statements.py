@@ -48,6 +48,11 @@ class Statements:
         """Begin with none."""
         self._stated: dict[str, _Stated] = {}
 
+    @property
+    def any(self) -> bool:
+        """Whether any phone has stated a place."""
+        return bool(self._stated)
+
     def of(self, device: str) -> BodyPlace | None:
         """Return the place in effect that a phone has stated, None if it has stated none."""
         stated = self._stated.get(device)

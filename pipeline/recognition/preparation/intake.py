@@ -145,12 +145,11 @@ class Intake:
             or not sequence.is_undisturbed
             for sequence, recording in zip(sequences, block.recordings, strict=True)
         ]
-        chosen = np.arange(len(slots))
+        chosen, times, values = slots, block.times, block.values
         if any(disturbed):
-            chosen = np.flatnonzero(~np.isin(slots, slots[disturbed]))
-        steady = self._resampler.push_steady_block(
-            slots[chosen], block.times[chosen], block.values[chosen]
-        )
+            which = ~np.isin(slots, slots[disturbed])
+            chosen, times, values = slots[which], times[which], values[which]
+        steady = self._resampler.push_steady_block(chosen, times, values)
         continued = np.concatenate([_NO_SLOTS, *(rows.slots for rows in steady)])
         for i in np.flatnonzero(~np.isin(slots, continued)).tolist():
             others.setdefault(int(slots[i]), []).append(delivered.delivery(i))

@@ -153,15 +153,19 @@ class Resampler:
         continued_rows = []
         for count in np.unique(counts).tolist():
             such = counts == count
-            messages = order[firsts[such, np.newaxis] + np.arange(count)]  # (n_phones, count)
-            of_phones = phones[such]
+            of_phones, of_times, of_values = phones[such], times, values
+            if len(of_phones) == len(slots):  # each phone once: as they are
+                of_phones = slots
+            else:
+                messages = order[firsts[such, np.newaxis] + np.arange(count)]  # (n_phones, count)
+                of_times, of_values = times[messages], values[messages]
             continued, rows = self._steady.push(
                 "motion",
                 of_phones,
-                times[messages].reshape(-1, count * n_rows),
-                values[messages].reshape(-1, count * n_rows, values.shape[2]),
+                of_times.reshape(-1, count * n_rows),
+                of_values.reshape(-1, count * n_rows, values.shape[2]),
                 n_messages=np.full(len(of_phones), count),
-                starts=times[messages, 0].ravel(),
+                starts=of_times[..., 0].ravel(),
             )
             if len(rows):
                 continued_rows.append(Rows(of_phones[continued], rows))
