@@ -110,7 +110,7 @@ class Intake:
         for slots, delivered in blocks:
             steady += self._push_block(slots, delivered, others)
         self.n_samples += sum([rows.rows.shape[0] * rows.rows.shape[1] for rows in steady])
-        taken = Taken(steady, [], {}, [], [])
+        taken = Taken(steady, self._begin_grids(others), {}, [], [])
         for slot, of_phone in others.items():
             pieces: list[Piece] = []
             dropped = Dropped()
@@ -126,6 +126,28 @@ class Intake:
                 taken.dropped[slot] = dropped
         taken.changed.extend(slot for slot in others if self._note_troubles(slot))
         return taken
+
+    def _begin_grids(self, others: dict[int, list[Delivery]]) -> list[Piece]:
+        """Return the first rows of phones whose first message just begins their grids.
+
+        Take their messages out of ``others``.
+        """
+        begun = self._resampler.begin_steady(
+            {
+                slot: of_phone[0].readings[0]
+                for slot, of_phone in others.items()
+                if len(of_phone) == 1
+                and not self._flags.begins_recording[slot]
+                and self._goes_on(slot, of_phone)
+            }
+        )
+        pieces = []
+        for rows in begun:
+            self.n_samples += rows.rows.shape[0] * rows.rows.shape[1]
+            for slot, of_phone in zip(rows.slots.tolist(), rows.rows, strict=True):
+                [delivery] = others.pop(slot)
+                pieces.append(self._dated(Piece(slot, delivery.oldest, of_phone)))
+        return pieces
 
     def _push_block(
         self,

@@ -24,7 +24,7 @@ from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.grid import Grid
 from pipeline.recognition.preparation.pace import NeededRates
 from pipeline.recognition.preparation.pieces import Piece
-from pipeline.recognition.preparation.source import TAIL
+from pipeline.recognition.preparation.source import KEPT, TAIL
 from pipeline.recognition.preparation.starts import N_STARTS
 from pipeline.recognition.preparation.steady import STEADY_SENSORS, Steady
 from pipeline.recognition.preparation.troubles import Trouble
@@ -97,6 +97,26 @@ class Resampler:
             slot = int(slots[i])
             self._grids[slot] = self._new_grid(slot)
             self._grids[slot].restore(of_grid)
+
+    def begin_steady(self, messages: Mapping[int, Readings]) -> list[Rows]:
+        """Return the rows of phones, given by slot, whose first message just begins their grids.
+
+        Each row 0 is at the time of the message's first sample. Of the other phones, whose messages
+        remain for `push`, nothing is taken.
+        """
+        alike: defaultdict[tuple[Sensor, int], list[int]] = defaultdict(list)
+        for slot, message in messages.items():
+            is_first = slot not in self._grids and not self._steady.sensor[slot]
+            if is_first and message.sensor in STEADY_SENSORS and len(message.times) > KEPT:
+                alike[message.sensor, len(message.times)].append(slot)
+        begun_rows = []
+        for (sensor, _), group in alike.items():
+            slots, rows = np.array(group), np.stack([messages[slot].values for slot in group])
+            times = np.stack([messages[slot].times for slot in group])
+            begun = self._steady.begin(sensor, slots, times, rows, lateness_s=self._lateness_s)
+            if begun.any():
+                begun_rows.append(Rows(slots[begun], rows[begun]))
+        return begun_rows
 
     def push_steady(self, messages: Mapping[int, Sequence[Readings]]) -> list[Rows]:
         """Return the rows of the phones, given by slot, whose messages just continue their grids.

@@ -33,6 +33,13 @@ class StartRings:
         """Rings of phones whose starts did not fit, and how many starts there had been then: in
         `steps` are only those that came later"""
 
+    def begin(self, slots: NDArray[np.intp], starts: NDArray[np.float64]) -> None:
+        """Remember the first message of phones, ``(n_phones,)`` both."""
+        self.reset(slots.tolist())
+        self.base[slots] = starts.view(np.int64) + _HALF
+        self.steps[slots] = 0
+        self.append(slots, np.ones(len(slots), np.intp), starts)
+
     def append(
         self, slots: NDArray[np.intp], n_messages: NDArray[np.intp], starts: NDArray[np.float64]
     ) -> None:

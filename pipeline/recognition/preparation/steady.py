@@ -19,7 +19,7 @@ from pipeline.recognition.preparation.pace import (
     MEASURED_S,
     SURELY_LOW_RATE_HZ,
 )
-from pipeline.recognition.preparation.source import KEPT, SensorSource
+from pipeline.recognition.preparation.source import KEPT, SURVEY_S, SensorSource
 from pipeline.recognition.preparation.start_rings import StartRings
 from pipeline.recognition.preparation.timing import ON_GRID_S
 from pipeline.vocabulary import SAMPLING_RATE_HZ
@@ -74,6 +74,42 @@ class Steady(PerPhone):
         rows = state["rows"]
         self.rows[slots, :, : rows.shape[2]] = rows
         self.starts.restore(slots, state["starts"])
+
+    def begin(
+        self,
+        sensor: Sensor,
+        slots: NDArray[np.intp],
+        times: NDArray[np.float64],
+        rows: NDArray[np.float64],
+        *,
+        lateness_s: float,
+    ) -> NDArray[np.bool_]:
+        """Begin the grids of phones of which nothing has come so far, each with a message.
+
+        Return where that is all that there is to it, ``(n_phones,)``: the samples are the grid's
+        rows, as they are. Of the others no samples were taken.
+
+        Args:
+            sensor: of all samples.
+            slots: ``(n_phones,)``, each phone once.
+            times: ``(n_phones, n_rows)`` in seconds on the phone's clock.
+            rows: ``(n_phones, n_rows, n_columns)``.
+            lateness_s: a grid begins when nothing older can come any more.
+        """
+        origin, newest = times[:, :1], times[:, -1]
+        grid_s = origin + np.arange(times.shape[1]) / SAMPLING_RATE_HZ
+        taken_s = newest - origin[:, 0]
+        begun = (np.abs(times - grid_s) <= ON_GRID_S / 2).all(axis=1)
+        begun &= (taken_s >= SURVEY_S) & (taken_s > lateness_s) & (taken_s < MEASURED_S)
+        slots, times, rows, newest = slots[begun], times[begun], rows[begun], newest[begun]
+        self.sensor[slots] = 1 + STEADY_SENSORS.index(sensor)
+        self.origin[slots], self.next_index[slots] = times[:, 0], times.shape[1]
+        self.newest[slots], self.latest_start[slots] = newest, times[:, 0]
+        self.times[slots], self.rows[slots, :, : rows.shape[2]] = times[:, -KEPT:], rows[:, -KEPT:]
+        self.starts.begin(slots, times[:, 0])
+        self.measured_from[slots], self.n_measured[slots] = times[:, 0], times.shape[1] - 1
+        self.rate_hz[slots] = _surveyed_hz(times)
+        return begun
 
     def push(
         self,
@@ -186,3 +222,13 @@ class Steady(PerPhone):
             begin[over], n[over] = end, behind
             over = over[of_phone[:, -1] >= end + MEASURED_S]
         return begin, n, rate_hz
+
+
+def _surveyed_hz(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rate by which `SensorSource` begins a grid, ``(n_phones,)``, in hertz."""
+    n_surveyed = (times <= times[:, :1] + SURVEY_S).sum(axis=1)
+    rate_hz = np.empty(len(times))
+    for n in np.unique(n_surveyed).tolist():
+        alike = n_surveyed == n
+        rate_hz[alike] = 1 / np.median(np.diff(times[alike, :n], axis=1), axis=1)
+    return rate_hz

@@ -166,3 +166,36 @@ def test_ordinary_messages_are_taken_at_once() -> None:
                 push_each(resampler, slot, messages)
 
     assert [0, 2, 2, 2] == taken
+
+
+@given(
+    n_rows=st.integers(1, 130),
+    lateness_s=st.sampled_from([0.0, 0.2, 1.0]),
+    jitter_s=st.sampled_from([0.0, 1e-5, 2.4e-4, 4e-4, 2e-3]),
+    step_s=st.sampled_from([0.02, 0.02001, 0.01, 0.5]),
+    prepared=st.booleans(),
+)
+@settings(max_examples=300)
+def test_a_grid_begun_at_once(
+    n_rows: int, lateness_s: float, jitter_s: float, step_s: float, prepared: bool
+) -> None:
+    """It has the rows, and is in the state, in which pushing the message leaves it, if taken."""
+    rng = np.random.default_rng(n_rows)
+    times = EPOCH + np.arange(n_rows) * step_s + rng.uniform(-jitter_s, jitter_s, n_rows)
+    values = rng.normal(size=(n_rows, 9 if prepared else 6))
+    message = Readings("phone", times, values, "prepared" if prepared else "motion")
+    at_once, alone = Resampler(2, lateness_s=lateness_s), Resampler(2, lateness_s=lateness_s)
+    found = at_once.begin_steady({1: message})
+    before = Resampler(2, lateness_s=lateness_s).state(np.arange(2))
+    if not found:
+        np.testing.assert_equal(at_once.state(np.arange(2)), before)
+        is_ordinary = jitter_s == 0.0 and step_s == 0.02 and n_rows * step_s > lateness_s + 0.04
+        assert not (is_ordinary and 17 <= n_rows <= 100)
+        return
+    [rows] = found
+    [piece], n_dropped = alone.push(1, [message])
+    assert (rows.slots.tolist(), n_dropped, piece.origin) == ([1], Dropped(), times[0])
+    assert rows.rows[0].tobytes() == piece.rows.tobytes()
+    assert piece.troubles == frozenset()
+    np.testing.assert_equal(at_once.state(np.arange(2)), alone.state(np.arange(2)))
+    assert at_once.begin_steady({1: message}) == []
