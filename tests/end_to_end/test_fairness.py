@@ -102,14 +102,14 @@ def start(broker: "Broker", start_command: "Start", tiny_model: "Path") -> Calla
 def test_a_phone_that_sends_each_event_by_itself(
     phones: Phones, start: Callable[..., "Running"], rate_hz: int, qos: int
 ) -> None:
-    """Of 300 or 600 messages a second none wait: results are younger than a tenth of a second."""
+    """Of 300 or 600 messages a second none wait: results are younger than a fifth of a second."""
     running = start()
     device = f"busy-{rate_hz}-{qos}"
     sent = phones.send_at(device, rate_hz, seconds=2.0, qos=qos)
     ages_s = []
     for number in range(WINDOW - 1, len(sent), HOP):
         ages_s.append(phones.await_arrival_on(f"har/{device}/prediction") - sent[number])
-    assert np.median(ages_s) < 0.1
+    assert np.median(ages_s) < 0.2
     assert ages_s[-1] < 0.5  # and they do not grow older and older
     assert 0 == running.end()
     assert "dropped" not in running.log
