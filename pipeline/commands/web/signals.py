@@ -179,7 +179,7 @@ class RawSignals:
         devices = {self._slots[device]: device for device in self._waiting}
         taken = self._intake.push({slot: self._waiting[d] for slot, d in devices.items()})
         self._waiting.clear()
-        for rows in taken.steady:
+        for rows in taken.rows:
             for slot, of_phone in zip(rows.slots.tolist(), rows.rows, strict=True):
                 self._add(devices[slot], None, of_phone)
         for piece in taken.pieces:

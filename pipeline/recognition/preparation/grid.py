@@ -32,7 +32,7 @@ from pipeline.recognition.preparation.pace import NeededRates
 from pipeline.recognition.preparation.pieces import Piece
 from pipeline.recognition.preparation.rows import rows_until
 from pipeline.recognition.preparation.set_back import SetBack
-from pipeline.recognition.preparation.source import SURVEY_S, TAIL, SensorSource
+from pipeline.recognition.preparation.source import SURVEY_S, SensorSource
 from pipeline.recognition.preparation.timing import MAX_GAP_S, ON_GRID_S
 from pipeline.recognition.preparation.troubles import DOUBTFUL, TROUBLES, Level, Trouble
 from pipeline.vocabulary import SAMPLING_RATE_HZ
@@ -76,12 +76,12 @@ class Grid:
         return frozenset(name for name, is_so in zip(TROUBLES, in_force, strict=True) if is_so)
 
     @property
-    def is_steady(self) -> bool:
-        """Whether nothing but samples that follow on the grid has come for a while."""
+    def just_continues(self) -> bool:
+        """Whether nothing but samples that follow one another has come of its only sensor."""
         return bool(
             len(self.sources) == 1
             and len(self.sensors) == 1
-            and self.sources[self.sensors[0]].is_steady
+            and self.sources[self.sensors[0]].is_regular
             and np.isfinite(self.sources[self.sensors[0]].meter.rate_hz)
             and not (self._late.seconds or self._mixed.seconds)
             and not (self._candidates.since or self._forms.n_changes)
@@ -184,7 +184,7 @@ class Grid:
         If they are, their rate has been measured.
         """
         times = readings.times
-        if self.sensors != [readings.sensor] or len(times) < TAIL or len(self.sources) > 1:
+        if self.sensors != [readings.sensor] or len(self.sources) > 1:
             return False
         source = self.sources[readings.sensor]
         if not source.is_plain or times[0] <= source.newest:

@@ -22,11 +22,12 @@ from pipeline.blocks import BlockDelivery
 from pipeline.readings import Delivery, Readings, Sensor
 from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.preparation.boot_clocks import BootClocks
+from pipeline.recognition.preparation.continuing import Rows
 from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.pace import NeededRates
 from pipeline.recognition.preparation.pieces import Piece, joined_pieces
 from pipeline.recognition.preparation.recording_sequence import RecordingSequence
-from pipeline.recognition.preparation.resampler import Resampler, Rows
+from pipeline.recognition.preparation.resampler import Continued, Resampler
 from pipeline.recognition.preparation.troubles import TROUBLES, Trouble
 
 _NO_ROWS: Final = np.empty((0, 6))
@@ -37,8 +38,8 @@ _NO_SLOTS: Final = np.empty(0, np.intp)
 class Taken:
     """The rows and losses of a tick's messages."""
 
-    steady: list[Rows]
-    """Rows of phones that have no piece"""
+    rows: list[Rows]
+    """Of phones that have no piece"""
     pieces: list[Piece]
     """Each phone's in their order"""
     dropped: dict[int, Dropped]
@@ -98,19 +99,20 @@ class Intake:
         They are given by slot, or as blocks with the slots ``(n,)`` of their messages; all those of
         a phone are given in one of both ways, and in one block.
         """
-        steady = self._resampler.push_steady(
+        continued = self._resampler.push_together(
             {
                 slot: [delivery.readings[0] for delivery in of_phone]
                 for slot, of_phone in messages.items()
                 if self._goes_on(slot, of_phone)
             }
         )
-        continued = {slot for rows in steady for slot in rows.slots.tolist()}
-        others = {slot: [*of] for slot, of in messages.items() if slot not in continued}
+        which = {slot for some in continued for slot in some.slots.tolist()}
+        others = {slot: [*of] for slot, of in messages.items() if slot not in which}
         for slots, delivered in blocks:
-            steady += self._push_block(slots, delivered, others)
-        self.n_samples += sum([rows.rows.shape[0] * rows.rows.shape[1] for rows in steady])
-        taken = Taken(steady, self._begin_grids(others), {}, [], [])
+            continued += self._push_block(slots, delivered, others)
+        self.n_samples += sum([some.n_samples for some in continued])
+        rows = [rows for some in continued for rows in some.rows]
+        taken = Taken(rows, self._begin_grids(others), {}, [], [])
         for slot, of_phone in others.items():
             pieces: list[Piece] = []
             dropped = Dropped()
@@ -132,7 +134,7 @@ class Intake:
 
         Take their messages out of ``others``.
         """
-        begun = self._resampler.begin_steady(
+        begun = self._resampler.begin_together(
             {
                 slot: of_phone[0].readings[0]
                 for slot, of_phone in others.items()
@@ -154,8 +156,8 @@ class Intake:
         slots: NDArray[np.intp],
         delivered: BlockDelivery,
         others: dict[int, list[Delivery]],
-    ) -> list[Rows]:
-        """Return the rows of the phones whose messages in a block just continue their grids.
+    ) -> list[Continued]:
+        """Take the messages of a block that just continue their phones' grids.
 
         Add the messages of the other phones to ``others``, one by one.
         """
@@ -171,11 +173,11 @@ class Intake:
         if any(disturbed):
             which = ~np.isin(slots, slots[disturbed])
             chosen, times, values = slots[which], times[which], values[which]
-        steady = self._resampler.push_steady_block(chosen, times, values)
-        continued = np.concatenate([_NO_SLOTS, *(rows.slots for rows in steady)])
-        for i in np.flatnonzero(~np.isin(slots, continued)).tolist():
+        continued = self._resampler.push_block(chosen, times, values)
+        taken = np.concatenate([_NO_SLOTS, *(some.slots for some in continued)])
+        for i in np.flatnonzero(~np.isin(slots, taken)).tolist():
             others.setdefault(int(slots[i]), []).append(delivered.delivery(i))
-        return steady
+        return continued
 
     def finish(self, slots: Sequence[int]) -> Taken:
         """Return the last rows of these phones, which have fallen silent."""

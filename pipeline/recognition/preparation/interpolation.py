@@ -41,28 +41,89 @@ def interpolate(
     known = after < len(times)
     on_grid = known.copy()
     on_grid[known] = times[after[known]] - grid_times[known] <= tolerance_s
-    between = ~on_grid
     computable = on_grid | (after + 1 < len(times))
     n_rows = len(grid_times) if computable.all() else int(computable.argmin())
-    after, between, grid_times = after[:n_rows], between[:n_rows], grid_times[:n_rows]
+    after, on_grid, grid_times = after[:n_rows], on_grid[:n_rows], grid_times[:n_rows]
+    return _rows_at(times, rows, grid_times, after, on_grid, np.zeros(n_rows, np.intp))
 
+
+def interpolate_together(
+    times: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    grid_times: NDArray[np.float64],
+    is_due: NDArray[np.bool_],
+    tolerance_s: float,
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return what `interpolate` would of each of several phones.
+
+    That is the rows ``(n, n_columns)``, one phone's after the other's, and how many each has.
+
+    Args:
+        times: ``(n_phones, n_samples)``, each phone's last ones; -infinity before its first.
+        rows: ``(n_phones, n_samples, n_columns)``.
+        grid_times: ``(n_phones, n_times)``.
+        is_due: ``(n_phones, n_times)``: which of them are meant, the first ones of each phone.
+        tolerance_s: as for `interpolate`.
+    """
+    n_phones, n_samples = times.shape
+    after = (times[:, np.newaxis, :] < (grid_times - tolerance_s)[:, :, np.newaxis]).sum(axis=2)
+    at_after = np.take_along_axis(times, np.minimum(after, n_samples - 1), axis=1)
+    on_grid = (after < n_samples) & (at_after - grid_times <= tolerance_s)
+    computable = is_due & (on_grid | (after + 1 < n_samples))
+    wanted = np.logical_and.accumulate(computable, axis=1)
+    # From here on the samples of all phones are one sequence.
+    begin = n_samples * np.arange(n_phones)[:, np.newaxis]
+    first = begin + (times == -np.inf).sum(axis=1, keepdims=True)
+    made = _rows_at(
+        times.ravel(),
+        rows.reshape(-1, rows.shape[2]),
+        grid_times[wanted],
+        (begin + after)[wanted],
+        on_grid[wanted],
+        np.broadcast_to(first, wanted.shape)[wanted],
+    )
+    return made, wanted.sum(axis=1)
+
+
+def _rows_at(
+    times: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    grid_times: NDArray[np.float64],
+    after: NDArray[np.intp],
+    on_grid: NDArray[np.bool_],
+    first: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """Return the rows at grid times, of which it is known between which samples they lie.
+
+    Args:
+        times: ``(n_samples,)``.
+        rows: ``(n_samples, n_columns)``.
+        grid_times: ``(n,)``.
+        after: ``(n,)``: the first sample that is not before the grid time.
+        on_grid: ``(n,)``: whether that sample is taken as it is.
+        first: ``(n,)``: the first sample that may be used.
+    """
     result = rows[after]
+    between = ~on_grid
     if between.any():
+        at, after, first = grid_times[between], after[between], first[between]
         # Lagrange's cubic through two samples before and two after; a grid's second point has
         # only one before it, so the quadratic through three.
-        after, at = after[between], grid_times[between]
-        nodes = after[:, None] + np.array([-2, -1, 0, 1])  # (n_between, 4)
-        usable = nodes >= 0
-        nodes = np.maximum(nodes, 0)
+        nodes = after[:, np.newaxis] + np.array([-2, -1, 0, 1])  # (n_between, 4)
+        usable = nodes >= first[:, np.newaxis]
+        nodes = np.maximum(nodes, first[:, np.newaxis])
         node_times = times[nodes]
         usable[:, [0, 3]] &= (node_times[:, 2] - node_times[:, 1] <= _LONGEST_CUBIC_S)[:, None]
         weights = _lagrange(at, node_times, usable)
         known = rows[nodes]  # (n_between, 4, n_columns)
-        cubic = np.einsum("nj,njc->nc", weights, known)
-        if np.abs(weights).sum(axis=1).max() > _HARMLESS_WEIGHTS:
-            low, high = known.min(axis=1), known.max(axis=1)
+        cubic = weights[:, :1] * known[:, 0]
+        for j in (1, 2, 3):
+            cubic += weights[:, j : j + 1] * known[:, j]
+        harmful = np.abs(weights).sum(axis=1) > _HARMLESS_WEIGHTS
+        if harmful.any():
+            low, high = known[harmful].min(axis=1), known[harmful].max(axis=1)
             margin = _OVERSHOOT * (high - low)
-            cubic = np.clip(cubic, low - margin, high + margin)
+            cubic[harmful] = np.clip(cubic[harmful], low - margin, high + margin)
         result[between] = cubic
     return result
 

@@ -140,7 +140,7 @@ class Preparation:
 
     def _prepared(self, taken: Taken) -> Prepared:
         first, *others = _rounds(taken.pieces) or [[]]
-        parts = [self._chain.push(first, taken.steady)]
+        parts = [self._chain.push(first, taken.rows)]
         parts += [self._chain.push(pieces, ()) for pieces in others]
         return Prepared(parts, taken.dropped, taken.failures, taken.changed)
 

@@ -5,7 +5,8 @@
   every gap of any of them: `grid`. A sample within half a millisecond of a grid point is taken
   untouched; between samples a cubic runs through the two before and the two after, and sensors
   faster than 110 Hz pass an anti-alias low-pass: `interpolation`.
-* The grids that just continue are processed all at once: `steady`.
+* The grids that just continue are processed all at once (`continuing`): those whose points the
+  samples are (`steady`), and those that lie between (`interpolated`).
 
 A phone's rows depend on its messages alone, not on which of them were processed together; and, if
 the messages come in their order and from one sensor, not on how samples were cut into them.
@@ -20,26 +21,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor
+from pipeline.recognition.preparation.continuing import (
+    CONTINUING_SENSORS,
+    AlikeSamples,
+    Continuing,
+    Rows,
+)
 from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.grid import Grid
+from pipeline.recognition.preparation.interpolated import Interpolated
 from pipeline.recognition.preparation.pace import NeededRates
 from pipeline.recognition.preparation.pieces import Piece
-from pipeline.recognition.preparation.source import KEPT, TAIL
+from pipeline.recognition.preparation.source import KEPT
 from pipeline.recognition.preparation.starts import N_STARTS
-from pipeline.recognition.preparation.steady import STEADY_SENSORS, Steady
+from pipeline.recognition.preparation.steady import Steady
 from pipeline.recognition.preparation.troubles import Trouble
 
 DEFAULT_LATENESS_S: Final = 0.2
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """The rows with which several phones' grids continue, equally many each."""
+class Continued:
+    """What became of messages that just continue their phones' grids."""
 
     slots: NDArray[np.intp]
     """``(n_phones,)``"""
-    rows: NDArray[np.float64]
-    """``(n_phones, n_rows, n_columns)``: raw (6) or prepared (9)"""
+    rows: list[Rows]
+    """Of some of these phones, each once"""
+    n_samples: int
+    """Samples of all of them"""
 
 
 class Resampler:
@@ -56,17 +66,19 @@ class Resampler:
         self._lateness_s = lateness_s
         self._needed_rates = needed_rates
         self._steady = Steady(n_slots)
-        self._grids: dict[int, Grid] = {}  # of phones whose grid is not steady
+        self._interpolated = Interpolated(n_slots)
+        self._grids: dict[int, Grid] = {}  # of phones whose grid does not just continue
 
     def reset(self, slots: Sequence[int]) -> None:
         """Forget the grids of these phones."""
         self._steady.reset(slots)
+        self._interpolated.reset(slots)
         for slot in slots:
             self._grids.pop(slot, None)
 
     def begin_anew(self, slot: int) -> None:
         """Let one phone's grid begin anew with samples that are newer than all that have come."""
-        if self._steady.sensor[slot] or slot in self._grids:
+        if self._continuing(slot) or slot in self._grids:
             grid = self._grid(slot)
             for source in grid.sources.values():
                 source.begin_anew()
@@ -75,30 +87,35 @@ class Resampler:
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
         """Return the state of these phones, in copied arrays.
 
-        ``steady`` has arrays ``(n_steady, ...)`` of the phones that are, ``others`` the grids of
-        those that are not, by index, and ``starts`` what of their sources is taken out of them.
+        ``steady`` and ``interpolated`` have arrays ``(n_such, ...)`` of the phones whose grids are
+        such, ``others`` the other grids, by index, and ``starts`` what of their sources is taken
+        out of them.
         """
-        unsteady = [(i, slot) for i, slot in enumerate(slots.tolist()) if slot in self._grids]
-        grids = [self._grids[slot].state() for _, slot in unsteady]
+        others = [(i, slot) for i, slot in enumerate(slots.tolist()) if slot in self._grids]
+        grids = [self._grids[slot].state() for _, slot in others]
         starts = _starts_taken_out(grids)
         is_steady = self._steady.sensor[slots] > 0
+        is_interpolated = self._interpolated.sensor[slots] > 0
         return {
             "is_steady": is_steady,
             "steady": self._steady.state(slots[is_steady]),
-            "others": [[i, of_grid] for (i, _), of_grid in zip(unsteady, grids, strict=True)],
+            "is_interpolated": is_interpolated,
+            "interpolated": self._interpolated.state(slots[is_interpolated]),
+            "others": [[i, of_grid] for (i, _), of_grid in zip(others, grids, strict=True)],
             "starts": starts,
         }
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
         """Restore what `state` returned; a phone's slot may be another than it was."""
         self._steady.restore(slots[state["is_steady"]], state["steady"])
+        self._interpolated.restore(slots[state["is_interpolated"]], state["interpolated"])
         grids = _with_starts([of_grid for _, of_grid in state["others"]], state["starts"])
         for (i, _), of_grid in zip(state["others"], grids, strict=True):
             slot = int(slots[i])
             self._grids[slot] = self._new_grid(slot)
             self._grids[slot].restore(of_grid)
 
-    def begin_steady(self, messages: Mapping[int, Readings]) -> list[Rows]:
+    def begin_together(self, messages: Mapping[int, Readings]) -> list[Rows]:
         """Return the rows of phones, given by slot, whose first message just begins their grids.
 
         Each row 0 is at the time of the message's first sample. Of the other phones, whose messages
@@ -106,71 +123,51 @@ class Resampler:
         """
         alike: defaultdict[tuple[Sensor, int], list[int]] = defaultdict(list)
         for slot, message in messages.items():
-            is_first = slot not in self._grids and not self._steady.sensor[slot]
-            if is_first and message.sensor in STEADY_SENSORS and len(message.times) > KEPT:
+            is_first = slot not in self._grids and not self._continuing(slot)
+            if is_first and message.sensor in CONTINUING_SENSORS and len(message.times) > KEPT:
                 alike[message.sensor, len(message.times)].append(slot)
         begun_rows = []
         for (sensor, _), group in alike.items():
-            slots, rows = np.array(group), np.stack([messages[slot].values for slot in group])
-            times = np.stack([messages[slot].times for slot in group])
-            begun = self._steady.begin(sensor, slots, times, rows, lateness_s=self._lateness_s)
+            samples = _alike_samples(sensor, group, [[messages[slot]] for slot in group])
+            begun, rows = self._steady.begin(samples, lateness_s=self._lateness_s)
             if begun.any():
-                begun_rows.append(Rows(slots[begun], rows[begun]))
+                begun_rows.append(Rows(samples.slots[begun], rows))
         return begun_rows
 
-    def push_steady(self, messages: Mapping[int, Sequence[Readings]]) -> list[Rows]:
-        """Return the rows of the phones, given by slot, whose messages just continue their grids.
+    def push_together(self, messages: Mapping[int, Sequence[Readings]]) -> list[Continued]:
+        """Take the messages of the phones, given by slot, of whom they just continue the grid.
 
         Each message has one sensor's readings. Of the other phones, whose messages remain for
         `push`, nothing is taken.
         """
         alike: defaultdict[tuple[Sensor, int], list[int]] = defaultdict(list)
         for slot, of_phone in messages.items():
-            if slot in self._grids:
+            sensor = of_phone[0].sensor
+            if slot in self._grids or sensor not in CONTINUING_SENSORS:
                 continue
-            sensor, n_rows = of_phone[0].sensor, len(of_phone[0].times)
-            if len(of_phone) > 1:
-                if min(len(message.times) for message in of_phone) < TAIL:
-                    continue
-                if any(message.sensor != sensor for message in of_phone):
-                    continue
-                n_rows = sum(len(message.times) for message in of_phone)
-            if n_rows >= TAIL and sensor in STEADY_SENSORS:
-                alike[sensor, n_rows].append(slot)
-        continued_rows = []
-        for (sensor, n_rows), group in alike.items():
-            parts = [message for slot in group for message in messages[slot]]
-            rows = np.concatenate([message.values for message in parts])
-            continued, rows = self._steady.push(
-                sensor,
-                slots := np.array(group),
-                np.concatenate([message.times for message in parts]).reshape(-1, n_rows),
-                rows.reshape(-1, n_rows, rows.shape[1]),
-                n_messages=np.array([len(messages[slot]) for slot in group]),
-                starts=np.array([message.times[0] for message in parts]),
-            )
-            if len(rows):
-                continued_rows.append(Rows(slots[continued], rows))
-        return continued_rows
+            if all(message.sensor == sensor for message in of_phone):
+                alike[sensor, sum([len(message.times) for message in of_phone])].append(slot)
+        return [
+            self._continued(_alike_samples(sensor, group, [messages[slot] for slot in group]))
+            for (sensor, _), group in alike.items()
+        ]
 
-    def push_steady_block(
+    def push_block(
         self, slots: NDArray[np.intp], times: NDArray[np.float64], values: NDArray[np.float64]
-    ) -> list[Rows]:
-        """Return the rows of the phones whose messages just continue their grids.
+    ) -> list[Continued]:
+        """Take the messages of the phones of whom they just continue the grid.
 
         Of the other phones, whose messages remain for `push`, nothing is taken.
 
         Args:
             slots: ``(n_messages,)``, those of a phone in their order.
-            times: ``(n_messages, n_rows)``.
-            values: ``(n_messages, n_rows, 6)`` in m/s² and rad/s.
+            times: ``(n_messages, n_samples)``.
+            values: ``(n_messages, n_samples, 6)`` in m/s² and rad/s.
         """
-        n_rows = times.shape[1]
-        if n_rows < TAIL:
-            return []
+        n_samples = times.shape[1]
         order = np.argsort(slots, kind="stable")
         phones, firsts, counts = np.unique(slots[order], return_index=True, return_counts=True)
-        continued_rows = []
+        results = []
         for count in np.unique(counts).tolist():
             such = counts == count
             of_phones, of_times, of_values = phones[such], times, values
@@ -179,17 +176,18 @@ class Resampler:
             else:
                 messages = order[firsts[such, np.newaxis] + np.arange(count)]  # (n_phones, count)
                 of_times, of_values = times[messages], values[messages]
-            continued, rows = self._steady.push(
+            n_of_phone = count * n_samples
+            begins = np.zeros((len(of_phones), n_of_phone), np.bool_)
+            begins[:, ::n_samples] = True
+            samples = AlikeSamples(
                 "motion",
                 of_phones,
-                of_times.reshape(-1, count * n_rows),
-                of_values.reshape(-1, count * n_rows, values.shape[2]),
-                n_messages=np.full(len(of_phones), count),
-                starts=of_times[..., 0].ravel(),
+                of_times.reshape(-1, n_of_phone),
+                of_values.reshape(-1, n_of_phone, values.shape[2]),
+                begins,
             )
-            if len(rows):
-                continued_rows.append(Rows(of_phones[continued], rows))
-        return continued_rows
+            results.append(self._continued(samples))
+        return results
 
     def push(self, slot: int, readings: Sequence[Readings]) -> tuple[list[Piece], Dropped]:
         """Return the grid rows that one phone's next message completes, and what was dropped.
@@ -199,7 +197,8 @@ class Resampler:
         """
         grid = self._grid(slot)
         result = grid.push(readings)
-        if self._steady.keep(slot, grid):
+        if (continuing := self._fitting(grid)) is not None:
+            continuing.keep(slot, grid)
             del self._grids[slot]
         return result
 
@@ -213,8 +212,8 @@ class Resampler:
 
     def newest(self, slot: int) -> float:
         """Return the time of the newest sample of one phone, -infinity without any."""
-        if self._steady.sensor[slot]:
-            return float(self._steady.newest[slot])
+        if continuing := self._continuing(slot):
+            return float(continuing.newest[slot])
         grid = self._grids.get(slot)
         return -np.inf if grid is None else grid.newest
 
@@ -227,8 +226,8 @@ class Resampler:
 
     def is_prepared(self, slot: int) -> bool:
         """Return whether one phone sends prepared samples."""
-        if self._steady.sensor[slot]:
-            return self._steady.sensor_of(slot) == "prepared"
+        if continuing := self._continuing(slot):
+            return continuing.sensor_of(slot) == "prepared"
         return slot in self._grids and "prepared" in self._grids[slot].sources
 
     def lacks(self, slot: int) -> list[Sensor]:
@@ -251,8 +250,8 @@ class Resampler:
 
     def rates_hz(self, slot: int) -> dict[Sensor, float]:
         """Return how fast the sensors are that one phone's rows are made of, in hertz."""
-        if self._steady.sensor[slot]:
-            return {self._steady.sensor_of(slot): float(self._steady.rate_hz[slot])}
+        if continuing := self._continuing(slot):
+            return {continuing.sensor_of(slot): float(continuing.rate_hz[slot])}
         grid = self._grids.get(slot)
         return {} if grid is None else grid.rates_hz()
 
@@ -261,13 +260,58 @@ class Resampler:
         grid = self._grids.get(slot)
         if grid is None:
             grid = self._grids[slot] = self._new_grid(slot)
-            if self._steady.sensor[slot]:
-                self._steady.release(slot, grid)
+            if continuing := self._continuing(slot):
+                continuing.release(slot, grid)
         return grid
+
+    def _continued(self, samples: AlikeSamples) -> Continued:
+        """Take the samples of those phones of whom they just continue the grid."""
+        continued, steady = self._steady.push(samples)
+        rows = [Rows(samples.slots[continued], steady)] if continued.any() else []
+        others = np.flatnonzero(~continued)
+        if len(others):
+            continued[others], interpolated = self._interpolated.push(samples.at(others))
+            rows += interpolated
+        slots = samples.slots[continued]
+        return Continued(slots, rows, len(slots) * samples.times.shape[1])
+
+    def _continuing(self, slot: int) -> Continuing | None:
+        """Return where a phone's grid is if it just continues."""
+        for continuing in (self._steady, self._interpolated):
+            if continuing.sensor[slot]:
+                return continuing
+        return None
+
+    def _fitting(self, grid: Grid) -> Continuing | None:
+        """Return where a grid can go on together with others, None if it cannot."""
+        if grid.just_continues and grid.sensors[0] in CONTINUING_SENSORS:
+            for continuing in (self._steady, self._interpolated):
+                if continuing.fits(grid):
+                    return continuing
+        return None
 
     def _new_grid(self, slot: int) -> Grid:
         """Return a grid without samples."""
         return Grid(slot, self._lateness_s, self._needed_rates)
+
+
+def _alike_samples(
+    sensor: Sensor, slots: Sequence[int], messages: Sequence[Sequence[Readings]]
+) -> AlikeSamples:
+    """Return phones' messages, each phone's in their order; all have equally many samples."""
+    parts = [message for of_phone in messages for message in of_phone]
+    rows = np.concatenate([message.values for message in parts])
+    lengths = np.array([len(message.times) for message in parts])
+    begins = np.zeros(len(rows), np.bool_)
+    begins[np.cumsum(lengths) - lengths] = True
+    n_phones = len(slots)
+    return AlikeSamples(
+        sensor,
+        np.array(slots),
+        np.concatenate([message.times for message in parts]).reshape(n_phones, -1),
+        rows.reshape(n_phones, -1, rows.shape[1]),
+        begins.reshape(n_phones, -1),
+    )
 
 
 def _starts_taken_out(grids: Iterable[dict[str, Any]]) -> NDArray[np.int64]:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from pipeline.recognition.network import Network
 from pipeline.recognition.per_phone import PerPhone
+from pipeline.recognition.preparation.continuing import Rows
 from pipeline.recognition.preparation.filters import SETTLING_ROWS, FilterStart, Preprocessor
 from pipeline.recognition.preparation.pieces import Piece
-from pipeline.recognition.preparation.resampler import Rows
 from pipeline.recognition.preparation.training_frame import TrainingFrame
 from pipeline.recognition.preparation.troubles import DOUBTFUL
 from pipeline.recognition.preparation.windows import Cut, Windower, WindowPlaces

@@ -45,7 +45,7 @@ HISTORY_S: Final = 0.075
 KEPT: Final = 3 + TAIL
 """Samples at 50 Hz that cover both."""
 
-_HOLE: Final = 1.5
+HOLE: Final = 1.5
 """A pause of so many sampling intervals may hide a message that is yet to come."""
 
 
@@ -75,10 +75,13 @@ class SensorSource:
         return self.n_released == len(self.times) and self.pace == STEADY_PACE and not self.coming
 
     @property
-    def is_steady(self) -> bool:
-        """Whether it is as `replace` leaves it."""
+    def is_regular(self) -> bool:
+        """Whether samples are neither waited for nor filtered, nor will be those that have come."""
         return (
-            self.is_plain and not self.late and len(self.times) == KEPT and bool(self.joined.all())
+            self.n_released == len(self.times)
+            and all(pace == STEADY_PACE for pace in (self.pace, *(of for _, of in self.coming)))
+            and not self.late
+            and not (np.diff(self.times) > MAX_GAP_S).any()
         )
 
     @property
@@ -371,7 +374,7 @@ class SensorSource:
         if np.isnan(interval_s):
             interval_s = float(np.median(np.diff(self.times)))
         waits = (
-            (np.diff(self.times[first - 1 :]) > _HOLE * interval_s)
+            (np.diff(self.times[first - 1 :]) > HOLE * interval_s)
             & ~self.joined[first:]
             & (self.latest_start - self.times[first:] <= self._lateness_s)
             & (self.times[-1] - self.times[first:] <= HOLD_S)

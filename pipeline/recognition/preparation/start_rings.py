@@ -34,11 +34,10 @@ class StartRings:
         `steps` are only those that came later"""
 
     def begin(self, slots: NDArray[np.intp], starts: NDArray[np.float64]) -> None:
-        """Remember the first message of phones, ``(n_phones,)`` both."""
+        """Make room for phones of whose first messages these are the starts, ``(n_phones,)``."""
         self.reset(slots.tolist())
         self.base[slots] = starts.view(np.int64) + _HALF
         self.steps[slots] = 0
-        self.append(slots, np.ones(len(slots), np.intp), starts)
 
     def append(
         self, slots: NDArray[np.intp], n_messages: NDArray[np.intp], starts: NDArray[np.float64]

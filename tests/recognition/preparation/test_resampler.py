@@ -1,3 +1,5 @@
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -96,32 +98,49 @@ def test_cuts_do_not_matter(steps: list[float], cuts: list[int], repeat: bool) -
 @given(
     sizes=st.lists(st.integers(1, 30), min_size=1, max_size=25),
     shifts_s=st.lists(
-        st.sampled_from([0.0, 0.0, 0.0, 0.0, 2e-4, 9e-4, 0.02, 0.1, 0.7, -0.3, -5.0]),
+        st.sampled_from([0.0, 0.0, 0.0, 0.0, 0.0, 2e-4, 9e-4, 0.02, 0.1, 0.7, -0.3, -5.0]),
         min_size=25,
         max_size=25,
     ),
     ticks=st.lists(st.integers(1, 4), min_size=25, max_size=25),
+    rate_hz=st.sampled_from([50.0, 50.0, 49.9, 51.3, 60.0, 100.0, 27.0, 31.0, 108.0, 119.0]),
+    jitter=st.sampled_from([0.0, 1e-5, 0.05, 0.3, 0.5]),
+    lost=st.sampled_from([0.0, 0.0, 0.05]),
     prepared=st.booleans(),
 )
-@settings(max_examples=200)
+@settings(max_examples=400)
 def test_all_phones_at_once(
-    sizes: list[int], shifts_s: list[float], ticks: list[int], prepared: bool
+    sizes: list[int],
+    shifts_s: list[float],
+    ticks: list[int],
+    rate_hz: float,
+    jitter: float,
+    lost: float,
+    prepared: bool,
 ) -> None:
     """Messages taken with those of all phones give what they give when pushed by themselves.
 
     Some begin early or late, so that they repeat, overtake, leave holes or gaps, or are off the
-    grid; in between phones are on it.
+    grid; in between phones are on it, or go on at any rate, with jitter and lost samples.
     """
     rng = np.random.default_rng(len(sizes))
-    messages: dict[int, list[Readings]] = {0: [], 1: []}
+    messages: dict[int, list[Readings]] = {0: [], 1: [], 2: []}
     for slot, of_slot in messages.items():
-        time = EPOCH + slot / 7
-        for size, shift_s in zip(sizes, shifts_s if slot else [0.0] * 25, strict=False):
-            values = rng.normal(size=(size, 9 if prepared else 6))
-            times = time + shift_s + np.arange(size) / 50
+        time, of_phone_hz = EPOCH + slot / 7, rate_hz if slot else 50.0
+        n_messages = len(sizes) if slot < 2 else 40
+        for i in range(n_messages):
+            size = sizes[i % len(sizes)] if slot < 2 else 25
+            shift_s = shifts_s[i % 25] if slot == 1 else 0.0
+            times = time + shift_s + np.arange(size) / of_phone_hz
+            time = max(time, times[-1] + 1 / of_phone_hz)
+            if slot:
+                times += rng.uniform(-jitter, jitter, size) / of_phone_hz
+                kept = rng.random(size) >= lost
+                kept[0] = True
+                times = np.sort(times[kept])
+            values = rng.normal(size=(len(times), 9 if prepared else 6))
             of_slot.append(Readings("phone", times, values, "prepared" if prepared else "motion"))
-            time = max(time, times[-1] + 0.02)
-    at_once, alone = Resampler(2), Resampler(2)
+    at_once, alone = Resampler(3), Resampler(3)
     while any(messages.values()):
         tick = {}
         for slot, of_slot in messages.items():
@@ -129,18 +148,14 @@ def test_all_phones_at_once(
                 n = ticks.pop() if len(ticks) > 1 else 1
                 tick[slot], of_slot[:n] = of_slot[:n], []
         expected = {slot: push_each(alone, slot, of_slot) for slot, of_slot in tick.items()}
-        steady = {
-            int(slot): rows
-            for found in at_once.push_steady(tick)
-            for slot, rows in zip(found.slots, found.rows, strict=True)
-        }
+        continued, rows, n_samples = taken_together(at_once, tick)
+        assert n_samples == sum(len(of.times) for slot in continued for of in tick[slot])
         for slot, (pieces, n_dropped) in expected.items():
-            if slot in steady:
+            if slot in continued:
                 assert n_dropped == Dropped()
                 assert all(piece.origin is None for piece in pieces)
-                assert [rows.tobytes() for rows in (steady[slot],)] == [
-                    np.concatenate([piece.rows for piece in pieces]).tobytes()
-                ]
+                alone_rows = [piece.rows.tobytes() for piece in pieces if len(piece.rows)]
+                assert rows.get(slot, b"") == b"".join(alone_rows)
                 continue
             actual, actually_dropped = push_each(at_once, slot, tick[slot])
             assert n_dropped == actually_dropped
@@ -153,19 +168,42 @@ def test_all_phones_at_once(
             assert at_once.troubles(slot) == alone.troubles(slot)
 
 
-def test_ordinary_messages_are_taken_at_once() -> None:
-    """From its second message on, a phone with samples on the grid is taken with the others."""
-    resampler = Resampler(2)
-    taken = []
-    for first in range(0, 100, 25):
-        tick = {slot: [motion(*on_grid(25, first=first))] for slot in range(2)}
-        found = resampler.push_steady(tick)
-        taken.append(sum(len(rows.slots) for rows in found))
-        if not found:
-            for slot, messages in tick.items():
-                push_each(resampler, slot, messages)
+def taken_together(
+    resampler: Resampler, tick: Mapping[int, Sequence[Readings]]
+) -> tuple[set[int], dict[int, bytes], int]:
+    """Return which phones' messages are taken together, their rows, and the number of samples."""
+    continued = resampler.push_together(tick)
+    slots = [slot for some in continued for slot in some.slots.tolist()]
+    assert len(slots) == len(set(slots))
+    rows = [
+        (int(slot), of_phone.tobytes())
+        for some in continued
+        for rows in some.rows
+        for slot, of_phone in zip(rows.slots, rows.rows, strict=True)
+    ]
+    assert len(rows) == len(dict(rows))
+    return set(slots), dict(rows), sum(some.n_samples for some in continued)
 
-    assert [0, 2, 2, 2] == taken
+
+@pytest.mark.parametrize(
+    ("rate_hz", "jitter_s", "size"),
+    [(50, 0, 25), (50, 0, 1), (60, 0, 30), (50, 2e-3, 25), (100, 2e-3, 50), (59.7, 1e-3, 7)],
+)
+def test_ordinary_messages_are_taken_at_once(rate_hz: float, jitter_s: float, size: int) -> None:
+    """Once it has sent for half a second, a phone is taken with the others, at any usual rate."""
+    rng = np.random.default_rng(0)
+    resampler = Resampler(2)
+    n_alone = 0
+    for number in range(round(8 * rate_hz / size)):
+        times = EPOCH + (number * size + np.arange(size)) / rate_hz
+        times += rng.uniform(-jitter_s, jitter_s, size)
+        tick = {slot: [motion(times, rng.normal(size=(size, 6)))] for slot in range(2)}
+        continued, _, _ = taken_together(resampler, tick)
+        for slot in tick.keys() - continued:
+            push_each(resampler, slot, tick[slot])
+            n_alone += size
+
+    assert n_alone <= 2 * max(size, 0.5 * rate_hz)
 
 
 @given(
@@ -185,7 +223,7 @@ def test_a_grid_begun_at_once(
     values = rng.normal(size=(n_rows, 9 if prepared else 6))
     message = Readings("phone", times, values, "prepared" if prepared else "motion")
     at_once, alone = Resampler(2, lateness_s=lateness_s), Resampler(2, lateness_s=lateness_s)
-    found = at_once.begin_steady({1: message})
+    found = at_once.begin_together({1: message})
     before = Resampler(2, lateness_s=lateness_s).state(np.arange(2))
     if not found:
         np.testing.assert_equal(at_once.state(np.arange(2)), before)
@@ -198,4 +236,4 @@ def test_a_grid_begun_at_once(
     assert rows.rows[0].tobytes() == piece.rows.tobytes()
     assert piece.troubles == frozenset()
     np.testing.assert_equal(at_once.state(np.arange(2)), alone.state(np.arange(2)))
-    assert at_once.begin_steady({1: message}) == []
+    assert at_once.begin_together({1: message}) == []
