@@ -32,9 +32,9 @@ from tests.benchmarks.load_costs import (
     timed_trial,
     use_figures,
 )
-from tests.benchmarks.load_plan import FORMS, JSON, RATE_HZ
+from tests.benchmarks.load_plan import COMPACT, FORMS, JSON, RATE_HZ
 from tests.benchmarks.load_reach import Case, Reached, reach_figures
-from tests.benchmarks.load_scaling import scaling_figures
+from tests.benchmarks.load_scaling import scaling_figures, uneven_figures
 from tests.benchmarks.load_search import FEW, FULL, SHORT, Bench, Effort, Search, search
 from tests.benchmarks.load_trial import Trial
 
@@ -99,6 +99,8 @@ def _figures_of_first(
                 reached[qos, form] = case.reached
                 if qos == 1:
                     scaling += scaling_figures(case.bench, case.reached.held, case.few)
+                if (qos, form) == (1, COMPACT):
+                    scaling += uneven_figures(case.bench, case.reached.held)
         if qos == 1 or peers_at_qos_0:
             bench = Bench(*model, motion, qos, JSON, effort)
             for peer in (PLAIN, QUICK):

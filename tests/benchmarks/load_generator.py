@@ -25,6 +25,7 @@ from tests.benchmarks.load_plan import (
     MOST_PHONES,
     RATE_HZ,
     ROWS,
+    UNEVEN,
     Bursts,
     Load,
     Relay,
@@ -191,7 +192,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True, help="of a broker on this machine")
     parser.add_argument("--phones", type=int, required=True)
     parser.add_argument("--qos", type=int, choices=(0, 1), default=1)
-    parser.add_argument("--form", choices=FORMS, default=JSON, help="of the messages")
+    parser.add_argument("--form", choices=(*FORMS, UNEVEN), default=JSON, help="of the messages")
     parser.add_argument("--hold", type=float, required=True, help="seconds with all phones")
     parser.add_argument("--ramp", type=float, default=INTERVAL_S, help="seconds before")
     parser.add_argument("--speed", type=float, default=1.0, help="times real time")

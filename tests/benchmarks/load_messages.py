@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.load_plan import COMPACT, RATE_HZ, ROWS, device
+from tests.benchmarks.load_plan import COMPACT, JSON, RATE_HZ, ROWS, UNEVEN, device
 from tests.benchmarks.mqtt_packets import PUBLISH, remaining_length, text
 
 DECIMALS: Final = 4
@@ -27,6 +27,11 @@ OFFSET: Final = 37
 _START_JSON: Final = b'{"v":1,"start":%010d.%03d'
 _START_COMPACT: Final = b"\x89\xa1v\x01\xa5start\xcb"  # a map of nine, whose second is a float64
 _EPOCH_S: Final = struct.Struct(">d")
+_START_UNEVEN: Final = b"\x88\xa1v\x01\xa4time\xc4" + bytes([8 * ROWS])
+N_PATTERNS: Final = 97
+JITTER_S: Final = 0.002
+"""Standard deviation of the times in an uneven message. Its first sample and its last two are where
+50 Hz has them, so that its rows do not wait for the next."""
 
 
 class Messages:
@@ -34,9 +39,13 @@ class Messages:
 
     def __init__(self, recordings: NDArray[np.float64], *, qos: int, form: str) -> None:
         """Encode ``recordings`` ``(n, n_samples, 6)`` in m/s² and rad/s for one QoS and form."""
-        tail = _compact_tail if form == COMPACT else _json_tail
-        self.start: Callable[[int], bytes] = _compact_start if form == COMPACT else _json_start
+        self.start: Callable[[int], bytes]
         """The beginning of a payload, by the epoch milliseconds of its first sample"""
+        self.start, tail = {
+            JSON: (_json_start, _json_tail),
+            COMPACT: (_compact_start, _compact_tail),
+            UNEVEN: (_uneven_start, _uneven_tail),
+        }[form]
         self._heads: list[list[bytes]] = []  # of each recording's messages
         self._tails: list[list[bytes]] = []
         fixed = len(topic(0)) + len(self.start(0)) + (2 if qos else 0)
@@ -68,6 +77,21 @@ def _compact_start(epoch_ms: int) -> bytes:
     return _START_COMPACT + _EPOCH_S.pack(epoch_ms / 1000)
 
 
+def _uneven_start(epoch_ms: int) -> bytes:
+    times = epoch_ms / 1000 + _PATTERNS[epoch_ms % N_PATTERNS]
+    return _START_UNEVEN + times.astype("<f8").tobytes()
+
+
+def _patterns() -> NDArray[np.float64]:
+    """Return when samples are measured, in seconds from the first, ``(n, ROWS)``."""
+    off_s = np.random.default_rng(0).normal(scale=JITTER_S, size=(N_PATTERNS, ROWS))
+    off_s[:, [0, -2, -1]] = 0.0
+    return np.arange(ROWS) / RATE_HZ + np.clip(off_s, -0.4 / RATE_HZ, 0.4 / RATE_HZ)
+
+
+_PATTERNS: Final = _patterns()
+
+
 def _json_tail(rows: NDArray[np.float64]) -> bytes:
     numbers = np.round(rows, DECIMALS)
     message = {
@@ -81,10 +105,17 @@ def _json_tail(rows: NDArray[np.float64]) -> bytes:
 
 
 def _compact_tail(rows: NDArray[np.float64]) -> bytes:
-    message: dict[str, Any] = {
-        "v": 1,
-        "start": 0.0,
-        "rate": float(RATE_HZ),
+    message = {"v": 1, "start": 0.0, "rate": float(RATE_HZ)} | _compact_samples(rows)
+    return msgspec.msgpack.encode(message)[len(_compact_start(0)) :]
+
+
+def _uneven_tail(rows: NDArray[np.float64]) -> bytes:
+    message = {"v": 1, "time": bytes(8 * ROWS)} | _compact_samples(rows)
+    return msgspec.msgpack.encode(message)[len(_uneven_start(0)) :]
+
+
+def _compact_samples(rows: NDArray[np.float64]) -> dict[str, Any]:
+    return {
         "acc_unit": "m/s2",
         "gyro_unit": "rad/s",
         "acc_scale": ACC_SCALE,
@@ -92,7 +123,6 @@ def _compact_tail(rows: NDArray[np.float64]) -> bytes:
         "acc": _int16(rows[:, :3], ACC_SCALE),
         "gyro": _int16(rows[:, 3:], GYRO_SCALE),
     }
-    return msgspec.msgpack.encode(message)[len(_compact_start(0)) :]
 
 
 def _int16(values: NDArray[np.float64], scale: float) -> bytes:

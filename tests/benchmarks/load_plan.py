@@ -19,7 +19,9 @@ INTERVAL_S: Final = ROWS / RATE_HZ
 JSON: Final = "json"
 COMPACT: Final = "compact"
 FORMS: Final = (JSON, COMPACT)
-"""Of the native format's messages"""
+"""Of the native format's messages, with samples at 50 Hz sharp"""
+UNEVEN: Final = "uneven"
+"""Compact, with a time for each sample, and none quite where 50 Hz would have it"""
 MOST_PHONES: Final = 20_000
 LONGEST_S: Final = 7200.0
 
@@ -40,7 +42,7 @@ class Load:
     first: int = field(default=0, kw_only=True)
     """Number of the first phone in its name: those of two generators are not to be the same"""
     form: str = field(default=JSON, kw_only=True)
-    """Of the messages, one of `FORMS`"""
+    """Of the messages, one of `FORMS`, or `UNEVEN`"""
 
     @property
     def duration_s(self) -> float:

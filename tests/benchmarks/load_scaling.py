@@ -10,12 +10,14 @@ from typing import Final
 
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.load_consumers import HAR_STREAM
-from tests.benchmarks.load_plan import Load
+from tests.benchmarks.load_plan import COMPACT, UNEVEN, Load
 from tests.benchmarks.load_search import FEW, Bench
 from tests.benchmarks.load_trial import Trial
 
 SIZES: Final = (FEW, 1000, 3000, 10_000)
 """Phones"""
+UNEVEN_SIZES: Final = (1000, 3000)
+"""Phones whose samples lie between the points of 50 Hz"""
 BASE: Final = 1000
 """Phones with which the most are compared: fewer share a tick with nobody"""
 SHARE: Final = 0.8
@@ -42,6 +44,24 @@ def scaling_figures(bench: Bench, held: Trial, few: Trial) -> list[Figure]:
         detail="a message's CPU time; 1 if the whole grows linearly with the messages",
     )
     return [*(_figure(bench, trial) for trial in trials.values()), growth]
+
+
+def uneven_figures(bench: Bench, held: Trial) -> list[Figure]:
+    """Return the cost of a message of phones that do not sample at 50 Hz sharp.
+
+    Raises:
+        NotMeasuredError: one of the programs failed.
+    """
+    sharp, uneven = (replace(bench, form=form) for form in (COMPACT, UNEVEN))
+    figures = []
+    for phones in UNEVEN_SIZES:
+        of_sharp, trial = (
+            each.verdict(HAR_STREAM, _bearable(each.load(phones), held.load.phones))
+            for each in (sharp, uneven)
+        )
+        figure = _figure(uneven, trial)
+        figures.append(replace(figure, peer="sharp 50 Hz, compact", peer_value=of_sharp.message_us))
+    return figures
 
 
 def _bearable(load: Load, most: int) -> Load:

@@ -14,7 +14,7 @@ from typing import Final
 
 from tests.benchmarks.commands import machine_cpu_s
 from tests.benchmarks.load_consumers import Consumer
-from tests.benchmarks.load_plan import COMPACT, MOST_PHONES, Load
+from tests.benchmarks.load_plan import JSON, MOST_PHONES, Load
 from tests.benchmarks.load_trial import OTHERS_CORES, Trial, run
 
 FEW: Final = 100
@@ -65,7 +65,7 @@ class Bench:
 
     def __str__(self) -> str:
         """Return what figures of it are named by."""
-        return f"{self.name}, QoS {self.qos}" + (", compact" if self.form == COMPACT else "")
+        return f"{self.name}, QoS {self.qos}" + (f", {self.form}" if self.form != JSON else "")
 
     def load(self, phones: int) -> Load:
         """Return a load of so many phones for as long as the effort says."""
