@@ -78,7 +78,7 @@ def _compact_start(epoch_ms: int) -> bytes:
 
 
 def _uneven_start(epoch_ms: int) -> bytes:
-    times = epoch_ms / 1000 + _PATTERNS[epoch_ms % N_PATTERNS]
+    times: NDArray[np.float64] = epoch_ms / 1000 + _PATTERNS[epoch_ms % N_PATTERNS]
     return _START_UNEVEN + times.astype("<f8").tobytes()
 
 
