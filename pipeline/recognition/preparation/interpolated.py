@@ -20,7 +20,7 @@ from pipeline.vocabulary import SAMPLING_RATE_HZ
 MOST_SAMPLES: Final = 256
 """Samples of a phone in a tick; of more, being processed by themselves costs little"""
 
-AT_ONCE: Final = 64
+AT_ONCE: Final = 128
 """Phones whose samples fit into a fast cache together"""
 
 

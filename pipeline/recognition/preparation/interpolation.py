@@ -4,6 +4,7 @@ Both are pure functions of times and rows; which samples there are is decided in
 """
 
 from functools import cache
+from itertools import permutations
 from typing import Final
 
 import numpy as np
@@ -66,7 +67,8 @@ def interpolate_together(
         tolerance_s: as for `interpolate`.
     """
     n_phones, n_samples = times.shape
-    after = (times[:, np.newaxis, :] < (grid_times - tolerance_s)[:, :, np.newaxis]).sum(axis=2)
+    is_before = times[:, np.newaxis, :] < (grid_times - tolerance_s)[:, :, np.newaxis]
+    after = np.count_nonzero(is_before, axis=2)
     at_after = np.take_along_axis(times, np.minimum(after, n_samples - 1), axis=1)
     on_grid = (after < n_samples) & (at_after - grid_times <= tolerance_s)
     computable = is_due & (on_grid | (after + 1 < n_samples))
@@ -109,40 +111,42 @@ def _rows_at(
         at, after, first = grid_times[between], after[between], first[between]
         # Lagrange's cubic through two samples before and two after; a grid's second point has
         # only one before it, so the quadratic through three.
-        nodes = after[:, np.newaxis] + np.array([-2, -1, 0, 1])  # (n_between, 4)
-        usable = nodes >= first[:, np.newaxis]
-        nodes = np.maximum(nodes, first[:, np.newaxis])
+        nodes = after + _NODES
+        usable = nodes >= first
+        nodes = np.maximum(nodes, first)
         node_times = times[nodes]
-        usable[:, [0, 3]] &= (node_times[:, 2] - node_times[:, 1] <= _LONGEST_CUBIC_S)[:, None]
+        usable[[0, 3]] &= node_times[2] - node_times[1] <= _LONGEST_CUBIC_S
         weights = _lagrange(at, node_times, usable)
-        known = rows[nodes]  # (n_between, 4, n_columns)
-        cubic = weights[:, :1] * known[:, 0]
+        known = rows[nodes]  # (4, n_between, n_columns)
+        cubic = weights[0, :, np.newaxis] * known[0]
         for j in (1, 2, 3):
-            cubic += weights[:, j : j + 1] * known[:, j]
-        harmful = np.abs(weights).sum(axis=1) > _HARMLESS_WEIGHTS
+            cubic += weights[j, :, np.newaxis] * known[j]
+        harmful = np.abs(weights).sum(axis=0) > _HARMLESS_WEIGHTS
         if harmful.any():
-            low, high = known[harmful].min(axis=1), known[harmful].max(axis=1)
+            low, high = known[:, harmful].min(axis=0), known[:, harmful].max(axis=0)
             margin = _OVERSHOOT * (high - low)
             cubic[harmful] = np.clip(cubic[harmful], low - margin, high + margin)
         result[between] = cubic
     return result
 
 
+_NODES: Final = np.array([-2, -1, 0, 1])[:, np.newaxis]
+"""The samples that a cubic runs through, from the first one that is not before the grid time"""
+
+
 def _lagrange(
     at: NDArray[np.float64], nodes: NDArray[np.float64], usable: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return the weights ``(n, 4)`` that Lagrange's polynomial gives its nodes at some times.
+    """Return the weights ``(4, n)`` that Lagrange's polynomial gives its nodes at some times.
 
-    ``at`` is ``(n,)``, ``nodes`` ``(n, 4)`` are the nodes' times; those not ``usable`` have none.
+    ``at`` is ``(n,)``, ``nodes`` ``(4, n)`` are the nodes' times; those not ``usable`` have none.
     """
-    both = usable[:, :, np.newaxis] & usable[:, np.newaxis, :] & _OTHERS
-    apart = np.where(both, nodes[:, :, np.newaxis] - nodes[:, np.newaxis, :], 1.0)  # (n, 4, 4)
-    ratios = np.where(both, (at[:, np.newaxis] - nodes)[:, np.newaxis, :] / apart, 1.0)
-    weights: NDArray[np.float64] = usable * ratios.prod(axis=2)
+    weights = usable.astype(np.float64)
+    for j, k in permutations(range(4), 2):
+        both = usable[j] & usable[k]
+        apart = np.where(both, nodes[j] - nodes[k], 1.0)
+        weights[j] *= np.where(both, (at - nodes[k]) / apart, 1.0)
     return weights
-
-
-_OTHERS: Final = ~np.eye(4, dtype=np.bool_)
 
 
 @cache
