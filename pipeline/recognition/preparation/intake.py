@@ -148,6 +148,14 @@ class Intake:
             self.n_samples += rows.rows.shape[0] * rows.rows.shape[1]
             for slot, of_phone in zip(rows.slots.tolist(), rows.rows, strict=True):
                 [delivery] = others.pop(slot)
+                first = delivery.readings[0]
+                self._sequences[slot].decide(  # it goes on, so that its recording has begun
+                    first.recording,
+                    first.clock,
+                    oldest=delivery.oldest,
+                    newest=delivery.newest,
+                    newest_before=-np.inf,
+                )
                 pieces.append(self._dated(Piece(slot, delivery.oldest, of_phone)))
         return pieces
 

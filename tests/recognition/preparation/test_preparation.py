@@ -257,6 +257,21 @@ def test_messages_go_on_after_the_clock_was_set_back() -> None:
     assert [False, True] == [found[3], found[6]]
 
 
+@pytest.mark.parametrize("n_together", [1, 2])
+def test_a_long_recording_before_short_ones(n_together: int) -> None:
+    """It is not taken for a short one, however many of its messages come in the first tick."""
+    long = in_messages(readings(motion(400, seed=5)), size=25)
+    short = [
+        readings(motion(25, seed=6), start=EPOCH + 8, first=25 * number, recording=name)
+        for number, name in enumerate("abcd")
+    ]
+    preparation = Preparation(1, hop=HOP)
+    push(preparation, *long[:n_together])
+    for message in [*long[n_together:], *short]:
+        push(preparation, message)
+    assert () == preparation.intake.troubles(SLOT)
+
+
 def test_a_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the work on a phone's message fails it begins anew, worn as before; others go on."""
     rows = motion(400, seed=1)
