@@ -113,7 +113,10 @@ class Decoder:
         try:
             sent_by = self.route(message.topic)
             if message.oversize:
-                raise MessageError("size", f"{message.oversize} bytes; at most {MAX_PAYLOAD_BYTES}")
+                limit = f"at most {MAX_PAYLOAD_BYTES}"
+                if message.oversize <= MAX_PAYLOAD_BYTES:
+                    limit = "--max-packet is set to take less"
+                raise MessageError("size", f"{message.oversize} bytes; {limit}")
             content = [] if sent_by is None else sent_by.decode(message.payload)
         except Exception as error:  # an error of ours must not end the other phones
             return Single(message, sent_by, error)

@@ -333,3 +333,13 @@ def test_an_error_of_ours(classifier: Classifier, monkeypatch: pytest.MonkeyPatc
     served.take_all(sent[2 * N_PHONES :])
     assert 1 == served.service.deliveries.failures.total
     assert expected.published == served.published
+
+
+def test_why_a_message_was_passed_over(classifier: Classifier) -> None:
+    """A limit is named that it exceeds: that of the payloads, or the one that was set."""
+    served = Served(classifier)
+    served.take([Message("har/a/samples", b"", EPOCH, oversize=n) for n in (2 << 20, 1 << 20)])
+    assert [
+        "2097152 bytes; at most 1048576",
+        "1048576 bytes; --max-packet is set to take less",
+    ] == [error for _, error in served.errors]
