@@ -5,14 +5,17 @@ Rules:
 * An owner's messages fill time, `MOST_PER_S` of them a second, from when the first of them comes.
   An owner floods while they fill more than `BACKLOG_S` beyond now. So whether it does follows from
   its own messages alone, whoever else is there and however idle the machine is.
+* A message of many bytes counts as several (`units`), for it takes as long; nearly all are shorter.
 * A message that the broker sends again was counted when it came first.
 * While the broker cannot send, because we are away or acknowledge nothing, messages wait there, and
   come as fast as they can be taken: then they fill the time in which they waited too. Whoever sends
   no more than any phone has been caught up with after as long again.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Final
+
+from pipeline.messages import Message
 
 MOST_PER_S: Final = 2500
 """Messages a second that any phone would send: the fastest phones' accelerometer and gyroscope,
@@ -26,8 +29,20 @@ BACKLOG_S: Final = (BACKLOG + 0.5) / MOST_PER_S
 """The time that they fill; half a message more, so that the last is certainly one of them"""
 BUSY_S: Final = 0.1
 """Time that is filled beyond now by an owner that sends more than any phone: not by a burst"""
+UNIT_BYTES: Final = 4096
+"""A payload of fewer bytes counts as one message: a second of samples at 50 Hz, in JSON"""
 MOST_AWAY_S: Final = 400.0
 """A longer absence counts as this: as a million messages, ten times what our Mosquitto keeps"""
+
+
+def units(message: Message) -> int:
+    """Return as how many messages one counts."""
+    return 1 + len(message.payload) // UNIT_BYTES
+
+
+def total_units(messages: Sequence[Message]) -> int:
+    """Return as how many several count."""
+    return len(messages) + sum([len(message.payload) // UNIT_BYTES for message in messages])
 
 
 class SendingAllowances:
@@ -47,7 +62,7 @@ class SendingAllowances:
         """Note messages that have come.
 
         Args:
-            counts: messages that came for the first time, by owner.
+            counts: units of messages that came for the first time, by owner.
             elapsed_s: seconds since the last call.
             away_s: seconds for which the broker could not send, before these messages; 0 if it
                 could.

@@ -13,16 +13,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from pipeline.messages import Message
+from pipeline.mqtt.allowances import total_units
 from pipeline.mqtt.inbox import Inbox, OwnerOf
 
 MOST_AT_ONCE: Final = 2_000
-"""Messages that are taken at once: some tenths of a second's work"""
+"""Units of messages that are taken at once: some tenths of a second's work"""
 SOON_S: Final = 0.1
-"""As many messages as can be processed in this time are taken as they come."""
-MOST_SOON: Final = 2_000
-"""At most so many are assumed"""
+"""As many units as can be processed in this time are taken as they come."""
 COST_OF: Final = 8
-"""Calls over which the time for a message is averaged, the latest counting most"""
+"""Calls over which the time for a unit is averaged, the latest counting most"""
 
 
 class Arrivals:
@@ -32,8 +31,8 @@ class Arrivals:
         """Begin empty.
 
         Args:
-            most_waiting: messages that may wait; beyond it, the oldest at QoS 0 are dropped, and a
-                quarter of it is room for those at QoS 1 of an owner that floods.
+            most_waiting: units of messages that may wait; beyond it, the oldest at QoS 0 are
+                dropped, and a quarter of it is room for those at QoS 1 of an owner that floods.
             owner_of: the owner of a topic's messages; None if nobody gets a share.
         """
         self._most_waiting = most_waiting
@@ -47,9 +46,9 @@ class Arrivals:
         """Cleared while too many messages wait for more to be read"""
         self.room.set()
         self._taken_at = time.monotonic()
-        self._n_taken_last = 0
-        self._cost_s = SOON_S / MOST_SOON
-        """Seconds that the caller takes for a message, averaged over the latest calls"""
+        self._units_taken_last = 0
+        self._cost_s = SOON_S / MOST_AT_ONCE
+        """Seconds that the caller takes for a unit, averaged over the latest calls"""
         self._n_arrived = 0  # counted on the network thread alone
         self._n_fetched = 0  # of those, the messages in the inbox; counted by the caller alone
 
@@ -69,11 +68,11 @@ class Arrivals:
         unless there is more to take already.
         """
         called = time.monotonic()
-        if self._n_taken_last:
-            cost_s = (called - self._taken_at) / self._n_taken_last
+        if self._units_taken_last:
+            cost_s = (called - self._taken_at) / self._units_taken_last
             self._cost_s += (cost_s - self._cost_s) / COST_OF
         if not len(self._inbox):
-            self._n_taken_last = 0
+            self._units_taken_last = 0
             try:
                 self._fetch(self._queue.get(timeout=timeout_s))
             except queue.Empty:
@@ -92,11 +91,11 @@ class Arrivals:
         now = time.monotonic()
         messages = self._inbox.take(
             elapsed_s=now - self._taken_at,
-            soon=round(min(SOON_S / self._cost_s, MOST_SOON)),
+            soon=round(min(SOON_S / self._cost_s, MOST_AT_ONCE)),
             away_s=away_s,
         )
-        self._taken_at, self._n_taken_last = now, len(messages)
-        if len(self._inbox) > 2 * self._most_waiting:  # the broker does not limit them
+        self._taken_at, self._units_taken_last = now, total_units(messages)
+        if self._inbox.n_units > 2 * self._most_waiting:  # the broker does not limit them
             self.room.clear()
         else:
             self.room.set()

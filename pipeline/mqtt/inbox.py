@@ -3,6 +3,7 @@
 Rules:
 
 * Usually all messages are taken at once, in the order of their arrival.
+* Messages are counted in `units`: a long one counts as several, but one can be taken in any case.
 * When there are more than can be processed soon, each owner, which is a phone, gets an equal share;
   the rest is left for the next time. So new messages need not wait long, and an owner that floods
   does not hold up the others.
@@ -24,10 +25,13 @@ from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple
 
 from pipeline.messages import Message
-from pipeline.mqtt.allowances import MOST_PER_S, SendingAllowances
+from pipeline.mqtt.allowances import MOST_PER_S, UNIT_BYTES, SendingAllowances, total_units, units
 
 ALWAYS: Final = 4
 """Messages of one owner that are taken even in a crowd: usually two seconds of a phone's samples"""
+LONGEST_PACE_S: Final = 0.1
+"""An owner that is limited gets what any phone would send in so long at most, however long it took
+since the last time: or who holds up the others would get the more for it"""
 
 
 class Owner(NamedTuple):
@@ -49,8 +53,8 @@ class Inbox:
         """Begin empty.
 
         Args:
-            limit: messages that may wait; at QoS 0 no more are kept.
-            most: messages that are taken at once, in fair shares; None for all that there are.
+            limit: units that may wait; at QoS 0 no more are kept.
+            most: units that are taken at once, in fair shares; None for all that there are.
             owner_of: the owner of a topic's messages; by default each topic is its own.
         """
         self._limit, self._most, self._owner_of = limit, most, owner_of
@@ -60,7 +64,9 @@ class Inbox:
         """Messages that have arrived since"""
         self._n_arrived = 0  # but for what is new
         self._n_waiting = 0
-        self._n_droppable = 0  # at QoS 0
+        self.n_units = 0
+        """Units that wait"""
+        self._n_droppable = 0  # units at QoS 0
         self._allowances = SendingAllowances()
         self._limited: set[Owner] = set()
         """Owners that were limited by themselves, and go on being busy"""
@@ -83,6 +89,7 @@ class Inbox:
         """Add what has arrived; drop what is too much."""
         self._new += messages
         self._n_waiting += len(messages)
+        self.n_units += total_units(messages)
         self._n_droppable += _count_droppable(messages)
         if self._n_droppable > self._limit:
             # More than necessary, or the next message would exceed the limit again.
@@ -93,15 +100,15 @@ class Inbox:
 
         Args:
             elapsed_s: seconds since they were taken last.
-            soon: messages that can be processed so quickly that no owner need be limited.
+            soon: units that can be processed so quickly that no owner need be limited.
             away_s: seconds for which the broker could not send before it sent these.
         """
-        counts = Counter(map(self._owner_of, map(_TOPIC, self._new)))
-        pace = max(ALWAYS, round(MOST_PER_S * elapsed_s))
+        counts = self._count_new()
+        pace = max(ALWAYS, round(MOST_PER_S * min(elapsed_s, LONGEST_PACE_S)))
         if self._most is not None:
             self._note_new(counts, pace, elapsed_s, away_s)
         for key, queue in self._left.items():
-            counts[key] += len(queue)
+            counts[key] += total_units([message for _, message in queue])
         share = self._share(counts, pace, soon)
         self.backlogged = False
         if share is None and not self._left:
@@ -110,6 +117,7 @@ class Inbox:
             self._sort_in()
             messages = self._take_shares(share, pace)
         self._n_waiting -= len(messages)
+        self.n_units -= total_units(messages)
         self._n_droppable -= _count_droppable(messages)
         self._note_busy(messages)
         return messages
@@ -122,6 +130,14 @@ class Inbox:
             received.setdefault(message.topic, message.received)
         return received
 
+    def _count_new(self) -> Counter[Owner]:
+        """Return how many units of each owner are new."""
+        counts = Counter(map(self._owner_of, map(_TOPIC, self._new)))
+        for message in self._new:
+            if len(message.payload) >= UNIT_BYTES:
+                counts[self._owner_of(message.topic)] += units(message) - 1
+        return counts
+
     def _note_new(
         self, counts: Mapping[Owner, int], pace: int, elapsed_s: float, away_s: float
     ) -> None:
@@ -131,8 +147,10 @@ class Inbox:
             fast |= set(filter(self._allowances.knows, counts))
         sent: Counter[Hashable] = Counter()
         if fast:
-            owners = [self._owner_of(message.topic) for message in self._new if not message.dup]
-            sent.update(owner for owner in owners if owner in fast and not owner.is_shared)
+            for message in self._new:
+                owner = self._owner_of(message.topic)
+                if owner in fast and not (owner.is_shared or message.dup):
+                    sent[owner] += units(message)
         self._allowances.advance(sent, elapsed_s, away_s=away_s)
 
     def _note_busy(self, messages: Sequence[Message]) -> None:
@@ -153,17 +171,19 @@ class Inbox:
         for owner, queue in list(self._left.items()):
             n = len(queue)
             if share is not None and self._most is not None:
-                n = min(n, max(share, self._most // 2) if owner.is_shared else share)
+                most = max(share, self._most // 2) if owner.is_shared else share
                 floods = not owner.is_shared and self._allowances.floods(owner)
                 is_limited = floods or not (owner.is_shared or queue[0][1].mid)
-                if is_limited and len(queue) > pace:
-                    n = min(n, pace)
+                n_units = total_units([message for _, message in queue])
+                if is_limited and n_units > pace:
+                    most = min(most, pace)
                     self._limited.add(owner)
-                    n_kept = n + (min(MOST_PER_S, self._limit // 4) if floods else MOST_PER_S)
-                    if len(queue) > n_kept:
-                        self._drop_oldest(owner, len(queue) - n_kept, at_qos_1=floods)
+                    n_kept = most + (min(MOST_PER_S, self._limit // 4) if floods else MOST_PER_S)
+                    if n_units > n_kept:
+                        self._drop_oldest(owner, n_units - n_kept, at_qos_1=floods)
                         queue = self._left[owner]
-                self.backlogged |= n < len(queue) and not (is_limited and n == pace)
+                n = _n_within(queue, most)
+                self.backlogged |= n < len(queue) and not (is_limited and most == pace)
             if n == len(queue):
                 taken += queue
                 del self._left[owner]
@@ -173,19 +193,21 @@ class Inbox:
         return [message for _, message in taken]
 
     def _drop_oldest(self, owner: Owner, surplus: int, *, at_qos_1: bool = False) -> None:
-        """Drop so many of an owner's messages, the oldest of its fullest topics.
+        """Drop so many units of an owner's messages, the oldest of its fullest topics.
 
         They are those at QoS 0, or ``at_qos_1`` too.
         """
         queue = self._left[owner]
-        surplus_of = _surplus_of_topics(
-            Counter(message.topic for _, message in queue if at_qos_1 or not message.mid), surplus
-        )
+        units_of: Counter[str] = Counter()
+        for _, message in queue:
+            if at_qos_1 or not message.mid:
+                units_of[message.topic] += units(message)
+        surplus_of = _surplus_of_topics(units_of, surplus)
         kept: deque[tuple[int, Message]] = deque()
         dropped: list[Message] = []
         for number, message in queue:
             if (at_qos_1 or not message.mid) and surplus_of[message.topic] > 0:
-                surplus_of[message.topic] -= 1
+                surplus_of[message.topic] -= units(message)
                 dropped.append(message)
             else:
                 kept.append((number, message))
@@ -193,6 +215,7 @@ class Inbox:
         self.surplus += [message for message in dropped if message.mid]
         self._n_droppable -= _count_droppable(dropped)
         self._n_waiting -= len(dropped)
+        self.n_units -= total_units(dropped)
         self._left[owner] = kept
 
     def _sort_in(self) -> None:
@@ -207,11 +230,11 @@ class Inbox:
         self._new = []
 
     def _share(self, counts: Mapping[Owner, int], pace: int, soon: int) -> int | None:
-        """Return how many messages of one owner are next, None for all that there are."""
+        """Return how many units of one owner are next, None for all that there are."""
         if self._most is None:
             return None
         largest = max((n for owner, n in counts.items() if not owner.is_shared), default=0)
-        if largest <= pace and self._n_waiting <= min(soon, self._most):
+        if largest <= pace and self.n_units <= min(soon, self._most):
             return None
         return min(
             max(fair_share(counts.values(), soon), ALWAYS), fair_share(counts.values(), self._most)
@@ -221,7 +244,7 @@ class Inbox:
         """Drop the oldest messages at QoS 0 of those owners that have most of them."""
         self._sort_in()
         droppable = {
-            owner: sum(not message.mid for _, message in queue)
+            owner: _count_droppable([message for _, message in queue])
             for owner, queue in self._left.items()
         }
         share = fair_share(droppable.values(), n_kept)
@@ -234,12 +257,23 @@ _TOPIC: Final = attrgetter("topic")
 
 
 def _count_droppable(messages: Sequence[Message]) -> int:
-    """Return how many are at QoS 0."""
-    return sum([not message.mid for message in messages])
+    """Return the units of those at QoS 0."""
+    return sum([units(message) for message in messages if not message.mid])
+
+
+def _n_within(queue: Iterable[tuple[int, Message]], most: int) -> int:
+    """Return how many of the first messages have ``most`` units together, one at least."""
+    n = n_units = 0
+    for _, message in queue:
+        n_units += units(message)
+        if n and n_units > most:
+            break
+        n += 1
+    return n
 
 
 def _surplus_of_topics(counts: Counter[str], surplus: int) -> Counter[str]:
-    """Return how many of each topic's messages to drop, ``surplus`` in all at most."""
+    """Return how many units of each topic's messages to drop, ``surplus`` in all at most."""
     share = fair_share(counts.values(), counts.total() - surplus)
     surplus_of: Counter[str] = Counter()
     for topic, n in sorted(counts.items(), key=itemgetter(1), reverse=True):
