@@ -181,12 +181,12 @@ class Inbox:
                     n_kept = most + (min(MOST_PER_S, self._limit // 4) if floods else MOST_PER_S)
                     if n_units > n_kept:
                         self._drop_oldest(owner, n_units - n_kept, at_qos_1=floods)
-                        queue = self._left[owner]
+                        queue = self._left.get(owner, deque())
                 n = _n_within(queue, most)
                 self.backlogged |= n < len(queue) and not (is_limited and most == pace)
             if n == len(queue):
                 taken += queue
-                del self._left[owner]
+                self._left.pop(owner, None)
             else:
                 taken += [queue.popleft() for _ in range(n)]
         taken.sort(key=itemgetter(0))
@@ -216,7 +216,10 @@ class Inbox:
         self._n_droppable -= _count_droppable(dropped)
         self._n_waiting -= len(dropped)
         self.n_units -= total_units(dropped)
-        self._left[owner] = kept
+        if kept:
+            self._left[owner] = kept
+        else:
+            del self._left[owner]
 
     def _sort_in(self) -> None:
         """Put new messages behind those that were left of their owners."""

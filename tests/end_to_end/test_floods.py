@@ -18,7 +18,9 @@ import numpy as np
 import pytest
 
 from pipeline.mqtt.allowances import BACKLOG, MOST_PER_S
+from pipeline.readings import MAX_ROWS
 from pipeline.vocabulary import CHANNELS
+from tests.benchmarks.commands import memory_mib
 from tests.benchmarks.mqtt_packets import connected, remaining_length, text
 from tests.client import MqttClient, Received
 
@@ -36,6 +38,9 @@ N_ROUNDS: Final = 16
 ROWS: Final = 32
 """Samples in a phone's message, and the hop: from the fourth on each message completes a window"""
 FLOOD_PER_S: Final = 4 * MOST_PER_S
+LONG_PER_S: Final = 40
+"""Messages of the largest size: several times what har-stream could process on a core"""
+MOST_MIB: Final = 400
 MOST_UNCONFIRMED: Final = 1_000
 """Messages of the flood on their way to the broker: it is not to be the broker that is too slow"""
 MAX_WAITING: Final = 20_000
@@ -57,14 +62,17 @@ def message(seed: int, first: int, n_rows: int) -> bytes:
 
 
 class Flood:
-    """A phone that sends messages of one sample each at QoS 1, faster than they can be answered."""
+    """A phone that sends at QoS 1 faster than it can be answered."""
 
-    def __init__(self, broker: "Broker", device: str, *, per_s: float, most: int) -> None:
-        """Begin to send, at ``per_s`` messages a second and ``most`` messages at most."""
+    def __init__(
+        self, broker: "Broker", device: str, *, per_s: float, most: int, n_rows: int = 1
+    ) -> None:
+        """Begin to send ``per_s`` messages a second of ``n_rows`` samples, ``most`` at most."""
         self._link = connected(broker.port, device)
         self._topic = text(f"har/{device}/samples")
         self._per_s = per_s
         self._most = most
+        self._n_rows = n_rows
         self._ending = threading.Event()
         self._changed = threading.Condition()
         self.n_sent = 0
@@ -92,14 +100,16 @@ class Flood:
         self._link.close()
 
     def _send(self) -> None:
-        begin, rows = time.monotonic(), message(0, 0, 1).replace(b"%.1f" % EPOCH, b"%.2f")
+        rows = message(0, 0, self._n_rows).replace(b"%.1f" % EPOCH, b"%.2f")
+        at_once = max(1, 100 // self._n_rows)
+        begin = time.monotonic()
         while not self._ending.is_set() and self.n_sent < self._most:
             packets = bytearray()
-            for number in range(self.n_sent, self.n_sent + 100):
+            for number in range(self.n_sent, self.n_sent + at_once):
                 mid = (number % 65_535 + 1).to_bytes(2, "big")
-                body = self._topic + mid + rows % (EPOCH + number / 50)
+                body = self._topic + mid + rows % (EPOCH + number * self._n_rows / 50)
                 packets += b"\x32" + remaining_length(len(body)) + body
-            self.n_sent += 100
+            self.n_sent += at_once
             self._link.sendall(packets)
             with self._changed:
                 self._changed.wait_for(lambda: self.n_sent - self.n_confirmed < MOST_UNCONFIRMED)
@@ -239,6 +249,28 @@ def test_a_flood_costs_its_sender_alone(
     assert flood.n_sent == n_taken + report["dropped"]
     assert 0 == report["rejected"]
     assert "messages, the oldest of who sent most: 'har/flood/samples'" in running.log
+
+
+def test_a_flood_of_the_longest_messages(
+    mosquitto: "Mosquitto", start: Callable[..., "Running"], undisturbed: dict[Window, set[bytes]]
+) -> None:
+    """Others wait for a few of them at most, whatever one takes; the memory stays small."""
+    running = start()
+    with Phones(mosquitto) as phones:
+        with Flood(mosquitto, "flood", per_s=LONG_PER_S, most=10**9, n_rows=MAX_ROWS) as flood:
+            phones.do_rounds(*range(5))
+            phones.await_dropped("flood")
+            waited = []
+            for number in range(5, N_ROUNDS):
+                before = flood.n_confirmed
+                phones.do_rounds(number)
+                waited.append(flood.n_confirmed - before)
+        phones.await_report(lambda one: one["dropped"] and not one["waiting"])
+        _, highest_mib = memory_mib(running.process.pid)
+        assert highest_mib < MOST_MIB
+        assert 0 == running.end()
+        assert undisturbed == phones.of_phones()
+    assert np.median(waited) < 4 * LONG_PER_S, waited
 
 
 def test_killed_in_a_flood(

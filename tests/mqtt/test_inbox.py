@@ -1,18 +1,22 @@
 from collections import Counter
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.messages import Message
-from pipeline.mqtt.allowances import BACKLOG, BACKLOG_S, MOST_PER_S
+from pipeline.mqtt.allowances import BACKLOG, BACKLOG_S, MOST_PER_S, UNIT_BYTES, total_units
 from pipeline.mqtt.inbox import ALWAYS, Inbox, Owner, fair_share
 
 
-def messages(topic: str, n: int, *, first: int = 0, qos: int = 0) -> list[Message]:
-    """Return numbered messages on a topic."""
+def messages(
+    topic: str, n: int, *, first: int = 0, qos: int = 0, n_units: int = 1
+) -> list[Message]:
+    """Return numbered messages on a topic, of so many units each."""
+    padding = b" " * (n_units - 1) * UNIT_BYTES
     return [
-        Message(topic, b"%d" % number, 0.0, number + 1 if qos else 0)
+        Message(topic, b"%d" % number + padding, 0.0, number + 1 if qos else 0)
         for number in range(first, first + n)
     ]
 
@@ -323,24 +327,63 @@ def test_a_flood_at_qos_1_drops_no_calibration() -> None:
     assert {"samples"} == set(inbox.dropped)
 
 
+def test_long_messages_hold_up_nobody() -> None:
+    """Of an owner of long messages one is taken at a time, and all of the others'."""
+    inbox = Inbox(limit=10_000, most=500)
+    for number in range(20):
+        first = 3 * number
+        inbox.put(messages("long", 3, first=first, qos=1, n_units=150))
+        inbox.put(messages("a", 2, first=2 * number, qos=1))
+        taken = take(inbox, elapsed_s=0.1)
+        assert [2 * number, 2 * number + 1] == numbers(taken, "a")
+        assert [number] == numbers(taken, "long")
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_long_messages_take_little_memory(qos: int) -> None:
+    """Of a flood no more is kept if its messages are long; what is dropped is acknowledged."""
+    inbox = Inbox(limit=20_000, most=2000)
+    n_taken = 0
+    for number in range(50):
+        inbox.put(messages("long", 40, first=40 * number, qos=qos, n_units=190))
+        n_taken += len(take(inbox, elapsed_s=0.1))
+        assert inbox.n_units <= 20_000
+    assert inbox.n_units < 4000
+    assert 2000 == n_taken + len(inbox) + inbox.dropped["long"]
+    assert inbox.dropped["long"] * qos == len(inbox.surplus)
+
+
 @given(
-    st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 40), st.booleans()), max_size=8),
+    st.lists(
+        st.tuples(
+            st.sampled_from("abcd"),
+            st.integers(1, 40),
+            st.booleans(),
+            st.sampled_from([1, 1, 2, 9]),
+        ),
+        max_size=8,
+    ),
     st.integers(1, 60),
     st.integers(1, 60),
 )
-def test_order_and_counts(puts: list[tuple[str, int, bool]], limit: int, most: int) -> None:
+def test_order_and_counts(puts: list[tuple[str, int, bool, int]], limit: int, most: int) -> None:
     """Each topic's messages keep their order; what was put was taken, or dropped and counted."""
     inbox = Inbox(limit=limit, most=most)
     put: Counter[str] = Counter()
+    n_units = 0
     taken: list[Message] = []
-    for topic, n, confirmed in puts:
-        inbox.put(messages(topic, n, first=put[topic], qos=int(confirmed)))
+    for topic, n, confirmed, of_each in puts:
+        some = messages(topic, n, first=put[topic], qos=int(confirmed), n_units=of_each)
+        inbox.put(some)
         put[topic] += n
+        n_units += total_units(some)
         taken += take(inbox)
+        assert inbox.n_units <= n_units - total_units(taken)
     while len(inbox):
         before = len(taken)
         taken += take(inbox)
         assert len(taken) > before
+    assert inbox.n_units == 0
     for topic, n in put.items():
         came = numbers(taken, topic)
         assert sorted(set(came)) == came
