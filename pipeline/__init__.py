@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pipeline.formats import FORMATS
-    from pipeline.models.classifier import Classifier, ModelCard, ModelError
+    from pipeline.models.card import ModelCard, ModelError
+    from pipeline.models.classifier import Classifier
     from pipeline.readings import Delivery, MessageError, Readings
     from pipeline.recognition.recognizer import Recognizer
     from pipeline.recognition.results import Change, Episode, Prediction, Recognised
@@ -38,8 +39,8 @@ _MODULES: Final = {
     "Delivery": "pipeline.readings",
     "Episode": "pipeline.recognition.results",
     "MessageError": "pipeline.readings",
-    "ModelCard": "pipeline.models.classifier",
-    "ModelError": "pipeline.models.classifier",
+    "ModelCard": "pipeline.models.card",
+    "ModelError": "pipeline.models.card",
     "Prediction": "pipeline.recognition.results",
     "Readings": "pipeline.readings",
     "Recognised": "pipeline.recognition.results",

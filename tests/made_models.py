@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from pipeline.models.classifier import CARD_KEY, ModelCard
+from pipeline.models.card import CARD_KEY, ModelCard
 from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SAMPLING_RATE_HZ, UNITS, WINDOW_LENGTH
 

@@ -18,15 +18,8 @@ import tf2onnx
 from numpy.typing import NDArray
 
 from pipeline.atomic_file import replacing_path
-from pipeline.models.classifier import (
-    CARD_KEY,
-    INPUT_NAME,
-    OUTPUT_NAME,
-    WEARER_NAME,
-    Classifier,
-    ModelCard,
-    ModelError,
-)
+from pipeline.models.card import CARD_KEY, ModelCard, ModelError
+from pipeline.models.classifier import INPUT_NAME, OUTPUT_NAME, WEARER_NAME, Classifier
 from pipeline.models.trained_on import TrainedOn
 from pipeline.models.trial import trial_frames
 from pipeline.recognition.preparation.pace import NEEDED_RATE_HZ

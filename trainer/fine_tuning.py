@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models.classifier import ModelCard
+from pipeline.models.card import ModelCard
 from pipeline.models.trained_on import TrainedOn
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recordings.placement_sets import PlacementSet

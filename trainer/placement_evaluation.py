@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models.classifier import Classifier, ModelCard
+from pipeline.models.card import ModelCard
+from pipeline.models.classifier import Classifier
 from pipeline.recordings.person_file import PLACEMENT_ACTIVITIES
 from pipeline.recordings.placement_sets import PlacementSet
 from pipeline.recordings.recording import DataError

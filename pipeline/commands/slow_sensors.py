@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from pipeline.models.classifier import Classifier, ModelCard, find_models
+from pipeline.models.card import ModelCard
+from pipeline.models.classifier import Classifier, find_models
 from pipeline.recognition.preparation.pace import LOWEST_RATE_HZ
 from pipeline.vocabulary import AUTO
 

@@ -18,7 +18,8 @@ import numpy as np
 
 from pipeline.commands.stream.settings import StreamSettings
 from pipeline.messages import Message
-from pipeline.models.classifier import Classifier, ModelError, find_models
+from pipeline.models.card import ModelError
+from pipeline.models.classifier import Classifier, find_models
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.recognizer import Recognizer
 from pipeline.state.acknowledgements import Keeper

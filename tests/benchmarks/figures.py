@@ -18,7 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from pipeline.models.classifier import ModelError, find_model
+from pipeline.models.card import ModelError
+from pipeline.models.classifier import find_model
 from pipeline.recordings import hapt
 from pipeline.recordings.recording import DataError, Stretch
 from pipeline.vocabulary import FAMILIES

@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models.classifier import Classifier, ModelError
+from pipeline.models.card import ModelError
+from pipeline.models.classifier import Classifier
 from pipeline.vocabulary import ANY, CHANNELS, FAMILIES, WINDOW_LENGTH
 from tests.benchmarks.figures import Figure, NotMeasuredError, Options, present_models, run_alone
 from tests.benchmarks.flops import flops_per_window

@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models.classifier import Classifier, ModelError, find_model
+from pipeline.models.card import ModelError
+from pipeline.models.classifier import Classifier, find_model
 from pipeline.models.gait import shipped_gait
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.judgement.learnt import Learnt

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from pipeline.commands.slow_sensors import default_cards, why_too_slow
-from pipeline.models.classifier import ModelCard
+from pipeline.models.card import ModelCard
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.models.classifier import Classifier, ModelError, find_model, find_models
+from pipeline.models.card import ModelError
+from pipeline.models.classifier import Classifier, find_model, find_models
 from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.recordings.uci_har import DataSet
 from pipeline.vocabulary import ACTIVITIES, CHANNELS, SHIPPED_MODELS
@@ -49,6 +50,19 @@ def test_batches_do_not_matter(tiny_model: Path, batch_size: int) -> None:
     assert expected.shape == actual.shape
     np.testing.assert_array_equal(expected.argmax(axis=1), actual.argmax(axis=1))
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
+def test_threads_do_not_matter(name: str) -> None:
+    """However many batches are classified at a time, probabilities are the same to the last bit."""
+    if not find_model(name).is_file():
+        pytest.skip(f"{name}.onnx has not been made yet")
+    some = windows(301)
+    alone = Classifier(find_model(name), batch_size=20)
+    with_others = Classifier(find_model(name), batch_size=20, threads=3)
+    expected = alone.classify(some).tobytes()
+    assert all(with_others.classify(some).tobytes() == expected for _ in range(5))
+    assert with_others.batches == {20: 75, 1: 5}
 
 
 @pytest.mark.parametrize("name", SHIPPED_MODELS)

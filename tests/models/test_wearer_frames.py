@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.models.classifier import Classifier, ModelError, find_model
+from pipeline.models.card import ModelError
+from pipeline.models.classifier import Classifier, find_model
 from pipeline.recognition.wearer.frame import COLUMNS
 from tests.made_models import card_of, write_tiny_model, write_wearer_model
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from pipeline.models.classifier import Classifier, ModelCard
+from pipeline.models.card import ModelCard
+from pipeline.models.classifier import Classifier
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recordings import simulated
 from pipeline.recordings.recording import Recording

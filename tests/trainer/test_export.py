@@ -7,7 +7,8 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.models.classifier import CARD_KEY, Classifier, ModelCard
+from pipeline.models.card import CARD_KEY, ModelCard
+from pipeline.models.classifier import Classifier
 from pipeline.models.trial import trial_frames
 from pipeline.recognition.wearer.frame import COLUMNS
 from pipeline.recordings.uci_har import DataSet

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.models.classifier import Classifier, ModelCard
+from pipeline.models.card import ModelCard
+from pipeline.models.classifier import Classifier
 from pipeline.recognition.placement.placements import Placements
 from pipeline.recordings.placement_sets import PlacementSet
 from pipeline.recordings.recording import DataError

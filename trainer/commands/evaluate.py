@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from pipeline.commands import log
-from pipeline.models.classifier import Classifier, ModelError, find_model
+from pipeline.models.card import ModelError
+from pipeline.models.classifier import Classifier, find_model
 from pipeline.recognition.preparation.windows import rotate
 from pipeline.recordings import placement_sets, uci_har
 from pipeline.recordings.recording import DataError

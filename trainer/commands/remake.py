@@ -13,7 +13,8 @@ import numpy as np
 import onnx
 
 from pipeline.atomic_file import replacing_path
-from pipeline.models.classifier import Classifier, ModelError
+from pipeline.models.card import ModelError
+from pipeline.models.classifier import Classifier
 from pipeline.models.trial import trial_frames, trial_windows
 from trainer.errors import SettingError
 from trainer.training.processes import quiet_tensorflow

@@ -26,7 +26,7 @@ from pipeline.commands.spark.session import session
 from pipeline.commands.spark.settings import SparkSettings
 from pipeline.commands.spark.topics import check_topics, connection
 from pipeline.event_log import EventLog
-from pipeline.models.classifier import ModelError
+from pipeline.models.card import ModelError
 from pipeline.models.loading import load_models
 from pipeline.recognition.placement.by_device import PlacementError
 from pipeline.serving.step import Step

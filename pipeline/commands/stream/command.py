@@ -16,7 +16,8 @@ from pipeline.commands.stream.stream import Stream
 from pipeline.event_log import EventLog
 from pipeline.formats import FORMATS
 from pipeline.home_assistant import BIRTH_TOPIC
-from pipeline.models.classifier import Classifier, ModelError
+from pipeline.models.card import ModelError
+from pipeline.models.classifier import Classifier
 from pipeline.models.loading import load_models
 from pipeline.mqtt.connection import Connection
 from pipeline.mqtt.events import Session

@@ -24,7 +24,8 @@ from pipeline.commands.timeline.report import one_line_remarks, report
 from pipeline.commands.timeline.settings import TimelineSettings
 from pipeline.commands.timeline.sources import Sources
 from pipeline.event_log import EventLog
-from pipeline.models.classifier import Classifier, ModelError, find_models
+from pipeline.models.card import ModelError
+from pipeline.models.classifier import Classifier, find_models
 from pipeline.recognition.placement.by_device import PlacementError
 from pipeline.recognition.placement.sign import Conventions
 from pipeline.recordings.recording import DataError
