@@ -54,7 +54,7 @@ def load_model(name_or_path: str, *, threads: int = 1, batch_size: int = 64) -> 
 
     Args:
         name_or_path: name of a shipped model, or path of an .onnx file made by har-train.
-        threads: threads within one call of the model.
+        threads: batches that are classified at the same time.
         batch_size: most windows in one call of the model.
 
     Raises:

@@ -25,7 +25,7 @@ class ServingSettings(RecognitionSettings):
         0.2, description="seconds by which messages of a phone may overtake one another"
     )
     batch_size: PositiveInt = Field(64, description="most windows in one call of the model")
-    threads: PositiveInt = Field(1, description="threads within one call of the model")
+    threads: PositiveInt = Field(2, description="batches of windows classified at the same time")
     max_devices: PositiveInt = Field(10_000, description="most phones at once")
     max_ahead: PositiveFloat = Field(
         86_400.0, description="seconds that a sample may be ahead of this machine's clock"

@@ -7,6 +7,7 @@ not come to an end, and on demand one whose answers are no probabilities.
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -93,7 +94,7 @@ class Classifier:
 
         Args:
             path: an ONNX file with a model card.
-            threads: threads within one onnxruntime call.
+            threads: batches that are classified at the same time, where there are several.
             batch_size: most windows in one onnxruntime call.
             longest_s: seconds in which it is to be loaded, and to classify a batch.
 
@@ -102,7 +103,7 @@ class Classifier:
                 on a batch of windows, or takes too long for it.
         """
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only
         # Else a plan is kept for every batch size that occurred: 17 MB with an LSTM, no faster.
@@ -123,6 +124,7 @@ class Classifier:
         _check_graph(path, self._ort, self.card)
         self._path = path
         self.batch_size = batch_size
+        self._threads = ThreadPoolExecutor(threads, "classifier") if threads > 1 else None
         self.n_windows = 0
         """Windows that were classified"""
         self.batches: Counter[int] = Counter()
@@ -231,15 +233,19 @@ class Classifier:
         self, windows: NDArray[np.float32], wearer_frames: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Return the model's output unchecked."""
-        batches = []
-        for first in range(0, len(windows), self.batch_size):
-            batch = windows[first : first + self.batch_size]
-            frames = wearer_frames[first : first + self.batch_size]
-            if len(batch) == 1 and self._is_single_doubled:
-                batches.append(self._run(np.repeat(batch, 2, 0), np.repeat(frames, 2, 0))[:1])
-            else:
-                batches.append(self._run(batch, frames))
-        return np.concatenate(batches)
+        cuts = range(self.batch_size, len(windows), self.batch_size)
+        batches = np.split(windows, cuts), np.split(wearer_frames, cuts)
+        if self._threads is None or len(cuts) == 0:
+            return np.concatenate([*map(self._classify_batch, *batches)])
+        return np.concatenate([*self._threads.map(self._classify_batch, *batches)])
+
+    def _classify_batch(
+        self, windows: NDArray[np.float32], wearer_frames: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return the model's output for windows that go in together."""
+        if len(windows) == 1 and self._is_single_doubled:
+            return self._run(np.repeat(windows, 2, 0), np.repeat(wearer_frames, 2, 0))[:1]
+        return self._run(windows, wearer_frames)
 
     def _rounds_single_windows_alike(self) -> bool:
         """Return whether single windows have the same probabilities, to the last bit, as in pairs.

@@ -55,6 +55,7 @@ class SparkSettings(ServingSettings, MonitoringSettings, LogLevelSettings):
     buckets: PositiveInt = Field(
         4, description="parts of all phones; 1 to 2 a core, for the checkpoint location's life"
     )
+    threads: PositiveInt = Field(1, description="batches of windows classified at the same time")
     trigger: NonNegativeFloat = Field(
         2.0,
         allow_inf_nan=False,
