@@ -1,10 +1,13 @@
 """Real brokers for tests: where one listens, and a Mosquitto that can be stopped and started."""
 
+import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +18,8 @@ from tests.client import MqttClient
 HOST: Final = "127.0.0.1"
 START_TIMEOUT_S: Final = 20.0
 STOP_TIMEOUT_S: Final = 10.0
+PORTS: Final = range(16_384, 32_768)
+"""Below those that Linux, macOS and Windows give to who asks for any"""
 
 
 def mosquitto_binary() -> str | None:
@@ -23,11 +28,28 @@ def mosquitto_binary() -> str | None:
 
 
 def find_free_port() -> int:
-    """Return a TCP port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port that nobody uses, and that is returned only once.
+
+    It may be long until somebody listens there. No system gives one of these ports to who asks for
+    any, and each worker of pytest has ports of its own.
+    """
+    for port in _untried_ports:
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"no free port in {PORTS}")
+
+
+def _ports_of_this_worker() -> Iterator[int]:
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports = PORTS[worker :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+    return iter(random.Random().sample(ports, len(ports)))  # other runs begin elsewhere
+
+
+_untried_ports: Final = _ports_of_this_worker()
 
 
 class Broker:

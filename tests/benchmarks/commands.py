@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.benchmarks.figures import FOLDER_VARIABLE, NotMeasuredError
+from tests.brokers import find_free_port
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S: Final = 30.0
@@ -145,9 +146,7 @@ def mosquitto_process(
     )
     if program is None:
         raise NotMeasuredError("Mosquitto is not installed (apt-get install mosquitto)")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = find_free_port()
     lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", *configuration]
     file = folder / "mosquitto.conf"
     file.write_text("".join(f"{line}\n" for line in lines))

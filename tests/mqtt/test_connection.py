@@ -6,7 +6,6 @@ What is sent and received once in is tested with the commands.
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ import pytest
 from pipeline.mqtt.connection import Connection
 from pipeline.mqtt.inbox import Owner
 from pipeline.settings import BrokerSettings
-from tests.brokers import ConfiguredMosquitto, Mosquitto, mosquitto_binary
+from tests.brokers import ConfiguredMosquitto, Mosquitto, find_free_port, mosquitto_binary
 from tests.fake_broker import CONNECT, FakeBroker, Script
 from tests.tcp_proxy import TcpProxy
 
@@ -28,17 +27,6 @@ START_TIMEOUT_S: Final = 20.0
 LISTENERS: Final = ("plain", "login", "tls", "other-host", "expired", "demanding")
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("own_settings")]
-
-
-def free_ports(n: int) -> list[int]:
-    """Return ports on which nobody listens."""
-    probes = [socket.socket() for _ in range(n)]
-    for probe in probes:
-        probe.bind((HOST, 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def sign(folder: Path, name: str, *, days: str, host: str = HOST) -> None:
@@ -69,7 +57,7 @@ def ports(folder: Path) -> Iterator[dict[str, int]]:
     """Ports of one Mosquitto with a listener for each case."""
     if mosquitto_binary() is None:
         pytest.skip("needs Mosquitto")
-    ports = dict(zip(LISTENERS, free_ports(len(LISTENERS)), strict=True))
+    ports = {name: find_free_port() for name in LISTENERS}
     (folder / "passwords").write_text("me:hunter2\n")
     (folder / "acl").write_text("user me\ntopic readwrite test/#\n")
     subprocess.run(["mosquitto_passwd", "-U", str(folder / "passwords")], check=True)
