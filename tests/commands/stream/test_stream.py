@@ -75,6 +75,7 @@ def test_what_the_program_is(
     phone: Phone, broker: "Broker", join: Callable[..., Phone], start_stream: "Start"
 ) -> None:
     """What others must know of har-stream is retained, and taken for no phone's."""
+    phone.publish("har/history", b"", retain=True)  # of a har-history at the shared broker before
     running = start_stream(
         "--hop", "32", "--subscribe", "har/+=native", "--subscribe", "phyphox/+=phyphox"
     )
