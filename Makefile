@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCALE_JARS := out/scale
 DOCS_VENV := .venv-docs
+ANYWHERE := not browser and not operation and not scale
 REQUIREMENTS := deploy/requirements
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate
@@ -22,8 +23,14 @@ setup: $(VENV)/dev.installed ## make .venv with everything a developer needs
 demo: $(VENV)/demo.installed ## run the demo for about a minute, on web pages too
 	$(BIN)/har-demo --web
 
+# Two at a time, each with one thread of OpenBLAS, as more of them take a core only to wait for one
+# another. Then what measures how soon something comes: whatever else the machine does delays that
+# too, so what fails is tried once more.
+test: export OPENBLAS_NUM_THREADS = 1
 test: setup mosquitto check ## check style and types, then run all tests but those in a browser
-	$(BIN)/python -m pytest -m "not browser and not operation and not scale"
+	$(BIN)/python -m pytest -m "$(ANYWHERE) and not alone" -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m "$(ANYWHERE) and alone" \
+		|| $(BIN)/python -m pytest -m "$(ANYWHERE) and alone" --last-failed
 
 # What fails is tried once more: they wait for seconds, in which a busy machine may do nothing.
 test-web: setup mosquitto chromium ## run the tests of the web pages in Chromium

@@ -26,7 +26,7 @@ CHANNELS: Final = [
 WINDOW: Final = 128
 HOP: Final = 64
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.alone]
 
 
 def message(number: int) -> bytes:

@@ -290,6 +290,7 @@ def test_a_model_that_hangs(
         assert "loop" in scraper.wrong("/readyz")
 
 
+@pytest.mark.alone
 def test_hostile_scrapers_do_not_slow_it(phone: Phone, start_stream: "Start") -> None:
     """While a hundred that send nothing, garbage, or all the time are there, results come."""
     scraper = Scraper.of(start_stream(*METRICS))
