@@ -24,7 +24,7 @@ demo: $(VENV)/demo.installed ## run the demo for about a minute, on web pages to
 	$(BIN)/har-demo --web
 
 # Two at a time, each with one thread of OpenBLAS, as more of them take a core only to wait for one
-# another. Then what measures how soon something comes: whatever else the machine does delays that
+# another. Then what depends on how soon something comes: whatever else the machine does delays that
 # too, so what fails is tried once more.
 test: export OPENBLAS_NUM_THREADS = 1
 test: setup mosquitto check ## check style and types, then run all tests but those in a browser

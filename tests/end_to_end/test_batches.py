@@ -3,6 +3,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pipeline.models.classifier import Classifier, find_models
 from pipeline.program_topics import TIME_TOPIC
 from pipeline.serving.rules import Rules
@@ -66,6 +68,7 @@ def stepped(sent: Disturbed, *, size: int) -> Results:
     return results
 
 
+@pytest.mark.alone
 def test_batches_and_har_stream_agree(
     data_dir: Path, own_mosquitto: "Broker", start_command: "Start"
 ) -> None:
