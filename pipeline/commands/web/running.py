@@ -23,6 +23,7 @@ from pipeline.commands.monitoring.monitor import Monitor
 from pipeline.commands.web import certificates, links
 from pipeline.commands.web.access import Access
 from pipeline.commands.web.bus import Bus
+from pipeline.commands.web.closing import ClosingProtocol
 from pipeline.commands.web.kept_days import KeptDays
 from pipeline.commands.web.links import Links
 from pipeline.commands.web.live import OPTIONAL_TOPICS, RESULT_TOPICS, Live
@@ -205,7 +206,7 @@ def _server(app: Application, cert: Path | None, key: Path | None) -> uvicorn.Se
         uvicorn.Config(
             app,
             http="h11",
-            ws="websockets-sansio",
+            ws=ClosingProtocol,
             loop="asyncio",
             lifespan="on",
             ws_max_size=MOST_FRAME_BYTES,
