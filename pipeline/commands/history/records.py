@@ -17,8 +17,6 @@ from pipeline.readings import LATEST_TIME_S, MessageError, check_device, reading
 from pipeline.result_messages import EpisodePayload, PredictionPayload
 
 TOPICS: Final = ("har/+/prediction", "har/+/episode")
-HISTORY_TOPIC: Final = "har/history"
-"""Retained ``online`` or ``offline``: whether har-history is there"""
 PREDICTION: Final = "prediction"
 MICROSECONDS: Final = 1_000_000
 """In a second"""

@@ -14,7 +14,7 @@ from pipeline.commands.history.days import zone_of
 from pipeline.commands.history.deletion import Retention
 from pipeline.commands.history.metrics import history_families
 from pipeline.commands.history.opening import address_of
-from pipeline.commands.history.records import HISTORY_TOPIC, TOPICS
+from pipeline.commands.history.records import TOPICS
 from pipeline.commands.history.settings import HistoryRunSettings
 from pipeline.commands.history.todays import TODAY_TOPICS, Todays
 from pipeline.commands.history.versions import get, prepare, put
@@ -24,6 +24,7 @@ from pipeline.commands.monitoring.monitor import Monitor
 from pipeline.event_log import EventLog
 from pipeline.mqtt.connection import Connection
 from pipeline.mqtt.events import Session
+from pipeline.program_topics import HISTORY_TOPIC
 
 logger = EventLog(__name__)
 

@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 
 from pipeline.commands.history.day_of_phone import today_topic
-from pipeline.commands.history.records import HISTORY_TOPIC
 from pipeline.home_assistant import announcement, announcement_topic, object_id
 from pipeline.messages import Publication
+from pipeline.program_topics import HISTORY_TOPIC
 from pipeline.vocabulary import TRANSITION, UNKNOWN
 
 _ANNOUNCER: Final = "har-history"

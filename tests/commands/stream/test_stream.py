@@ -75,7 +75,7 @@ def test_what_the_program_is(
     phone: Phone, broker: "Broker", join: Callable[..., Phone], start_stream: "Start"
 ) -> None:
     """What others must know of har-stream is retained, and taken for no phone's."""
-    phone.publish("har/history", b"", retain=True)  # of a har-history at the shared broker before
+    phone.publish("har/history", b"online", retain=True)
     running = start_stream(
         "--hop", "32", "--subscribe", "har/+=native", "--subscribe", "phyphox/+=phyphox"
     )
@@ -91,6 +91,7 @@ def test_what_the_program_is(
     assert expected == json.loads(payload)
     assert 0 == running.end()
     assert "0 rejected messages" in running.log
+    phone.publish("har/history", b"", retain=True)  # other tests have the same broker
 
 
 def test_episodes(phone: Phone, broker: "Broker", start_command: "Start") -> None:
