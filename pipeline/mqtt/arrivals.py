@@ -13,13 +13,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from pipeline.messages import Message
-from pipeline.mqtt.allowances import total_units
+from pipeline.mqtt.allowances import UNIT_BYTES, total_units
 from pipeline.mqtt.inbox import Inbox, OwnerOf
+from pipeline.readings import MAX_PAYLOAD_BYTES
 
 MOST_AT_ONCE: Final = 2_000
 """Units of messages that are taken at once: some tenths of a second's work"""
 SOON_S: Final = 0.1
 """As many units as can be processed in this time are taken as they come."""
+LONGEST: Final = 2 + MAX_PAYLOAD_BYTES // UNIT_BYTES
+"""Units that may wait in any case: of the longest message"""
 COST_OF: Final = 8
 """Calls over which the time for a unit is averaged, the latest counting most"""
 
@@ -37,10 +40,9 @@ class Arrivals:
         """
         self._most_waiting = most_waiting
         self._queue: queue.SimpleQueue[list[Message]] = queue.SimpleQueue()
+        limit = max(most_waiting, LONGEST)
         self._inbox = (
-            Inbox(most_waiting, None)
-            if owner_of is None
-            else Inbox(most_waiting, MOST_AT_ONCE, owner_of)
+            Inbox(limit, None) if owner_of is None else Inbox(limit, MOST_AT_ONCE, owner_of)
         )
         self.room = threading.Event()
         """Cleared while too many messages wait for more to be read"""
@@ -95,7 +97,7 @@ class Arrivals:
             away_s=away_s,
         )
         self._taken_at, self._units_taken_last = now, total_units(messages)
-        if self._inbox.n_units > 2 * self._most_waiting:  # the broker does not limit them
+        if self._inbox.n_units > 2 * self._most_waiting:  # the broker has sent too much
             self.room.clear()
         else:
             self.room.set()

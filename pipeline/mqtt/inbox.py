@@ -3,7 +3,8 @@
 Rules:
 
 * Usually all messages are taken at once, in the order of their arrival.
-* Messages are counted in `units`: a long one counts as several, but one can be taken in any case.
+* Messages are counted in `units`: a long one counts as several. One that is longer than its
+  owner's share is taken alone, and of such ones of many owners only so many at once, in turn.
 * When there are more than can be processed soon, each owner, which is a phone, gets an equal share;
   the rest is left for the next time. So new messages need not wait long, and an owner that floods
   does not hold up the others.
@@ -168,6 +169,7 @@ class Inbox:
     def _take_shares(self, share: int | None, pace: int) -> list[Message]:
         """Return a share of each owner's messages, None for all, and leave the rest."""
         taken: list[tuple[int, Message]] = []
+        n_beyond = 0  # units of messages that are longer than a share
         for owner, queue in list(self._left.items()):
             n = len(queue)
             if share is not None and self._most is not None:
@@ -177,18 +179,23 @@ class Inbox:
                 n_units = total_units([message for _, message in queue])
                 if is_limited and n_units > pace:
                     most = min(most, pace)
-                    self._limited.add(owner)
+                    if len(queue) > 1:
+                        self._limited.add(owner)
                     n_kept = most + (min(MOST_PER_S, self._limit // 4) if floods else MOST_PER_S)
                     if n_units > n_kept:
                         self._drop_oldest(owner, n_units - n_kept, at_qos_1=floods)
                         queue = self._left.get(owner, deque())
                 n = _n_within(queue, most)
+                if n and units(queue[0][1]) > most:
+                    n = 1 if n_beyond < self._most else 0  # then it is the first of the next time
+                    n_beyond += units(queue[0][1])
                 self.backlogged |= n < len(queue) and not (is_limited and most == pace)
             if n == len(queue):
                 taken += queue
                 self._left.pop(owner, None)
-            else:
+            elif n:
                 taken += [queue.popleft() for _ in range(n)]
+                self._left[owner] = self._left.pop(owner)  # behind those that got nothing
         taken.sort(key=itemgetter(0))
         return [message for _, message in taken]
 

@@ -38,7 +38,8 @@ KEEPALIVE_S: Final = 30
 READ_BYTES: Final = 1 << 18
 GATHER_S: Final = 0.005
 """Between two readings lies at least so long: while much arrives, each finds many packets, and the
-thread wakes up 200 times a second in place of some thousands. Not behind one that was full."""
+thread wakes up 200 times a second in place of some thousands. Not behind one that brought half of
+`READ_BYTES` or more."""
 PAUSE_S: Final = 0.05
 """How long reading pauses while there is no room for more messages"""
 AT_LEAST_ONCE: Final = 1
@@ -151,7 +152,7 @@ class PahoClient(Client):
         )
         self._splitter = self._new_splitter()
         self._last_read = 0.0  # monotonic seconds
-        self._last_was_full = False
+        self._last_was_large = False
         self._foreign = b""  # a packet for paho
         self._end: OSError | None = None
         self._error: OSError | None = None  # the last that paho has handled
@@ -243,7 +244,7 @@ class PahoClient(Client):
         if not self._room.wait(PAUSE_S):
             return MQTTErrorCode.MQTT_ERR_SUCCESS
         pause_s = self._last_read + GATHER_S - time.monotonic()
-        if pause_s > 0 and not self._last_was_full:
+        if pause_s > 0 and not self._last_was_large:
             time.sleep(pause_s)
         self._last_read = time.monotonic()
         try:
@@ -252,9 +253,11 @@ class PahoClient(Client):
             return MQTTErrorCode.MQTT_ERR_SUCCESS
         except OSError as error:
             return self._break_off(error)
+        if data and isinstance(self._sock, ssl.SSLSocket):
+            data += self._more_records(READ_BYTES - len(data))
         if not data:
             return self._break_off(ConnectionError("the broker has closed the connection"))
-        self._last_was_full = len(data) >= READ_BYTES // 2
+        self._last_was_large = len(data) >= READ_BYTES // 2
         now = time.monotonic()
         self._last_bytes_received = now  # a broker that sends one long message is alive, too
         passed_by: list[Message | Confirmation] = []
@@ -281,6 +284,20 @@ class PahoClient(Client):
                 return result
         self._hand_over(passed_by)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _more_records(self, most_bytes: int) -> bytes:
+        """Return what else has arrived by TLS, which is read in records of 16 KiB at most."""
+        records = []
+        while most_bytes > 0:
+            try:
+                record = super()._sock_recv(most_bytes)
+            except OSError:  # nothing more; or what has broken, the next reading finds it, too
+                break
+            if not record:
+                break
+            records.append(record)
+            most_bytes -= len(record)
+        return b"".join(records)
 
     def loop_misc(self) -> MQTTErrorCode:
         """Do what is due from time to time."""

@@ -339,6 +339,23 @@ def test_long_messages_hold_up_nobody() -> None:
         assert [number] == numbers(taken, "long")
 
 
+def test_long_messages_of_many_owners_take_turns() -> None:
+    """So few are taken at once that others do not wait, and each owner's comes in its turn."""
+    inbox = Inbox(limit=10**6, most=2000)
+    for owner in range(40):
+        inbox.put(messages(f"long-{owner}", 2, qos=1, n_units=250))
+    came: list[str] = []
+    for number in range(12):
+        inbox.put(messages("a", 2, first=2 * number, qos=1))
+        taken = take(inbox, elapsed_s=0.1)
+        assert [2 * number, 2 * number + 1] == numbers(taken, "a")
+        assert total_units(taken) <= 2000 + 250
+        came += [message.topic for message in taken if message.topic != "a"]
+    assert 80 == len(came)
+    assert 40 == len(set(came[:40]))
+    assert 0 == len(inbox)
+
+
 @pytest.mark.parametrize("qos", [0, 1])
 def test_long_messages_take_little_memory(qos: int) -> None:
     """Of a flood no more is kept if its messages are long; what is dropped is acknowledged."""

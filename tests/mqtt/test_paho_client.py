@@ -6,10 +6,12 @@ versions in pyproject.toml are widened.
 
 import inspect
 import re
+import socket
 import ssl
 import sys
 import threading
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -18,6 +20,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode, MQTTProtocolVersion
 
+from pipeline.messages import Message
 from pipeline.mqtt.paho_client import PahoClient, reason_name
 
 ROOT: Final = Path(__file__).parent.parent.parent
@@ -177,3 +180,40 @@ def test_the_loop_hands_its_error_to_the_listener() -> None:
 def test_reason_names() -> None:
     """A reason code has its name of the standard, or its number."""
     assert ("Not authorized", "reason code 254") == (reason_name(0x87), reason_name(254))
+
+
+def test_what_has_come_by_tls_is_read_at_once(certificates: Path) -> None:
+    """TLS gives 16 KiB at a time: were they read singly, few phones would fill a connection."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificates / "server.crt", certificates / "server.key")
+    browser = ssl.create_default_context(cafile=certificates / "ca.crt")
+    browser.check_hostname = False
+    packet = b"\x30\x0f\x00\x01a" + bytes(12)
+    sent = packet * 10_000
+    arrived: list[Message] = []
+
+    class Listening:
+        """Hears of messages alone."""
+
+        def arrived(self, packets: list[Message]) -> None:
+            """Keep messages."""
+            arrived.extend(packets)
+
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        for size in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            end.setsockopt(socket.SOL_SOCKET, size, 1 << 20)
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(server.wrap_socket, theirs, server_side=True)
+        with browser.wrap_socket(ours) as link, serving.result() as broker:
+            broker.sendall(sent)
+            link.setblocking(False)
+            room = threading.Event()
+            room.set()
+            client = PahoClient("x", v5=False, room=room, most_bytes=1 << 20, marked_topic=None)
+            client._listener = Listening()  # type: ignore[assignment]
+            client._sock = link
+            for _ in range(2):
+                client.loop_read()
+            client._sock = None
+    assert 10_000 == len(arrived)
