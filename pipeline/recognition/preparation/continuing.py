@@ -23,6 +23,7 @@ from pipeline.recognition.preparation.pace import (
 )
 from pipeline.recognition.preparation.source import SensorSource
 from pipeline.recognition.preparation.start_rings import StartRings
+from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 CONTINUING_SENSORS: Final[tuple[Sensor, ...]] = ("motion", "prepared")
 """Those of which one makes up a row."""
@@ -192,6 +193,7 @@ class Continuing(PerPhone, ABC):
         source.meter.begin = float(self.measured_from[slot])
         source.meter.n = int(self.n_measured[slot])
         source.meter.rate_hz = float(self.rate_hz[slot])
+        source.keep_for(grid.origin + grid.next_index / SAMPLING_RATE_HZ)  # as if never here
         self.sensor[slot] = 0
 
     def _take_over(self, samples: AlikeSamples) -> None:

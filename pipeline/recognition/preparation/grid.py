@@ -100,7 +100,8 @@ class Grid:
             source = self.sources[of_sensor.sensor]
             self._pass_time(float(of_sensor.times[-1]) - source.newest)
             self.next_index += len(of_sensor.times)
-            dropped = source.replace(of_sensor.times, of_sensor.values)
+            next_time = self.origin + self.next_index / SAMPLING_RATE_HZ
+            dropped = source.replace(of_sensor.times, of_sensor.values, next_time)
             self._count_late(dropped, mixed=False)
             return [Piece(self._slot, None, of_sensor.values, self.troubles & DOUBTFUL)], dropped
         dropped = Dropped()
@@ -334,7 +335,7 @@ class Grid:
             sources = [self.sources[sensor] for sensor in self.sensors]
             ends = [source.end_of_section() for source in sources]  # indices into the samples
             if self._make_rows(sources, ends, pieces):
-                if all(end == source.n_released for source, end in zip(sources, ends, strict=True)):
+                if ends == [source.n_released for source in sources]:
                     next_time = self.origin + self.next_index / SAMPLING_RATE_HZ
                     for source in sources:
                         source.keep_for(next_time)

@@ -106,8 +106,8 @@ class Intake:
                 if self._goes_on(slot, of_phone)
             }
         )
-        which = {slot for some in continued for slot in some.slots.tolist()}
-        others = {slot: [*of] for slot, of in messages.items() if slot not in which}
+        taken_of = {slot for some in continued for slot in some.slots.tolist()}
+        others = {slot: [*of] for slot, of in messages.items() if slot not in taken_of}
         for slots, delivered in blocks:
             continued += self._push_block(slots, delivered, others)
         self.n_samples += sum([some.n_samples for some in continued])

@@ -98,8 +98,8 @@ def _by_number(
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Yield the phones that have equally many rows, and where their rows are ``(n_phones, n)``.
 
-    The rows of all phones, of which ``n_rows`` has the numbers, are one sequence; meant are those
-    phones ``which`` says, if they have any.
+    The rows of all phones are one sequence, ``n_rows`` how many each has. Phones without rows are
+    left out, and those that ``which`` leaves out.
     """
     begin = np.cumsum(n_rows) - n_rows
     for n in np.unique(n_rows[which]).tolist():

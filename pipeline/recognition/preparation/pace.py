@@ -59,7 +59,7 @@ class Pace:
 
 
 STEADY_PACE: Final = Pace()
-"""Of samples that are grid points themselves; slow for no model."""
+"""Of samples that need no low-pass; slow for no model."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class RateMeter:
             return []
         pauses = np.diff(times, prepend=before)
         gaps = np.flatnonzero(pauses > MAX_GAP_S)
-        if len(gaps) == 0 and times[-1] - self.begin < MEASURED_S:
+        if len(gaps) == 0 and times[-1] < self.begin + MEASURED_S:
             self.n += len(times)
             return []
         measured = []

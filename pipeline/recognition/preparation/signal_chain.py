@@ -110,12 +110,12 @@ class SignalChain:
         """Return whether a phone was placed at the waist."""
         return bool(self._frame.at_waist[slot])
 
-    def push(self, pieces: Sequence[Piece], steady: Sequence[Rows]) -> Part:
+    def push(self, pieces: Sequence[Piece], continued: Sequence[Rows]) -> Part:
         """Return the windows that rows complete: a piece of some phones, and rows of others."""
         interrupted = self._begin_sections(pieces)
         in_doubt = [piece.slot for piece in pieces if piece.troubles & DOUBTFUL]
         windows = [
-            self._windows(slots, rows, in_doubt) for slots, rows in self._alike(pieces, steady)
+            self._windows(slots, rows, in_doubt) for slots, rows in self._alike(pieces, continued)
         ]
         new_recordings = [piece.slot for piece in pieces if piece.begins_recording]
         return Part(interrupted, new_recordings, Windows.joined(windows))
@@ -157,11 +157,11 @@ class SignalChain:
         return interrupted + [piece.slot for piece in dated_anew]
 
     def _alike(
-        self, pieces: Sequence[Piece], steady: Sequence[Rows]
+        self, pieces: Sequence[Piece], continued: Sequence[Rows]
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
         """Yield groups for one array operation: slots, and rows of one shape and filter state."""
         groups: defaultdict[tuple[object, ...], list[Rows]] = defaultdict(list)
-        for rows in steady:
+        for rows in continued:
             groups[*rows.rows.shape[1:], False].append(rows)
         for piece in pieces:
             if len(piece.rows) == 0:

@@ -121,15 +121,15 @@ class SensorSource:
         self.meter = meter
         return True
 
-    def replace(self, times: NDArray[np.float64], rows: NDArray[np.float64]) -> Dropped:
-        """Keep of samples that follow on the grid, and are measured, what can still be needed.
-
-        Return what is dropped of the late ones.
-        """
-        self.times = np.concatenate([self.times, times])[-KEPT:]
-        self.rows = np.concatenate([self.rows, rows])[-KEPT:]
+    def replace(
+        self, times: NDArray[np.float64], rows: NDArray[np.float64], next_time: float
+    ) -> Dropped:
+        """Take samples that are grid points, and are measured; return the late ones dropped."""
+        self.times = np.concatenate([self.times, times])
+        self.rows = np.concatenate([self.rows, rows])
         self.joined = np.ones(len(self.times), np.bool_)
         self.n_released = len(self.times)
+        self.keep_for(next_time)
         self.newest = float(times[-1])
         self.latest_start = float(times[0])
         self.starts.append(self.latest_start)

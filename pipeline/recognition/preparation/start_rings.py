@@ -1,4 +1,4 @@
-"""The starts of the last messages of all steady grids, in 4 bytes each instead of 8.
+"""The starts of the last messages of all grids that just continue, in 4 bytes each instead of 8.
 
 Strategy: float64 numbers of one sign, taken as integers by their bits, are in the same order, one
 after the other. The starts of a phone's last messages are mostly so close together that the steps

@@ -104,6 +104,7 @@ def test_cuts_do_not_matter(steps: list[float], cuts: list[int], repeat: bool) -
     ),
     ticks=st.lists(st.integers(1, 4), min_size=25, max_size=25),
     rate_hz=st.sampled_from([50.0, 50.0, 49.9, 51.3, 60.0, 100.0, 27.0, 31.0, 108.0, 119.0]),
+    later_hz=st.sampled_from([None, None, None, 9.0, 26.0, 50.0, 104.0, 118.0]),
     jitter=st.sampled_from([0.0, 1e-5, 0.05, 0.3, 0.5]),
     lost=st.sampled_from([0.0, 0.0, 0.05]),
     prepared=st.booleans(),
@@ -114,6 +115,7 @@ def test_all_phones_at_once(
     shifts_s: list[float],
     ticks: list[int],
     rate_hz: float,
+    later_hz: float | None,
     jitter: float,
     lost: float,
     prepared: bool,
@@ -121,7 +123,8 @@ def test_all_phones_at_once(
     """Messages taken with those of all phones give what they give when pushed by themselves.
 
     Some begin early or late, so that they repeat, overtake, leave holes or gaps, or are off the
-    grid; in between phones are on it, or go on at any rate, with jitter and lost samples.
+    grid; in between phones are on it, or go on at any rate, which changes once, with jitter and
+    lost samples.
     """
     rng = np.random.default_rng(len(sizes))
     messages: dict[int, list[Readings]] = {0: [], 1: [], 2: []}
@@ -129,6 +132,8 @@ def test_all_phones_at_once(
         time, of_phone_hz = EPOCH + slot / 7, rate_hz if slot else 50.0
         n_messages = len(sizes) if slot < 2 else 40
         for i in range(n_messages):
+            if slot and later_hz and i == n_messages // 2:
+                of_phone_hz = later_hz
             size = sizes[i % len(sizes)] if slot < 2 else 25
             shift_s = shifts_s[i % 25] if slot == 1 else 0.0
             times = time + shift_s + np.arange(size) / of_phone_hz
@@ -166,6 +171,22 @@ def test_all_phones_at_once(
             assert at_once.newest(slot) == alone.newest(slot)
             assert at_once.rates_hz(slot) == alone.rates_hz(slot)
             assert at_once.troubles(slot) == alone.troubles(slot)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7])
+@pytest.mark.parametrize("seed", range(6))
+def test_cuts_do_not_matter_when_the_rate_rises(size: int, seed: int) -> None:
+    """Single samples that fall on grid points drop nothing that a low-pass then needs."""
+    rng = np.random.default_rng(seed)
+    steps_s = np.repeat([1 / 99.7, 1 / 114], [900, 900]) * rng.uniform(0.9, 1.1, 1800)
+    times = EPOCH + np.cumsum(steps_s)
+    rows = rng.normal(size=(len(times), 6))
+    at = range(size, len(times), size)
+    cut = list(zip(np.split(times, at), np.split(rows, at), strict=True))
+    [(_, whole)], [(_, of_parts)] = (
+        stretches(push_all(parts)[0]) for parts in ([(times, rows)], cut)
+    )
+    assert whole.tobytes() == of_parts.tobytes()
 
 
 def taken_together(
