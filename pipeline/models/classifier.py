@@ -131,7 +131,7 @@ class Classifier:
         """Calls of the model for them, by the number of windows"""
         self.n_unanswered = 0
         """Windows for which the model gave something else than numbers"""
-        # A full batch takes the memory that the model needs now, not when the crowd comes.
+        # A full batch takes the memory that it needs now, not when the crowd comes.
         for n_windows in sorted({1, batch_size}):
             windows = np.zeros((n_windows, WINDOW_LENGTH, len(CHANNELS)), np.float32)
             try:

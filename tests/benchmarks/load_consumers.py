@@ -44,7 +44,10 @@ HAR_STREAM: Final = Consumer(
 
 TIMED: Final = Consumer(
     "har-stream with timers",
-    lambda port, model, notes: [*tool("stage_times"), str(notes), *har_stream_flags(port, model)],
+    lambda port, model, notes: [
+        *(*tool("stage_times"), str(notes), *har_stream_flags(port, model)),
+        *("--threads", "1"),  # else what other threads classify is taken for the network's
+    ],
     marked=True,
 )
 

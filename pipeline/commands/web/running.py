@@ -15,6 +15,8 @@ from typing import Final
 
 import uvicorn
 from platformdirs import user_state_path
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
 
 from pipeline.atomic_file import replacing
 from pipeline.commands.listening import Listening, bound, listening, why_not_bound
@@ -23,7 +25,6 @@ from pipeline.commands.monitoring.monitor import Monitor
 from pipeline.commands.web import certificates, links
 from pipeline.commands.web.access import Access
 from pipeline.commands.web.bus import Bus
-from pipeline.commands.web.closing import ClosingProtocol
 from pipeline.commands.web.kept_days import KeptDays
 from pipeline.commands.web.links import Links
 from pipeline.commands.web.live import OPTIONAL_TOPICS, RESULT_TOPICS, Live
@@ -191,6 +192,21 @@ def run(settings: WebSettings, monitor: Monitor, *, shows_tokens: bool) -> None:
     server.run(sockets=[listener])
     if failures:
         raise failures[0]
+
+
+class ClosingProtocol(WebSocketsSansIOProtocol):
+    """Uvicorn's WebSockets, which also end where the browser has said goodbye already."""
+
+    def shutdown(self) -> None:
+        """Say goodbye, and close the connection.
+
+        While what was sent is not taken, a connection lasts that the browser has closed; uvicorn
+        0.54 then says goodbye once more, which raises, and the program would end with exit code 1.
+        """
+        try:
+            super().shutdown()
+        except InvalidState:
+            self.transport.close()
 
 
 def _server(app: Application, cert: Path | None, key: Path | None) -> uvicorn.Server:

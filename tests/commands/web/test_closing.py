@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uvicorn
 
-from pipeline.commands.web.closing import ClosingProtocol
+from pipeline.commands.web.running import ClosingProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
