@@ -60,7 +60,9 @@ STAGES: Final[Mapping[str, tuple[Place, ...]]] = {
     "prepare": (Place(RECOGNITION),),
     "resample": (
         Place(f"{PREPARATION}.resampler"),
+        Place(f"{PREPARATION}.continuing"),
         Place(f"{PREPARATION}.steady"),
+        Place(f"{PREPARATION}.interpolated"),
         Place(f"{PREPARATION}.interpolation"),
     ),
     "filter": (Place(f"{PREPARATION}.filters"),),
