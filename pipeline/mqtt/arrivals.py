@@ -21,7 +21,7 @@ MOST_AT_ONCE: Final = 2_000
 """Units of messages that are taken at once: some tenths of a second's work"""
 SOON_S: Final = 0.1
 """As many units as can be processed in this time are taken as they come."""
-LONGEST: Final = 2 + MAX_PAYLOAD_BYTES // UNIT_BYTES
+LONGEST: Final = 1 + MAX_PAYLOAD_BYTES // UNIT_BYTES
 """Units that may wait in any case: of the longest message"""
 COST_OF: Final = 8
 """Calls over which the time for a unit is averaged, the latest counting most"""

@@ -29,7 +29,7 @@ from pipeline.messages import Message
 from pipeline.mqtt.allowances import MOST_PER_S, UNIT_BYTES, SendingAllowances, total_units, units
 
 ALWAYS: Final = 4
-"""Messages of one owner that are taken even in a crowd: usually two seconds of a phone's samples"""
+"""Units of one owner that are taken even in a crowd: usually two seconds of a phone's samples"""
 LONGEST_PACE_S: Final = 0.1
 """An owner that is limited gets what any phone would send in so long at most, however long it took
 since the last time: or who holds up the others would get the more for it"""

@@ -55,8 +55,6 @@ def test_batches_do_not_matter(tiny_model: Path, batch_size: int) -> None:
 @pytest.mark.parametrize("name", SHIPPED_MODELS)
 def test_threads_do_not_matter(name: str) -> None:
     """However many batches are classified at a time, probabilities are the same to the last bit."""
-    if not find_model(name).is_file():
-        pytest.skip(f"{name}.onnx has not been made yet")
     some = windows(301)
     alone = Classifier(find_model(name), batch_size=20)
     with_others = Classifier(find_model(name), batch_size=20, threads=3)
@@ -68,8 +66,6 @@ def test_threads_do_not_matter(name: str) -> None:
 @pytest.mark.parametrize("name", SHIPPED_MODELS)
 def test_shipped_models_do_not_mind_batches(name: str) -> None:
     """The shipped models give the same probabilities, to the last bit, in any company."""
-    if not find_model(name).is_file():
-        pytest.skip(f"{name}.onnx has not been made yet")
     some = windows(70)
     classifier = Classifier(find_model(name), batch_size=64)
     learnt = np.random.default_rng(5).normal(size=(len(some), len(COLUMNS))).astype(np.float32)
@@ -247,8 +243,6 @@ def test_answers_that_are_no_probabilities(
 @pytest.mark.parametrize("name", SHIPPED_MODELS)
 def test_shipped_models_answer_extremes(name: str) -> None:
     """The shipped models give probabilities for whatever a phone may send."""
-    if not find_model(name).is_file():
-        pytest.skip(f"{name}.onnx has not been made yet")
     Classifier(find_model(name)).check_answers()
 
 

@@ -135,7 +135,7 @@ class Resampler:
         return begun_rows
 
     def push_together(self, messages: Mapping[int, Sequence[Readings]]) -> list[Continued]:
-        """Take the messages of the phones, given by slot, of whom they just continue the grid.
+        """Take the messages that just continue the grids of their phones, which are given by slot.
 
         Each message has one sensor's readings. Of the other phones, whose messages remain for
         `push`, nothing is taken.
@@ -155,7 +155,7 @@ class Resampler:
     def push_block(
         self, slots: NDArray[np.intp], times: NDArray[np.float64], values: NDArray[np.float64]
     ) -> list[Continued]:
-        """Take the messages of the phones of whom they just continue the grid.
+        """Take the messages of a block that just continue the grids of their phones.
 
         Of the other phones, whose messages remain for `push`, nothing is taken.
 
