@@ -48,8 +48,8 @@ MOTION_S: Final = 120.0
 def measure(options: Options) -> list[Figure]:
     """Return the figures of each model and each QoS.
 
-    The short form holds loads for 10 s; the full form looks closer, and holds what it finds for
-    60 s. The peers are tried with the first model, in the short form at QoS 1 alone.
+    The short form holds loads for 10 s; the full form looks closer, and holds what it finds of
+    har-stream for 60 s. The peers are tried with the first model, at QoS 1 for 10 s.
 
     Raises:
         NotMeasuredError: Mosquitto is missing, or one of the programs failed.
@@ -64,7 +64,7 @@ def measure(options: Options) -> list[Figure]:
         models.sort(key=lambda model: model[0] != AUTO_FAMILY)
         for i, model in enumerate(models):
             if i == 0:
-                figures += _figures_of_first(model, motion, effort, peers_at_qos_0=options.full)
+                figures += _figures_of_first(model, motion, effort)
                 continue
             for qos in (1, 0):
                 figures += _Case(Bench(*model, motion, qos, JSON, effort)).figures()
@@ -84,9 +84,7 @@ def recorded_motion(data: Path | None) -> NDArray[np.float64]:
     return np.stack([samples[:n_samples] for samples in stretches if len(samples) >= n_samples])
 
 
-def _figures_of_first(
-    model: tuple[str, Path], motion: Path, effort: Effort, *, peers_at_qos_0: bool
-) -> list[Figure]:
+def _figures_of_first(model: tuple[str, Path], motion: Path, effort: Effort) -> list[Figure]:
     """Return the figures of a model in both forms, of its peers, and what it reached."""
     figures, scaling = [], []
     reached: dict[Case, Reached] = {}
@@ -101,13 +99,12 @@ def _figures_of_first(
                     scaling += scaling_figures(case.bench, case.reached.held, case.few)
                 if (qos, form) == (1, COMPACT):
                     scaling += uneven_figures(case.bench, case.reached.held)
-        if qos == 1 or peers_at_qos_0:
-            bench = Bench(*model, motion, qos, JSON, effort)
-            for peer in (PLAIN, QUICK):
-                found = search(bench, peer, first=PEER_FIRST)
-                figures.append(_phones_figure(bench, peer, found, limit=None))
-                if found.held is not None:
-                    peers[peer.name, qos] = found.held
+    bench = Bench(*model, motion, 1, JSON, SHORT)
+    for peer in (PLAIN, QUICK):
+        found = search(bench, peer, first=PEER_FIRST)
+        figures.append(_phones_figure(bench, peer, found, limit=None))
+        if found.held is not None:
+            peers[peer.name, 1] = found.held
     return [*figures, *scaling, *reach_figures(reached, peers)]
 
 
