@@ -264,7 +264,7 @@ class Grid:
         self.end()
         self.clocks = Clocks()
         self._candidates.clear()
-        self._set_back.newest_before = np.nan
+        self._set_back.newest_before, self._set_back.calm_s = np.nan, 0.0
         return lost
 
     @property

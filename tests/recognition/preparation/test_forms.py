@@ -1,7 +1,9 @@
 import numpy as np
 
+from pipeline.recognition.preparation.grid import Grid
+from pipeline.recognition.preparation.pace import NeededRates
 from pipeline.recognition.preparation.pieces import Piece
-from pipeline.recognition.preparation.resampler import Resampler
+from pipeline.recognition.preparation.resampler import DEFAULT_LATENESS_S, Resampler
 from tests.recognition.preparation.samples import EPOCH, motion, numbered, sensor, stretches
 
 
@@ -29,3 +31,21 @@ def test_forms_that_alternate() -> None:
         pieces += resampler.push(0, [sensor("accelerometer", times), sensor("gyroscope", times)])[0]
     assert "two-phones" in resampler.troubles(0)
     assert max(len(rows) for _, rows in stretches(pieces)) > 25 * 50
+
+
+def test_forms_that_alternate_after_a_calm_time() -> None:
+    """Of them, too, one makes rows, and it does not matter whether the calm grid was in arrays."""
+    resampler, grid = Resampler(1), Grid(0, DEFAULT_LATENESS_S, NeededRates())
+    for second in range(90):
+        times = second + np.arange(50) / 50
+        messages = [[motion(*numbered(EPOCH + times))]]
+        if second >= 70:
+            messages.append([sensor("accelerometer", times), sensor("gyroscope", times)])
+        for message in messages:
+            pieces, dropped = grid.push(message)
+            actual, actually_dropped = resampler.push(0, message)
+            assert dropped == actually_dropped
+            assert [(piece.origin, len(piece.rows)) for piece in pieces] == [
+                (piece.origin, len(piece.rows)) for piece in actual
+            ]
+    assert "two-phones" in resampler.troubles(0)
