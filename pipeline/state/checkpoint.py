@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pipeline.atomic_file import replacing, sync_folder
 from pipeline.state.byte_planes import array_of, pieces_of
 
-VERSION: Final = 10
+VERSION: Final = 11
 """Of what a checkpoint holds; to be raised whenever something in it changes its meaning"""
 
 _MAGIC: Final = b"har-stream state"

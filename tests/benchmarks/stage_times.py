@@ -61,8 +61,11 @@ STAGES: Final[Mapping[str, tuple[Place, ...]]] = {
     "resample": (
         Place(f"{PREPARATION}.resampler"),
         Place(f"{PREPARATION}.continuing"),
+        Place(f"{PREPARATION}.continuing_sources"),
+        Place(f"{PREPARATION}.continuing_clocks"),
         Place(f"{PREPARATION}.steady"),
         Place(f"{PREPARATION}.interpolated"),
+        Place(f"{PREPARATION}.separate"),
         Place(f"{PREPARATION}.interpolation"),
     ),
     "filter": (Place(f"{PREPARATION}.filters"),),

@@ -2,7 +2,7 @@
 
 Most phones' samples just follow those before, and then hardly anything of a grid changes but its
 last samples. The messages of all such phones are processed at once. A grid that just continues
-becomes a `Grid` with a `SensorSource` only for as long as something else happens.
+becomes a `Grid` with a `SensorSource` for each sensor only for as long as something else happens.
 """
 
 from abc import ABC, abstractmethod
@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 
 from pipeline.readings import Sensor
 from pipeline.recognition.per_phone import PerPhone
+from pipeline.recognition.preparation.choices import CHOICES, Choice, sensors_of
+from pipeline.recognition.preparation.continuing_sources import ContinuingSources, MeasuredRates
 from pipeline.recognition.preparation.grid import Grid
-from pipeline.recognition.preparation.pace import (
-    ANTI_ALIAS_ABOVE_HZ,
-    MEASURED_S,
-    SURELY_LOW_RATE_HZ,
-)
 from pipeline.recognition.preparation.source import SensorSource
-from pipeline.recognition.preparation.start_rings import StartRings
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
 CONTINUING_SENSORS: Final[tuple[Sensor, ...]] = ("motion", "prepared")
 """Those of which one makes up a row."""
 
 _N_COLUMNS: Final[Mapping[Sensor, int]] = {"motion": 6, "prepared": 9}
+_N_COLUMNS_SEPARATE: Final = 3
+
+_N_SENSORS: Final = np.array([0, *(len(sensors_of(choice)) for choice in CHOICES)])
+"""Sensors of what arrays name a choice"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +39,18 @@ class Rows:
     """``(n_phones,)``"""
     rows: NDArray[np.float64]
     """``(n_phones, n_rows, n_columns)``: raw (6) or prepared (9)"""
+
+
+@dataclass(frozen=True, eq=False)
+class Continued:
+    """What became of messages that just continue their phones' grids."""
+
+    slots: NDArray[np.intp]
+    """``(n_phones,)``"""
+    rows: list[Rows]
+    """Of some of these phones, each once"""
+    n_samples: int
+    """Samples of all of them"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,90 +82,72 @@ class AlikeSamples:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class MeasuredRates:
-    """What `RateMeter` has after the samples of several phones, ``(n_phones,)`` each."""
-
-    begin: NDArray[np.float64]
-    """Where the measurement under way begins"""
-    n: NDArray[np.int64]
-    """Samples since then"""
-    rate_hz: NDArray[np.float64]
-    """The rate measured last"""
-    lowest_hz: NDArray[np.float64]
-    highest_hz: NDArray[np.float64]
-    """Of the rates measured meanwhile and the one before"""
-
-    @property
-    def is_at_pace(self) -> NDArray[np.bool_]:
-        """Where all rates are of `STEADY_PACE`."""
-        return (self.lowest_hz >= SURELY_LOW_RATE_HZ) & (self.highest_hz <= ANTI_ALIAS_ABOVE_HZ)
-
-    def chosen(self, which: NDArray[np.bool_]) -> "MeasuredRates":
-        """Return that of those of the phones that ``which`` ``(n_phones,)`` says."""
-        return MeasuredRates(
-            self.begin[which],
-            self.n[which],
-            self.rate_hz[which],
-            self.lowest_hz[which],
-            self.highest_hz[which],
-        )
-
-
 class Continuing(PerPhone, ABC):
-    """Grids of one sensor each, of which nothing but samples that follow has come for a while."""
+    """Grids of which nothing but samples that follow has come for a while."""
 
     n_kept: ClassVar[int]
-    """Samples that are kept of a phone"""
-    _per_phone = (
-        *("sensor", "origin", "next_index", "newest", "latest_start"),
-        *("times", "measured_from", "n_measured", "rate_hz"),
-    )
+    """Samples that are kept of a phone's sensor"""
+    most_sensors: ClassVar[int]
+    """Sensors that make up a row"""
+    most_columns: ClassVar[int]
+    """Columns of a sensor"""
+    _per_phone = ("choice", "origin", "next_index")
 
     def __init__(self, n_slots: int) -> None:
         """Make room for ``n_slots`` phones."""
-        self.sensor = np.zeros(n_slots, np.int8)  # 1 + index into the sensors, 0 for no grid
+        self.choice = np.zeros(n_slots, np.int8)  # 1 + index into `CHOICES`, 0 for no grid
         self.origin = np.zeros(n_slots)
         self.next_index = np.zeros(n_slots, np.int64)
-        self.newest = np.zeros(n_slots)
-        self.latest_start = np.zeros(n_slots)
-        self.times = np.zeros((n_slots, self.n_kept))  # -infinity for samples that are missing
-        self.rows = np.zeros((n_slots, self.n_kept, max(_N_COLUMNS.values())))
-        self.starts = StartRings(n_slots)
-        # As in `RateMeter`:
-        self.measured_from = np.zeros(n_slots)
-        self.n_measured = np.zeros(n_slots, np.int64)
-        self.rate_hz = np.zeros(n_slots)
+        self.sources = [
+            ContinuingSources(n_slots, self.n_kept, self.most_columns)
+            for _ in range(self.most_sensors)
+        ]
+        """The sensors of a choice in their order; those beyond have nothing"""
 
     def reset(self, slots: Sequence[int]) -> None:
         """Forget the grids of these phones."""
-        self.sensor[slots] = 0
-        self.starts.reset(slots)
+        here = [slot for slot in slots if self.choice[slot]]
+        self.choice[here] = 0
+        for source in self.sources:
+            source.starts.reset(here)
 
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
-        """Return the state of these phones, in copied arrays ``(n_phones, ...)``."""
-        sensors = np.unique(self.sensor[slots]).tolist()
-        n_columns = max([_N_COLUMNS[CONTINUING_SENSORS[i - 1]] for i in sensors if i], default=0)
-        return {
-            **super().state(slots),
-            "rows": self.rows[slots, :, :n_columns],
-            "starts": self.starts.state(slots),
-        }
+        """Return the state of these phones, whose grids are here, in copied arrays."""
+        choices = [CHOICES[code - 1] for code in np.unique(self.choice[slots]).tolist()]
+        sensors = {sensor for choice in choices for sensor in sensors_of(choice)}
+        n_columns = max(map(_n_columns, sensors), default=0)
+        sources = []
+        for source, of_source in zip(self.sources, self._of_sources(slots), strict=True):
+            sources.append(source.saved(of_source, self._n_last(source, of_source), n_columns))
+        return {**super().state(slots), "sources": sources}
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
         """Restore what `state` returned; a phone's slot may be another than it was."""
         super().restore(slots, state)
-        rows = state["rows"]
-        self.rows[slots, :, : rows.shape[2]] = rows
-        self.starts.restore(slots, state["starts"])
+        of_sources = self._of_sources(slots)
+        for source, of_source, saved in zip(
+            self.sources, of_sources, state["sources"], strict=True
+        ):
+            source.restore(of_source, saved)
 
-    def sensor_of(self, slot: int) -> Sensor:
-        """Return the sensor of a phone's grid, which is here."""
-        return CONTINUING_SENSORS[int(self.sensor[slot]) - 1]
+    def sensors_of(self, slot: int) -> list[Sensor]:
+        """Return the sensors of a phone's grid, which is here."""
+        return sensors_of(self._choice_of(slot))
+
+    def newest(self, slot: int) -> float:
+        """Return the time of the newest sample of a phone whose grid is here."""
+        n_sensors = _N_SENSORS[self.choice[slot]]
+        return float(max(source.newest[slot] for source in self.sources[:n_sensors]))
+
+    def rates_hz(self, slot: int) -> dict[Sensor, float]:
+        """Return how fast the sensors are of a phone whose grid is here, in hertz."""
+        # Of the sources there may be more than the grid has sensors.
+        both = zip(self.sensors_of(slot), self.sources, strict=False)
+        return {sensor: float(source.rate_hz[slot]) for sensor, source in both}
 
     def has(self, samples: AlikeSamples) -> NDArray[np.bool_]:
         """Return which of some phones' grids are here and of the sensor, ``(n_phones,)``."""
-        is_here: NDArray[np.bool_] = self.sensor[samples.slots] == _code(samples.sensor)
+        is_here: NDArray[np.bool_] = self.choice[samples.slots] == _code(((samples.sensor,),))
         return is_here
 
     @abstractmethod
@@ -162,76 +156,49 @@ class Continuing(PerPhone, ABC):
 
     def keep(self, slot: int, grid: Grid) -> None:
         """Take over a phone's grid that `fits`."""
-        [sensor] = grid.sensors
-        source = grid.sources[sensor]
-        self.sensor[slot] = _code(sensor)
+        self.choice[slot] = _code(grid.choice)
         self.origin[slot], self.next_index[slot] = grid.origin, grid.next_index
-        self.newest[slot], self.latest_start[slot] = source.newest, source.latest_start
-        n_missing = self.n_kept - len(source.times)
-        self.times[slot, :n_missing] = -np.inf
-        self.times[slot, n_missing:] = source.times
-        self.rows[slot, n_missing:, : source.rows.shape[1]] = source.rows
-        self.starts.keep(slot, source.starts)
-        self.measured_from[slot] = source.meter.begin
-        self.n_measured[slot], self.rate_hz[slot] = source.meter.n, source.meter.rate_hz
+        for sensor, source in zip(grid.sensors, self.sources, strict=False):
+            source.keep(slot, grid.sources[sensor])
 
     def release(self, slot: int, grid: Grid) -> None:
         """Hand a phone's grid over to ``grid``, which is empty; it is here no longer."""
-        sensor = self.sensor_of(slot)
-        source = SensorSource(_N_COLUMNS[sensor], grid.lateness_s)
-        grid.sources[sensor] = source
-        grid.choice, grid.sensors = ((sensor,),), [sensor]
+        grid.choice, grid.sensors = self._choice_of(slot), self.sensors_of(slot)
         grid.origin, grid.next_index = float(self.origin[slot]), int(self.next_index[slot])
-        is_there = self.times[slot] > -np.inf
-        source.times = self.times[slot, is_there]
-        source.rows = self.rows[slot, is_there, : _N_COLUMNS[sensor]]
-        source.n_released = len(source.times)
-        source.joined = np.ones(source.n_released, np.bool_)
-        source.newest = float(self.newest[slot])
-        source.latest_start = float(self.latest_start[slot])
-        source.starts = self.starts.release(slot)
-        source.meter.begin = float(self.measured_from[slot])
-        source.meter.n = int(self.n_measured[slot])
-        source.meter.rate_hz = float(self.rate_hz[slot])
-        source.keep_for(grid.origin + grid.next_index / SAMPLING_RATE_HZ)  # as if never here
-        self.sensor[slot] = 0
+        next_time = grid.origin + grid.next_index / SAMPLING_RATE_HZ
+        for sensor, source in zip(grid.sensors, self.sources, strict=False):
+            grid.sources[sensor] = SensorSource(_n_columns(sensor), grid.lateness_s)
+            source.release(slot, grid.sources[sensor])
+            grid.sources[sensor].keep_for(next_time)  # as if never here
+        self.choice[slot] = 0
 
     def _take_over(self, samples: AlikeSamples) -> None:
         """Begin with phones of which nothing is here."""
-        self.sensor[samples.slots] = _code(samples.sensor)
-        self.starts.begin(samples.slots, samples.times[:, 0])
-
-    def _measured(self, samples: AlikeSamples) -> MeasuredRates:
-        """Return what `RateMeter` would have after samples without a gap."""
-        slots, times = samples.slots, samples.times
-        begin, n, rate_hz = self.measured_from[slots], self.n_measured[slots], self.rate_hz[slots]
-        lowest_hz, highest_hz = rate_hz.copy(), rate_hz.copy()
-        n_samples = times.shape[1]
-        n = n + n_samples
-        over = np.flatnonzero(times[:, -1] >= begin + MEASURED_S)
-        while len(over):
-            of_phone = times[over]
-            last = (of_phone < (begin[over] + MEASURED_S)[:, np.newaxis]).sum(axis=1)
-            end = of_phone[np.arange(len(over)), last]
-            behind = n_samples - 1 - last
-            rate_hz[over] = (n[over] - behind) / (end - begin[over])
-            lowest_hz[over] = np.minimum(lowest_hz[over], rate_hz[over])
-            highest_hz[over] = np.maximum(highest_hz[over], rate_hz[over])
-            begin[over], n[over] = end, behind
-            over = over[of_phone[:, -1] >= end + MEASURED_S]
-        return MeasuredRates(begin, n, rate_hz, lowest_hz, highest_hz)
+        self.choice[samples.slots] = _code(((samples.sensor,),))
+        self.sources[0].starts.begin(samples.slots, samples.times[:, 0])
 
     def _note(self, samples: AlikeSamples, measured: MeasuredRates) -> None:
-        """Note which messages came, and what was measured with them."""
-        slots = samples.slots
-        self.newest[slots] = samples.times[:, -1]
+        """Note which messages came of the only sensor, and what was measured with them."""
         starts, n_messages = samples.times[samples.begins], samples.begins.sum(axis=1)
-        self.latest_start[slots] = starts[np.cumsum(n_messages) - 1]
-        self.starts.append(slots, n_messages, starts)
-        self.measured_from[slots], self.n_measured[slots] = measured.begin, measured.n
-        self.rate_hz[slots] = measured.rate_hz
+        self.sources[0].note(samples.slots, samples.times[:, -1], starts, n_messages, measured)
+
+    def _choice_of(self, slot: int) -> Choice:
+        return CHOICES[int(self.choice[slot]) - 1]
+
+    def _of_sources(self, slots: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        """Return for each source those of the phones that have so many sensors."""
+        n_sensors = _N_SENSORS[self.choice[slots]]
+        return [slots[n_sensors > i] for i in range(len(self.sources))]
+
+    def _n_last(self, source: ContinuingSources, slots: NDArray[np.intp]) -> int:
+        """Return how many of a sensor's last samples are to be saved of these phones."""
+        return self.n_kept
 
 
-def _code(sensor: Sensor) -> int:
-    """Return how arrays name a sensor."""
-    return 1 + CONTINUING_SENSORS.index(sensor)
+def _code(choice: Choice) -> int:
+    """Return how arrays name a choice."""
+    return 1 + CHOICES.index(choice)
+
+
+def _n_columns(sensor: Sensor) -> int:
+    return _N_COLUMNS.get(sensor, _N_COLUMNS_SEPARATE)

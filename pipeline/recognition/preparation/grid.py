@@ -77,12 +77,12 @@ class Grid:
 
     @property
     def just_continues(self) -> bool:
-        """Whether nothing but samples that follow one another has come of its only sensor."""
+        """Whether nothing but samples that follow one another has come of its sensors."""
         return bool(
-            len(self.sources) == 1
-            and len(self.sensors) == 1
-            and self.sources[self.sensors[0]].is_regular
-            and np.isfinite(self.sources[self.sensors[0]].meter.rate_hz)
+            self.choice
+            and self.next_index
+            and self.sources.keys() == set(self.sensors)
+            and all(source.is_regular for source in self.sources.values())
             and not (self._late.seconds or self._mixed.seconds)
             and not (self._candidates.since or self._forms.n_changes)
             and self._set_back.is_initial
@@ -143,9 +143,8 @@ class Grid:
     def rates_hz(self) -> dict[Sensor, float]:
         """Return how fast the sensors are that rows are made of, or would be, in hertz."""
         rates_hz = {
-            sensor: source.meter.rate_hz
-            for sensor, source in self.sources.items()
-            if sensor in self.sensors or not self.choice
+            sensor: self.sources[sensor].meter.rate_hz
+            for sensor in self.sensors or sorted(self.sources)
         }
         return {sensor: rate_hz for sensor, rate_hz in rates_hz.items() if np.isfinite(rate_hz)}
 

@@ -22,12 +22,12 @@ from pipeline.blocks import BlockDelivery
 from pipeline.readings import Delivery, Readings, Sensor
 from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.preparation.boot_clocks import BootClocks
-from pipeline.recognition.preparation.continuing import Rows
+from pipeline.recognition.preparation.continuing import Continued, Rows
 from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.pace import NeededRates
 from pipeline.recognition.preparation.pieces import Piece, joined_pieces
 from pipeline.recognition.preparation.recording_sequence import RecordingSequence
-from pipeline.recognition.preparation.resampler import Continued, Resampler
+from pipeline.recognition.preparation.resampler import Resampler
 from pipeline.recognition.preparation.troubles import TROUBLES, Trouble
 
 _NO_ROWS: Final = np.empty((0, 6))
@@ -101,7 +101,7 @@ class Intake:
         """
         continued = self._resampler.push_together(
             {
-                slot: [delivery.readings[0] for delivery in of_phone]
+                slot: [delivery.readings for delivery in of_phone]
                 for slot, of_phone in messages.items()
                 if self._goes_on(slot, of_phone)
             }
@@ -138,7 +138,7 @@ class Intake:
             {
                 slot: of_phone[0].readings[0]
                 for slot, of_phone in others.items()
-                if len(of_phone) == 1
+                if len(of_phone) == len(of_phone[0].readings) == 1
                 and not self._flags.begins_recording[slot]
                 and self._goes_on(slot, of_phone)
             }
@@ -265,17 +265,18 @@ class Intake:
         self.n_samples = state["n_samples"]
 
     def _goes_on(self, slot: int, deliveries: Sequence[Delivery]) -> bool:
-        """Return whether a phone's messages only continue one sensor's samples."""
+        """Return whether a phone's messages only continue the recording under way.
+
+        Not if it dates its samples since its boot: that clock is read with each message.
+        """
         sequence = self._sequences[slot]
         if sequence.clock != "epoch" or not sequence.is_undisturbed:
             return False
         recording = sequence.recording
         for delivery in deliveries:
-            if len(delivery.readings) > 1:
-                return False
-            [of_sensor] = delivery.readings
-            if of_sensor.recording != recording or of_sensor.clock != "epoch":
-                return False
+            for of_sensor in delivery.readings:
+                if of_sensor.recording != recording or of_sensor.clock != "epoch":
+                    return False
         return True
 
     def _resample(self, slot: int, delivery: Delivery, dropped: Dropped) -> list[Piece]:

@@ -10,7 +10,12 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.preparation.continuing import AlikeSamples, Continuing, Rows
+from pipeline.recognition.preparation.continuing import (
+    CONTINUING_SENSORS,
+    AlikeSamples,
+    Continuing,
+    Rows,
+)
 from pipeline.recognition.preparation.grid import Grid
 from pipeline.recognition.preparation.interpolation import interpolate_together
 from pipeline.recognition.preparation.source import HISTORY_S, HOLE, TAIL
@@ -30,11 +35,13 @@ class Interpolated(Continuing):
     n_kept: ClassVar[int] = 16
     """Those that a grid can still need (`HISTORY_S` and `TAIL`) at 110 Hz, and some more, as
     samples are not evenly spaced"""
+    most_sensors: ClassVar[int] = 1
+    most_columns: ClassVar[int] = 9
 
     def fits(self, grid: Grid) -> bool:
         """Return whether there is room for the samples that it needs."""
-        [source] = grid.sources.values()
-        return len(source.times) <= self.n_kept
+        sensor = grid.sensors[0]
+        return sensor in CONTINUING_SENSORS and len(grid.sources[sensor].times) <= self.n_kept
 
     def push(self, samples: AlikeSamples) -> tuple[NDArray[np.bool_], list[Rows]]:
         """Continue the grids of these phones.
@@ -54,10 +61,11 @@ class Interpolated(Continuing):
 
     def _push(self, samples: AlikeSamples) -> tuple[NDArray[np.bool_], list[Rows]]:
         """Do so with phones whose grids are here."""
-        steps_s = np.diff(samples.times, axis=1, prepend=self.times[samples.slots, -1:])
+        source = self.sources[0]
+        steps_s = np.diff(samples.times, axis=1, prepend=source.times[samples.slots, -1:])
         continued = np.logical_and.reduce((steps_s > 0) & (steps_s <= MAX_GAP_S), axis=1)
         samples, steps_s = samples.chosen(continued), steps_s[continued]
-        measured = self._measured(samples)
+        measured = source.measured(samples.slots).after(samples.times)
         hole_s = HOLE * (1 / measured.highest_hz)[:, np.newaxis]
         has_hole = (samples.begins & (steps_s > hole_s)).any(axis=1)
         goes_on = measured.is_at_pace & ~has_hole
@@ -65,8 +73,8 @@ class Interpolated(Continuing):
         samples, measured = samples.chosen(goes_on), measured.chosen(goes_on)
 
         slots, n_columns = samples.slots, samples.rows.shape[2]
-        times = np.concatenate([self.times[slots], samples.times], axis=1)
-        rows = np.concatenate([self.rows[slots, :, :n_columns], samples.rows], axis=1)
+        times = np.concatenate([source.times[slots], samples.times], axis=1)
+        rows = np.concatenate([source.rows[slots, :, :n_columns], samples.rows], axis=1)
         origin, index = self.origin[slots], self.next_index[slots]
         last = np.floor((times[:, -1] - origin + ON_GRID_S) * SAMPLING_RATE_HZ).astype(np.int64)
         indices = index[:, np.newaxis] + np.arange(max((last - index).max(initial=-1), -1) + 1)
@@ -87,8 +95,8 @@ class Interpolated(Continuing):
         samples = samples.chosen(is_kept)
         slots = samples.slots
         self.next_index[slots] = index[is_kept]
-        self.times[slots] = times[is_kept, -self.n_kept :]
-        self.rows[slots, :, :n_columns] = rows[is_kept, -self.n_kept :]
+        source.times[slots] = times[is_kept, -self.n_kept :]
+        source.rows[slots, :, :n_columns] = rows[is_kept, -self.n_kept :]
         self._note(samples, measured.chosen(is_kept))
         return continued, groups
 

@@ -6,7 +6,8 @@
   untouched; between samples a cubic runs through the two before and the two after, and sensors
   faster than 110 Hz pass an anti-alias low-pass: `interpolation`.
 * The grids that just continue are processed all at once (`continuing`): those whose points the
-  samples are (`steady`), and those that lie between (`interpolated`).
+  samples are (`steady`), those that lie between (`interpolated`), and those of sensors that each
+  have times of their own (`separate`).
 
 A phone's rows depend on its messages alone, not on which of them were processed together; and, if
 the messages come in their order and from one sensor, not on how samples were cut into them.
@@ -14,7 +15,6 @@ the messages come in their order and from one sensor, not on how samples were cu
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +24,7 @@ from pipeline.readings import Readings, Sensor
 from pipeline.recognition.preparation.continuing import (
     CONTINUING_SENSORS,
     AlikeSamples,
+    Continued,
     Continuing,
     Rows,
 )
@@ -32,24 +33,13 @@ from pipeline.recognition.preparation.grid import Grid
 from pipeline.recognition.preparation.interpolated import Interpolated
 from pipeline.recognition.preparation.pace import NeededRates
 from pipeline.recognition.preparation.pieces import Piece
+from pipeline.recognition.preparation.separate import Separate
 from pipeline.recognition.preparation.source import KEPT
 from pipeline.recognition.preparation.starts import N_STARTS
 from pipeline.recognition.preparation.steady import Steady
 from pipeline.recognition.preparation.troubles import Trouble
 
 DEFAULT_LATENESS_S: Final = 0.2
-
-
-@dataclass(frozen=True, eq=False)
-class Continued:
-    """What became of messages that just continue their phones' grids."""
-
-    slots: NDArray[np.intp]
-    """``(n_phones,)``"""
-    rows: list[Rows]
-    """Of some of these phones, each once"""
-    n_samples: int
-    """Samples of all of them"""
 
 
 class Resampler:
@@ -67,12 +57,14 @@ class Resampler:
         self._needed_rates = needed_rates
         self._steady = Steady(n_slots)
         self._interpolated = Interpolated(n_slots)
+        self._separate = Separate(n_slots)
         self._grids: dict[int, Grid] = {}  # of phones whose grid does not just continue
 
     def reset(self, slots: Sequence[int]) -> None:
         """Forget the grids of these phones."""
         self._steady.reset(slots)
         self._interpolated.reset(slots)
+        self._separate.reset(slots)
         for slot in slots:
             self._grids.pop(slot, None)
 
@@ -87,20 +79,23 @@ class Resampler:
     def state(self, slots: NDArray[np.intp]) -> dict[str, Any]:
         """Return the state of these phones, in copied arrays.
 
-        ``steady`` and ``interpolated`` have arrays ``(n_such, ...)`` of the phones whose grids are
-        such, ``others`` the other grids, by index, and ``starts`` what of their sources is taken
-        out of them.
+        ``steady``, ``interpolated`` and ``separate`` have arrays ``(n_such, ...)`` of the phones
+        whose grids are such (the last one nothing if there are none), ``others`` the other grids,
+        by index, and ``starts`` what of their sources is taken out of them.
         """
         others = [(i, slot) for i, slot in enumerate(slots.tolist()) if slot in self._grids]
         grids = [self._grids[slot].state() for _, slot in others]
         starts = _starts_taken_out(grids)
-        is_steady = self._steady.sensor[slots] > 0
-        is_interpolated = self._interpolated.sensor[slots] > 0
+        is_steady = self._steady.choice[slots] > 0
+        is_interpolated = self._interpolated.choice[slots] > 0
+        is_separate = self._separate.choice[slots] > 0
         return {
             "is_steady": is_steady,
             "steady": self._steady.state(slots[is_steady]),
             "is_interpolated": is_interpolated,
             "interpolated": self._interpolated.state(slots[is_interpolated]),
+            "is_separate": is_separate,
+            "separate": self._separate.state(slots[is_separate]) if is_separate.any() else {},
             "others": [[i, of_grid] for (i, _), of_grid in zip(others, grids, strict=True)],
             "starts": starts,
         }
@@ -109,6 +104,8 @@ class Resampler:
         """Restore what `state` returned; a phone's slot may be another than it was."""
         self._steady.restore(slots[state["is_steady"]], state["steady"])
         self._interpolated.restore(slots[state["is_interpolated"]], state["interpolated"])
+        if state["separate"]:
+            self._separate.restore(slots[state["is_separate"]], state["separate"])
         grids = _with_starts([of_grid for _, of_grid in state["others"]], state["starts"])
         for (i, _), of_grid in zip(state["others"], grids, strict=True):
             slot = int(slots[i])
@@ -134,23 +131,33 @@ class Resampler:
                 begun_rows.append(Rows(samples.slots[begun], rows))
         return begun_rows
 
-    def push_together(self, messages: Mapping[int, Sequence[Readings]]) -> list[Continued]:
+    def push_together(
+        self, messages: Mapping[int, Sequence[Sequence[Readings]]]
+    ) -> list[Continued]:
         """Take the messages that just continue the grids of their phones, which are given by slot.
 
-        Each message has one sensor's readings. Of the other phones, whose messages remain for
-        `push`, nothing is taken.
+        Each message is its readings. Of the other phones, whose messages remain for `push`, nothing
+        is taken.
         """
         alike: defaultdict[tuple[Sensor, int], list[int]] = defaultdict(list)
+        of_one: dict[int, list[Readings]] = {}
+        separate = {}
         for slot, of_phone in messages.items():
-            sensor = of_phone[0].sensor
-            if slot in self._grids or sensor not in CONTINUING_SENSORS:
+            if slot in self._grids:
                 continue
-            if all(message.sensor == sensor for message in of_phone):
-                alike[sensor, sum([len(message.times) for message in of_phone])].append(slot)
-        return [
-            self._continued(_alike_samples(sensor, group, [messages[slot] for slot in group]))
+            sensor = of_phone[0][0].sensor
+            if sensor not in CONTINUING_SENSORS:
+                separate[slot] = of_phone
+                continue
+            parts = [part for readings in of_phone for part in readings]
+            if len(parts) == len(of_phone) and all([part.sensor == sensor for part in parts]):
+                of_one[slot] = parts
+                alike[sensor, sum([len(part.times) for part in parts])].append(slot)
+        continued = [
+            self._continued(_alike_samples(sensor, group, [of_one[slot] for slot in group]))
             for (sensor, _), group in alike.items()
         ]
+        return continued + self._separate.push(separate)
 
     def push_block(
         self, slots: NDArray[np.intp], times: NDArray[np.float64], values: NDArray[np.float64]
@@ -213,7 +220,7 @@ class Resampler:
     def newest(self, slot: int) -> float:
         """Return the time of the newest sample of one phone, -infinity without any."""
         if continuing := self._continuing(slot):
-            return float(continuing.newest[slot])
+            return continuing.newest(slot)
         grid = self._grids.get(slot)
         return -np.inf if grid is None else grid.newest
 
@@ -227,7 +234,7 @@ class Resampler:
     def is_prepared(self, slot: int) -> bool:
         """Return whether one phone sends prepared samples."""
         if continuing := self._continuing(slot):
-            return continuing.sensor_of(slot) == "prepared"
+            return continuing.sensors_of(slot) == ["prepared"]
         return slot in self._grids and "prepared" in self._grids[slot].sources
 
     def lacks(self, slot: int) -> list[Sensor]:
@@ -251,7 +258,7 @@ class Resampler:
     def rates_hz(self, slot: int) -> dict[Sensor, float]:
         """Return how fast the sensors are that one phone's rows are made of, in hertz."""
         if continuing := self._continuing(slot):
-            return {continuing.sensor_of(slot): float(continuing.rate_hz[slot])}
+            return continuing.rates_hz(slot)
         grid = self._grids.get(slot)
         return {} if grid is None else grid.rates_hz()
 
@@ -277,15 +284,15 @@ class Resampler:
 
     def _continuing(self, slot: int) -> Continuing | None:
         """Return where a phone's grid is if it just continues."""
-        for continuing in (self._steady, self._interpolated):
-            if continuing.sensor[slot]:
+        for continuing in (self._steady, self._interpolated, self._separate):
+            if continuing.choice[slot]:
                 return continuing
         return None
 
     def _fitting(self, grid: Grid) -> Continuing | None:
         """Return where a grid can go on together with others, None if it cannot."""
-        if grid.just_continues and grid.sensors[0] in CONTINUING_SENSORS:
-            for continuing in (self._steady, self._interpolated):
+        if grid.just_continues:
+            for continuing in (self._steady, self._interpolated, self._separate):
                 if continuing.fits(grid):
                     return continuing
         return None

@@ -76,11 +76,12 @@ class SensorSource:
 
     @property
     def is_regular(self) -> bool:
-        """Whether samples are neither waited for nor filtered, nor will be those that have come."""
+        """Whether samples of a known rate are neither waited for nor filtered, nor will be."""
         return (
             self.n_released == len(self.times)
             and all(pace == STEADY_PACE for pace in (self.pace, *(of for _, of in self.coming)))
             and not self.late
+            and bool(np.isfinite(self.meter.rate_hz))
             and not (np.diff(self.times) > MAX_GAP_S).any()
         )
 

@@ -5,7 +5,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recognition.preparation.continuing import AlikeSamples, Continuing, MeasuredRates
+from pipeline.recognition.preparation.continuing import (
+    CONTINUING_SENSORS,
+    AlikeSamples,
+    Continuing,
+)
+from pipeline.recognition.preparation.continuing_sources import MeasuredRates
 from pipeline.recognition.preparation.grid import Grid
 from pipeline.recognition.preparation.pace import MEASURED_S
 from pipeline.recognition.preparation.source import KEPT, SURVEY_S
@@ -17,10 +22,14 @@ class Steady(Continuing):
     """The steady grids."""
 
     n_kept: ClassVar[int] = KEPT
+    most_sensors: ClassVar[int] = 1
+    most_columns: ClassVar[int] = 9
 
     def fits(self, grid: Grid) -> bool:
         """Return whether the samples that are kept are the grid's last points."""
-        [source] = grid.sources.values()
+        if grid.sensors[0] not in CONTINUING_SENSORS:
+            return False
+        source = grid.sources[grid.sensors[0]]
         if len(source.times) != KEPT:
             return False
         points = np.arange(grid.next_index - KEPT, grid.next_index)
@@ -45,8 +54,9 @@ class Steady(Continuing):
         slots, times = samples.slots, samples.times
         self._take_over(samples)
         self.origin[slots], self.next_index[slots] = times[:, 0], times.shape[1]
-        self.times[slots] = times[:, -KEPT:]
-        self.rows[slots, :, : samples.rows.shape[2]] = samples.rows[:, -KEPT:]
+        source = self.sources[0]
+        source.times[slots] = times[:, -KEPT:]
+        source.rows[slots, :, : samples.rows.shape[2]] = samples.rows[:, -KEPT:]
         n_measured = np.full(len(slots), times.shape[1] - 1)
         rate_hz = _surveyed_hz(times)
         self._note(samples, MeasuredRates(times[:, 0], n_measured, rate_hz, rate_hz, rate_hz))
@@ -58,27 +68,28 @@ class Steady(Continuing):
         Return which of the grids were continued, ``(n_phones,)``, and their rows,
         ``(n_continued, n_rows, n_columns)``. Of the others no samples were taken.
         """
-        slots, times = samples.slots, samples.times
+        slots, times, source = samples.slots, samples.times, self.sources[0]
         grid = self.next_index[slots, np.newaxis] + np.arange(times.shape[1])
         offset_s = times - (self.origin[slots, np.newaxis] + grid / SAMPLING_RATE_HZ)
         continued = (np.abs(offset_s) <= ON_GRID_S).all(axis=1)
-        continued &= times[:, 0] > self.newest[slots]
+        continued &= times[:, 0] > source.newest[slots]
         continued &= self.has(samples)
-        measured = self._measured(samples.chosen(continued))
+        samples = samples.chosen(continued)
+        measured = source.measured(samples.slots).after(samples.times)
         if not measured.is_at_pace.all():
             continued[continued] = measured.is_at_pace
+            samples = samples.chosen(measured.is_at_pace)
             measured = measured.chosen(measured.is_at_pace)
-        samples = samples.chosen(continued)
         slots, rows = samples.slots, samples.rows
 
         self.next_index[slots] += times.shape[1]
         n_columns = rows.shape[2]
         last_times, last_rows = samples.times, rows
         if times.shape[1] < KEPT:
-            last_times = np.concatenate([self.times[slots], last_times], axis=1)
-            last_rows = np.concatenate([self.rows[slots, :, :n_columns], rows], axis=1)
-        self.times[slots] = last_times[:, -KEPT:]
-        self.rows[slots, :, :n_columns] = last_rows[:, -KEPT:]
+            last_times = np.concatenate([source.times[slots], last_times], axis=1)
+            last_rows = np.concatenate([source.rows[slots, :, :n_columns], rows], axis=1)
+        source.times[slots] = last_times[:, -KEPT:]
+        source.rows[slots, :, :n_columns] = last_rows[:, -KEPT:]
         self._note(samples, measured)
         return continued, rows
 

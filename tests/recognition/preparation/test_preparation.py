@@ -276,14 +276,8 @@ def test_a_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the work on a phone's message fails it begins anew, worn as before; others go on."""
     rows = motion(400, seed=1)
     parts = [readings(rows[k : k + 100], first=k) for k in range(0, 400, 100)]
-    # Of two sensors, lest it is worked through together with others.
-    pairs = [
-        [
-            msgspec.structs.replace(part, sensor="accelerometer", values=part.values[:, :3]),
-            msgspec.structs.replace(part, sensor="gyroscope", values=part.values[:, 3:]),
-        ]
-        for part in parts
-    ]
+    # Dated since the boot, lest they are worked through together with others.
+    of_boot = [msgspec.structs.replace(part, clock="boot") for part in parts]
     preparation, anew = Preparation(2, hop=HOP), Preparation(1, hop=HOP)
     for one in (preparation, anew):
         one.place(SLOT, -1.0, np.eye(3))
@@ -293,15 +287,15 @@ def test_a_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
         raise error
 
     made = []
-    for number, (pair, part) in enumerate(zip(pairs, parts, strict=True)):
+    for number, (own, part) in enumerate(zip(of_boot, parts, strict=True)):
         with monkeypatch.context() as patch:
             if number == 1:
                 patch.setattr("pipeline.recognition.preparation.intake.joined_pieces", fail)
-            made.append(preparation.push({SLOT: [Delivery(pair)]}))
+            made.append(preparation.push({SLOT: [Delivery([own])]}))
         made.append(preparation.push({1: [Delivery([part])]}))
 
     assert [(SLOT, error)] == [failure for one in made for failure in one.failures]
-    expected = [anew.push({SLOT: [Delivery(pair)]}) for pair in pairs[2:]]
+    expected = [anew.push({SLOT: [Delivery([own])]}) for own in of_boot[2:]]
     onward = windows(*made[4:])
     assert_same(windows(*expected), onward.chosen(onward.slots == SLOT))
     others = windows(*made)

@@ -193,7 +193,9 @@ def taken_together(
     resampler: Resampler, tick: Mapping[int, Sequence[Readings]]
 ) -> tuple[set[int], dict[int, bytes], int]:
     """Return which phones' messages are taken together, their rows, and the number of samples."""
-    continued = resampler.push_together(tick)
+    continued = resampler.push_together(
+        {slot: [[message] for message in of_phone] for slot, of_phone in tick.items()}
+    )
     slots = [slot for some in continued for slot in some.slots.tolist()]
     assert len(slots) == len(set(slots))
     rows = [
