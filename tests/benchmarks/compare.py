@@ -29,7 +29,7 @@ from tests.benchmarks.figures import (
 )
 from tests.benchmarks.load import recorded_motion
 from tests.benchmarks.load_consumers import Consumer
-from tests.benchmarks.load_plan import FORMS, JSON, UNEVEN, Load
+from tests.benchmarks.load_plan import ALL_FORMS, JSON, Load
 from tests.benchmarks.load_search import FEW, SHORT
 from tests.benchmarks.load_trial import Trial, run
 
@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--model", default=AUTO_FAMILY)
     parser.add_argument("--phones", type=int, default=PHONES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--form", choices=(*FORMS, UNEVEN), default=JSON, help="of the messages")
+    parser.add_argument("--form", choices=ALL_FORMS, default=JSON, help="of the messages")
     options = parser.parse_args()
     print_conditions(conditions())
     try:

@@ -34,7 +34,7 @@ from tests.benchmarks.load_costs import (
 )
 from tests.benchmarks.load_plan import COMPACT, FORMS, JSON, RATE_HZ
 from tests.benchmarks.load_reach import Case, Reached, reach_figures
-from tests.benchmarks.load_scaling import scaling_figures, uneven_figures
+from tests.benchmarks.load_scaling import scaling_figures, separate_figures, uneven_figures
 from tests.benchmarks.load_search import FEW, FULL, SHORT, Bench, Effort, Search, search
 from tests.benchmarks.load_trial import Trial
 
@@ -99,6 +99,7 @@ def _figures_of_first(model: tuple[str, Path], motion: Path, effort: Effort) -> 
                     scaling += scaling_figures(case.bench, case.reached.held, case.few)
                 if (qos, form) == (1, COMPACT):
                     scaling += uneven_figures(case.bench, case.reached.held)
+                    scaling += separate_figures(case.bench, case.reached.held)
     bench = Bench(*model, motion, 1, JSON, SHORT)
     for peer in (PLAIN, QUICK):
         found = search(bench, peer, first=PEER_FIRST)

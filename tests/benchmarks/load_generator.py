@@ -18,14 +18,13 @@ import numpy as np
 
 from tests.benchmarks.load_messages import Messages, topic
 from tests.benchmarks.load_plan import (
-    FORMS,
+    ALL_FORMS,
     INTERVAL_S,
     JSON,
     LONGEST_S,
     MOST_PHONES,
     RATE_HZ,
     ROWS,
-    UNEVEN,
     Bursts,
     Load,
     Relay,
@@ -124,7 +123,7 @@ def play(
     """
     plan = schedule(load)
     due = plan.due_s + begin
-    topics = [topic(load.first + phone) for phone in range(load.phones)]
+    topics = [topic(load.first + phone, load.form) for phone in range(load.phones)]
     first_ms = first_samples_ms(load, time.time() + begin - time.monotonic())
     starts_ms = first_ms[plan.phone] + plan.number * (ROWS * 1000 // RATE_HZ)
     n_bytes = 0
@@ -143,7 +142,7 @@ def play(
             parts += (head, topics[phone])
             if load.qos:
                 parts.append(links[at].next_packet_id())
-            parts += (messages.start(epoch_ms), tail)
+            parts += messages.payload(tail, epoch_ms)
         # Offered to the kernel now: what waits for the broker after is the broker's delay.
         sent[done:upto] = time.monotonic()
         done = upto
@@ -192,7 +191,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True, help="of a broker on this machine")
     parser.add_argument("--phones", type=int, required=True)
     parser.add_argument("--qos", type=int, choices=(0, 1), default=1)
-    parser.add_argument("--form", choices=(*FORMS, UNEVEN), default=JSON, help="of the messages")
+    parser.add_argument("--form", choices=ALL_FORMS, default=JSON, help="of the messages")
     parser.add_argument("--hold", type=float, required=True, help="seconds with all phones")
     parser.add_argument("--ramp", type=float, default=INTERVAL_S, help="seconds before")
     parser.add_argument("--speed", type=float, default=1.0, help="times real time")

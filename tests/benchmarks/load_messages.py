@@ -1,7 +1,8 @@
 """What the phones of a load send: recordings, cut into messages that are encoded beforehand.
 
-Of a message only the topic, the packet's id and the start time are put in when it is due. All
-messages of the compact form are equally long, as those of phones are that send equally many rows.
+Of a message only the topic, the packet's id and the start time are put in when it is due; in one of
+Sensor Logger's the time of each sample. All messages of the compact form are equally long, as those
+of phones are that send equally many rows.
 """
 
 import json
@@ -13,7 +14,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.load_plan import COMPACT, JSON, RATE_HZ, ROWS, UNEVEN, device
+from pipeline.formats import sensor_logger
+from tests.benchmarks.load_plan import (
+    COMPACT,
+    JSON,
+    RATE_HZ,
+    ROWS,
+    SENSOR_LOGGER,
+    UNEVEN,
+    device,
+)
 from tests.benchmarks.mqtt_packets import PUBLISH, remaining_length, text
 
 DECIMALS: Final = 4
@@ -41,32 +51,45 @@ class Messages:
         """Encode ``recordings`` ``(n, n_samples, 6)`` in m/s² and rad/s for one QoS and form."""
         self.start: Callable[[int], bytes]
         """The beginning of a payload, by the epoch milliseconds of its first sample"""
+        self._has_times_between = form == SENSOR_LOGGER
         self.start, tail = {
             JSON: (_json_start, _json_tail),
             COMPACT: (_compact_start, _compact_tail),
             UNEVEN: (_uneven_start, _uneven_tail),
+            SENSOR_LOGGER: (_no_start, _sensor_logger_tail),
         }[form]
         self._heads: list[list[bytes]] = []  # of each recording's messages
         self._tails: list[list[bytes]] = []
-        fixed = len(topic(0)) + len(self.start(0)) + (2 if qos else 0)
+        fixed = len(topic(0, form)) + (2 if qos else 0)
         first_byte = bytes([PUBLISH | qos << 1])
         for samples in recordings:
             n_messages = len(samples) // ROWS
             tails = [tail(samples[i * ROWS : (i + 1) * ROWS]) for i in range(n_messages)]
             self._tails.append(tails)
-            self._heads.append([first_byte + remaining_length(fixed + len(t)) for t in tails])
+            lengths = [sum(map(len, self.payload(each, 0))) for each in tails]
+            self._heads.append([first_byte + remaining_length(fixed + n) for n in lengths])
 
     def message(self, phone: int, number: int) -> tuple[bytes, bytes]:
-        """Return what comes before the topic and after the start time of a phone's message."""
+        """Return what comes before the topic and after the start time of a phone's message.
+
+        Of one of Sensor Logger's the second is what `payload` puts the times into.
+        """
         recording = phone % len(self._tails)
         tails = self._tails[recording]
         i = (phone // len(self._tails) * OFFSET + number) % len(tails)
         return self._heads[recording][i], tails[i]
 
+    def payload(self, tail: bytes, epoch_ms: int) -> tuple[bytes, ...]:
+        """Return the parts of a payload, by its tail and when its first sample was."""
+        if self._has_times_between:
+            return (tail % _times_ns(epoch_ms),)
+        return self.start(epoch_ms), tail
 
-def topic(phone: int) -> bytes:
+
+def topic(phone: int, form: str = JSON) -> bytes:
     """Return the topic of a phone's samples as packets hold it."""
-    return text(f"har/{device(phone)}/samples")
+    name = device(phone)
+    return text(f"{sensor_logger.TOPIC}/{name}" if form == SENSOR_LOGGER else f"har/{name}/samples")
 
 
 def _json_start(epoch_ms: int) -> bytes:
@@ -82,6 +105,15 @@ def _uneven_start(epoch_ms: int) -> bytes:
     return _START_UNEVEN + times.astype("<f8").tobytes()
 
 
+def _no_start(_: int) -> bytes:
+    return b""
+
+
+def _times_ns(epoch_ms: int) -> tuple[int, ...]:
+    """Return when accelerometer and gyroscope measure in turn, in epoch nanoseconds."""
+    return tuple([epoch_ms * 1_000_000 + off_ns for off_ns in _PAIRS_NS[epoch_ms % N_PATTERNS]])
+
+
 def _patterns() -> NDArray[np.float64]:
     """Return when samples are measured, in seconds from the first, ``(n, ROWS)``."""
     off_s = np.random.default_rng(0).normal(scale=JITTER_S, size=(N_PATTERNS, ROWS))
@@ -90,6 +122,10 @@ def _patterns() -> NDArray[np.float64]:
 
 
 _PATTERNS: Final = _patterns()
+_PAIRS_NS: Final = [
+    np.round(np.stack(both, axis=1).ravel() * 1e9).astype(np.int64).tolist()
+    for both in zip(_PATTERNS, np.roll(_PATTERNS, 1, axis=0), strict=True)
+]
 
 
 def _json_tail(rows: NDArray[np.float64]) -> bytes:
@@ -112,6 +148,16 @@ def _compact_tail(rows: NDArray[np.float64]) -> bytes:
 def _uneven_tail(rows: NDArray[np.float64]) -> bytes:
     message = {"v": 1, "time": bytes(8 * ROWS)} | _compact_samples(rows)
     return msgspec.msgpack.encode(message)[len(_uneven_start(0)) :]
+
+
+def _sensor_logger_tail(rows: NDArray[np.float64]) -> bytes:
+    """Return a message with room for the times that `_times_ns` has."""
+    readings = [
+        b'{"name":"%s","time":%%019d,"values":{"z":%.4f,"y":%.4f,"x":%.4f}}' % (name, *values[::-1])
+        for row in rows.tolist()
+        for name, values in ((b"totalacceleration", row[:3]), (b"gyroscope", row[3:]))
+    ]
+    return b'{"messageId":1,"sessionId":"a","payload":[' + b",".join(readings) + b"]}"
 
 
 def _compact_samples(rows: NDArray[np.float64]) -> dict[str, Any]:

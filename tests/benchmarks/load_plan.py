@@ -22,6 +22,9 @@ FORMS: Final = (JSON, COMPACT)
 """Of the native format's messages, with samples at 50 Hz sharp"""
 UNEVEN: Final = "uneven"
 """Compact, with a time for each sample, and none quite where 50 Hz would have it"""
+SENSOR_LOGGER: Final = "sensor-logger"
+"""That app's, of an accelerometer and a gyroscope that have uneven times of their own"""
+ALL_FORMS: Final = (*FORMS, UNEVEN, SENSOR_LOGGER)
 MOST_PHONES: Final = 20_000
 LONGEST_S: Final = 7200.0
 
@@ -42,7 +45,7 @@ class Load:
     first: int = field(default=0, kw_only=True)
     """Number of the first phone in its name: those of two generators are not to be the same"""
     form: str = field(default=JSON, kw_only=True)
-    """Of the messages, one of `FORMS`, or `UNEVEN`"""
+    """Of the messages, one of `ALL_FORMS`"""
 
     @property
     def duration_s(self) -> float:

@@ -10,7 +10,7 @@ from typing import Final
 
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.load_consumers import HAR_STREAM
-from tests.benchmarks.load_plan import COMPACT, UNEVEN, Load
+from tests.benchmarks.load_plan import COMPACT, SENSOR_LOGGER, UNEVEN, Load
 from tests.benchmarks.load_search import FEW, Bench
 from tests.benchmarks.load_trial import Trial
 
@@ -62,6 +62,17 @@ def uneven_figures(bench: Bench, held: Trial) -> list[Figure]:
         figure = _figure(uneven, trial)
         figures.append(replace(figure, peer="sharp 50 Hz, compact", peer_value=of_sharp.message_us))
     return figures
+
+
+def separate_figures(bench: Bench, held: Trial) -> list[Figure]:
+    """Return the cost of a message of phones whose sensors each have times of their own.
+
+    Raises:
+        NotMeasuredError: the programs failed.
+    """
+    separate = replace(bench, form=SENSOR_LOGGER)
+    loads = [_bearable(separate.load(phones), held.load.phones) for phones in UNEVEN_SIZES]
+    return [_figure(separate, separate.verdict(HAR_STREAM, load)) for load in loads]
 
 
 def _bearable(load: Load, most: int) -> Load:
