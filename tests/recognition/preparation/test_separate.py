@@ -263,18 +263,17 @@ def disturbed(rng: np.random.Generator, messages: list[Message], share: float) -
 
 @pytest.mark.parametrize("sensors", SEPARATE)
 @pytest.mark.parametrize("in_turn", [False, True])
-@pytest.mark.parametrize("n_together", [1, 2, 7])
 @pytest.mark.parametrize(
-    ("rate_hz", "other_hz", "message_s"),
-    [(100.0, 100.0, 0.5), (100.0, 50.0, 0.5), (59.7, 104.0, 0.2), (50.0, 50.0, 1.0), (99.8, 50, 1)],
+    ("rate_hz", "other_hz", "message_s", "n_together"),
+    [(100, 100, 0.5, 1), (100, 50, 0.5, 7), (59.7, 104, 0.2, 3), (50, 50, 1, 2), (99.8, 50, 1, 1)],
 )
 def test_ordinary_messages_are_taken_together(
     sensors: tuple[Sensor, ...],
     in_turn: bool,
-    n_together: int,
     rate_hz: float,
     other_hz: float,
     message_s: float,
+    n_together: int,
 ) -> None:
     """But for a phone's first two seconds, all are, and give what they give by themselves."""
     rng = np.random.default_rng(0)
