@@ -7,8 +7,8 @@ which accelerations have the opposite sign. All phones publish on one topic and 
 https://github.com/tszheichoi/awesome-sensor-logger: PUSHING.md, UNITS.md, COORDINATES.md
 """
 
-from collections.abc import Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
 
 import msgspec
 import numpy as np
@@ -60,14 +60,35 @@ _NULL: Final = msgspec.Raw(b"null")
 _T = TypeVar("_T")
 
 
-class _Vector(msgspec.Struct):
+class _UnusualError(Exception):
+    """A reading is none of `_UsualReading`; the message is to be read part by part."""
+
+
+class _Vector(msgspec.Struct, gc=False):
     x: float | None
     y: float | None
     z: float | None
 
 
+class _UsualVector(msgspec.Struct, gc=False):
+    """Of any sensor, which may have none of these."""
+
+    x: float | msgspec.UnsetType | None = msgspec.UNSET
+    y: float | msgspec.UnsetType | None = msgspec.UNSET
+    z: float | msgspec.UnsetType | None = msgspec.UNSET
+
+
 class _Annotation(msgspec.Struct):
     text: str = ""
+
+
+class _UsualReading(msgspec.Struct, gc=False):
+    """Of any sensor, as the app writes it today."""
+
+    name: str
+    time: int | msgspec.UnsetType = msgspec.UNSET
+    values: _UsualVector | msgspec.UnsetType = msgspec.UNSET
+    accuracy: msgspec.Raw = _NULL
 
 
 class _Reading(msgspec.Struct):
@@ -79,46 +100,65 @@ class _Reading(msgspec.Struct):
     accuracy: msgspec.Raw = _NULL
 
 
-class _Message(msgspec.Struct, rename="camel"):
-    payload: list[_Reading]
+_R = TypeVar("_R", _UsualReading, _Reading)
+
+
+class _Message(msgspec.Struct, Generic[_R], rename="camel"):
+    payload: list[_R]
     device_id: str | None = None
     session_id: str = ""
 
 
-_message_decoder = msgspec.json.Decoder(_Message)
+_usual_decoder = msgspec.json.Decoder(_Message[_UsualReading])
+_message_decoder = msgspec.json.Decoder(_Message[_Reading])
 _vector_decoder = msgspec.json.Decoder(list[_Vector])
 _annotation_decoder = msgspec.json.Decoder(list[_Annotation])
 _time_decoder = msgspec.json.Decoder(list[int], strict=False)  # versions of 2022 sent strings
+
+_Columns = tuple[list[int], list[float | None]]
+"""Times in nanoseconds; and x, y and z of each of them, one behind the other"""
 
 
 def decode(payload: bytes, device: str | None) -> Sequence[Readings | Label]:
     """Return the readings of each motion sensor in a message, and its annotations as labels.
 
+    Usual messages are read in one go, in half the time; all others part by part, so that what is
+    in an unknown sensor does not matter.
+
     Raises:
         MessageError: the payload does not fit the format; nothing of the message is used.
     """
     with reading_json():
-        return _read(_message_decoder.decode(payload), device)
+        try:
+            return _read(_usual_decoder.decode(payload), device, _usual_columns)
+        except (msgspec.ValidationError, _UnusualError):
+            return _read(_message_decoder.decode(payload), device, _columns)
 
 
-def _read(message: _Message, device: str | None) -> list[Readings | Label]:
+def _read(
+    message: _Message[_R], device: str | None, columns: Callable[[Sequence[_R]], _Columns]
+) -> list[Readings | Label]:
     device = message.device_id if device is None else device
     if device is None:
         raise MessageError("device", "has no deviceId, and the topic names no device")
     check_device(device)
     try:
-        return _read_payload(message, device)
+        return _read_payload(message, device, columns)
     except MessageError as error:
         error.device = device
         raise
 
 
-def _read_payload(message: _Message, device: str) -> list[Readings | Label]:
+def _read_payload(
+    message: _Message[_R], device: str, columns: Callable[[Sequence[_R]], _Columns]
+) -> list[Readings | Label]:
     groups = _by_sensor(message.payload)
-    annotations = groups.pop(_ANNOTATION, [])
+    annotations: Sequence[_R] = groups.pop(_ANNOTATION, [])
     samples: dict[Sensor, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     for name, group in groups.items():
-        times, values = _samples(group)
+        if len(group) > MAX_ROWS:
+            raise MessageError("length", f"{len(group)} rows; 1 to {MAX_ROWS} are taken")
+        times, values = _samples(*columns(group))
         if len(times):
             samples[SENSORS[name]] = times, values
 
@@ -130,21 +170,21 @@ def _read_payload(message: _Message, device: str) -> list[Readings | Label]:
         convention = "ios"  # and not standardised
         with np.errstate(over="ignore"):  # Readings rejects what overflows
             uncalibrated[1][:] *= STANDARD_GRAVITY
-    readings = [
+    readings: list[Readings | Label] = [
         Readings(device, times, values, sensor, message.session_id, convention=convention)
         for sensor, (times, values) in samples.items()
     ]
-    return [*readings, *_labels(annotations, device)]
+    return readings + _labels(annotations, device)
 
 
-def _by_sensor(payload: Sequence[_Reading]) -> dict[str, list[_Reading]]:
+def _by_sensor(payload: Sequence[_R]) -> dict[str, list[_R]]:
     """Return the readings that matter, by their sensor's name as `SENSORS` spells it."""
     spellings = dict.fromkeys([reading.name for reading in payload], "")
     if len(spellings) > _MAX_NAMES:
         raise MessageError("length", f"readings of {len(spellings)} sensors; at most {_MAX_NAMES}")
     for name in spellings:
         spellings[name] = plain(name)
-    groups: dict[str, list[_Reading]] = {}
+    groups: dict[str, list[_R]] = {}
     for reading in payload:
         name = spellings[reading.name]
         if name in _KNOWN:
@@ -152,19 +192,36 @@ def _by_sensor(payload: Sequence[_Reading]) -> dict[str, list[_Reading]]:
     return groups
 
 
-def _samples(group: Sequence[_Reading]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _usual_columns(group: Sequence[_UsualReading]) -> _Columns:
+    """Return what a sensor's readings hold, if all of them are usual."""
+    times_ns = [reading.time for reading in group if reading.time is not msgspec.UNSET]
+    vectors = [reading.values for reading in group if reading.values is not msgspec.UNSET]
+    axes = [axis for vector in vectors for axis in (vector.x, vector.y, vector.z)]
+    numbers = [axis for axis in axes if axis is not msgspec.UNSET]
+    if not 3 * len(times_ns) == len(numbers) == 3 * len(group):
+        raise _UnusualError
+    return times_ns, numbers
+
+
+def _columns(group: Sequence[_Reading]) -> _Columns:
+    """Return what a sensor's readings hold, whatever others do."""
+    name = group[0].name
+    vectors = _decode_all(_vector_decoder, [reading.values for reading in group], name)
+    times_ns = _decode_all(_time_decoder, [reading.time for reading in group], name)
+    return times_ns, [axis for vector in vectors for axis in (vector.x, vector.y, vector.z)]
+
+
+def _samples(
+    times_ns: list[int], numbers: list[float | None]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return times ``(n,)`` in seconds and values ``(n, 3)``, without those that lack a number."""
-    if len(group) > MAX_ROWS:
-        raise MessageError("length", f"{len(group)} rows; 1 to {MAX_ROWS} are taken")
-    vectors = _decode_all(_vector_decoder, [reading.values for reading in group], group[0].name)
-    values = np.array([(vector.x, vector.y, vector.z) for vector in vectors], np.float64)
+    values = np.array(numbers, np.float64).reshape(-1, 3)
     whole = ~np.isnan(values).any(axis=1)  # null has become NaN
-    return _times(group)[whole], values[whole]
+    return _seconds(times_ns)[whole], values[whole]
 
 
-def _times(group: Sequence[_Reading]) -> NDArray[np.float64]:
-    """Return ``(n,)`` in seconds: the float64 that is nearest to each time in nanoseconds."""
-    times_ns = _decode_all(_time_decoder, [reading.time for reading in group], group[0].name)
+def _seconds(times_ns: list[int]) -> NDArray[np.float64]:
+    """Return ``(n,)`` the float64 that is nearest to each time."""
     try:
         return np.array([time_ns / _NS_PER_S for time_ns in times_ns])
     except OverflowError as error:
@@ -185,16 +242,20 @@ def is_in_g(values: NDArray[np.float64]) -> bool:
         return bool(np.median(np.sqrt((values**2).sum(axis=1))) < _IN_G_BELOW)
 
 
-def _labels(annotations: Sequence[_Reading], device: str) -> list[Label]:
+def _labels(annotations: Sequence[_UsualReading] | Sequence[_Reading], device: str) -> list[Label]:
     if not annotations:
         return []
     if len(annotations) > _MAX_ANNOTATIONS:
         raise MessageError(
             "length", f"{len(annotations)} annotations; at most {_MAX_ANNOTATIONS} are taken"
         )
-    times = _times(annotations)
+    readings = [reading for reading in annotations if isinstance(reading, _Reading)]
+    if not readings:
+        raise _UnusualError
+    times_ns = _decode_all(_time_decoder, [reading.time for reading in readings], _ANNOTATION)
+    times = _seconds(times_ns)
     if not (times.min() >= 0 and times.max() < LATEST_TIME_S):
         raise MessageError("time", "times must be in nanoseconds since 1970")
-    values = [reading.values for reading in annotations]
+    values = [reading.values for reading in readings]
     notes = _decode_all(_annotation_decoder, values, _ANNOTATION)
     return [Label(device, float(time), note.text) for time, note in zip(times, notes, strict=True)]

@@ -132,6 +132,43 @@ def test_other_sensors_are_not_read() -> None:
     assert readings["gyroscope"].convention is None
 
 
+AXIS = st.one_of(st.floats(-1, 1), st.integers(-2, 2), st.none())
+TIMES = st.one_of(
+    st.integers(TIME_NS, TIME_NS + 10**9), st.just(str(TIME_NS)), st.just(10**30), st.none()
+)
+READINGS = st.fixed_dictionaries(
+    {"name": st.sampled_from(["gyroscope", "Gravity", "accelerometerUncalibrated", "pressure"])},
+    optional={
+        "time": st.one_of(*[st.just(TIME_NS + i * 10**7) for i in range(9)], TIMES),
+        "values": st.one_of(
+            *[st.fixed_dictionaries({axis: AXIS for axis in "xyz"})] * 5,
+            st.dictionaries(st.sampled_from("xyz"), st.one_of(AXIS, st.just("0"))),
+            st.just([0.1, 0.2, 0.3]),
+        ),
+        "accuracy": st.just(3),
+    },
+)
+
+
+@given(payload=st.lists(READINGS, max_size=4))
+@settings(max_examples=300)
+def test_all_in_one_go_is_as_part_by_part(payload: list[dict[str, Any]]) -> None:
+    """Another sensor, because of which a message is read part by part, changes nothing."""
+    unusual = {"name": "magnetometer", "values": {"x": "a"}}
+
+    def read(*readings: object) -> list[tuple[str, bytes, bytes, str | None]] | str:
+        try:
+            contents = decode(message(*readings))
+        except MessageError as error:
+            return error.reason
+        return [
+            (sensor, one.times.tobytes(), one.values.tobytes(), one.convention)
+            for sensor, one in contents.items()
+        ]
+
+    assert read(*payload, unusual) == read(*payload)
+
+
 @given(time_ns=st.integers(0, 10**20 - 10**13))
 @settings(deadline=None)
 def test_nanoseconds(time_ns: int) -> None:
