@@ -31,10 +31,15 @@ class Instructions:
         instruction = INSTRUCTION.fullmatch(message.topic)
         if instruction is None:
             return False
-        if instruction["kind"] == "calibration":
-            self._calibrate(instruction["device"], message)
-        else:
-            self._set_options(instruction["device"], message)
+        device = instruction["device"]
+        try:
+            if instruction["kind"] == "calibration":
+                self._calibrate(device, message)
+            else:
+                self._set_options(device, message)
+        except MessageError as error:
+            error.device = device
+            raise
         return True
 
     def _calibrate(self, device: str, message: Message) -> None:
@@ -50,12 +55,8 @@ class Instructions:
             self._deliveries.place(device)
 
     def _set_options(self, device: str, message: Message) -> None:
-        try:
-            name = decode_options(message.payload)
-            has_changed = self._phones.names.set(device, name)
-        except MessageError as error:
-            error.device = device
-            raise
+        name = decode_options(message.payload)
+        has_changed = self._phones.names.set(device, name)
         if has_changed and self._phones.get(device) is not None:
             if name is None:
                 logger.info("name-removed", "%(device)s: name taken back", device=device)

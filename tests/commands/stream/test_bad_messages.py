@@ -154,6 +154,20 @@ def test_calibrations_of_phones_that_are_not_there(
         pass
 
 
+def test_a_calibration_that_cannot_be_used(phone: Phone, stream: "Running") -> None:
+    """The info of its phone says so, and why."""
+    phone.send_rows(prepared_rows(25))
+    phone.await_message(f"har/{phone.device}/availability", b"online")
+    phone.publish(f"har/{phone.device}/calibration", b"nonsense")
+    while "rejected" not in (
+        info := json.loads(phone.await_message(f"har/{phone.device}/info")[0])
+    ):
+        pass
+    assert {"calibration": 1} == info["rejected"]
+    assert "let har-calibrate write it" in str(info["advice"])
+    assert 0 == stream.end()
+
+
 def test_a_refused_message_takes_no_place(
     own_mosquitto: "Mosquitto", join: Callable[..., Phone], start_stream: "Start"
 ) -> None:
