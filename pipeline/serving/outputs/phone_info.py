@@ -22,7 +22,9 @@ WARNINGS: Final = ADVICE | {
     "more, which is enough for the phone's model",
     "clocks-apart": "the times of accelerometer and gyroscope do not belong together: let the app "
     "use one clock for both",
-    "two-phones": "samples of two phones come under this name: give each a name of its own",
+    "two-phones": "samples of two phones come under this name, or of one whose messages state a "
+    "lower rate than it has, so that each reaches into the next: give each phone a name of its "
+    "own, or let the app send its true rate, or a time for each sample",
     "late-samples": "samples come that are older than others before, and are left out: two phones "
     "under one name, a backlog sent among live samples, or messages that overtake by more than "
     "--lateness",
@@ -35,8 +37,8 @@ WARNINGS: Final = ADVICE | {
     "faster than it was made, or the phone's clock is behind; what is recognised has the samples' "
     "times, and there is no activity now",
     "dropped-messages": "the oldest of its messages were dropped: it sent 10,000 at once and more "
-    "than 2,500 a second after that, or at QoS 0 more than can wait; let the app send several "
-    "samples in each message, at QoS 1",
+    "than 2,500 a second after that, where a long one counts once for every 4 KiB, or at QoS 0 "
+    "more than can wait; let the app send each sample once, 10 to 100 in a message, at QoS 1",
     "gaps": "no 2.56 s of samples come without a pause of over half a second: is the connection "
     "bad, or does the phone save energy?",
     "fault": "har-stream failed on samples of this phone and began anew with it: please report "

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.mqtt.allowances import UNIT_BYTES
 from pipeline.readings import MessageError
 from pipeline.recognition.judgement.sanity_checks.problems import PROBLEMS
 from pipeline.recognition.placement.placements import Placement
@@ -100,6 +101,14 @@ def test_every_problem_has_advice() -> None:
     assert [*problems, "no-gyroscope"] == content["warnings"]
     assert len(problems) + 1 == len(content["advice"])
     assert all(len(advice) > 40 for advice in content["advice"])
+
+
+def test_advice_fits_each_cause() -> None:
+    """Long messages flood too, and a rate that is stated too low looks like a second phone."""
+    flooding, overlapping = told(problems=["dropped-messages", "two-phones"])["advice"]
+    assert f"once for every {UNIT_BYTES // 1024} KiB" in flooding
+    assert "10 to 100 in a message" in flooding
+    assert "let the app send its true rate" in overlapping
 
 
 def test_a_low_rate_is_told_with_the_rate_that_is_needed() -> None:
