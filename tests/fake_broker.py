@@ -94,6 +94,10 @@ class FakeBroker:
         """Return kind and body of the packets that have come and were not read before."""
         return [self.received.get() for _ in range(self.received.qsize())]
 
+    def send(self, packets: bytes) -> None:
+        """Send packets to the client that came last, out of turn."""
+        self._clients[-1].sendall(packets)
+
     def await_packet(self, kind: int, *, containing: bytes = b"", times: int = 1) -> bytes:
         """Return the body of the last of so many next packets of a kind."""
         while True:

@@ -1,6 +1,8 @@
 """Brokers that break off, or send what is no MQTT: nobody is left connected and deaf."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import pytest
@@ -62,6 +64,22 @@ def test_subscriptions_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(events, "ANSWER_S", 0.1)
     with FakeBroker(Script(subscriptions=())) as broker:
         assert "it does not answer the subscriptions" in failure(broker, protocol="5")
+
+
+def test_subscriptions_that_are_answered_behind_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that first sends all that waits in a session is heard to its end."""
+    monkeypatch.setattr(events, "ANSWER_S", 0.5)
+    with FakeBroker(Script(subscriptions=())) as broker, ThreadPoolExecutor(1) as pool:
+        connection = connection_to(broker)
+        started = pool.submit(connection.start, retry=False)
+        mid = broker.await_packet(SUBSCRIBE)[:2]
+        for number in range(15):
+            broker.send(message("a", b"%d" % number))
+            time.sleep(0.1)
+        broker.send(packet(0x90, mid + b"\x00\x01"))
+        started.result(TIMEOUT_S)
+        assert 15 == len(connection.take(timeout_s=TIMEOUT_S, gather_s=0.0))
+        connection.close(timeout_s=0.0)
 
 
 def test_a_topic_that_is_not_text() -> None:
