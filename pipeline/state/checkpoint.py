@@ -8,6 +8,7 @@ Its contents, and when it is written, are decided in `stream`.
 
 import fcntl
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from struct import Struct
@@ -34,6 +35,8 @@ RESET: Final = "--reset-state begins anew, without what was under way"
 
 CHECKPOINT: Final = "checkpoint"
 _CLIENT_ID: Final = "client-id"
+_NAME: Final = re.compile(rb"[!-~]{1,100}")
+"""A program's name with the broker; nobody else writes one"""
 _LOCK: Final = "lock"
 _MODE: Final = 0o600
 """Only the owner may read what a person was doing."""
@@ -121,7 +124,7 @@ class StateFolder:
         """Take the folder for this program alone; it is made if need be.
 
         Raises:
-            CheckpointError: it cannot be made or written to, or another program has it.
+            CheckpointError: it cannot be made or written to, is damaged, or another program has it.
         """
         self.path = path
         try:
@@ -129,6 +132,9 @@ class StateFolder:
             self._lock = open(os.open(path / _LOCK, os.O_WRONLY | os.O_CREAT, _MODE), "wb")
             self.client_id = self._client_id()
             """The program's name with the broker"""
+        except CheckpointError:
+            self._lock.close()
+            raise
         except OSError as error:
             raise CheckpointError(
                 f"{path}: cannot keep the state here: {error.strerror}; "
@@ -196,9 +202,15 @@ class StateFolder:
     def _client_id(self) -> str:
         file = self.path / _CLIENT_ID
         try:
-            return file.read_text()
+            found = file.read_bytes()
         except FileNotFoundError:
             client_id = f"har-stream-{uuid4().hex[:8]}"
             with replacing(file, mode=_MODE) as new:
                 new.write(client_id.encode())
             return client_id
+        if not _NAME.fullmatch(found):
+            raise CheckpointError(
+                f"{file}: is damaged, and with another name the broker has nothing of what waits; "
+                "put it back, or delete it to begin without that"
+            )
+        return found.decode()

@@ -125,6 +125,15 @@ def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
         StateFolder(tmp_path / "file")
 
 
+@pytest.mark.parametrize("found", [b"", b"\xff\xfe", b"a\0b", b"x" * 70_000])
+def test_a_damaged_client_id(tmp_path: Path, found: bytes) -> None:
+    """With another name what waits at the broker would be lost: that is told, and it is left."""
+    (tmp_path / "client-id").write_bytes(found)
+    with pytest.raises(CheckpointError, match="client-id: is damaged"):
+        StateFolder(tmp_path)
+    assert found == (tmp_path / "client-id").read_bytes()
+
+
 def test_only_its_owner_reads_it(tmp_path: Path) -> None:
     """What somebody was doing is nobody else's business."""
     with StateFolder(tmp_path / "state") as folder:
