@@ -2,7 +2,7 @@
 
 The caller takes many at once, as fast as it can process them: a few messages are taken as they
 come, more are shared out by `inbox`. If the broker does not limit them, reading pauses while far
-too many wait.
+too many wait, unless an answer of the broker is awaited, which comes behind them.
 """
 
 import queue
@@ -47,6 +47,10 @@ class Arrivals:
         self.room = threading.Event()
         """Cleared while too many messages wait for more to be read"""
         self.room.set()
+        self._lock = threading.Lock()
+        """Guards `room`, and what it depends on"""
+        self._n_units_queued = 0
+        self._answer_awaited = False
         self._taken_at = time.monotonic()
         self._units_taken_last = 0
         self._cost_s = SOON_S / MOST_AT_ONCE
@@ -57,7 +61,18 @@ class Arrivals:
     def put(self, messages: list[Message]) -> None:
         """Add messages, on the network thread."""
         self._n_arrived += len(messages)
-        self._queue.put(messages)
+        with self._lock:
+            self._queue.put(messages)
+            self._n_units_queued += total_units(messages)
+            if not self._answer_awaited and self._is_too_much(self._n_units_queued):
+                self.room.clear()  # the caller takes its time
+
+    def await_answer(self, *, awaited: bool) -> None:
+        """Read on whatever waits, or no longer: an answer of the broker comes behind it."""
+        with self._lock:
+            self._answer_awaited = awaited
+            if awaited:
+                self.room.set()
 
     def wake(self) -> None:
         """Let a waiting `wait` return."""
@@ -97,10 +112,12 @@ class Arrivals:
             away_s=away_s,
         )
         self._taken_at, self._units_taken_last = now, total_units(messages)
-        if self._inbox.n_units > 2 * self._most_waiting:  # the broker has sent too much
-            self.room.clear()
-        else:
-            self.room.set()
+        with self._lock:
+            n_units = max(self._inbox.n_units, self._n_units_queued)
+            if self._is_too_much(n_units) and not self._answer_awaited:
+                self.room.clear()
+            else:
+                self.room.set()
         return messages
 
     def __len__(self) -> int:
@@ -137,5 +154,11 @@ class Arrivals:
         arrived = list(arrived)
         for _ in range(self._queue.qsize()):
             arrived += self._queue.get()
+        with self._lock:
+            self._n_units_queued -= total_units(arrived)
         self._inbox.put(arrived)
         self._n_fetched += len(arrived)
+
+    def _is_too_much(self, n_units: int) -> bool:
+        """Return whether so many units may not wait: the broker has sent more than it was to."""
+        return n_units > 2 * self._most_waiting

@@ -140,6 +140,9 @@ class Connection:
     def start(self, *, retry: bool) -> None:
         """Connect, and stay connected; return at the first success, or at `wake`.
 
+        A broker may send all that waits in a session before it answers the subscriptions. Then this
+        returns when the first of it has come: it is to be taken, or it would fill the memory.
+
         Without ``retry`` the first attempt is the only one; with it, one is the last if its failure
         will not pass by itself, such as a wrong password. Later, all failures are followed by
         another attempt, so that clients need not be restarted after a broker is reconfigured. Only
@@ -163,11 +166,14 @@ class Connection:
             receive_maximum=self.most_waiting,
             session_expiry_s=None if self._session is None else self._session.expiry_s,
         )
+        self._arrivals.await_answer(awaited=True)
         while not (self.ready.wait(0.02) or self._woken):
             if self._link.state is LinkState.ENDED:
                 self._client.loop_stop()
                 self._link.check()
-                raise ConnectionError(f"no connection to {self.address}: {self.failure}")
+            if self._session is not None and self.waiting:
+                break
+        self._arrivals.await_answer(awaited=False)
 
     def take(self, *, timeout_s: float, gather_s: float) -> list[Message]:
         """Return what has arrived, at least one message unless ``timeout_s`` passes or `wake`.
@@ -282,10 +288,11 @@ class Connection:
         """Wait until at most ``most`` messages are unconfirmed; return whether it came to that."""
         with self._lock:
             if len(self._publisher) > most:
-                self._arrivals.room.set()  # the broker's confirmations come behind its messages
-            self._lock.wait_for(
-                lambda: len(self._publisher) <= most or self._link.error is not None, timeout_s
-            )
+                self._arrivals.await_answer(awaited=True)
+                self._lock.wait_for(
+                    lambda: len(self._publisher) <= most or self._link.error is not None, timeout_s
+                )
+                self._arrivals.await_answer(awaited=False)
             if len(self._publisher) <= most:
                 return True
         self._link.check()
@@ -303,8 +310,10 @@ class Connection:
     def stop_receiving(self) -> None:
         """Unsubscribe; what the broker sent before has arrived when this returns."""
         if self.ready.is_set() and self._subscriptions:
+            self._arrivals.await_answer(awaited=True)
             self._client.unsubscribe(list(self._subscriptions))
             self._events.unsubscribed.wait(UNSUBSCRIBE_TIMEOUT_S)
+            self._arrivals.await_answer(awaited=False)
 
     def close(self, *, timeout_s: float) -> bool:
         """Publish ``offline``, disconnect, and return whether everything was delivered in time."""

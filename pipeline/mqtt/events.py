@@ -350,6 +350,7 @@ class BrokerEvents:
     def _fail(self, why: str, *, lasting: bool = False) -> None:
         delay_s = self._link.fail(why, lasting=lasting)
         if delay_s is None:
+            self._arrivals.wake()
             self._client.disconnect()  # ends paho's attempts
         else:
             self._client.next_attempt_in(delay_s)

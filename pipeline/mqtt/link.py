@@ -125,6 +125,7 @@ class Link:
                 return None
             self.failure = why
             if not self.n_ready and (lasting or not self.retry):
+                self.error = ConnectionError(f"no connection to {self.address}: {why}")
                 self._enter(LinkState.ENDED)
                 return None
             was_ready = self.state is LinkState.READY
@@ -153,7 +154,7 @@ class Link:
             self._enter(LinkState.ENDED)
 
     def check(self) -> None:
-        """Raise the error that has ended the link, if there is one."""
+        """Raise the error that has ended the link, if it has ended."""
         if self.error is not None:
             raise self.error
 

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.mqtt import events, link, unacknowledged
 from pipeline.mqtt.connection import Connection
-from tests.fake_broker import SUBSCRIBE, TIMEOUT_S, FakeBroker, Script, message, packet
+from pipeline.mqtt.events import Session
+from tests.fake_broker import PUBACK, SUBSCRIBE, TIMEOUT_S, FakeBroker, Script, message, packet
 from tests.mqtt.connecting import connection_to, failure
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("own_settings")]
@@ -79,6 +80,29 @@ def test_subscriptions_that_are_answered_behind_much(monkeypatch: pytest.MonkeyP
         broker.send(packet(0x90, mid + b"\x00\x01"))
         started.result(TIMEOUT_S)
         assert 15 == len(connection.take(timeout_s=TIMEOUT_S, gather_s=0.0))
+        connection.close(timeout_s=0.0)
+
+
+@pytest.mark.parametrize("answer", [b"\x00\x01", b"\x00\x87"])
+def test_what_waits_is_taken_before_subscriptions_are_answered(answer: bytes) -> None:
+    """Or all that waits in a session would be in memory first; what comes of it is told later."""
+    session = Session("test-1", 60, expected=True)
+    with FakeBroker(Script(subscriptions=())) as broker, ThreadPoolExecutor(1) as pool:
+        connection = connection_to(broker, session=session)
+        started = pool.submit(connection.start, retry=False)
+        mid = broker.await_packet(SUBSCRIBE)[:2]
+        broker.send(message("a", b"waited", mid=1))
+        started.result(TIMEOUT_S)
+        [came] = connection.take(timeout_s=TIMEOUT_S, gather_s=0.0)
+        assert (b"waited", False) == (came.payload, connection.ready.is_set())
+        connection.acknowledge([came.receipt])
+        broker.await_packet(PUBACK)
+        broker.send(packet(0x90, mid + answer))
+        if answer.endswith(b"\x01"):
+            assert connection.ready.wait(TIMEOUT_S)
+        else:
+            with pytest.raises(ConnectionError, match="no connection to"):
+                connection.take(timeout_s=TIMEOUT_S, gather_s=0.0)
         connection.close(timeout_s=0.0)
 
 
