@@ -243,6 +243,7 @@ class Recognizer:
             [(names[slot], self._problems(slot)) for slot in changed],
             {names[slot]: dropped for slot, dropped in prepared.dropped.items()},
             [(names[slot], error) for slot, error in prepared.failures],
+            prepared.faults,
         )
 
     def _predictions(self, judged: Judged) -> list[Prediction]:

@@ -80,3 +80,5 @@ class Recognised:
     """Samples of each device of which no row was made"""
     failures: list[tuple[str, Exception]]
     """Devices whose samples could not be processed because of an error of ours; they began anew"""
+    faults: list[Exception]
+    """Other errors of ours, for which nothing is missing"""

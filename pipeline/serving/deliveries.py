@@ -155,6 +155,8 @@ class Deliveries:
         """Put results into messages."""
         for device, error in recognised.failures:
             self.fail(self._phones[device].route.topic, device, error)
+        for error in recognised.faults:
+            self.failures.add("several topics", error)
         self._count_dropped(recognised)
         self._outgoing += phone_topics.predictions(recognised.predictions)
         self.n_predictions.update([prediction.activity for prediction in recognised.predictions])

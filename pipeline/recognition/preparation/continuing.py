@@ -103,6 +103,8 @@ class Continuing(PerPhone, ABC):
             for _ in range(self.most_sensors)
         ]
         """The sensors of a choice in their order; those beyond have nothing"""
+        self.faults: list[Exception] = []
+        """Errors of ours because of which phones were not continued; the caller may empty it"""
 
     def reset(self, slots: Sequence[int]) -> None:
         """Forget the grids of these phones."""

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from pipeline.readings import Sensor
 from pipeline.recognition.per_phone import PerPhone
+from pipeline.recognition.preparation.choices import CHOICES, sensors_of
 from pipeline.recognition.preparation.clocks import CLOCKS_COMPARED_S, STALL_S, Clock, Clocks
 
-MOST_SENSORS: Final = 3
-"""Of separate clocks that make up a row"""
+MOST_SENSORS: Final = max(len(sensors_of(choice)) for choice in CHOICES)
+"""Sensors that make up a row"""
 
 
 class ContinuingClocks(PerPhone):
@@ -28,15 +29,16 @@ class ContinuingClocks(PerPhone):
         *("begun_s", "last", "n_alternations"),
     )
 
-    def __init__(self, n_slots: int, n_sensors: int = MOST_SENSORS) -> None:
+    def __init__(self, n_slots: int) -> None:
         """Make room for ``n_slots`` phones."""
+        shape = n_slots, MOST_SENSORS
         # As in `Clock`:
-        self.newest = np.zeros((n_slots, n_sensors))
-        self.elapsed_s = np.zeros((n_slots, n_sensors))
-        self.heard_at_s = np.zeros((n_slots, n_sensors))
-        self.n_messages = np.zeros((n_slots, n_sensors), np.int64)
-        self.least_s = np.zeros((n_slots, n_sensors))
-        self.most_s = np.zeros((n_slots, n_sensors))
+        self.newest = np.zeros(shape)
+        self.elapsed_s = np.zeros(shape)
+        self.heard_at_s = np.zeros(shape)
+        self.n_messages = np.zeros(shape, np.int64)
+        self.least_s = np.zeros(shape)
+        self.most_s = np.zeros(shape)
         # As in `Clocks`:
         self.begun_s = np.zeros(n_slots)
         self.last = np.zeros(n_slots, np.int8)
@@ -80,7 +82,10 @@ class ContinuingClocks(PerPhone):
     def put(
         self, slots: NDArray[np.intp], copies: "ContinuingClocks", which: NDArray[np.bool_]
     ) -> None:
-        """Let hold what has become of ``copies``, of those of the phones that ``which`` says."""
+        """Let hold for phones ``(n_chosen,)`` what has become of ``copies`` of their clocks.
+
+        The copies are of more phones; ``which`` ``(n_phones,)`` says of which are those.
+        """
         n_sensors = copies.newest.shape[1]
         for name in self._per_phone:
             copy, own = getattr(copies, name)[which], getattr(self, name)

@@ -97,11 +97,11 @@ class ContinuingSources(PerPhone):
 
         Of the rows only the ``n_last`` last ones and the first ``n_columns``.
         """
-        return {
-            **self.state(slots),
-            "rows": self.rows[slots, self.rows.shape[1] - n_last :, :n_columns],
-            "starts": self.starts.state(slots),
-        }
+        state = self.state(slots)
+        first = self.rows.shape[1] - n_last
+        rows = self.rows[slots, first:, :n_columns]
+        rows[state["times"][:, first:] == -np.inf] = 0.0  # of zeros a checkpoint makes nothing
+        return {**state, "rows": rows, "starts": self.starts.state(slots)}
 
     def restore(self, slots: NDArray[np.intp], state: Mapping[str, Any]) -> None:
         """Restore what `saved` returned; a phone's slot may be another than it was."""

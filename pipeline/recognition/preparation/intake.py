@@ -46,6 +46,8 @@ class Taken:
     """Samples of each slot of which no row was made"""
     failures: list[tuple[int, Exception]]
     """Slots whose messages could not be processed; they began anew"""
+    faults: list[Exception]
+    """Errors of ours with several phones at once, whose messages were then processed one by one"""
     changed: list[int]
     """Slots whose troubles have changed"""
 
@@ -112,7 +114,8 @@ class Intake:
             continued += self._push_block(slots, delivered, others)
         self.n_samples += sum([some.n_samples for some in continued])
         rows = [rows for some in continued for rows in some.rows]
-        taken = Taken(rows, self._begin_grids(others), {}, [], [])
+        begun = self._begin_grids(others)
+        taken = Taken(rows, begun, {}, [], self._resampler.take_faults(), [])
         for slot, of_phone in others.items():
             pieces: list[Piece] = []
             dropped = Dropped()
@@ -189,7 +192,7 @@ class Intake:
 
     def finish(self, slots: Sequence[int]) -> Taken:
         """Return the last rows of these phones, which have fallen silent."""
-        taken = Taken([], [], {}, [], [])
+        taken = Taken([], [], {}, [], [], [])
         for slot in slots:
             pieces, dropped = self._resampler.finish(slot)
             taken.pieces.extend(self._dated(piece) for piece in pieces)

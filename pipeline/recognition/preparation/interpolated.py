@@ -55,7 +55,11 @@ class Interpolated(Continuing):
             which = np.flatnonzero(self.has(samples))
             for first in range(0, len(which), AT_ONCE):
                 part = which[first : first + AT_ONCE]
-                continued[part], rows = self._push(samples.at(part))
+                try:
+                    continued[part], rows = self._push(samples.at(part))
+                except Exception as error:  # whatever it is, it must not end the other phones
+                    self.faults.append(error)
+                    continue
                 made += rows
         return continued, made
 

@@ -36,6 +36,8 @@ class Prepared:
     """Samples of each slot of which no row was made"""
     failures: list[tuple[int, Exception]]
     """Slots whose samples could not be processed because of an error of ours; they began anew"""
+    faults: list[Exception]
+    """Other errors of ours, for which nothing is missing"""
     changed: list[int]
     """Slots whose troubles have changed"""
 
@@ -142,7 +144,7 @@ class Preparation:
         first, *others = _rounds(taken.pieces) or [[]]
         parts = [self._chain.push(first, taken.rows)]
         parts += [self._chain.push(pieces, ()) for pieces in others]
-        return Prepared(parts, taken.dropped, taken.failures, taken.changed)
+        return Prepared(parts, taken.dropped, taken.failures, taken.faults, taken.changed)
 
 
 def _rounds(pieces: Iterable[Piece]) -> list[list[Piece]]:

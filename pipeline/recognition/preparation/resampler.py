@@ -126,9 +126,7 @@ class Resampler:
         begun_rows = []
         for (sensor, _), group in alike.items():
             samples = _alike_samples(sensor, group, [[messages[slot]] for slot in group])
-            begun, rows = self._steady.begin(samples, lateness_s=self._lateness_s)
-            if begun.any():
-                begun_rows.append(Rows(samples.slots[begun], rows))
+            begun_rows += self._steady.begin(samples, lateness_s=self._lateness_s)
         return begun_rows
 
     def push_together(
@@ -209,6 +207,17 @@ class Resampler:
             del self._grids[slot]
         return result
 
+    def take_faults(self) -> list[Exception]:
+        """Return the errors of ours because of which phones were not taken together, since asked.
+
+        Their messages remain for `push`.
+        """
+        faults = []
+        for continuing in (self._steady, self._interpolated, self._separate):
+            faults += continuing.faults
+            continuing.faults.clear()
+        return faults
+
     def finish(self, slot: int) -> tuple[list[Piece], Dropped]:
         """Return the rows of one phone that waited for messages which will not come.
 
@@ -273,8 +282,7 @@ class Resampler:
 
     def _continued(self, samples: AlikeSamples) -> Continued:
         """Take the samples of those phones of whom they just continue the grid."""
-        continued, steady = self._steady.push(samples)
-        rows = [Rows(samples.slots[continued], steady)] if continued.any() else []
+        continued, rows = self._steady.push(samples)
         others = np.flatnonzero(~continued)
         if len(others):
             continued[others], interpolated = self._interpolated.push(samples.at(others))

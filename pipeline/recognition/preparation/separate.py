@@ -35,7 +35,7 @@ MOST_SAMPLES: Final = 1024
 """Samples of a phone's sensor in a tick; of more, being processed by themselves costs little"""
 
 AT_ONCE: Final = 8192
-"""Samples of a sensor, of several phones, that fit into a fast cache together"""
+"""New samples of a sensor, of several phones, that fit into a fast cache together"""
 
 Pattern = tuple[tuple[tuple[Sensor, int], ...], ...]
 """Of each message of a phone in a tick the sensors, and how many samples it has of each"""
@@ -43,7 +43,7 @@ Pattern = tuple[tuple[tuple[Sensor, int], ...], ...]
 
 @dataclass(frozen=True, eq=False)
 class SensorSamples:
-    """The samples of one sensor of several phones in a tick, equally many each; none if so."""
+    """The samples of one sensor of several phones in a tick, equally many each; maybe none."""
 
     times: NDArray[np.float64]
     """``(n_phones, n_samples)``"""
@@ -149,11 +149,14 @@ class Separate(Continuing):
             most = max(n_samples.values())
             if len(n_samples) > len(sensors_of(choice)) or most > MOST_SAMPLES:
                 continue
-            at_once = AT_ONCE // most
+            at_once = max(AT_ONCE // most, 1)
             for first in range(0, len(slots), at_once):
                 part = slots[first : first + at_once]
-                samples = _samples(choice, pattern, [messages[slot] for slot in part])
-                continued.append(self._push(choice, pattern, np.array(part), samples))
+                try:
+                    samples = _samples(choice, pattern, [messages[slot] for slot in part])
+                    continued.append(self._push(choice, pattern, np.array(part), samples))
+                except Exception as error:  # whatever it is, it must not end the other phones
+                    self.faults.append(error)
         return continued
 
     def _push(

@@ -9,6 +9,7 @@ from pipeline.recognition.preparation.continuing import (
     CONTINUING_SENSORS,
     AlikeSamples,
     Continuing,
+    Rows,
 )
 from pipeline.recognition.preparation.continuing_sources import MeasuredRates
 from pipeline.recognition.preparation.grid import Grid
@@ -36,38 +37,57 @@ class Steady(Continuing):
         offset_s = source.times - (grid.origin + points / SAMPLING_RATE_HZ)
         return bool(np.all(np.abs(offset_s) <= ON_GRID_S))
 
-    def begin(
-        self, samples: AlikeSamples, *, lateness_s: float
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    def begin(self, samples: AlikeSamples, *, lateness_s: float) -> list[Rows]:
         """Begin the grids of phones of which nothing has come so far, each with a message.
 
-        Return where that is all that there is to it, ``(n_phones,)``, and the grids' rows there:
-        the samples as they are. Of the others no samples were taken. A grid begins when nothing
-        older can come any more: messages may overtake by ``lateness_s``.
+        Return the rows of those for which that is all that there is to it: the samples as they
+        are. Of the others no samples were taken. A grid begins when nothing older can come any
+        more: messages may overtake by ``lateness_s``.
         """
+        try:
+            samples = samples.chosen(self._begun(samples, lateness_s=lateness_s))
+            return [self._begin(samples)] if len(samples.slots) else []
+        except Exception as error:  # whatever it is, it must not end the other phones
+            self.faults.append(error)
+            return []
+
+    def _begun(self, samples: AlikeSamples, *, lateness_s: float) -> NDArray[np.bool_]:
+        """Return of which phones a message just begins the grid, ``(n_phones,)``."""
         times = samples.times
         grid_s = times[:, :1] + np.arange(times.shape[1]) / SAMPLING_RATE_HZ
         taken_s = times[:, -1] - times[:, 0]
         begun = (np.abs(times - grid_s) <= ON_GRID_S / 2).all(axis=1)
         begun &= (taken_s >= SURVEY_S) & (taken_s > lateness_s) & (taken_s < MEASURED_S)
-        samples = samples.chosen(begun)
+        return begun
+
+    def _begin(self, samples: AlikeSamples) -> Rows:
+        """Begin the grids of these phones."""
         slots, times = samples.slots, samples.times
+        rate_hz = _surveyed_hz(times)
         self._take_over(samples)
         self.origin[slots], self.next_index[slots] = times[:, 0], times.shape[1]
         source = self.sources[0]
         source.times[slots] = times[:, -KEPT:]
         source.rows[slots, :, : samples.rows.shape[2]] = samples.rows[:, -KEPT:]
         n_measured = np.full(len(slots), times.shape[1] - 1)
-        rate_hz = _surveyed_hz(times)
         self._note(samples, MeasuredRates(times[:, 0], n_measured, rate_hz, rate_hz, rate_hz))
-        return begun, samples.rows
+        return Rows(slots, samples.rows)
 
-    def push(self, samples: AlikeSamples) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    def push(self, samples: AlikeSamples) -> tuple[NDArray[np.bool_], list[Rows]]:
         """Continue the grids of these phones.
 
-        Return which of the grids were continued, ``(n_phones,)``, and their rows,
-        ``(n_continued, n_rows, n_columns)``. Of the others no samples were taken.
+        Return which of the grids were continued, ``(n_phones,)``, and their rows. Of the others no
+        samples were taken.
         """
+        try:
+            continued, rows = self._push(samples)
+        except Exception as error:  # whatever it is, it must not end the other phones
+            self.faults.append(error)
+            return np.zeros(len(samples.slots), np.bool_), []
+        return continued, [Rows(samples.slots[continued], rows)] if continued.any() else []
+
+    def _push(self, samples: AlikeSamples) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Do so, and return all rows ``(n_continued, n_rows, n_columns)``."""
         slots, times, source = samples.slots, samples.times, self.sources[0]
         grid = self.next_index[slots, np.newaxis] + np.arange(times.shape[1])
         offset_s = times - (self.origin[slots, np.newaxis] + grid / SAMPLING_RATE_HZ)
@@ -82,12 +102,12 @@ class Steady(Continuing):
             measured = measured.chosen(measured.is_at_pace)
         slots, rows = samples.slots, samples.rows
 
-        self.next_index[slots] += times.shape[1]
         n_columns = rows.shape[2]
         last_times, last_rows = samples.times, rows
         if times.shape[1] < KEPT:
             last_times = np.concatenate([source.times[slots], last_times], axis=1)
             last_rows = np.concatenate([source.rows[slots, :, :n_columns], rows], axis=1)
+        self.next_index[slots] += times.shape[1]
         source.times[slots] = last_times[:, -KEPT:]
         source.rows[slots, :, :n_columns] = last_rows[:, -KEPT:]
         self._note(samples, measured)

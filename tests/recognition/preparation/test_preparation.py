@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.readings import Delivery, Readings
 from pipeline.recognition.placement.frames import FRAMES
+from pipeline.recognition.preparation.continuing_sources import ContinuingSources
 from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.preparation import Preparation, Prepared
 from pipeline.recognition.prepared import Windows
@@ -300,6 +301,37 @@ def test_a_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_same(windows(*expected), onward.chosen(onward.slots == SLOT))
     others = windows(*made)
     assert_same(fresh(*parts), others.chosen(others.slots == 1))
+
+
+def test_a_mistake_of_ours_with_several_phones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, and costs nobody anything: their messages are processed one by one."""
+    rows = motion(600, seed=1)
+
+    def message(slot: int, k: int) -> list[Delivery]:
+        """Return a phone's samples: at 50 Hz sharp, uneven, or of sensors that are apart."""
+        part = readings(rows[k : k + 25], first=k)
+        times = part.times + 0.004 * np.sin(np.arange(k, k + 25)) * min(slot, 1)
+        if slot < 2:
+            return [Delivery([msgspec.structs.replace(part, times=times)])]
+        acc = Readings("phone", times, part.values[:, :3], "accelerometer")
+        return [Delivery([acc, Readings("phone", times + 0.003, part.values[:, 3:], "gyroscope")])]
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    disturbed, undisturbed = Preparation(3, hop=HOP), Preparation(3, hop=HOP)
+    made, expected, n_faults = [], [], 0
+    for k in range(0, 600, 25):
+        tick = {slot: message(slot, k) for slot in range(3)}
+        expected.append(undisturbed.push(tick))
+        with monkeypatch.context() as patch:
+            if k == 300:
+                patch.setattr(ContinuingSources, "measured", fail)
+            made.append(disturbed.push(tick))
+        n_faults += len(made[-1].faults)
+    assert n_faults == 3  # in each kind of arrays
+    assert not [failure for one in made for failure in one.failures]
+    assert_same(windows(*expected), windows(*made))
 
 
 def sent(

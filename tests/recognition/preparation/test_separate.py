@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor
+from pipeline.recognition.preparation import separate
 from pipeline.recognition.preparation.choices import CHOICES, sensors_of
 from pipeline.recognition.preparation.dropped import Dropped
 from pipeline.recognition.preparation.grid import Grid
@@ -204,14 +205,17 @@ def test_together_as_each_by_itself(seed: int, sensors: tuple[Sensor, ...], in_t
             messages = disturbed(rng, messages, 0.02 if disturbance == "few" else 0.15)
         waiting.append(messages)
     most = int(rng.choice([1, 2, 4, 9]))
-    while any(waiting):
-        tick = {}
-        for phone, messages in enumerate(waiting):
-            n = int(rng.integers(0, most + 1))
-            tick[phone], messages[:n] = messages[:n], []
-        both.push(tick)
-        if rng.random() < 0.05:
-            both.restart(rng.permutation(5)[:n_phones].tolist())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(separate, "AT_ONCE", int(rng.choice([100, separate.AT_ONCE])))
+        patch.setattr(separate, "MOST_SAMPLES", int(rng.choice([50, separate.MOST_SAMPLES])))
+        while any(waiting):
+            tick = {}
+            for phone, messages in enumerate(waiting):
+                n = int(rng.integers(0, most + 1))
+                tick[phone], messages[:n] = messages[:n], []
+            both.push(tick)
+            if rng.random() < 0.05:
+                both.restart(rng.permutation(5)[:n_phones].tolist())
     both.finish()
 
 
@@ -259,6 +263,25 @@ def disturbed(rng: np.random.Generator, messages: list[Message], share: float) -
             shift_s += 0.2
             found.append(message[-1:])
     return found + delayed
+
+
+@pytest.mark.parametrize("message_s", [10.9, 11.02, 12.0])
+def test_long_messages_in_turn(message_s: float) -> None:
+    """A sensor that is far behind is waited for no longer, also if it comes in the same tick."""
+    rng = np.random.default_rng(0)
+    both, seconds = Both(2), 80.0
+    cuts_s = [*np.arange(0, 6, 0.5), *np.arange(6, seconds, message_s)]
+    waiting = []
+    for rate_hz in (28.5, 50.0):
+        of_sensors = [sampled(rng, one, rate_hz=rate_hz, seconds=seconds) for one in PAIR]
+        messages = sent(of_sensors, cuts_s[:13], in_turn=False)
+        waiting.append(messages + sent(of_sensors, cuts_s[12:], in_turn=True))
+    while any(waiting):
+        tick = {}
+        for phone, messages in enumerate(waiting):
+            tick[phone], messages[:2] = messages[:2], []
+        both.push(tick)
+    both.finish()
 
 
 @pytest.mark.parametrize("sensors", SEPARATE)
