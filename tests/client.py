@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, Self
 
@@ -106,7 +107,8 @@ class MqttClient:
     def close(self) -> None:
         """Disconnect, and let go of paho's client, so that it closes its sockets at once."""
         self._client.disconnect()
-        self._client.loop_stop()
+        with suppress(AttributeError):  # paho's, if its thread ends while that is looked at
+            self._client.loop_stop()
         self._client.on_connect = self._client.on_disconnect = self._client.on_subscribe = None
         self._client.on_publish = self._client.on_message = None
 

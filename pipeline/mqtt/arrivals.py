@@ -49,7 +49,8 @@ class Arrivals:
         self.room.set()
         self._lock = threading.Lock()
         """Guards `room`, and what it depends on"""
-        self._n_units_queued = 0
+        self._n_kept_units = 0
+        """Units in the queue at QoS 1: those at QoS 0 are dropped, not held up"""
         self._answer_awaited = False
         self._taken_at = time.monotonic()
         self._units_taken_last = 0
@@ -63,8 +64,8 @@ class Arrivals:
         self._n_arrived += len(messages)
         with self._lock:
             self._queue.put(messages)
-            self._n_units_queued += total_units(messages)
-            if not self._answer_awaited and self._is_too_much(self._n_units_queued):
+            self._n_kept_units += _kept_units(messages)
+            if not self._answer_awaited and self._is_too_much(self._n_kept_units):
                 self.room.clear()  # the caller takes its time
 
     def await_answer(self, *, awaited: bool) -> None:
@@ -113,7 +114,7 @@ class Arrivals:
         )
         self._taken_at, self._units_taken_last = now, total_units(messages)
         with self._lock:
-            n_units = max(self._inbox.n_units, self._n_units_queued)
+            n_units = max(self._inbox.n_units, self._n_kept_units)
             if self._is_too_much(n_units) and not self._answer_awaited:
                 self.room.clear()
             else:
@@ -155,10 +156,15 @@ class Arrivals:
         for _ in range(self._queue.qsize()):
             arrived += self._queue.get()
         with self._lock:
-            self._n_units_queued -= total_units(arrived)
+            self._n_kept_units -= _kept_units(arrived)
         self._inbox.put(arrived)
         self._n_fetched += len(arrived)
 
     def _is_too_much(self, n_units: int) -> bool:
         """Return whether so many units may not wait: the broker has sent more than it was to."""
         return n_units > 2 * self._most_waiting
+
+
+def _kept_units(messages: Sequence[Message]) -> int:
+    """Return the units of those at QoS 1."""
+    return total_units([message for message in messages if message.mid])

@@ -216,6 +216,13 @@ class PahoClient(Client):
         self.loop_stop()
         self._reset_sockets()
 
+    def loop_stop(self) -> MQTTErrorCode:
+        """End the network thread."""
+        try:
+            return super().loop_stop()
+        except AttributeError:  # paho's: the thread ended while it was looked at
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+
     def reconnect(self) -> MQTTErrorCode:
         """Begin a connection."""
         self._splitter = self._new_splitter()

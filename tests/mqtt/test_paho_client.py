@@ -177,6 +177,14 @@ def test_the_loop_hands_its_error_to_the_listener() -> None:
     assert isinstance(listener.error, ZeroDivisionError)
 
 
+def test_the_thread_ends_while_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paho looks at its thread again after it has found one, and trips if that ends in between."""
+    client = PahoClient("test", v5=True, room=threading.Event(), most_bytes=1, marked_topic=None)
+    looks = iter([object(), object()])
+    monkeypatch.setattr(Client, "_thread", property(lambda _: next(looks, None)), raising=False)
+    assert client.loop_stop() == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+
 def test_reason_names() -> None:
     """A reason code has its name of the standard, or its number."""
     assert ("Not authorized", "reason code 254") == (reason_name(0x87), reason_name(254))
