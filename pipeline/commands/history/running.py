@@ -86,7 +86,7 @@ def run(settings: HistoryRunSettings, monitor: Monitor) -> None:
     logger.info("history-opened", "writing into %(database)s", database=address)
     if not stopping.is_set():
         connection.start(retry=settings.retry)
-        if connection.ready.is_set() and not session.expected:
+        if not (stopping.is_set() or session.expected):
             _note_session(engine)
         writer.run()
     connection.close(timeout_s=CLOSE_TIMEOUT_S)
