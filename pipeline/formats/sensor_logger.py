@@ -122,8 +122,8 @@ _Columns = tuple[list[int], list[float | None]]
 def decode(payload: bytes, device: str | None) -> Sequence[Readings | Label]:
     """Return the readings of each motion sensor in a message, and its annotations as labels.
 
-    Usual messages are read in one go, in half the time; all others part by part, so that what is
-    in an unknown sensor does not matter.
+    Usual messages are read in one go, in two thirds of the time; all others part by part, so that
+    what is in an unknown sensor does not matter.
 
     Raises:
         MessageError: the payload does not fit the format; nothing of the message is used.
@@ -221,7 +221,7 @@ def _samples(
 
 
 def _seconds(times_ns: list[int]) -> NDArray[np.float64]:
-    """Return ``(n,)`` the float64 that is nearest to each time."""
+    """Return ``(n,)`` in seconds the float64 that is nearest to each time in nanoseconds."""
     try:
         return np.array([time_ns / _NS_PER_S for time_ns in times_ns])
     except OverflowError as error:

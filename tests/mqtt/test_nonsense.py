@@ -69,7 +69,7 @@ def test_subscriptions_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_subscriptions_that_are_answered_behind_much(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that first sends all that waits in a session is heard to its end."""
-    monkeypatch.setattr(events, "ANSWER_S", 0.5)
+    monkeypatch.setattr(events, "ANSWER_S", 1.0)
     with FakeBroker(Script(subscriptions=())) as broker, ThreadPoolExecutor(1) as pool:
         connection = connection_to(broker)
         started = pool.submit(connection.start, retry=False)

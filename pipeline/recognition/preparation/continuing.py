@@ -6,14 +6,15 @@ becomes a `Grid` with a `SensorSource` for each sensor only for as long as somet
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readings import Sensor
+from pipeline.readings import Sensor, limits
 from pipeline.recognition.per_phone import PerPhone
 from pipeline.recognition.preparation.choices import CHOICES, Choice, sensors_of
 from pipeline.recognition.preparation.continuing_sources import ContinuingSources, MeasuredRates
@@ -21,11 +22,8 @@ from pipeline.recognition.preparation.grid import Grid
 from pipeline.recognition.preparation.source import SensorSource
 from pipeline.vocabulary import SAMPLING_RATE_HZ
 
-CONTINUING_SENSORS: Final[tuple[Sensor, ...]] = ("motion", "prepared")
+SOLE_SENSORS: Final[tuple[Sensor, ...]] = ("motion", "prepared")
 """Those of which one makes up a row."""
-
-_N_COLUMNS: Final[Mapping[Sensor, int]] = {"motion": 6, "prepared": 9}
-_N_COLUMNS_SEPARATE: Final = 3
 
 _N_SENSORS: Final = np.array([0, *(len(sensors_of(choice)) for choice in CHOICES)])
 """Sensors of what arrays name a choice"""
@@ -117,7 +115,7 @@ class Continuing(PerPhone, ABC):
         """Return the state of these phones, whose grids are here, in copied arrays."""
         choices = [CHOICES[code - 1] for code in np.unique(self.choice[slots]).tolist()]
         sensors = {sensor for choice in choices for sensor in sensors_of(choice)}
-        n_columns = max(map(_n_columns, sensors), default=0)
+        n_columns = max([len(limits(sensor)) for sensor in sensors], default=0)
         sources = []
         for source, of_source in zip(self.sources, self._of_sources(slots), strict=True):
             sources.append(source.saved(of_source, self._n_last(source, of_source), n_columns))
@@ -169,10 +167,18 @@ class Continuing(PerPhone, ABC):
         grid.origin, grid.next_index = float(self.origin[slot]), int(self.next_index[slot])
         next_time = grid.origin + grid.next_index / SAMPLING_RATE_HZ
         for sensor, source in zip(grid.sensors, self.sources, strict=False):
-            grid.sources[sensor] = SensorSource(_n_columns(sensor), grid.lateness_s)
+            grid.sources[sensor] = SensorSource(len(limits(sensor)), grid.lateness_s)
             source.release(slot, grid.sources[sensor])
             grid.sources[sensor].keep_for(next_time)  # as if never here
         self.choice[slot] = 0
+
+    @contextmanager
+    def _noting_faults(self) -> Iterator[None]:
+        """Keep an error of ours from ending what other phones have sent."""
+        try:
+            yield
+        except Exception as error:  # whatever it is
+            self.faults.append(error)
 
     def _take_over(self, samples: AlikeSamples) -> None:
         """Begin with phones of which nothing is here."""
@@ -200,7 +206,3 @@ class Continuing(PerPhone, ABC):
 def _code(choice: Choice) -> int:
     """Return how arrays name a choice."""
     return 1 + CHOICES.index(choice)
-
-
-def _n_columns(sensor: Sensor) -> int:
-    return _N_COLUMNS.get(sensor, _N_COLUMNS_SEPARATE)

@@ -76,14 +76,13 @@ class ContinuingSources(PerPhone):
     """Of each phone one sensor's samples: those that its grid can still need."""
 
     _per_phone = (
-        *("newest", "latest_start", "times"),
+        *("newest", "times"),
         *("measured_from", "n_measured", "rate_hz"),
     )
 
     def __init__(self, n_slots: int, n_kept: int, n_columns: int) -> None:
         """Make room for ``n_kept`` samples of ``n_slots`` phones, of ``n_columns`` at most."""
         self.newest = np.zeros(n_slots)
-        self.latest_start = np.zeros(n_slots)
         self.times = np.zeros((n_slots, n_kept))  # -infinity for samples that are missing
         self.rows = np.zeros((n_slots, n_kept, n_columns))
         self.starts = StartRings(n_slots)
@@ -112,7 +111,7 @@ class ContinuingSources(PerPhone):
 
     def keep(self, slot: int, source: SensorSource) -> None:
         """Take over the samples of a phone's sensor, for which there is room."""
-        self.newest[slot], self.latest_start[slot] = source.newest, source.latest_start
+        self.newest[slot] = source.newest
         n_missing = self.times.shape[1] - len(source.times)
         self.times[slot, :n_missing] = -np.inf
         self.times[slot, n_missing:] = source.times
@@ -129,7 +128,6 @@ class ContinuingSources(PerPhone):
         source.n_released = len(source.times)
         source.joined = np.ones(source.n_released, np.bool_)
         source.newest = float(self.newest[slot])
-        source.latest_start = float(self.latest_start[slot])
         source.starts = self.starts.release(slot)
         source.meter.begin = float(self.measured_from[slot])
         source.meter.n = int(self.n_measured[slot])
@@ -160,7 +158,6 @@ class ContinuingSources(PerPhone):
             measured: what was measured with them.
         """
         self.newest[slots] = newest
-        self.latest_start[slots] = starts[np.cumsum(n_messages) - 1]
         self.starts.append(slots, n_messages, starts)
         self.measured_from[slots], self.n_measured[slots] = measured.begin, measured.n
         self.rate_hz[slots] = measured.rate_hz

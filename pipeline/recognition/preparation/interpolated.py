@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.recognition.preparation.continuing import (
-    CONTINUING_SENSORS,
+    SOLE_SENSORS,
     AlikeSamples,
     Continuing,
     Rows,
@@ -41,7 +41,7 @@ class Interpolated(Continuing):
     def fits(self, grid: Grid) -> bool:
         """Return whether there is room for the samples that it needs."""
         sensor = grid.sensors[0]
-        return sensor in CONTINUING_SENSORS and len(grid.sources[sensor].times) <= self.n_kept
+        return sensor in SOLE_SENSORS and len(grid.sources[sensor].times) <= self.n_kept
 
     def push(self, samples: AlikeSamples) -> tuple[NDArray[np.bool_], list[Rows]]:
         """Continue the grids of these phones.
@@ -55,12 +55,9 @@ class Interpolated(Continuing):
             which = np.flatnonzero(self.has(samples))
             for first in range(0, len(which), AT_ONCE):
                 part = which[first : first + AT_ONCE]
-                try:
+                with self._noting_faults():
                     continued[part], rows = self._push(samples.at(part))
-                except Exception as error:  # whatever it is, it must not end the other phones
-                    self.faults.append(error)
-                    continue
-                made += rows
+                    made += rows
         return continued, made
 
     def _push(self, samples: AlikeSamples) -> tuple[NDArray[np.bool_], list[Rows]]:

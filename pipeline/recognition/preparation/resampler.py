@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.readings import Readings, Sensor
 from pipeline.recognition.preparation.continuing import (
-    CONTINUING_SENSORS,
+    SOLE_SENSORS,
     AlikeSamples,
     Continued,
     Continuing,
@@ -121,7 +121,7 @@ class Resampler:
         alike: defaultdict[tuple[Sensor, int], list[int]] = defaultdict(list)
         for slot, message in messages.items():
             is_first = slot not in self._grids and not self._continuing(slot)
-            if is_first and message.sensor in CONTINUING_SENSORS and len(message.times) > KEPT:
+            if is_first and message.sensor in SOLE_SENSORS and len(message.times) > KEPT:
                 alike[message.sensor, len(message.times)].append(slot)
         begun_rows = []
         for (sensor, _), group in alike.items():
@@ -144,7 +144,7 @@ class Resampler:
             if slot in self._grids:
                 continue
             sensor = of_phone[0][0].sensor
-            if sensor not in CONTINUING_SENSORS:
+            if sensor not in SOLE_SENSORS:
                 separate[slot] = of_phone
                 continue
             parts = [part for readings in of_phone for part in readings]

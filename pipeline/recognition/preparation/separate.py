@@ -152,11 +152,9 @@ class Separate(Continuing):
             at_once = max(AT_ONCE // most, 1)
             for first in range(0, len(slots), at_once):
                 part = slots[first : first + at_once]
-                try:
+                with self._noting_faults():
                     samples = _samples(choice, pattern, [messages[slot] for slot in part])
                     continued.append(self._push(choice, pattern, np.array(part), samples))
-                except Exception as error:  # whatever it is, it must not end the other phones
-                    self.faults.append(error)
         return continued
 
     def _push(

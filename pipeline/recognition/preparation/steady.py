@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.recognition.preparation.continuing import (
-    CONTINUING_SENSORS,
+    SOLE_SENSORS,
     AlikeSamples,
     Continuing,
     Rows,
@@ -28,7 +28,7 @@ class Steady(Continuing):
 
     def fits(self, grid: Grid) -> bool:
         """Return whether the samples that are kept are the grid's last points."""
-        if grid.sensors[0] not in CONTINUING_SENSORS:
+        if grid.sensors[0] not in SOLE_SENSORS:
             return False
         source = grid.sources[grid.sensors[0]]
         if len(source.times) != KEPT:
@@ -44,12 +44,12 @@ class Steady(Continuing):
         are. Of the others no samples were taken. A grid begins when nothing older can come any
         more: messages may overtake by ``lateness_s``.
         """
-        try:
+        begun: list[Rows] = []
+        with self._noting_faults():
             samples = samples.chosen(self._begun(samples, lateness_s=lateness_s))
-            return [self._begin(samples)] if len(samples.slots) else []
-        except Exception as error:  # whatever it is, it must not end the other phones
-            self.faults.append(error)
-            return []
+            if len(samples.slots):
+                begun.append(self._begin(samples))
+        return begun
 
     def _begun(self, samples: AlikeSamples, *, lateness_s: float) -> NDArray[np.bool_]:
         """Return of which phones a message just begins the grid, ``(n_phones,)``."""
@@ -79,12 +79,12 @@ class Steady(Continuing):
         Return which of the grids were continued, ``(n_phones,)``, and their rows. Of the others no
         samples were taken.
         """
-        try:
+        continued, made = np.zeros(len(samples.slots), np.bool_), []
+        with self._noting_faults():
             continued, rows = self._push(samples)
-        except Exception as error:  # whatever it is, it must not end the other phones
-            self.faults.append(error)
-            return np.zeros(len(samples.slots), np.bool_), []
-        return continued, [Rows(samples.slots[continued], rows)] if continued.any() else []
+            if continued.any():
+                made.append(Rows(samples.slots[continued], rows))
+        return continued, made
 
     def _push(self, samples: AlikeSamples) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Do so, and return all rows ``(n_continued, n_rows, n_columns)``."""
